@@ -1,0 +1,27 @@
+//! Every cipher and every type that holds key bytes: the part an auditor reads first.
+//!
+//! Knows nothing of the API, of storage, of async or of time. All primitives come from libraries (aws-lc-rs, and
+//! the crates `sm3`, `hmac` and `argon2`); this crate fixes how they are combined.
+//!
+//! - [`sealed`] is the one authenticated-encryption construction of the product; [`envelope`], [`wrap`] and [`stream`]
+//!   are its users.
+//! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
+//! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
+//!
+//! No function of this crate panics on any bytes from outside.
+
+pub mod envelope;
+pub mod hash;
+pub mod mac;
+pub mod rng;
+pub mod root;
+pub mod rsa;
+pub mod sealed;
+pub mod secret;
+pub mod stream;
+pub mod wrap;
+
+#[cfg(test)]
+mod test_vectors;
+#[cfg(test)]
+mod wycheproof_tests;

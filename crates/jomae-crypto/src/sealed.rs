@@ -1,0 +1,318 @@
+//! The one authenticated-encryption construction of the product. Everything that is encrypted goes through it.
+//!
+//! # Layout, version 1
+//!
+//! | offset    | bytes | field                                       |
+//! |-----------|-------|---------------------------------------------|
+//! | 0         | 32    | salt, random                                |
+//! | 32        | 32    | key commitment                              |
+//! | 64        | n     | AES-256-GCM ciphertext, as long as the plaintext |
+//! | 64 + n    | 16    | AES-256-GCM tag                             |
+//!
+//! ```text
+//! message key (32) ‖ commitment (32) = HKDF-SHA256(
+//!     IKM  = the key, 16 to 64 bytes,
+//!     salt = the salt field,
+//!     info = "jomae/v1/" ‖ purpose ‖ 0x00 ‖ binding,
+//!     L    = 64)
+//! ciphertext ‖ tag = AES-256-GCM(message key, nonce = twelve zero bytes, AAD = aad, plaintext)
+//! ```
+//!
+//! - The purpose is a fixed label without a NUL byte that separates the uses of a key; the binding names what the key
+//!   belongs to; the AAD holds what else must match. A binding or AAD of several parts must be length-prefixed by the
+//!   caller.
+//! - The message key is used once, since the salt is new for each message; therefore the constant nonce is safe and
+//!   there is no limit on the number of messages under one key.
+//! - The commitment makes it infeasible to find a message that opens under two keys, purposes or bindings, which
+//!   AES-GCM alone does not promise. It is compared in constant time before AES is touched.
+//! - Every failure to open is the same [`OpenError`].
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hkdf;
+use zeroize::Zeroizing;
+
+use crate::rng;
+use crate::secret::{SecretBytes, ct_eq};
+
+const SALT_BYTES: usize = 32;
+const COMMITMENT_BYTES: usize = 32;
+const HEAD_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
+const TAG_BYTES: usize = 16;
+const LABEL_PREFIX: &[u8] = b"jomae/v1/";
+
+/// What sealing adds to the length of the plaintext, in bytes.
+pub const OVERHEAD_BYTES: usize = HEAD_BYTES + TAG_BYTES;
+
+/// The shortest and the longest key that [`seal`] and [`open`] take, in bytes.
+pub const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+
+/// Nothing was sealed: the key is not 16 to 64 bytes long, or the plaintext is longer than AES-GCM allows (64 GiB).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealError;
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the key or the plaintext has a length that cannot be sealed")
+    }
+}
+
+impl std::error::Error for SealError {}
+
+/// The sealed bytes do not open: wrong key, purpose, binding or AAD, or damage. It does not say which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenError;
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sealed bytes do not open")
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// Encrypts `plaintext` under `key` (16 to 64 bytes) in the layout of the module.
+pub fn seal(
+    key: &[u8],
+    purpose: &'static str,
+    binding: &[u8],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    let mut out = Vec::with_capacity(OVERHEAD_BYTES.saturating_add(plaintext.len()));
+    seal_onto(&mut out, key, purpose, binding, aad, plaintext)?;
+    Ok(out)
+}
+
+/// As [`seal`], appending to `out`, which keeps its length on an error.
+pub(crate) fn seal_onto(
+    out: &mut Vec<u8>,
+    key: &[u8],
+    purpose: &'static str,
+    binding: &[u8],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Result<(), SealError> {
+    seal_with_salt(out, &rng::array(), key, purpose, binding, aad, plaintext)
+}
+
+/// As [`seal_onto`] with a given salt. Only tests may choose the salt: two messages under the same salt, key, purpose
+/// and binding would share a key and nonce.
+pub(crate) fn seal_with_salt(
+    out: &mut Vec<u8>,
+    salt: &[u8; SALT_BYTES],
+    key: &[u8],
+    purpose: &'static str,
+    binding: &[u8],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Result<(), SealError> {
+    let derived = Derived::new(key, salt, purpose, binding).ok_or(SealError)?;
+    let cipher = derived.cipher().ok_or(SealError)?;
+    let start = out.len();
+    out.reserve_exact(OVERHEAD_BYTES.saturating_add(plaintext.len()));
+    out.extend_from_slice(salt);
+    out.extend_from_slice(derived.commitment());
+    let head_end = out.len();
+    out.resize(head_end + plaintext.len() + TAG_BYTES, 0);
+    let (_, body) = out.split_at_mut(head_end);
+    let (ciphertext, tag) = body.split_at_mut(plaintext.len());
+    let done = cipher.seal_out_of_place_scatter(zero_nonce(), Aad::from(aad), plaintext, ciphertext, &[], tag);
+    if done.is_err() {
+        out.truncate(start);
+        return Err(SealError);
+    }
+    Ok(())
+}
+
+/// Decrypts what [`seal`] made with the same `key`, `purpose`, `binding` and `aad`.
+pub fn open(
+    key: &[u8],
+    purpose: &'static str,
+    binding: &[u8],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<SecretBytes, OpenError> {
+    let (salt, rest) = sealed.split_first_chunk::<SALT_BYTES>().ok_or(OpenError)?;
+    let (commitment, rest) = rest.split_first_chunk::<COMMITMENT_BYTES>().ok_or(OpenError)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(OpenError)?;
+    let derived = Derived::new(key, salt, purpose, binding).ok_or(OpenError)?;
+    if !ct_eq(derived.commitment(), commitment) {
+        return Err(OpenError);
+    }
+    let cipher = derived.cipher().ok_or(OpenError)?;
+    let mut plaintext = Zeroizing::new(vec![0; ciphertext.len()]);
+    cipher
+        .open_separate_gather(zero_nonce(), Aad::from(aad), ciphertext, tag, &mut plaintext)
+        .map_err(|_| OpenError)?;
+    Ok(SecretBytes::new(std::mem::take(&mut *plaintext)))
+}
+
+fn zero_nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; 12])
+}
+
+/// The message key and the commitment.
+struct Derived(Zeroizing<[u8; HEAD_BYTES]>);
+
+impl Derived {
+    fn new(key: &[u8], salt: &[u8; SALT_BYTES], purpose: &'static str, binding: &[u8]) -> Option<Self> {
+        debug_assert!(!purpose.contains('\0'), "a NUL ends the purpose");
+        if !KEY_BYTES.contains(&key.len()) {
+            return None;
+        }
+        let mut out = Zeroizing::new([0; HEAD_BYTES]);
+        hkdf_sha256(key, salt, &[LABEL_PREFIX, purpose.as_bytes(), &[0], binding], out.as_mut_slice())?;
+        Some(Self(out))
+    }
+
+    fn cipher(&self) -> Option<LessSafeKey> {
+        let (message_key, _) = self.0.split_at(32);
+        Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, message_key).ok()?))
+    }
+
+    fn commitment(&self) -> &[u8] {
+        self.0.split_at(32).1
+    }
+}
+
+/// HKDF-SHA256 (RFC 5869) into the whole of `out`; `None` if `out` is longer than 8160 bytes.
+pub(crate) fn hkdf_sha256(key: &[u8], salt: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+    struct OutBytes(usize);
+    impl hkdf::KeyType for OutBytes {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(key);
+    let okm = prk.expand(info, OutBytes(out.len())).ok()?;
+    okm.fill(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_vectors::section;
+    use proptest::prelude::*;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    #[test]
+    fn fixed_vectors() {
+        for v in section("sealed") {
+            let (key, binding, aad, plaintext) =
+                (v.bytes("key"), v.bytes("binding"), v.bytes("aad"), v.bytes("plaintext"));
+            let purpose = v.text("purpose").to_owned().leak();
+            let derived = Derived::new(&key, &v.salt(), purpose, &binding).unwrap();
+            assert_eq!(derived.0[..32], v.bytes("message_key"), "{}", v.text("name"));
+            assert_eq!(derived.commitment(), v.bytes("commitment"), "{}", v.text("name"));
+            let mut sealed = Vec::new();
+            seal_with_salt(&mut sealed, &v.salt(), &key, purpose, &binding, &aad, &plaintext).unwrap();
+            assert_eq!(sealed, v.bytes("sealed"), "{}", v.text("name"));
+            assert_eq!(open(&key, purpose, &binding, &aad, &sealed).unwrap().expose(), plaintext);
+        }
+    }
+
+    #[test]
+    fn no_bit_can_be_flipped() {
+        let sealed = seal(&KEY, "test", b"binding", b"aad", b"plaintext").unwrap();
+        for bit in 0..sealed.len() * 8 {
+            let mut damaged = sealed.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&KEY, "test", b"binding", b"aad", &damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn no_byte_can_be_cut_or_added() {
+        let sealed = seal(&KEY, "test", b"", b"", b"plaintext").unwrap();
+        for len in 0..sealed.len() {
+            assert!(open(&KEY, "test", b"", b"", &sealed[..len]).is_err(), "first {len}");
+            assert!(open(&KEY, "test", b"", b"", &sealed[sealed.len() - len..]).is_err(), "last {len}");
+        }
+        assert!(open(&KEY, "test", b"", b"", &[&sealed[..], &[0]].concat()).is_err());
+        assert!(open(&KEY, "test", b"", b"", &[&[0], &sealed[..]].concat()).is_err());
+    }
+
+    #[test]
+    fn every_input_counts() {
+        let sealed = seal(&KEY, "test", b"binding", b"aad", b"plaintext").unwrap();
+        assert!(open(&KEY, "test", b"binding", b"aad", &sealed).is_ok());
+        assert!(open(&[8; 32], "test", b"binding", b"aad", &sealed).is_err());
+        assert!(open(&[7; 31], "test", b"binding", b"aad", &sealed).is_err());
+        assert!(open(&KEY, "tesu", b"binding", b"aad", &sealed).is_err());
+        assert!(open(&KEY, "test", b"bindinh", b"aad", &sealed).is_err());
+        assert!(open(&KEY, "test", b"binding", b"aae", &sealed).is_err());
+        // The end of the purpose, and the border between binding and AAD, cannot be moved.
+        assert!(open(&KEY, "tes", b"tbinding", b"aad", &sealed).is_err());
+        assert!(open(&KEY, "test", b"bindinga", b"ad", &sealed).is_err());
+        assert!(open(&KEY, "test", b"bindin", b"gaad", &sealed).is_err());
+    }
+
+    #[test]
+    fn keys_have_16_to_64_bytes() {
+        let sealed = seal(&KEY, "test", b"", b"", b"plaintext").unwrap();
+        for len in 0..=80 {
+            let key = vec![7; len];
+            assert_eq!(seal(&key, "test", b"", b"", b"").is_ok(), (16..=64).contains(&len), "{len}");
+            assert_eq!(open(&key, "test", b"", b"", &sealed).is_ok(), len == 32, "{len}");
+        }
+    }
+
+    #[test]
+    fn an_error_leaves_the_output_as_it_was() {
+        let mut out = b"before".to_vec();
+        assert!(seal_with_salt(&mut out, &[0; 32], &[7; 15], "test", b"", b"", b"plaintext").is_err());
+        assert_eq!(out, b"before");
+    }
+
+    /// A ciphertext that is valid AES-GCM under the message key of another key still fails, because of the commitment.
+    #[test]
+    fn the_commitment_ties_the_message_to_one_key() {
+        let (salt, other) = ([1; 32], [8; 32]);
+        let seal_under = |key: &[u8; 32]| {
+            let mut sealed = Vec::new();
+            seal_with_salt(&mut sealed, &salt, key, "test", b"", b"", b"plaintext").unwrap();
+            sealed
+        };
+        let (one, two) = (seal_under(&KEY), seal_under(&other));
+        assert_ne!(one[SALT_BYTES..HEAD_BYTES], two[SALT_BYTES..HEAD_BYTES]);
+        let commitment_of_one_body_of_two = [&one[..HEAD_BYTES], &two[HEAD_BYTES..]].concat();
+        assert!(open(&KEY, "test", b"", b"", &commitment_of_one_body_of_two).is_err());
+        assert!(open(&other, "test", b"", b"", &commitment_of_one_body_of_two).is_err());
+        // AES-GCM alone would open the body under the other key.
+        let derived = Derived::new(&other, &salt, "test", b"").unwrap();
+        let mut body = two[HEAD_BYTES..].to_vec();
+        let opened = derived.cipher().unwrap().open_in_place(zero_nonce(), Aad::empty(), &mut body).unwrap().to_vec();
+        assert_eq!(opened, b"plaintext");
+    }
+
+    #[test]
+    fn salts_are_new_each_time() {
+        let [a, b] = [(); 2].map(|()| seal(&KEY, "test", b"", b"", b"plaintext").unwrap());
+        assert_ne!(a[..SALT_BYTES], b[..SALT_BYTES]);
+        assert_ne!(a[HEAD_BYTES..], b[HEAD_BYTES..]);
+    }
+
+    proptest! {
+        #[test]
+        fn opens_what_it_sealed(
+            key in prop::collection::vec(any::<u8>(), KEY_BYTES),
+            binding: Vec<u8>,
+            aad: Vec<u8>,
+            plaintext: Vec<u8>,
+        ) {
+            let sealed = seal(&key, "test", &binding, &aad, &plaintext).unwrap();
+            prop_assert_eq!(sealed.len(), plaintext.len() + OVERHEAD_BYTES);
+            let opened = open(&key, "test", &binding, &aad, &sealed).unwrap();
+            prop_assert_eq!(opened.expose(), plaintext);
+        }
+
+        #[test]
+        fn no_bytes_panic(key: Vec<u8>, binding: Vec<u8>, aad: Vec<u8>, sealed: Vec<u8>) {
+            prop_assert!(open(&key, "test", &binding, &aad, &sealed).is_err());
+            prop_assert_eq!(seal(&key, "test", &binding, &aad, &sealed).is_ok(), KEY_BYTES.contains(&key.len()));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Wrapping of keys and other stored secrets under the key above them, each with its own purpose.
+//!
+//! # Layout
+//!
+//! The layout of [`crate::sealed`] around the bytes of the secret, with an empty AAD and
+//!
+//! | secret                    | wrapped under | purpose             | binding                              |
+//! |---------------------------|---------------|---------------------|--------------------------------------|
+//! | domain key, 32 bytes      | root key      | `domain-key`        | name of the domain key, UTF-8        |
+//! | material of a key version | domain key    | `cmk-material`      | the binding of [`crate::envelope`]   |
+//! | access-key secret         | domain key    | `access-key`        | access-key id, UTF-8                 |
+
+use crate::envelope::Binding;
+use crate::sealed::{self, OpenError, SealError};
+use crate::secret::{Key256, SecretBytes};
+
+/// What a sealed message is for. Each purpose derives other message keys, so that bytes sealed for one purpose never
+/// open for another. All labels of this crate are here; a label never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The `CiphertextBlob` of a symmetric key; see [`crate::envelope`].
+    CmkEnvelope,
+    /// The material of a key version under a domain key.
+    CmkMaterial,
+    /// A domain key under the root key.
+    DomainKey,
+    /// The secret of an access key under a domain key.
+    AccessKey,
+}
+
+impl Purpose {
+    /// All purposes.
+    pub const ALL: [Self; 4] = [Self::CmkEnvelope, Self::CmkMaterial, Self::DomainKey, Self::AccessKey];
+
+    /// The label that [`crate::sealed`] takes.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::CmkEnvelope => "cmk-envelope",
+            Self::CmkMaterial => "cmk-material",
+            Self::DomainKey => "domain-key",
+            Self::AccessKey => "access-key",
+        }
+    }
+}
+
+/// Wraps a domain key called `name` under the root key.
+pub fn wrap_domain_key(root: &Key256, name: &str, domain_key: &Key256) -> Result<Vec<u8>, SealError> {
+    sealed::seal(root.expose(), Purpose::DomainKey.label(), name.as_bytes(), &[], domain_key.expose())
+}
+
+/// The inverse of [`wrap_domain_key`].
+pub fn unwrap_domain_key(root: &Key256, name: &str, wrapped: &[u8]) -> Result<Key256, OpenError> {
+    let bytes = sealed::open(root.expose(), Purpose::DomainKey.label(), name.as_bytes(), &[], wrapped)?;
+    Key256::from_slice(bytes.expose()).ok_or(OpenError)
+}
+
+/// Wraps the material of the key version that `binding` names under a domain key.
+pub fn wrap_cmk_material(
+    domain_key: &Key256,
+    binding: &Binding<'_>,
+    material: &SecretBytes,
+) -> Result<Vec<u8>, SealError> {
+    sealed::seal(domain_key.expose(), Purpose::CmkMaterial.label(), &binding.to_bytes(), &[], material.expose())
+}
+
+/// The inverse of [`wrap_cmk_material`].
+pub fn unwrap_cmk_material(
+    domain_key: &Key256,
+    binding: &Binding<'_>,
+    wrapped: &[u8],
+) -> Result<SecretBytes, OpenError> {
+    sealed::open(domain_key.expose(), Purpose::CmkMaterial.label(), &binding.to_bytes(), &[], wrapped)
+}
+
+/// Wraps the secret of the access key `access_key_id` under a domain key.
+pub fn wrap_access_key_secret(
+    domain_key: &Key256,
+    access_key_id: &str,
+    secret: &SecretBytes,
+) -> Result<Vec<u8>, SealError> {
+    sealed::seal(domain_key.expose(), Purpose::AccessKey.label(), access_key_id.as_bytes(), &[], secret.expose())
+}
+
+/// The inverse of [`wrap_access_key_secret`].
+pub fn unwrap_access_key_secret(
+    domain_key: &Key256,
+    access_key_id: &str,
+    wrapped: &[u8],
+) -> Result<SecretBytes, OpenError> {
+    sealed::open(domain_key.expose(), Purpose::AccessKey.label(), access_key_id.as_bytes(), &[], wrapped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BINDING: Binding<'static> = Binding {
+        account: "1234567890123456",
+        region: "cn-hangzhou",
+        key_id: "08c33a6f-4e0a-4a1b-a3fa-7ddfa1d4fb73",
+        version_id: "2ab1a983-7072-4bbc-a582-584b5bd8edf4",
+        spec: "Aliyun_AES_256",
+        usage: "ENCRYPT/DECRYPT",
+    };
+
+    fn key(byte: u8) -> Key256 {
+        Key256::from_slice(&[byte; 32]).unwrap()
+    }
+
+    #[test]
+    fn labels_differ_and_hold_no_nul() {
+        for (i, a) in Purpose::ALL.iter().enumerate() {
+            assert!(!a.label().is_empty() && !a.label().contains('\0'));
+            for b in &Purpose::ALL[i + 1..] {
+                assert_ne!(a.label(), b.label());
+            }
+        }
+    }
+
+    #[test]
+    fn domain_keys_open_under_their_root_and_name_only() {
+        let wrapped = wrap_domain_key(&key(1), "store/1", &key(2)).unwrap();
+        assert_eq!(unwrap_domain_key(&key(1), "store/1", &wrapped).unwrap().expose(), &[2; 32]);
+        assert!(unwrap_domain_key(&key(3), "store/1", &wrapped).is_err());
+        assert!(unwrap_domain_key(&key(1), "store/2", &wrapped).is_err());
+    }
+
+    #[test]
+    fn a_domain_key_of_another_length_does_not_unwrap() {
+        let purpose = Purpose::DomainKey.label();
+        for len in [0, 31, 33] {
+            let wrapped = sealed::seal(&[1; 32], purpose, b"store/1", &[], &vec![2; len]).unwrap();
+            assert!(unwrap_domain_key(&key(1), "store/1", &wrapped).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn material_opens_under_its_key_and_binding_only() {
+        for len in [16, 32, 5000] {
+            let material = SecretBytes::random(len);
+            let wrapped = wrap_cmk_material(&key(1), &BINDING, &material).unwrap();
+            let unwrapped = unwrap_cmk_material(&key(1), &BINDING, &wrapped).unwrap();
+            assert_eq!(unwrapped.expose(), material.expose());
+            assert!(unwrap_cmk_material(&key(2), &BINDING, &wrapped).is_err());
+            let other = Binding { spec: "Aliyun_SM4", ..BINDING };
+            assert!(unwrap_cmk_material(&key(1), &other, &wrapped).is_err());
+        }
+    }
+
+    #[test]
+    fn access_key_secrets_open_under_their_id_only() {
+        let secret = SecretBytes::new(b"secret".to_vec());
+        let wrapped = wrap_access_key_secret(&key(1), "LTAI1", &secret).unwrap();
+        assert_eq!(unwrap_access_key_secret(&key(1), "LTAI1", &wrapped).unwrap().expose(), b"secret");
+        assert!(unwrap_access_key_secret(&key(1), "LTAI2", &wrapped).is_err());
+    }
+
+    #[test]
+    fn purposes_do_not_open_each_other() {
+        for sealed_for in Purpose::ALL {
+            let sealed = sealed::seal(&[1; 32], sealed_for.label(), b"name", &[], &[2; 32]).unwrap();
+            for opened_for in Purpose::ALL {
+                let opened = sealed::open(&[1; 32], opened_for.label(), b"name", &[], &sealed);
+                assert_eq!(opened.is_ok(), sealed_for == opened_for);
+            }
+        }
+    }
+}
