@@ -1,0 +1,157 @@
+//! What an action is: one type, one constant description, one place.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jomae_crypto::secret::SecretBytes;
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::{
+    error::Refusal,
+    names::{AliasName, KeyRef, KeyVersionId},
+    param::{Input, Use},
+};
+
+/// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
+pub trait Action: Sized + Send + Sync + 'static {
+    type Output: Serialize + Send + 'static;
+    const SPEC: ActionSpec;
+
+    /// Reads the parameters, in the order of the documentation.
+    fn parse(input: Input<'_>) -> Result<Self, Refusal>;
+
+    /// Which permissions the call needs, on what. All of them.
+    fn access(&self) -> Access<'_>;
+}
+
+/// Everything that is known of an action before it is called.
+#[derive(Clone, Copy)]
+pub struct ActionSpec {
+    pub name: &'static str,
+    pub group: Group,
+    pub class: Class,
+    pub effect: Effect,
+    pub params: &'static [Use],
+    /// Members of a successful answer besides `RequestId`.
+    pub output: &'static [&'static str],
+    pub states: StateRule,
+    /// Refusals beyond those that any action can give.
+    pub errors: &'static [Refusal],
+    pub doc: &'static str,
+    /// Parameters of a call that is well formed, for documents and tests.
+    pub example: &'static [(&'static str, &'static str)],
+}
+
+/// The chapter of the reference in which an action stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    Keys,
+    Crypto,
+    Aliases,
+    Service,
+}
+
+/// Rate limits and durability of the audit event follow from the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    CryptoSymmetric,
+    Management,
+}
+
+/// Whether a call changes stored state (`eventRW` of its audit event).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Read,
+    Write,
+}
+
+/// What a key's state does to the call (`keys.md`, "Impact of CMK states on API call"). `None` lets it pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateRule {
+    pub disabled: Option<Refusal>,
+    pub pending_deletion: Option<Refusal>,
+    pub pending_import: Option<Refusal>,
+    pub enabled: Option<Refusal>,
+}
+
+impl StateRule {
+    /// Any state will do.
+    pub const ANY: Self = Self { enabled: None, disabled: None, pending_deletion: None, pending_import: None };
+    /// Only `Enabled`.
+    pub const ENABLED_ONLY: Self = Self {
+        enabled: None,
+        disabled: Some(Refusal::Disabled),
+        pending_deletion: Some(Refusal::PendingDeletion),
+        pending_import: Some(Refusal::PendingImport),
+    };
+    /// Any but `PendingDeletion`, whose refusal is given.
+    pub const fn not_pending_deletion(refusal: Refusal) -> Self {
+        Self { enabled: None, disabled: None, pending_deletion: Some(refusal), pending_import: None }
+    }
+}
+
+/// What a permission is needed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// Nothing: a valid signature is enough (DescribeRegions).
+    SignatureOnly,
+    /// The account's KMS as a whole (`*`).
+    Service,
+    /// `…:key`, the container of keys.
+    Keys,
+    /// `…:alias`, the container of aliases.
+    Aliases,
+    /// The key that the reference names. Naming it by an alias needs no permission on the alias.
+    Key(&'a KeyRef),
+    /// The key whose version is named in a ciphertext.
+    CiphertextOf(&'a KeyVersionId),
+    /// The alias, which need not exist.
+    AliasName(&'a AliasName),
+    /// The alias and the key that it points to; it must exist.
+    AliasAndItsKey(&'a AliasName),
+}
+
+/// The (RAM action, target) pairs of a call: one to three, all needed.
+#[derive(Clone, Copy, Debug)]
+pub struct Access<'a> {
+    needs: [Option<(&'static str, Target<'a>)>; 3],
+}
+
+impl<'a> Access<'a> {
+    /// The usual case: one permission, named as the action.
+    pub const fn one(ram_action: &'static str, target: Target<'a>) -> Self {
+        Self { needs: [Some((ram_action, target)), None, None] }
+    }
+
+    /// Two permissions.
+    pub const fn two(first: (&'static str, Target<'a>), second: (&'static str, Target<'a>)) -> Self {
+        Self { needs: [Some(first), Some(second), None] }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Target<'a>)> + '_ {
+        self.needs.iter().flatten().copied()
+    }
+}
+
+/// Secret bytes that an answer carries to a caller who may have them. Written as standard Base64.
+pub struct SecretBase64(pub SecretBytes);
+
+impl Serialize for SecretBase64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = Zeroizing::new(STANDARD.encode(self.0.expose()));
+        serializer.serialize_str(&text)
+    }
+}
+
+/// Bytes that are no secret (a ciphertext). Written as standard Base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+/// An answer with no members but `RequestId`.
+#[derive(Serialize)]
+pub struct Empty {}

@@ -1,0 +1,66 @@
+//! Decrypt: read what Encrypt or GenerateDataKey made.
+
+use jomae_crypto::envelope;
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, SecretBase64, StateRule, Target},
+    actions::params::{CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, RECIPIENT},
+    error::Refusal,
+    names::{KeyId, KeyVersionId},
+    param::{EncryptionContext, Input, optional, required},
+};
+
+pub struct Decrypt {
+    pub ciphertext: Vec<u8>,
+    /// Named by the ciphertext itself.
+    pub version: KeyVersionId,
+    pub context: EncryptionContext,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub key_id: KeyId,
+    pub key_version_id: KeyVersionId,
+    pub plaintext: SecretBase64,
+}
+
+impl Action for Decrypt {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "Decrypt",
+        group: Group::Crypto,
+        class: Class::CryptoSymmetric,
+        effect: Effect::Read,
+        params: &[required(&CIPHERTEXT_BLOB), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN), optional(&RECIPIENT)],
+        output: &["KeyId", "KeyVersionId", "Plaintext"],
+        states: StateRule::ENABLED_ONLY,
+        errors: &[
+            Refusal::KeyNotFound,
+            Refusal::CiphertextInvalid,
+            Refusal::Disabled,
+            Refusal::PendingDeletion,
+            Refusal::PendingImport,
+        ],
+        doc: "Decrypts a ciphertext blob. The blob names its key; a KeyId that a client sends is ignored. A damaged blob and a wrong EncryptionContext are the same refusal.",
+        example: &[(
+            "CiphertextBlob",
+            "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
+        )],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
+        let version =
+            envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
+        let context = input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default();
+        input.optional(&DRY_RUN)?;
+        input.optional(&RECIPIENT)?;
+        Ok(Self { ciphertext, version, context })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:Decrypt", Target::CiphertextOf(&self.version))
+    }
+}

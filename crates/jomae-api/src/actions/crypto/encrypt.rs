@@ -1,0 +1,62 @@
+//! Encrypt: encrypt up to 6 KiB under a key.
+
+use jomae_crypto::secret::SecretBytes;
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
+    actions::params::{DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, PLAINTEXT},
+    error::Refusal,
+    names::{KeyId, KeyRef, KeyVersionId},
+    param::{EncryptionContext, Input, optional, required},
+};
+
+pub struct Encrypt {
+    pub key: KeyRef,
+    pub plaintext: SecretBytes,
+    pub context: EncryptionContext,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub key_id: KeyId,
+    pub key_version_id: KeyVersionId,
+    pub ciphertext_blob: Base64,
+}
+
+impl Action for Encrypt {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "Encrypt",
+        group: Group::Crypto,
+        class: Class::CryptoSymmetric,
+        effect: Effect::Read,
+        params: &[required(&KEY_REF), required(&PLAINTEXT), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN)],
+        output: &["KeyId", "KeyVersionId", "CiphertextBlob"],
+        states: StateRule::ENABLED_ONLY,
+        errors: &[
+            Refusal::KeyNotFound,
+            Refusal::AliasNotFound,
+            Refusal::Disabled,
+            Refusal::PendingDeletion,
+            Refusal::PendingImport,
+        ],
+        doc: "Encrypts under the primary version of the key. The same plaintext never gives the same ciphertext twice.",
+        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Plaintext", "aGVsbG8=")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let action = Self {
+            key: input.required(&KEY_REF)?,
+            plaintext: input.required(&PLAINTEXT)?,
+            context: input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default(),
+        };
+        input.optional(&DRY_RUN)?;
+        Ok(action)
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:Encrypt", Target::Key(&self.key))
+    }
+}

@@ -1,0 +1,68 @@
+//! GenerateDataKeyWithoutPlaintext: a fresh data key, encrypted only.
+
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
+    actions::params::{DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, data_key_bytes},
+    error::Refusal,
+    names::{KeyId, KeyRef, KeyVersionId},
+    param::{EncryptionContext, Input, optional, required},
+};
+
+pub struct GenerateDataKeyWithoutPlaintext {
+    pub key: KeyRef,
+    /// 1–1024.
+    pub length_bytes: u32,
+    pub context: EncryptionContext,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub key_id: KeyId,
+    pub key_version_id: KeyVersionId,
+    pub ciphertext_blob: Base64,
+}
+
+impl Action for GenerateDataKeyWithoutPlaintext {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "GenerateDataKeyWithoutPlaintext",
+        group: Group::Crypto,
+        class: Class::CryptoSymmetric,
+        effect: Effect::Read,
+        params: &[
+            required(&KEY_REF),
+            optional(&DATA_KEY_SPEC),
+            optional(&NUMBER_OF_BYTES),
+            optional(&ENCRYPTION_CONTEXT),
+            optional(&DRY_RUN),
+        ],
+        output: &["KeyId", "KeyVersionId", "CiphertextBlob"],
+        states: StateRule::ENABLED_ONLY,
+        errors: &[
+            Refusal::KeyNotFound,
+            Refusal::AliasNotFound,
+            Refusal::Disabled,
+            Refusal::PendingDeletion,
+            Refusal::PendingImport,
+        ],
+        doc: "As GenerateDataKey, for a party that stores data keys but must not see them.",
+        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let action = Self {
+            key: input.required(&KEY_REF)?,
+            length_bytes: data_key_bytes(input)?,
+            context: input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default(),
+        };
+        input.optional(&DRY_RUN)?;
+        Ok(action)
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:GenerateDataKeyWithoutPlaintext", Target::Key(&self.key))
+    }
+}

@@ -1,0 +1,142 @@
+//! ListKeys: the keys of the account in the region.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    actions::params::{PAGE_NUMBER, PAGE_SIZE, Page},
+    error::Refusal,
+    limits,
+    names::KeyId,
+    param::{Input, Invalid, Kind, Param, optional},
+};
+
+pub struct ListKeys {
+    pub page: Page,
+    pub filters: Vec<Filter>,
+}
+
+/// One condition; a key must meet one of its values. Different properties must all be met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    pub property: Property,
+    /// Matched exactly. Entries of the same property are merged.
+    pub values: Vec<String>,
+}
+
+/// What a filter looks at. The names are the wire's, `keyId` with its small letter too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum Property {
+    KeyState,
+    KeySpec,
+    KeyUsage,
+    ProtectionLevel,
+    CreatorType,
+    #[serde(rename = "DKMSInstanceId")]
+    DkmsInstanceId,
+    #[serde(rename = "keyId", alias = "KeyId")]
+    KeyId,
+    AliasName,
+    Creator,
+    TagKey,
+    TagValue,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub keys: KeyList,
+    pub total_count: u64,
+    pub page_number: u32,
+    pub page_size: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyList {
+    pub key: Vec<KeyRow>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyRow {
+    pub key_id: KeyId,
+    pub key_arn: String,
+}
+
+static FILTERS: Param<Vec<Filter>> = Param::new(
+    "Filters",
+    Kind::Json,
+    "[{\"Key\":…,\"Values\":[…]}], at most 10 entries of at most 10 values; Key is KeyState, KeySpec, KeyUsage, ProtectionLevel, CreatorType, DKMSInstanceId, keyId, AliasName, Creator, TagKey or TagValue",
+    "Which keys. Values are ORed and matched exactly, different Keys are ANDed; an entry without values matches all.",
+    parse_filters,
+)
+.public();
+
+fn parse_filters(text: &str) -> Result<Vec<Filter>, Invalid> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Entry {
+        key: Property,
+        #[serde(default)]
+        values: Vec<String>,
+    }
+    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
+    if entries.len() > limits::FILTERS_MAX || entries.iter().any(|e| e.values.len() > limits::FILTER_VALUES_MAX) {
+        return Err(Invalid::Value);
+    }
+    let mut filters: Vec<Filter> = Vec::new();
+    for entry in entries.into_iter().filter(|entry| !entry.values.is_empty()) {
+        match filters.iter_mut().find(|filter| filter.property == entry.key) {
+            Some(filter) => filter.values.extend(entry.values),
+            None => filters.push(Filter { property: entry.key, values: entry.values }),
+        }
+    }
+    Ok(filters)
+}
+
+impl Action for ListKeys {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "ListKeys",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[optional(&PAGE_NUMBER), optional(&PAGE_SIZE), optional(&FILTERS)],
+        output: &["Keys", "TotalCount", "PageNumber", "PageSize"],
+        states: StateRule::ANY,
+        errors: &[],
+        doc: "Lists keys, oldest first. TotalCount counts what the filters leave. A page past the end is empty.",
+        example: &[("PageSize", "100"), ("Filters", "[{\"Key\":\"KeyState\",\"Values\":[\"Enabled\"]}]")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        Ok(Self { page: Page::parse(input)?, filters: input.optional(&FILTERS)?.unwrap_or_default() })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:ListKeys", Target::Keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters() {
+        let filters = parse_filters(
+            r#"[{"Key":"KeyState","Values":["Enabled"]},{"Key":"KeyState","Values":["Disabled"]},{"Key":"KeySpec"}]"#,
+        )
+        .unwrap();
+        assert_eq!(
+            filters,
+            [Filter { property: Property::KeyState, values: vec!["Enabled".into(), "Disabled".into()] }]
+        );
+        for bad in ["{}", r#"[{"Key":"Nothing","Values":[]}]"#, r#"[{"Values":[]}]"#, "[1]"] {
+            assert!(parse_filters(bad).is_err(), "{bad}");
+        }
+        let many = format!("[{}]", vec![r#"{"Key":"KeySpec","Values":["x"]}"#; 11].join(","));
+        assert!(parse_filters(&many).is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! ScheduleKeyDeletion: delete a key after a waiting period.
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
+    actions::params::KEY_ID_ONLY,
+    error::Refusal,
+    limits,
+    names::KeyRef,
+    param::{Input, Kind, Param, parse_number, required},
+};
+
+pub struct ScheduleKeyDeletion {
+    pub key: KeyRef,
+    pub pending_window_days: u32,
+}
+
+static PENDING_WINDOW: Param<u32> = Param::new(
+    "PendingWindowInDays",
+    Kind::Integer,
+    "7–366",
+    "Days until the key is destroyed. It can be rescued until then.",
+    |text| parse_number(text, &limits::PENDING_WINDOW_DAYS),
+)
+.public();
+
+impl Action for ScheduleKeyDeletion {
+    type Output = Empty;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "ScheduleKeyDeletion",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: &[required(&KEY_ID_ONLY), required(&PENDING_WINDOW)],
+        output: &[],
+        states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
+        errors: &[
+            Refusal::AliasUnsupported,
+            Refusal::KeyNotFound,
+            Refusal::StateModifiedFailed,
+            Refusal::DeletionProtected,
+        ],
+        doc: "Sets the state PendingDeletion. When the window has passed the key material is destroyed and nothing that was encrypted under the key can be read again, by anyone. Refused while deletion protection is on.",
+        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("PendingWindowInDays", "7")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        Ok(Self { key: input.required(&KEY_ID_ONLY)?, pending_window_days: input.required(&PENDING_WINDOW)? })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:ScheduleKeyDeletion", Target::Key(&self.key))
+    }
+}

@@ -1,0 +1,89 @@
+//! SetDeletionProtection: guard a key against deletion.
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
+    actions::params::KEY_ID_ONLY,
+    error::Refusal,
+    limits,
+    names::KeyRef,
+    param::{Input, Invalid, Kind, Param, optional, parse_bool, parse_text, required},
+};
+
+pub struct SetDeletionProtection {
+    pub key: KeyRef,
+    pub enable: bool,
+    pub description: String,
+}
+
+static ENABLE: Param<bool> =
+    Param::new("EnableDeletionProtection", Kind::Boolean, "true or false", "On or off.", parse_bool).public();
+
+static PROTECTED_RESOURCE_ARN: Param<KeyRef> = Param::new(
+    "ProtectedResourceArn",
+    Kind::Text,
+    "acs:kms:<region>:<account>:key/<key-id>; this or KeyId must be given, and both must name one key",
+    "The key, by its full name.",
+    |text| match KeyRef::from_wire(text) {
+        Some(arn @ KeyRef::Arn { .. }) => Ok(arn),
+        _ => Err(Invalid::Value),
+    },
+)
+.public();
+
+static PROTECTION_DESCRIPTION: Param<String> = Param::new(
+    "DeletionProtectionDescription",
+    Kind::Text,
+    "0–8192 characters; kept only when protection is switched on",
+    "Why the key is protected.",
+    |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX),
+)
+.public();
+
+static KMS_INSTANCE_ID: Param<()> =
+    Param::new("KmsInstanceId", Kind::Text, "not offered", "Dedicated instances do not exist here.", |_| {
+        Err(Invalid::Value)
+    });
+
+impl Action for SetDeletionProtection {
+    type Output = Empty;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "SetDeletionProtection",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: &[
+            required(&ENABLE),
+            optional(&PROTECTED_RESOURCE_ARN),
+            optional(&KEY_ID_ONLY),
+            optional(&KMS_INSTANCE_ID),
+            optional(&PROTECTION_DESCRIPTION),
+        ],
+        output: &[],
+        states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
+        doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",
+        example: &[("EnableDeletionProtection", "true"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let enable = input.required(&ENABLE)?;
+        let arn = input.optional(&PROTECTED_RESOURCE_ARN)?;
+        let id = input.optional(&KEY_ID_ONLY)?;
+        input.optional(&KMS_INSTANCE_ID)?;
+        let description = input.optional(&PROTECTION_DESCRIPTION)?.unwrap_or_default();
+        let key = match (arn, id) {
+            (Some(arn), Some(id)) if !same_key(&arn, &id) => return Err(Refusal::ParameterInvalid("KeyId")),
+            (Some(key), _) | (None, Some(key)) => key,
+            (None, None) => return Err(Refusal::ParameterMissing("KeyId")),
+        };
+        Ok(Self { key, enable, description })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:SetDeletionProtection", Target::Key(&self.key))
+    }
+}
+
+fn same_key(arn: &KeyRef, id: &KeyRef) -> bool {
+    matches!((arn, id), (KeyRef::Arn { id: of_arn, .. }, KeyRef::Id(id)) if of_arn == id)
+}

@@ -1,0 +1,261 @@
+//! Parameters that several actions share.
+
+use std::collections::BTreeMap;
+
+use jomae_crypto::secret::SecretBytes;
+use serde::Deserialize;
+
+use crate::{
+    error::Refusal,
+    limits,
+    names::{ALIAS_PREFIX, AliasName, KeyId, KeyRef},
+    param::{
+        EncryptionContext, Input, Invalid, Kind, Param, parse_bool, parse_bytes, parse_number, parse_secret, parse_text,
+    },
+};
+
+pub static KEY_REF: Param<KeyRef> = Param::new(
+    "KeyId",
+    Kind::Text,
+    "a key ID, alias/<name>, or the full name acs:kms:<region>:<account>:key/<key-id>",
+    "The key to use.",
+    |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
+)
+.public_if(is_plainly_a_key);
+
+pub static KEY_ID_ONLY: Param<KeyRef> = Param::new(
+    "KeyId",
+    Kind::Text,
+    "a key ID; an alias is refused with Unsupported.Alias",
+    "The key to change.",
+    |text| {
+        if text.starts_with(ALIAS_PREFIX) {
+            return Err(Invalid::As(Refusal::AliasUnsupported));
+        }
+        KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
+    },
+)
+.public_if(is_plainly_a_key);
+
+/// Whether a text names a key by its form. A key ID is opaque, so a short password would pass for one: only what has
+/// the form of the IDs that we make, or a prefix, is taken at its word.
+fn is_plainly_a_key(text: &str) -> bool {
+    let is_uuid = text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        });
+    is_uuid || text.starts_with(ALIAS_PREFIX) || text.starts_with("acs:kms:")
+}
+
+pub static ALIAS_NAME: Param<AliasName> =
+    Param::new("AliasName", Kind::Text, "alias/ and 1–255 letters, digits, _, - and /", "The alias.", |text| {
+        AliasName::from_wire(text).ok_or(Invalid::Value)
+    })
+    .public();
+
+pub static DESCRIPTION: Param<String> =
+    Param::new("Description", Kind::Text, "0–8192 characters", "What the key is for.", |text| {
+        parse_text(text, limits::DESCRIPTION_CHARS_MAX)
+    })
+    .public();
+
+pub static PLAINTEXT: Param<SecretBytes> =
+    Param::new("Plaintext", Kind::Base64, "Base64 of 1–6144 bytes", "The bytes to encrypt.", |text| {
+        parse_secret(text, limits::PLAINTEXT_BYTES_MAX)
+    });
+
+pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
+    "CiphertextBlob",
+    Kind::Base64,
+    "Base64 of a ciphertext that this service made",
+    "The ciphertext, as Encrypt or GenerateDataKey gave it.",
+    |text| parse_bytes(text, limits::CIPHERTEXT_BYTES_MAX),
+);
+
+pub static ENCRYPTION_CONTEXT: Param<EncryptionContext> = Param::new(
+    "EncryptionContext",
+    Kind::Json,
+    "a JSON object of strings, at most 8192 characters",
+    "Authenticated with the ciphertext, not stored in it: Decrypt must be given an equal map. Not a secret: it stands in the audit log.",
+    |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
+)
+.public();
+
+pub static DRY_RUN: Param<bool> = Param::new(
+    "DryRun",
+    Kind::Boolean,
+    "true or false (default)",
+    "With true the call does nothing and always fails; the error says whether it would have worked.",
+    parse_bool,
+)
+.public();
+
+pub static PAGE_NUMBER: Param<u32> =
+    Param::new("PageNumber", Kind::Integer, "from 1 (default)", "Which page.", |text| {
+        parse_number(text, &(1..=limits::PAGE_NUMBER_MAX))
+    })
+    .public();
+
+pub static PAGE_SIZE: Param<u32> =
+    Param::new("PageSize", Kind::Integer, "1–100 (default 10)", "Rows of a page.", |text| {
+        parse_number(text, &limits::PAGE_SIZE)
+    })
+    .public();
+
+pub static DATA_KEY_SPEC: Param<u32> = Param::new(
+    "KeySpec",
+    Kind::Text,
+    "AES_256 or AES_128",
+    "The length of the data key, by name. NumberOfBytes wins if both are given.",
+    |text| match text {
+        "AES_256" => Ok(32),
+        "AES_128" => Ok(16),
+        _ => Err(Invalid::Value),
+    },
+)
+.public();
+
+pub static NUMBER_OF_BYTES: Param<u32> = Param::new(
+    "NumberOfBytes",
+    Kind::Integer,
+    "1–1024",
+    "The length of the data key in bytes. 32 if neither this nor KeySpec is given.",
+    |text| parse_number(text, &limits::DATA_KEY_BYTES),
+)
+.public();
+
+pub static RECIPIENT: Param<()> = Param::new(
+    "Recipient",
+    Kind::Json,
+    "not offered",
+    "Encryption of the answer for an attested enclave: refused rather than ignored, since the plaintext would be sent in the clear.",
+    |_| Err(Invalid::Value),
+);
+
+/// The length of a data key in bytes, from the two parameters that can set it.
+pub fn data_key_bytes(input: Input<'_>) -> Result<u32, Refusal> {
+    let by_spec = input.optional(&DATA_KEY_SPEC)?;
+    let by_number = input.optional(&NUMBER_OF_BYTES)?;
+    Ok(by_number.or(by_spec).unwrap_or(limits::DATA_KEY_BYTES_DEFAULT))
+}
+
+/// Which rows of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// From 1.
+    pub number: u32,
+    /// 1–100 rows.
+    pub size: u32,
+}
+
+impl Page {
+    pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            number: input.optional(&PAGE_NUMBER)?.unwrap_or(1),
+            size: input.optional(&PAGE_SIZE)?.unwrap_or(limits::PAGE_SIZE_DEFAULT),
+        })
+    }
+
+    /// How many rows stand before the page.
+    pub fn offset(self) -> u64 {
+        u64::from(self.number - 1) * u64::from(self.size)
+    }
+}
+
+/// Tags by key. Keys 1–128 and values 0–128 characters of letters, digits and `/ \ _ - . + = : @`.
+pub type Tags = BTreeMap<String, String>;
+
+/// `[{"TagKey":…,"TagValue":…}]`.
+pub fn parse_tags(text: &str) -> Result<Tags, Invalid> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Tag {
+        tag_key: String,
+        #[serde(default)]
+        tag_value: String,
+    }
+    let list: Vec<Tag> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
+    if list.len() > limits::TAGS_MAX {
+        return Err(Invalid::As(Refusal::LimitExceeded));
+    }
+    let mut tags = Tags::new();
+    for tag in list {
+        if !valid_tag(&tag.tag_key, &tag.tag_value) || tags.insert(tag.tag_key, tag.tag_value).is_some() {
+            return Err(Invalid::Value);
+        }
+    }
+    Ok(tags)
+}
+
+fn valid_tag(key: &str, value: &str) -> bool {
+    let allowed = |text: &str| {
+        text.bytes().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'/' | b'\\' | b'_' | b'-' | b'.' | b'+' | b'=' | b':' | b'@' | b' ')
+        })
+    };
+    limits::TAG_KEY_CHARS.contains(&key.len())
+        && value.len() <= limits::TAG_VALUE_CHARS_MAX
+        && allowed(key)
+        && allowed(value)
+        && !key.starts_with("aliyun")
+        && !key.starts_with("acs:")
+}
+
+/// `<integer>d|h|m|s`, 7 to 730 days, as seconds.
+pub fn parse_rotation_interval(text: &str) -> Result<i64, Invalid> {
+    let (number, unit_secs) = match text.as_bytes() {
+        [number @ .., b'd'] => (number.len(), 86_400),
+        [number @ .., b'h'] => (number.len(), 3_600),
+        [number @ .., b'm'] => (number.len(), 60),
+        [number @ .., b's'] => (number.len(), 1),
+        _ => return Err(Invalid::Value),
+    };
+    let digits = text.get(..number).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    digits
+        .and_then(|digits| digits.parse::<i64>().ok())
+        .and_then(|number| number.checked_mul(unit_secs))
+        .filter(|secs| limits::ROTATION_INTERVAL_SECS.contains(secs))
+        .ok_or(Invalid::Value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rotation_intervals() {
+        assert_eq!(parse_rotation_interval("365d"), Ok(31_536_000));
+        assert_eq!(parse_rotation_interval("604800s"), Ok(604_800));
+        for bad in ["6d", "731d", "d", "7", "-7d", "+7d", "7 d", "99999999999999999999d", "7é"] {
+            assert!(parse_rotation_interval(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags() {
+        let tags = parse_tags(r#"[{"TagKey":"k","TagValue":"v"},{"TagKey":"e"}]"#).unwrap();
+        assert_eq!(tags.len(), 2);
+        for bad in [
+            "{}",
+            r#"[{"TagKey":"","TagValue":"v"}]"#,
+            r#"[{"TagKey":"acs:x","TagValue":"v"}]"#,
+            r#"[{"TagKey":"k","TagValue":"v"},{"TagKey":"k","TagValue":"w"}]"#,
+            r#"[{"TagKey":"k","TagValue":"é"}]"#,
+        ] {
+            assert_eq!(parse_tags(bad), Err(Invalid::Value), "{bad}");
+        }
+        let many: Vec<String> = (0..21).map(|n| format!(r#"{{"TagKey":"k{n}","TagValue":""}}"#)).collect();
+        assert_eq!(parse_tags(&format!("[{}]", many.join(","))), Err(Invalid::As(Refusal::LimitExceeded)));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panic(text in ".{0,200}") {
+            let _ = parse_rotation_interval(&text);
+            let _ = parse_tags(&text);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The service as a whole.
+
+pub mod describe_account_kms_status;
+pub mod describe_regions;

@@ -1,0 +1,17 @@
+//! The contract: actions, parameters, limits, names, error codes, wire forms, signing and verifying.
+//!
+//! Knows nothing of storage, sockets, time or state: the server, the client, the documents and the tests read the
+//! same declarations here.
+
+pub mod action;
+pub mod actions;
+pub mod error;
+pub mod limits;
+pub mod names;
+pub mod param;
+pub mod sign;
+pub mod time;
+pub mod wire;
+
+/// The API version that every KMS request names.
+pub const API_VERSION: &str = "2016-01-20";

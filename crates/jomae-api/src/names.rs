@@ -1,0 +1,157 @@
+//! Names of things: keys, versions, aliases, accounts, regions, and the resource names (ARN) made of them.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_name {
+    ($(#[$doc:meta])* $name:ident, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// `None` if the text is not of this name's form.
+            pub fn new(text: &str) -> Option<Self> {
+                let valid: fn(&str) -> bool = $valid;
+                valid(text).then(|| Self(text.into()))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+fn plain_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+text_name!(
+    /// A key: 1–64 letters, digits and hyphens; the keys that we make have a lower-case UUID.
+    KeyId,
+    plain_id
+);
+text_name!(
+    /// One version of a key, in the form of a [`KeyId`].
+    KeyVersionId,
+    plain_id
+);
+text_name!(
+    /// An account (tenant): 16 digits.
+    AccountId,
+    |text| text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit())
+);
+text_name!(
+    /// A region such as `cn-hangzhou`: 2–32 lower-case letters, digits and hyphens.
+    RegionId,
+    |text| {
+        (2..=32).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+    }
+);
+text_name!(
+    /// An alias without its prefix `alias/`: 1–255 letters, digits, `_`, `-` and `/`.
+    AliasName,
+    |text| {
+        crate::limits::ALIAS_CHARS.contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/'))
+    }
+);
+
+/// What a text with the prefix of an alias starts with.
+pub const ALIAS_PREFIX: &str = "alias/";
+
+impl AliasName {
+    /// Reads the wire form, `alias/<name>`.
+    pub fn from_wire(text: &str) -> Option<Self> {
+        Self::new(text.strip_prefix(ALIAS_PREFIX)?)
+    }
+
+    /// Whether the name is kept for the service itself (`alias/acs…`).
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with("acs")
+    }
+
+    /// The wire form, `alias/<name>`.
+    pub fn to_wire(&self) -> String {
+        format!("{ALIAS_PREFIX}{}", self.0)
+    }
+}
+
+/// The ways in which a caller may name a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyRef {
+    Id(KeyId),
+    Alias(AliasName),
+    /// A full key name; account and region may be others than the caller's.
+    Arn {
+        region: RegionId,
+        account: AccountId,
+        id: KeyId,
+    },
+}
+
+impl KeyRef {
+    /// Reads a key ID, `alias/<name>`, or `acs:kms:<region>:<account>:key/<key-id>`.
+    pub fn from_wire(text: &str) -> Option<Self> {
+        if text.starts_with(ALIAS_PREFIX) {
+            return AliasName::from_wire(text).map(Self::Alias);
+        }
+        if let Some(rest) = text.strip_prefix("acs:kms:") {
+            let mut parts = rest.splitn(3, ':');
+            let region = RegionId::new(parts.next()?)?;
+            let account = AccountId::new(parts.next()?)?;
+            let id = KeyId::new(parts.next()?.strip_prefix("key/")?)?;
+            return Some(Self::Arn { region, account, id });
+        }
+        KeyId::new(text).map(Self::Id)
+    }
+}
+
+/// `acs:kms:<region>:<account>:key/<key-id>`.
+pub fn key_arn(region: &RegionId, account: &AccountId, id: &KeyId) -> String {
+    format!("acs:kms:{region}:{account}:key/{id}")
+}
+
+/// `acs:kms:<region>:<account>:alias/<name>`.
+pub fn alias_arn(region: &RegionId, account: &AccountId, name: &AliasName) -> String {
+    format!("acs:kms:{region}:{account}:alias/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn key_forms() {
+        assert_eq!(KeyRef::from_wire("abc-1"), KeyId::new("abc-1").map(KeyRef::Id));
+        assert_eq!(KeyRef::from_wire("alias/x/y"), AliasName::new("x/y").map(KeyRef::Alias));
+        assert!(matches!(KeyRef::from_wire("acs:kms:cn-hangzhou:1234567890123456:key/abc"), Some(KeyRef::Arn { .. })));
+        for bad in ["", "alias/", "alias/a b", "acs:kms:x", "acs:kms:cn-hangzhou:12:key/a", "a b", "a/b", "é"] {
+            assert_eq!(KeyRef::from_wire(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arn_round_trip(region in "[a-z][a-z0-9-]{1,31}", account in "[0-9]{16}", id in "[a-z0-9-]{1,64}") {
+            let (region, account) = (RegionId::new(&region).unwrap(), AccountId::new(&account).unwrap());
+            let id = KeyId::new(&id).unwrap();
+            let arn = key_arn(&region, &account, &id);
+            prop_assert_eq!(KeyRef::from_wire(&arn), Some(KeyRef::Arn { region, account, id }));
+        }
+
+        #[test]
+        fn never_panics(text in ".{0,300}") {
+            let _ = KeyRef::from_wire(&text);
+        }
+    }
+}

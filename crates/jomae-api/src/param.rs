@@ -1,0 +1,330 @@
+//! Parameters: each is declared once, with its name, limits, secrecy and text, and shared by the actions that take it.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jomae_crypto::secret::SecretBytes;
+
+use crate::{error::Refusal, limits, wire::params::Params};
+
+/// Whether a value may be shown in logs and audit events. A parameter is secret until its declaration says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrecy {
+    Secret,
+    Public,
+}
+
+/// What the text of a parameter looks like, for documents and the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Integer,
+    Boolean,
+    /// Standard Base64 with padding; the command line takes `@file` for it.
+    Base64,
+    /// JSON text.
+    Json,
+}
+
+/// A request parameter: its name on the wire, its limits, and how its text becomes a `T`.
+pub struct Param<T: 'static> {
+    name: &'static str,
+    kind: Kind,
+    secrecy: Secrecy,
+    limits: &'static str,
+    doc: &'static str,
+    parse: fn(&str) -> Result<T, Invalid>,
+    recognised: fn(&str) -> bool,
+}
+
+/// Why a text is not a value of the parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// The ordinary `InvalidParameter`.
+    Value,
+    /// A refusal of its own, such as an alias where only an ID is taken.
+    As(Refusal),
+}
+
+impl<T> Param<T> {
+    /// A parameter whose value never shows in logs or audit events.
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        limits: &'static str,
+        doc: &'static str,
+        parse: fn(&str) -> Result<T, Invalid>,
+    ) -> Self {
+        Self { name, kind, secrecy: Secrecy::Secret, limits, doc, parse, recognised: |_| false }
+    }
+
+    /// Lets valid values show in audit events.
+    #[must_use]
+    pub const fn public(self) -> Self {
+        self.public_if(|_| true)
+    }
+
+    /// Lets those valid values show in audit events that are plainly what they should be: where almost any text is
+    /// valid, it may be a secret in the wrong place.
+    #[must_use]
+    pub const fn public_if(mut self, recognised: fn(&str) -> bool) -> Self {
+        self.secrecy = Secrecy::Public;
+        self.recognised = recognised;
+        self
+    }
+
+    fn read(&self, text: &str) -> Result<T, Refusal> {
+        (self.parse)(text).map_err(|invalid| match invalid {
+            Invalid::Value => Refusal::ParameterInvalid(self.name),
+            Invalid::As(refusal) => refusal,
+        })
+    }
+}
+
+/// What documents, the command line and the audit log need to know of a parameter.
+pub trait ParamInfo: Sync {
+    fn name(&self) -> &'static str;
+    fn kind(&self) -> Kind;
+    fn secrecy(&self) -> Secrecy;
+    /// The limits, in words.
+    fn limits(&self) -> &'static str;
+    fn doc(&self) -> &'static str;
+    /// Whether the text is a valid value.
+    fn accepts(&self, text: &str) -> bool;
+    /// Whether the text may be recorded. What is not valid may be anything, a secret too, and is recorded nowhere.
+    fn shows(&self, text: &str) -> bool;
+}
+
+impl<T> ParamInfo for Param<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn secrecy(&self) -> Secrecy {
+        self.secrecy
+    }
+    fn limits(&self) -> &'static str {
+        self.limits
+    }
+    fn doc(&self) -> &'static str {
+        self.doc
+    }
+    fn accepts(&self, text: &str) -> bool {
+        (self.parse)(text).is_ok()
+    }
+    fn shows(&self, text: &str) -> bool {
+        self.secrecy == Secrecy::Public && self.accepts(text) && (self.recognised)(text)
+    }
+}
+
+/// How an action takes a parameter.
+#[derive(Clone, Copy)]
+pub struct Use {
+    pub param: &'static dyn ParamInfo,
+    pub required: bool,
+}
+
+/// A parameter without which the action is refused.
+pub const fn required(param: &'static dyn ParamInfo) -> Use {
+    Use { param, required: true }
+}
+
+/// A parameter that may be absent.
+pub const fn optional(param: &'static dyn ParamInfo) -> Use {
+    Use { param, required: false }
+}
+
+/// What an action asked its input for: (name, required).
+pub type AskedLog = RefCell<Vec<(&'static str, bool)>>;
+
+/// The parameters of one request, as an action reads them.
+///
+/// An empty value is an absent one (some SDKs send `EncryptionContext=`).
+#[derive(Clone, Copy)]
+pub struct Input<'p> {
+    params: &'p Params<'p>,
+    asked: Option<&'p AskedLog>,
+}
+
+impl<'p> Input<'p> {
+    pub fn new(params: &'p Params<'p>) -> Self {
+        Self { params, asked: None }
+    }
+
+    /// Notes each question, so that a test can compare what an action asks with what it declares.
+    pub fn recording(params: &'p Params<'p>, asked: &'p AskedLog) -> Self {
+        Self { params, asked: Some(asked) }
+    }
+
+    /// The value, or MissingParameter, or InvalidParameter.
+    pub fn required<T>(&self, param: &Param<T>) -> Result<T, Refusal> {
+        self.note(param.name, true);
+        match self.text(param.name) {
+            Some(text) => param.read(text),
+            None => Err(Refusal::ParameterMissing(param.name)),
+        }
+    }
+
+    /// The value, which may be empty but not absent.
+    pub fn required_maybe_empty<T>(&self, param: &Param<T>) -> Result<T, Refusal> {
+        self.note(param.name, true);
+        match self.params.get(param.name) {
+            Some(text) => param.read(text),
+            None => Err(Refusal::ParameterMissing(param.name)),
+        }
+    }
+
+    /// The value if there is one, or InvalidParameter.
+    pub fn optional<T>(&self, param: &Param<T>) -> Result<Option<T>, Refusal> {
+        self.note(param.name, false);
+        self.text(param.name).map(|text| param.read(text)).transpose()
+    }
+
+    fn text(&self, name: &str) -> Option<&'p str> {
+        self.params.get(name).filter(|text| !text.is_empty())
+    }
+
+    fn note(&self, name: &'static str, required: bool) {
+        if let Some(asked) = self.asked {
+            asked.borrow_mut().push((name, required));
+        }
+    }
+}
+
+/// Authenticated, not stored, and equal whatever the order, spacing or escapes of its JSON text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncryptionContext(BTreeMap<String, String>);
+
+impl EncryptionContext {
+    /// Reads a JSON object of strings. Nested values, other types and members given twice are refused.
+    pub fn from_json(text: &str) -> Option<Self> {
+        if text.len() > 4 * limits::ENCRYPTION_CONTEXT_CHARS_MAX
+            || text.chars().count() > limits::ENCRYPTION_CONTEXT_CHARS_MAX
+        {
+            return None;
+        }
+        serde_json::from_str::<UniqueMembers>(text).ok().map(|members| Self(members.0))
+    }
+
+    pub fn pairs(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl FromIterator<(String, String)> for EncryptionContext {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+/// A map that refuses a member given twice, where serde's own keeps the last.
+struct UniqueMembers(BTreeMap<String, String>);
+
+impl<'de> serde::Deserialize<'de> for UniqueMembers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = UniqueMembers;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut access: A) -> Result<UniqueMembers, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = access.next_entry::<String, String>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(serde::de::Error::custom("a member is given twice"));
+                    }
+                }
+                Ok(UniqueMembers(members))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Booleans are read in any case: the newest Python SDK sends `True` and `False`.
+pub fn parse_bool(text: &str) -> Result<bool, Invalid> {
+    if text.eq_ignore_ascii_case("true") {
+        Ok(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Ok(false)
+    } else {
+        Err(Invalid::Value)
+    }
+}
+
+/// A decimal number within a range.
+pub fn parse_number(text: &str, range: &std::ops::RangeInclusive<u32>) -> Result<u32, Invalid> {
+    text.parse().ok().filter(|number| range.contains(number)).ok_or(Invalid::Value)
+}
+
+/// Base64 of at most `bytes_max` bytes, which are a secret.
+pub fn parse_secret(text: &str, bytes_max: usize) -> Result<SecretBytes, Invalid> {
+    decode(text, bytes_max).map(SecretBytes::new)
+}
+
+/// Base64 of at most `bytes_max` bytes.
+pub fn parse_bytes(text: &str, bytes_max: usize) -> Result<Vec<u8>, Invalid> {
+    decode(text, bytes_max)
+}
+
+fn decode(text: &str, bytes_max: usize) -> Result<Vec<u8>, Invalid> {
+    if text.len() > bytes_max.div_ceil(3) * 4 {
+        return Err(Invalid::Value);
+    }
+    STANDARD.decode(text).ok().filter(|bytes| bytes.len() <= bytes_max).ok_or(Invalid::Value)
+}
+
+/// Text of at most `chars_max` characters.
+pub fn parse_text(text: &str, chars_max: usize) -> Result<String, Invalid> {
+    if text.chars().count() <= chars_max { Ok(text.to_owned()) } else { Err(Invalid::Value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn contexts_are_equal_as_maps() {
+        let a = EncryptionContext::from_json(r#"{"b":"2","a":"1"}"#).unwrap();
+        let b = EncryptionContext::from_json(" { \"a\" : \"\\u0031\", \"b\":\"2\" } ").unwrap();
+        assert_eq!(a, b);
+        assert_eq!(EncryptionContext::from_json("{}").unwrap(), EncryptionContext::default());
+        for bad in
+            ["", "[]", "1", r#"{"a":1}"#, r#"{"a":{}}"#, r#"{"a":"1","a":"1"}"#, r#"{"a":null}"#, "{\"a\":\"b\"} x"]
+        {
+            assert_eq!(EncryptionContext::from_json(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn context_limit_counts_characters() {
+        let fits = format!("{{\"k\":\"{}\"}}", "é".repeat(limits::ENCRYPTION_CONTEXT_CHARS_MAX - 8));
+        assert!(EncryptionContext::from_json(&fits).is_some());
+        let over = format!("{{\"k\":\"{}\"}}", "é".repeat(limits::ENCRYPTION_CONTEXT_CHARS_MAX - 7));
+        assert!(EncryptionContext::from_json(&over).is_none());
+    }
+
+    #[test]
+    fn booleans_and_base64() {
+        assert_eq!(parse_bool("True"), Ok(true));
+        assert_eq!(parse_bool("FALSE"), Ok(false));
+        assert!(parse_bool("1").is_err());
+        assert_eq!(parse_bytes("aGk=", 2), Ok(b"hi".to_vec()));
+        assert!(parse_bytes("aGk=", 1).is_err());
+        assert!(parse_bytes("aGk", 9).is_err());
+        assert!(parse_bytes("aG k=", 9).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn context_never_panics(text in ".{0,200}") {
+            let _ = EncryptionContext::from_json(&text);
+        }
+    }
+}

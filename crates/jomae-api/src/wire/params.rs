@@ -1,0 +1,359 @@
+//! The parameters of a request: query and form body, decoded once, borrowed where nothing is escaped.
+
+use std::cmp::Ordering;
+
+use memchr::{memchr, memchr2};
+use zeroize::Zeroizing;
+
+use super::{BODY_BYTES_MAX, QUERY_BYTES_MAX, percent};
+use crate::error::Refusal;
+
+/// Most parameters of one request, query and body together.
+pub const PARAMS_MAX: usize = 256;
+
+/// Largest number in a numbered name such as `ResourceId.1`.
+const LIST_NUMBER_MAX: u32 = 1000;
+
+/// Why query and body cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamsError {
+    /// One name twice, be it once in the query and once in the body. No client does it, and two readers of such a
+    /// request could understand two things.
+    Duplicate,
+    /// A percent sign without two hexadecimal digits, text that is not UTF-8, or an empty name.
+    Malformed,
+    /// More than [`PARAMS_MAX`] parameters.
+    TooMany,
+    /// Query over [`QUERY_BYTES_MAX`] or body over [`BODY_BYTES_MAX`].
+    TooLarge,
+}
+
+impl From<ParamsError> for Refusal {
+    fn from(error: ParamsError) -> Self {
+        match error {
+            ParamsError::Duplicate | ParamsError::Malformed | ParamsError::TooMany => Self::RequestUnreadable,
+            ParamsError::TooLarge => Self::RequestTooLarge,
+        }
+    }
+}
+
+/// The decoded union of query and form body, in the byte order of the names, no name twice.
+///
+/// Decoded text is wiped when dropped; text that was not escaped stays where the request is. No `Debug`: values may
+/// be plaintexts.
+pub struct Params<'a> {
+    pairs: Vec<Pair<'a>>,
+    /// All text that had to be decoded, one after the other: one allocation for a request, not one for each value.
+    decoded: Zeroizing<String>,
+}
+
+struct Pair<'a> {
+    name: Text<'a>,
+    value: Text<'a>,
+    from_query: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Text<'a> {
+    AsSent(&'a str),
+    Decoded { start: usize, end: usize },
+}
+
+impl<'a> Text<'a> {
+    fn get<'s>(self, decoded: &'s str) -> &'s str
+    where
+        'a: 's,
+    {
+        match self {
+            Self::AsSent(text) => text,
+            // Checked once in `parse`.
+            Self::Decoded { start, end } => decoded.get(start..end).unwrap_or_default(),
+        }
+    }
+}
+
+/// One member of a numbered list: `ResourceId.2` or `Tag.2.Key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbered<'p> {
+    /// The number, from 1.
+    pub number: u32,
+    /// What follows the number: `Key` in `Tag.2.Key`, empty in `ResourceId.2`.
+    pub member: &'p str,
+    pub value: &'p str,
+}
+
+impl<'a> Params<'a> {
+    /// Decodes a raw query and, if the content type says so, a form body ([`super::Request::form`]).
+    ///
+    /// `+` and `%20` are blanks, `%2B` is a plus. A name without `=` has an empty value; empty pieces between two `&`
+    /// are skipped.
+    pub fn parse(query: &'a str, form: Option<&'a [u8]>) -> Result<Self, ParamsError> {
+        let form = form.unwrap_or_default();
+        if query.len() > QUERY_BYTES_MAX || form.len() > BODY_BYTES_MAX {
+            return Err(ParamsError::TooLarge);
+        }
+        let form = std::str::from_utf8(form).map_err(|_| ParamsError::Malformed)?;
+        let mut reader = Reader {
+            pairs: Vec::with_capacity(16),
+            decoded: Zeroizing::default(),
+            raw_bytes: query.len() + form.len(),
+        };
+        reader.read(query, true)?;
+        reader.read(form, false)?;
+        reader.finish()
+    }
+
+    /// The value of a name, if it was sent at all; it may be empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.pairs.binary_search_by(|pair| pair.name.get(&self.decoded).cmp(name)).ok()?;
+        self.pairs.get(found).map(|pair| pair.value.get(&self.decoded))
+    }
+
+    /// The value of a name unless it is absent or empty: clients send empty values for what they do not mean.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// How many parameters there are.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// All names and values, in the byte order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|pair| (pair.name.get(&self.decoded), pair.value.get(&self.decoded)))
+    }
+
+    /// As [`Self::iter`], of the query alone.
+    pub fn iter_query(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs
+            .iter()
+            .filter(|pair| pair.from_query)
+            .map(|pair| (pair.name.get(&self.decoded), pair.value.get(&self.decoded)))
+    }
+
+    /// The members of a numbered list, by number: `numbered("Tag")` yields `Tag.1.Key`, `Tag.1.Value`, `Tag.2.Key`, …
+    ///
+    /// A number is written without leading zeros and lies in 1 to 1000; other names are no members. Numbers may have
+    /// gaps.
+    pub fn numbered<'p>(&'p self, list: &str) -> Vec<Numbered<'p>> {
+        let rest_of =
+            |pair: &Pair<'a>| -> Option<&'p str> { pair.name.get(&self.decoded).strip_prefix(list)?.strip_prefix('.') };
+        let start = self.pairs.partition_point(|pair| pair.name.get(&self.decoded) < list);
+        let mut members: Vec<Numbered<'p>> = self
+            .pairs
+            .iter()
+            .skip(start)
+            .take_while(|pair| pair.name.get(&self.decoded).starts_with(list))
+            .filter_map(|pair| {
+                let (number, member) = list_number(rest_of(pair)?)?;
+                Some(Numbered { number, member, value: pair.value.get(&self.decoded) })
+            })
+            .collect();
+        members.sort_by_key(|member| member.number);
+        members
+    }
+}
+
+/// Splits `2.Key` into 2 and `Key`.
+fn list_number(text: &str) -> Option<(u32, &str)> {
+    let (digits, member) = text.split_once('.').unwrap_or((text, ""));
+    if digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number = digits.parse().ok().filter(|number| *number <= LIST_NUMBER_MAX)?;
+    Some((number, member))
+}
+
+struct Reader<'a> {
+    pairs: Vec<Pair<'a>>,
+    decoded: Zeroizing<Vec<u8>>,
+    raw_bytes: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self, mut rest: &'a str, from_query: bool) -> Result<(), ParamsError> {
+        while !rest.is_empty() {
+            let (pair, tail) = split_at_byte(rest, b'&');
+            rest = tail;
+            if pair.is_empty() {
+                continue;
+            }
+            if self.pairs.len() == PARAMS_MAX {
+                return Err(ParamsError::TooMany);
+            }
+            let (name, value) = split_at_byte(pair, b'=');
+            if name.is_empty() {
+                return Err(ParamsError::Malformed);
+            }
+            let pair = Pair { name: self.decode(name)?, value: self.decode(value)?, from_query };
+            self.pairs.push(pair);
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, text: &'a str) -> Result<Text<'a>, ParamsError> {
+        let mut rest = text.as_bytes();
+        let Some(mut at) = memchr2(b'%', b'+', rest) else {
+            return Ok(Text::AsSent(text));
+        };
+        if self.decoded.capacity() == 0 {
+            // Decoding never lengthens text, so this is enough for the whole request and nothing secret is left
+            // behind in a smaller buffer.
+            self.decoded.reserve_exact(self.raw_bytes);
+        }
+        let start = self.decoded.len();
+        loop {
+            let (plain, tail) = rest.split_at(at);
+            self.decoded.extend_from_slice(plain);
+            rest = match tail {
+                [b'+', tail @ ..] => {
+                    self.decoded.push(b' ');
+                    tail
+                }
+                [b'%', high, low, tail @ ..] => {
+                    self.decoded.push(percent::unhex(*high, *low).ok_or(ParamsError::Malformed)?);
+                    tail
+                }
+                [] => break,
+                _ => return Err(ParamsError::Malformed),
+            };
+            at = memchr2(b'%', b'+', rest).unwrap_or(rest.len());
+        }
+        Ok(Text::Decoded { start, end: self.decoded.len() })
+    }
+
+    fn finish(mut self) -> Result<Params<'a>, ParamsError> {
+        let decoded = match String::from_utf8(std::mem::take(&mut *self.decoded)) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) => {
+                drop(Zeroizing::new(error.into_bytes()));
+                return Err(ParamsError::Malformed);
+            }
+        };
+        // The whole can be UTF-8 although its pieces are not: one ends in half a character, the next goes on with it.
+        let whole = |text: Text<'_>| match text {
+            Text::AsSent(_) => true,
+            Text::Decoded { start, end } => decoded.get(start..end).is_some(),
+        };
+        let mut pairs = self.pairs;
+        if !pairs.iter().all(|pair| whole(pair.name) && whole(pair.value)) {
+            return Err(ParamsError::Malformed);
+        }
+        let by_name = |a: &Pair<'a>, b: &Pair<'a>| a.name.get(&decoded).cmp(b.name.get(&decoded));
+        pairs.sort_unstable_by(by_name);
+        if pairs.array_windows().any(|[a, b]| by_name(a, b) == Ordering::Equal) {
+            return Err(ParamsError::Duplicate);
+        }
+        Ok(Params { pairs, decoded })
+    }
+}
+
+/// What is before the first such ASCII byte, and what is after it.
+fn split_at_byte(text: &str, byte: u8) -> (&str, &str) {
+    match memchr(byte, text.as_bytes()).and_then(|at| text.split_at_checked(at)) {
+        Some((before, after)) => (before, after.get(1..).unwrap_or_default()),
+        None => (text, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pairs<'p>(params: &'p Params<'_>) -> Vec<(&'p str, &'p str)> {
+        params.iter().collect()
+    }
+
+    #[test]
+    fn decodes_and_sorts() {
+        let params =
+            Params::parse("b=v+w%20x%2By&&a=%E4%B8%AD&Empty=&NoEquals&%63=1=2&", Some(b"Z=%3d&Y=\xc3\xa9")).unwrap();
+        assert_eq!(
+            pairs(&params),
+            [("Empty", ""), ("NoEquals", ""), ("Y", "é"), ("Z", "="), ("a", "中"), ("b", "v w x+y"), ("c", "1=2"),]
+        );
+        assert_eq!(params.len(), 7);
+        assert_eq!(params.get("b"), Some("v w x+y"));
+        assert_eq!(params.get("B"), None);
+        assert_eq!(params.get("Empty"), Some(""));
+        assert_eq!(params.given("Empty"), None);
+        assert_eq!(params.iter_query().map(|(name, _)| name).collect::<Vec<_>>(), ["Empty", "NoEquals", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn refuses() {
+        let error = |query: &str, form: Option<&[u8]>| Params::parse(query, form).err();
+        assert_eq!(error("a=1&a=1", None), Some(ParamsError::Duplicate));
+        assert_eq!(error("a=1&b=2&%61=1", None), Some(ParamsError::Duplicate));
+        assert_eq!(error("a=1", Some(b"a=2")), Some(ParamsError::Duplicate));
+        for malformed in ["a=%", "a=%2", "a=%2g", "a=%C3", "a=%C3&b=%A9", "=x", "a=%FF"] {
+            assert_eq!(error(malformed, None), Some(ParamsError::Malformed), "{malformed}");
+        }
+        assert_eq!(error("", Some(b"a=\xff")), Some(ParamsError::Malformed));
+    }
+
+    #[test]
+    fn limits() {
+        let many = |count: usize| (0..count).map(|n| format!("p{n}=")).collect::<Vec<_>>().join("&");
+        assert_eq!(Params::parse(&many(PARAMS_MAX), None).unwrap().len(), PARAMS_MAX);
+        assert_eq!(Params::parse(&many(PARAMS_MAX + 1), None).err(), Some(ParamsError::TooMany));
+        assert_eq!(Params::parse(&many(PARAMS_MAX), Some(b"x")).err(), Some(ParamsError::TooMany));
+        let long = "a".repeat(QUERY_BYTES_MAX);
+        assert!(Params::parse(&long, None).is_ok());
+        assert_eq!(Params::parse(&(long + "a"), None).err(), Some(ParamsError::TooLarge));
+        let body = vec![b'a'; BODY_BYTES_MAX + 1];
+        assert_eq!(Params::parse("", Some(&body)).err(), Some(ParamsError::TooLarge));
+        assert!(Params::parse("", body.get(1..)).is_ok());
+    }
+
+    #[test]
+    fn numbered_lists() {
+        let params = Params::parse(
+            "Tag.10.Key=k10&Tag.2.Key=k2&Tag.2.Value=v2&Tag.1.Key=k1&Tag.01.Key=no&Tag.x=no&Tag=no&TagKey.1=no&Tag.0=no\
+             &Tag.=no&Tag.1001=no&Tag.+1=no&ResourceId.1=a&ResourceId.3=c",
+            None,
+        )
+        .unwrap();
+        let short = |list: &str| -> Vec<(u32, String, String)> {
+            params.numbered(list).iter().map(|m| (m.number, m.member.to_owned(), m.value.to_owned())).collect()
+        };
+        let expected = [(1, "Key", "k1"), (2, "Key", "k2"), (2, "Value", "v2"), (10, "Key", "k10")];
+        assert_eq!(short("Tag"), expected.map(|(n, m, v)| (n, m.to_owned(), v.to_owned())));
+        assert_eq!(short("ResourceId").len(), 2);
+        assert_eq!(short("None"), []);
+        assert_eq!(short(""), []);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(query in "[a-c%&=+0-9A-F.é]{0,60}", form in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(params) = Params::parse(&query, Some(&form)) {
+                let names: Vec<_> = params.iter().map(|(name, _)| name).collect();
+                prop_assert!(names.is_sorted_by(|a, b| a < b));
+                for (name, value) in params.iter() {
+                    prop_assert_eq!(params.get(name), Some(value));
+                    params.numbered(name);
+                }
+            }
+        }
+
+        #[test]
+        fn decodes_what_was_encoded(map in proptest::collection::btree_map(".{1,8}", ".{0,30}", 0..12)) {
+            let mut query = String::new();
+            for (name, value) in &map {
+                percent::push_pair(&mut query, name, value);
+            }
+            let expected: Vec<_> = map.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let params = Params::parse(&query, None).unwrap();
+            prop_assert_eq!(pairs(&params), expected.clone());
+            let params = Params::parse("", Some(query.as_bytes())).unwrap();
+            prop_assert_eq!(pairs(&params), expected);
+        }
+    }
+}
