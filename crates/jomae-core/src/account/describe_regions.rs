@@ -1,0 +1,15 @@
+use jomae_api::actions::service::describe_regions::{DescribeRegions, Output, RegionList, RegionRow};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<DescribeRegions> for Kms {
+    async fn handle(&self, _: &Call, _: &mut Tx<'_>, _: &Authorized<'_, DescribeRegions>) -> Result<Output, Error> {
+        let region = self.regions.iter().cloned().map(|region_id| RegionRow { region_id }).collect();
+        Ok(Output { regions: RegionList { region } })
+    }
+}

@@ -1,0 +1,28 @@
+use jomae_api::{action::Empty, actions::aliases::create_alias::CreateAlias, error::Refusal};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{AliasRecord, Marker, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<CreateAlias> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateAlias>,
+    ) -> Result<Empty, Error> {
+        let alias = granted.alias()?;
+        let key = granted.key()?;
+        if alias.record.is_some() {
+            return Err(Refusal::AliasExists.into());
+        }
+        let record = AliasRecord { key: key.place.id.clone(), created: call.now.0 };
+        tx.put(path::alias(&key.place.account, &key.place.region, &alias.name), &record)?;
+        tx.put(path::alias_of(&key.place, &alias.name), &Marker {})?;
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,27 @@
+use jomae_api::{action::Empty, actions::aliases::delete_alias::DeleteAlias, error::Refusal};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::path,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<DeleteAlias> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, DeleteAlias>,
+    ) -> Result<Empty, Error> {
+        let alias = granted.alias()?;
+        let key = granted.key()?;
+        if alias.record.is_none() {
+            return Err(Refusal::AliasNotFound.into());
+        }
+        tx.delete(path::alias(call.caller.account(), &call.region, &alias.name));
+        tx.delete(path::alias_of(&key.place, &alias.name));
+        Ok(Empty {})
+    }
+}

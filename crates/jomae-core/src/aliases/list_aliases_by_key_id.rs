@@ -1,0 +1,21 @@
+use jomae_api::actions::aliases::{list_aliases::Output, list_aliases_by_key_id::ListAliasesByKeyId};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::path,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<ListAliasesByKeyId> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListAliasesByKeyId>,
+    ) -> Result<Output, Error> {
+        let prefix = path::aliases_of(&granted.key()?.place);
+        self.alias_page(call, tx, &prefix, granted.action().page).await
+    }
+}

@@ -1,0 +1,30 @@
+use jomae_api::{action::Empty, actions::aliases::update_alias::UpdateAlias, error::Refusal};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{AliasRecord, KeyPlace, Marker, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<UpdateAlias> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateAlias>,
+    ) -> Result<Empty, Error> {
+        let alias = granted.alias()?;
+        let key = granted.key()?;
+        let Some(old) = &alias.record else { return Err(Refusal::AliasNotFound.into()) };
+        if old.key == key.place.id {
+            return Ok(Empty {});
+        }
+        let record = AliasRecord { key: key.place.id.clone(), created: old.created };
+        tx.put(path::alias(call.caller.account(), &call.region, &alias.name), &record)?;
+        tx.delete(path::alias_of(&KeyPlace { id: old.key.clone(), ..key.place.clone() }, &alias.name));
+        tx.put(path::alias_of(&key.place, &alias.name), &Marker {})?;
+        Ok(Empty {})
+    }
+}

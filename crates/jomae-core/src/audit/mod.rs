@@ -1,0 +1,221 @@
+//! The audit event of a call, in ActionTrail's shape, and where it goes.
+
+use jomae_api::{
+    action::{ActionSpec, Class, Effect},
+    error::Refusal,
+    time::Timestamp,
+    wire::Params,
+};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{identity::Caller, record::KeyPlace, run::Call, wait::Work};
+
+/// How long the answer waits for its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Until the event is on disk.
+    OnDisk,
+    /// Until the event is handed over; it reaches the disk within a stated bound.
+    Handed,
+}
+
+/// The log cannot be written. The cause is for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit log cannot be written: {0}")]
+pub struct AuditError(pub String);
+
+/// Where events go, in order, never lost without an error.
+pub trait AuditSink: Send + Sync {
+    /// Whether events can be written now. If not, nothing may be done.
+    fn is_writable(&self) -> bool;
+
+    /// Appends one event: a JSON object on one line, without the newline.
+    fn append(&self, event: Vec<u8>, durability: Durability) -> Work<'_, Result<(), AuditError>>;
+}
+
+/// What a call touched, noted on its way.
+#[derive(Default)]
+pub struct Trace {
+    pub keys: Vec<KeyPlace>,
+    pub aliases: Vec<String>,
+}
+
+/// How durable the event of a call must be before its answer leaves.
+pub const fn durability(spec: &ActionSpec) -> Durability {
+    match spec.class {
+        Class::Management => Durability::OnDisk,
+        Class::CryptoSymmetric => Durability::Handed,
+    }
+}
+
+/// Whether calls of this action are recorded: all but DescribeRegions.
+pub fn is_recorded(spec: &ActionSpec) -> bool {
+    spec.name != "DescribeRegions"
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event_id: &'a str,
+    event_version: u32,
+    event_name: &'a str,
+    event_source: &'a str,
+    event_type: &'a str,
+    event_category: &'a str,
+    #[serde(rename = "eventRW")]
+    event_rw: &'a str,
+    event_time: Timestamp,
+    service_name: &'a str,
+    api_version: &'a str,
+    request_id: &'a str,
+    acs_region: &'a str,
+    is_global: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip_address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    user_identity: Identity<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_parameters: Option<PublicParameters<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referenced_resources: Option<Resources<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity<'a> {
+    r#type: &'a str,
+    account_id: &'a str,
+    principal_id: &'a str,
+    user_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_key_id: Option<&'a str>,
+}
+
+/// The parameters that may be shown: declared public, and valid. What is not valid may be anything, a secret in the
+/// wrong place too.
+struct PublicParameters<'a> {
+    spec: &'a ActionSpec,
+    params: &'a Params<'a>,
+}
+
+impl Serialize for PublicParameters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for used in self.spec.params {
+            let param = used.param;
+            if let Some(text) = self.params.given(param.name())
+                && param.shows(text)
+            {
+                map.serialize_entry(param.name(), text)?;
+            }
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Resources<'a> {
+    #[serde(rename = "ACS::KMS::Key", skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<&'a str>,
+    #[serde(rename = "ACS::KMS::Alias", skip_serializing_if = "<[String]>::is_empty")]
+    aliases: &'a [String],
+}
+
+impl<'a> Resources<'a> {
+    fn of(trace: &'a Trace) -> Option<Self> {
+        (!trace.keys.is_empty() || !trace.aliases.is_empty())
+            .then(|| Self { keys: trace.keys.iter().map(|key| key.id.as_str()).collect(), aliases: &trace.aliases })
+    }
+}
+
+const fn read_or_write(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "Read",
+        Effect::Write => "Write",
+    }
+}
+
+/// The event of a call that was answered, or refused.
+pub fn call_event(
+    spec: &ActionSpec,
+    call: &Call,
+    params: &Params<'_>,
+    trace: &Trace,
+    refusal: Option<Refusal>,
+) -> Vec<u8> {
+    let Caller::Root { account, access_key_id } = &call.caller;
+    let message = refusal.map(|refusal| refusal.message());
+    write(&Event {
+        event_id: &call.request_id,
+        event_version: 1,
+        event_name: spec.name,
+        event_source: &call.host,
+        event_type: "ApiCall",
+        event_category: "Management",
+        event_rw: read_or_write(spec.effect),
+        event_time: call.now,
+        service_name: "Kms",
+        api_version: jomae_api::API_VERSION,
+        request_id: &call.request_id,
+        acs_region: call.region.as_str(),
+        is_global: false,
+        source_ip_address: Some(&call.source_ip),
+        user_agent: Some(&call.user_agent),
+        user_identity: Identity {
+            r#type: "root-account",
+            account_id: account.as_str(),
+            principal_id: account.as_str(),
+            user_name: "root",
+            access_key_id: Some(access_key_id),
+        },
+        request_parameters: Some(PublicParameters { spec, params }),
+        referenced_resources: Resources::of(trace),
+        error_code: refusal.map(|refusal| refusal.code()),
+        error_message: message.as_deref(),
+    })
+}
+
+/// The event of something that the service did by itself: the destruction or rotation of a key.
+pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Vec<u8> {
+    let trace = Trace { keys: vec![key.clone()], aliases: Vec::new() };
+    write(&Event {
+        event_id: id,
+        event_version: 1,
+        event_name: name,
+        event_source: "jomae",
+        event_type: "AliyunServiceEvent",
+        event_category: "Management",
+        event_rw: "Write",
+        event_time: now,
+        service_name: "Kms",
+        api_version: jomae_api::API_VERSION,
+        request_id: id,
+        acs_region: key.region.as_str(),
+        is_global: false,
+        source_ip_address: None,
+        user_agent: None,
+        user_identity: Identity {
+            r#type: "system",
+            account_id: key.account.as_str(),
+            principal_id: "jomae",
+            user_name: "jomae",
+            access_key_id: None,
+        },
+        request_parameters: None,
+        referenced_resources: Resources::of(&trace),
+        error_code: None,
+        error_message: None,
+    })
+}
+
+fn write(event: &Event<'_>) -> Vec<u8> {
+    let mut line = Vec::with_capacity(1024);
+    // Texts and numbers under fixed names into memory: no part of this can fail.
+    let _ = serde_json::to_writer(&mut line, event);
+    line
+}

@@ -1,0 +1,63 @@
+//! Makes and uses keys. Material never comes out.
+
+pub mod software;
+
+use std::{any::Any, sync::Arc};
+
+use jomae_api::{actions::metadata::KeySpec, param::EncryptionContext};
+use jomae_crypto::{envelope::Binding, secret::SecretBytes};
+
+use crate::{error::Fault, wait::Work};
+
+/// Material in the form in which it may be stored: wrapped under a domain key, bound to its [`Binding`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyBlob(pub Vec<u8>);
+
+/// Material made ready for use by the backend that made it. Opaque to everyone else, erased when dropped.
+#[derive(Clone)]
+pub struct KeyHandle(Arc<dyn Any + Send + Sync>);
+
+impl KeyHandle {
+    pub fn new(inner: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The backend's own view of it.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+/// The ciphertext does not open: damage, another context or another key, which nobody can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// Where keys live and are used. What a backend supports is asked before it is called.
+pub trait KeyBackend: Send + Sync {
+    /// Whether keys of this spec can be made and used.
+    fn supports(&self, spec: KeySpec) -> bool;
+
+    /// New material for the key version that the binding names.
+    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<KeyBlob, Fault>>;
+
+    /// Makes stored material ready. A blob under another binding, or a damaged one, is a fault.
+    fn load(&self, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>>;
+
+    /// A fresh ciphertext blob.
+    fn encrypt(
+        &self,
+        key: &KeyHandle,
+        binding: &Binding<'_>,
+        context: &EncryptionContext,
+        plaintext: &SecretBytes,
+    ) -> Work<'_, Result<Vec<u8>, Fault>>;
+
+    /// The plaintext of a ciphertext blob.
+    fn decrypt(
+        &self,
+        key: &KeyHandle,
+        binding: &Binding<'_>,
+        context: &EncryptionContext,
+        ciphertext: &[u8],
+    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>>;
+}

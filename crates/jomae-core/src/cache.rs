@@ -1,0 +1,136 @@
+//! Decoded records in memory, dropped in the same step as the commit that changes them.
+//!
+//! The store calls [`Cache::forget`] after a commit is durable and before it is answered. A reader that was loading
+//! the old value at that moment must not put it back: each shard counts its forgettings, and a value is kept only if
+//! the count is what it was before the load began.
+
+use std::{
+    any::Any,
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::store::{Path, Revision};
+
+const SHARDS: usize = 64;
+
+/// A decoded record and the revision at which it was read.
+#[derive(Clone)]
+pub struct Cached {
+    pub record: Arc<dyn Any + Send + Sync>,
+    pub revision: Revision,
+}
+
+/// A bounded map from path to decoded record; the oldest entries give way.
+pub struct Cache {
+    shards: Vec<RwLock<Shard>>,
+    hasher: RandomState,
+    shard_entries_max: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: HashMap<Path, Cached>,
+    order: VecDeque<Path>,
+    forgettings: u64,
+}
+
+/// Leave to keep what is loaded now, unless it changes meanwhile.
+#[derive(Clone, Copy)]
+pub struct Ticket(u64);
+
+impl Cache {
+    /// A cache of about `entries_max` records.
+    pub fn new(entries_max: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            hasher: RandomState::new(),
+            shard_entries_max: entries_max.div_ceil(SHARDS).max(1),
+        }
+    }
+
+    fn shard(&self, path: &str) -> &RwLock<Shard> {
+        let index = usize::try_from(self.hasher.hash_one(path) % SHARDS as u64).unwrap_or(0);
+        &self.shards[index]
+    }
+
+    /// The record, or leave to load it.
+    pub fn get(&self, path: &str) -> Result<Cached, Ticket> {
+        let shard = self.shard(path).read().unwrap_or_else(PoisonError::into_inner);
+        shard.entries.get(path).cloned().ok_or(Ticket(shard.forgettings))
+    }
+
+    /// Keeps what was loaded under a ticket, unless its shard has forgotten anything since.
+    pub fn keep(&self, ticket: Ticket, path: Path, loaded: Cached) {
+        let mut shard = self.shard(path.as_str()).write().unwrap_or_else(PoisonError::into_inner);
+        if shard.forgettings != ticket.0 {
+            return;
+        }
+        if shard.entries.insert(path.clone(), loaded).is_none() {
+            shard.order.push_back(path);
+        }
+        while shard.entries.len() > self.shard_entries_max || shard.order.len() > 2 * self.shard_entries_max {
+            let Some(oldest) = shard.order.pop_front() else { break };
+            shard.entries.remove(&oldest);
+        }
+    }
+
+    /// Drops the record of a path that has changed.
+    pub fn forget(&self, path: &str) {
+        let mut shard = self.shard(path).write().unwrap_or_else(PoisonError::into_inner);
+        shard.forgettings += 1;
+        shard.entries.remove(path);
+    }
+
+    /// How many records are held.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).entries.len()).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cached(value: u32) -> Cached {
+        Cached { record: Arc::new(value), revision: Revision(1) }
+    }
+
+    fn ticket(cache: &Cache, path: &str) -> Ticket {
+        cache.get(path).err().expect("absent")
+    }
+
+    #[test]
+    fn a_value_loaded_before_a_change_is_not_kept() {
+        let cache = Cache::new(100);
+        let before = ticket(&cache, "p");
+        cache.forget("p");
+        cache.keep(before, Path::new("p"), cached(1));
+        assert!(cache.get("p").is_err());
+        cache.keep(ticket(&cache, "p"), Path::new("p"), cached(2));
+        assert!(cache.get("p").is_ok());
+        cache.forget("p");
+        assert!(cache.get("p").is_err());
+    }
+
+    #[test]
+    fn stays_bounded() {
+        let cache = Cache::new(640);
+        for n in 0..10_000 {
+            let path = format!("p{n}");
+            cache.keep(ticket(&cache, &path), Path::new(path.as_str()), cached(n));
+        }
+        assert!(cache.len() <= 640);
+        for n in 0..10_000 {
+            let path = format!("q{n}");
+            cache.keep(ticket(&cache, &path), Path::new(path.as_str()), cached(n));
+            cache.forget(&path);
+        }
+        assert!(cache.shards.iter().all(|s| s.read().unwrap().order.len() <= 2 * 10));
+    }
+}

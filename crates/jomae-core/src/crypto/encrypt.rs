@@ -1,0 +1,19 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::encrypt::{Encrypt, Output},
+};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<Encrypt> for Kms {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Encrypt>) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        let (version, blob) = self.encrypt_under(tx, key, &wanted.context, &wanted.plaintext).await?;
+        Ok(Output { key_id: key.place.id.clone(), key_version_id: version, ciphertext_blob: Base64(blob) })
+    }
+}

@@ -1,0 +1,26 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::generate_data_key_without_plaintext::{GenerateDataKeyWithoutPlaintext, Output},
+};
+use jomae_crypto::secret::SecretBytes;
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<GenerateDataKeyWithoutPlaintext> for Kms {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, GenerateDataKeyWithoutPlaintext>,
+    ) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        let data_key = SecretBytes::random(wanted.length_bytes as usize);
+        let (version, blob) = self.encrypt_under(tx, key, &wanted.context, &data_key).await?;
+        Ok(Output { key_id: key.place.id.clone(), key_version_id: version, ciphertext_blob: Base64(blob) })
+    }
+}

@@ -1,0 +1,84 @@
+//! Who erred: the caller (a [`Refusal`], shown), or we (a [`Fault`], logged and never shown).
+
+use jomae_api::error::Refusal;
+
+use crate::store::StoreError;
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub enum Error {
+    Refused(Refusal),
+    Failed(Fault),
+}
+
+/// Our own failure. The cause is for the operator's log; the wire shows only the kind.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Fault {
+    pub kind: FaultKind,
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A part that we need cannot be reached, or is full: may work later.
+    Unavailable,
+    /// Damage or a bug: will not work until someone mends it.
+    Internal,
+}
+
+impl Fault {
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: FaultKind::Internal, cause: cause.into() }
+    }
+
+    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: FaultKind::Unavailable, cause: cause.into() }
+    }
+
+    /// What the caller is told.
+    pub const fn refusal(&self) -> Refusal {
+        match self.kind {
+            FaultKind::Unavailable => Refusal::Unavailable,
+            FaultKind::Internal => Refusal::Internal,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let kind = match error {
+            StoreError::Unavailable(_) => FaultKind::Unavailable,
+            StoreError::Damaged(_) | StoreError::Limit(_) => FaultKind::Internal,
+        };
+        Self { kind, cause: Box::new(error) }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Error {
+    /// What the caller is told.
+    pub const fn refusal(&self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => *refusal,
+            Self::Failed(fault) => fault.refusal(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The first account and its first access key.
+//!
+//! They are made in one commit, together with a note that the operator has not been given the secret yet. The note
+//! goes only after the secret stands where the operator finds it, so a crash in between loses nothing: the next start
+//! reads the secret back from its sealed record.
+
+use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_crypto::secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+
+use super::{new_access_key, new_account_id, secret};
+use crate::{
+    error::Fault,
+    record::{AccessKeyRecord, AccountRecord, path},
+    store::Path,
+    tx::{Outcome, Vault},
+};
+
+const PENDING: &str = "sys/bootstrap";
+
+/// What the operator must be given.
+pub struct FirstCredential {
+    pub account: AccountId,
+    pub access_key_id: String,
+    pub secret: SecretBytes,
+}
+
+/// The state of the bootstrap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootstrapRecord {
+    pub access_key_id: String,
+    /// Whether the operator has it.
+    pub delivered: bool,
+}
+
+/// Makes the first account in an empty store. Gives the credential as long as it has not been confirmed as delivered.
+pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<FirstCredential>, Fault> {
+    let at = Path::new(PENDING);
+    if let Some(bootstrap) = vault.reading().get::<BootstrapRecord>(&at)? {
+        if bootstrap.delivered {
+            return Ok(None);
+        }
+        return read_back(vault, &bootstrap.access_key_id).map(Some);
+    }
+    let mut tx = vault.writing();
+    tx.get::<BootstrapRecord>(&at)?;
+    let account = new_account_id()?;
+    let (id, secret, record) = new_access_key(vault.keyring(), &account, now)?;
+    tx.put(path::account(&account), &AccountRecord { name: "default".into(), created: now.0 })?;
+    tx.put(path::access_key(&id), &record)?;
+    tx.put(at, &BootstrapRecord { access_key_id: id.clone(), delivered: false })?;
+    match tx.commit().await? {
+        Outcome::Done => Ok(Some(FirstCredential { account, access_key_id: id, secret })),
+        Outcome::Conflict => Err(Fault::unavailable("another process has just made the first account")),
+    }
+}
+
+/// Notes that the operator has the credential.
+pub async fn delivered(vault: &Vault) -> Result<(), Fault> {
+    let at = Path::new(PENDING);
+    let mut tx = vault.writing();
+    if let Some(bootstrap) = tx.get::<BootstrapRecord>(&at)? {
+        tx.put(at, &BootstrapRecord { delivered: true, ..(*bootstrap).clone() })?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn read_back(vault: &Vault, access_key_id: &str) -> Result<FirstCredential, Fault> {
+    let record = vault
+        .reading()
+        .get::<AccessKeyRecord>(&path::access_key(access_key_id))?
+        .ok_or_else(|| Fault::internal("the first access key is missing"))?;
+    let secret = secret(vault.keyring(), access_key_id, &record)?;
+    Ok(FirstCredential {
+        account: record.stored.account.clone(),
+        access_key_id: access_key_id.to_owned(),
+        secret: SecretBytes::new(secret.expose().to_vec()),
+    })
+}

@@ -1,0 +1,149 @@
+//! Domain keys: what stands between the root key and everything that is stored.
+//!
+//! The root wraps domain keys, domain keys seal records and wrap key material. Sealed bytes name the version of the
+//! domain key, so a new version never rewrites what is stored. Layout of sealed bytes: format (1 byte, 0x01), domain
+//! key version (u32, big-endian), then the message of `jomae_crypto::sealed`.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jomae_crypto::{
+    sealed::{self, OpenError, SealError},
+    secret::{Key256, SecretBytes},
+};
+
+use crate::{
+    error::Fault,
+    store::{Commit, Committed, Path, Store, Write},
+};
+
+/// Where the wrapped domain keys stand in the store. These records alone are not sealed: the root wraps them.
+pub const DOMAIN_PREFIX: &str = "sys/domain/";
+const FORMAT: u8 = 1;
+const HEAD_BYTES: usize = 5;
+/// The purpose under which records are sealed.
+const RECORD_PURPOSE: &str = "record";
+/// Domain key versions that one store may have.
+const VERSIONS_MAX: usize = crate::store::SCAN_LIMIT_MAX;
+
+/// Wraps a few bytes under the root of trust. Seldom called: at start, and when a domain key is made.
+pub trait RootKey: Send + Sync {
+    /// Wraps a domain key under its name.
+    fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault>;
+    /// Unwraps it. An error if this root key did not wrap it.
+    fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey>;
+}
+
+/// The root key is another one than the store was made with, or the wrapped key is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the root key does not open the domain keys of this store: it is another store's key, or the store is damaged")]
+pub struct WrongRootKey;
+
+/// Why sealed bytes do not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsealable {
+    #[error("sealed bytes are damaged or belong elsewhere")]
+    Damaged,
+    #[error("sealed under domain key version {0}, which the store does not have")]
+    UnknownVersion(u32),
+    #[error("sealed in a form that this version does not know")]
+    UnknownFormat,
+}
+
+/// All domain keys of a store, unwrapped. The newest seals; every one opens.
+pub struct Keyring {
+    keys: RwLock<Vec<Arc<Key256>>>,
+}
+
+impl Keyring {
+    /// Reads and unwraps the domain keys; makes the first one in an empty store.
+    pub async fn open(store: &dyn Store, root: &dyn RootKey) -> Result<Self, Fault> {
+        let mut keys = Vec::new();
+        for (path, entry) in store.scan(DOMAIN_PREFIX, None, crate::store::SCAN_LIMIT_MAX)? {
+            let expected = domain_path(keys.len() + 1);
+            if path.as_str() != expected {
+                return Err(Fault::internal(format!("the store lacks {expected}, or holds a stray {path}")));
+            }
+            keys.push(Arc::new(root.unwrap(path.as_str(), &entry.value).map_err(Fault::internal)?));
+        }
+        let keyring = Self { keys: RwLock::new(keys) };
+        if keyring.version() == 0 {
+            if !store.scan("", None, 1)?.is_empty() {
+                return Err(Fault::internal("the store holds records but no domain keys: it is damaged"));
+            }
+            keyring.rotate(store, root).await?;
+        }
+        Ok(keyring)
+    }
+
+    /// Makes a new domain key version, which seals from now on. What is stored stays as it is.
+    pub async fn rotate(&self, store: &dyn Store, root: &dyn RootKey) -> Result<u32, Fault> {
+        let version = self.version() as usize + 1;
+        if version > VERSIONS_MAX {
+            return Err(Fault::internal("the store has as many domain keys as it can hold"));
+        }
+        let path = domain_path(version);
+        let key = Key256::random();
+        let wrapped = root.wrap(&path, &key)?;
+        let path = Path::new(path);
+        let commit = Commit { expect: vec![(path.clone(), None)], writes: vec![Write::Put(path, wrapped)] };
+        match store.commit(commit).await? {
+            Committed::Done(_) => {
+                self.keys.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(key));
+                Ok(self.version())
+            }
+            Committed::Conflict => Err(Fault::unavailable("another process has just made a domain key")),
+            Committed::Unknown => Err(Fault::unavailable("the store did not answer in time")),
+        }
+    }
+
+    /// The version that seals now; versions count from 1.
+    pub fn version(&self) -> u32 {
+        u32::try_from(self.keys.read().unwrap_or_else(PoisonError::into_inner).len()).unwrap_or(u32::MAX)
+    }
+
+    /// Seals by the given function under the newest domain key.
+    pub fn seal_with(&self, seal: impl FnOnce(&Key256) -> Result<Vec<u8>, SealError>) -> Result<Vec<u8>, Fault> {
+        let (version, key) = {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            (u32::try_from(keys.len()).unwrap_or(u32::MAX), keys.last().cloned())
+        };
+        let key = key.ok_or_else(|| Fault::internal("no domain key"))?;
+        let message = seal(&key).map_err(|error| Fault::internal(error.to_string()))?;
+        let mut out = Vec::with_capacity(HEAD_BYTES + message.len());
+        out.push(FORMAT);
+        out.extend_from_slice(&version.to_be_bytes());
+        out.extend_from_slice(&message);
+        Ok(out)
+    }
+
+    /// Opens by the given function under the domain key that the bytes name.
+    pub fn open_with<T>(
+        &self,
+        bytes: &[u8],
+        open: impl FnOnce(&Key256, &[u8]) -> Result<T, OpenError>,
+    ) -> Result<T, Unsealable> {
+        let (head, message) = bytes.split_first_chunk::<HEAD_BYTES>().ok_or(Unsealable::Damaged)?;
+        let [FORMAT, version @ ..] = *head else { return Err(Unsealable::UnknownFormat) };
+        let version = u32::from_be_bytes(version);
+        let key = usize::try_from(version)
+            .ok()
+            .and_then(|version| version.checked_sub(1))
+            .and_then(|index| self.keys.read().unwrap_or_else(PoisonError::into_inner).get(index).cloned())
+            .ok_or(Unsealable::UnknownVersion(version))?;
+        open(&key, message).map_err(|_| Unsealable::Damaged)
+    }
+
+    /// Seals a record in its place.
+    pub fn seal_record(&self, path: &str, value: &[u8]) -> Result<Vec<u8>, Fault> {
+        self.seal_with(|key| sealed::seal(key.expose(), RECORD_PURPOSE, path.as_bytes(), &[], value))
+    }
+
+    /// Opens a record found in this place.
+    pub fn open_record(&self, path: &str, bytes: &[u8]) -> Result<SecretBytes, Unsealable> {
+        self.open_with(bytes, |key, message| sealed::open(key.expose(), RECORD_PURPOSE, path.as_bytes(), &[], message))
+    }
+}
+
+fn domain_path(version: usize) -> String {
+    format!("{DOMAIN_PREFIX}{version:08}")
+}

@@ -1,0 +1,38 @@
+use jomae_api::{
+    action::Empty,
+    actions::{keys::cancel_key_deletion::CancelKeyDeletion, metadata::KeyState},
+    error::Refusal,
+};
+
+use super::plan_rotation;
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{Job, KeyRecord, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<CancelKeyDeletion> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CancelKeyDeletion>,
+    ) -> Result<Empty, Error> {
+        let key = granted.key()?;
+        if let Some(at) = key.record.delete_at {
+            // Its destruction may have begun: some of its versions may be gone already.
+            if at <= call.now.0 {
+                return Err(Refusal::StateModifiedFailed.into());
+            }
+            tx.delete(path::due(at, Job::Destroy, &key.place));
+        }
+        // Enabling an EXTERNAL key that has no material would promise what it cannot do.
+        let state = if key.record.primary.is_some() { KeyState::Enabled } else { KeyState::PendingImport };
+        let record = KeyRecord { state, delete_at: None, ..(*key.record).clone() };
+        tx.put(path::key(&key.place), &record)?;
+        plan_rotation(tx, &key.place, &record)?;
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,61 @@
+use jomae_api::{
+    actions::{
+        keys::create_key::{CreateKey, Output},
+        metadata::{KeyOrigin, KeyState},
+    },
+    error::Refusal,
+    names::KeyId,
+};
+
+use super::{add_version, metadata, new_id, plan_rotation};
+use crate::{
+    access::Authorized,
+    error::{Error, Fault},
+    record::{KeyPlace, KeyRecord, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<CreateKey> for Kms {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKey>) -> Result<Output, Error> {
+        let wanted = granted.action();
+        if !self.backend.supports(wanted.spec) {
+            return Err(Refusal::ParameterInvalid("KeySpec").into());
+        }
+        let place = KeyPlace {
+            account: call.caller.account().clone(),
+            region: call.region.clone(),
+            id: KeyId::new(&new_id(call.now).to_string()).ok_or_else(|| Fault::internal("key id"))?,
+        };
+        let mut record = KeyRecord {
+            creator: call.caller.account().clone(),
+            created: call.now.0,
+            description: wanted.description.clone(),
+            spec: wanted.spec,
+            usage: wanted.usage,
+            origin: wanted.origin,
+            state: KeyState::Enabled,
+            primary: None,
+            versions: 0,
+            last_rotation: call.now.0,
+            rotation_interval_secs: wanted.rotation_interval_secs,
+            delete_at: None,
+            deletion_protection: false,
+            deletion_protection_description: String::new(),
+            material_expires_at: None,
+            tags: wanted.tags.clone(),
+        };
+        match wanted.origin {
+            KeyOrigin::AliyunKms => add_version(self, tx, &place, &mut record, call.now).await?,
+            KeyOrigin::External => record.state = KeyState::PendingImport,
+        }
+        // A random id that is taken is as good as impossible, and still must never overwrite a key.
+        if tx.get::<KeyRecord>(&path::key(&place))?.is_some() {
+            return Err(Fault::internal("a new key id is taken").into());
+        }
+        plan_rotation(tx, &place, &record)?;
+        tx.put(path::key(&place), &record)?;
+        tx.makes(&place);
+        Ok(Output { key_metadata: metadata(&place, &record) })
+    }
+}

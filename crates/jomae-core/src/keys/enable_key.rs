@@ -1,0 +1,25 @@
+use jomae_api::{
+    action::Empty,
+    actions::{keys::enable_key::EnableKey, metadata::KeyState},
+};
+
+use super::plan_rotation;
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{KeyRecord, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<EnableKey> for Kms {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, EnableKey>) -> Result<Empty, Error> {
+        let key = granted.key()?;
+        if key.record.state != KeyState::Enabled {
+            let record = KeyRecord { state: KeyState::Enabled, ..(*key.record).clone() };
+            tx.put(path::key(&key.place), &record)?;
+            plan_rotation(tx, &key.place, &record)?;
+        }
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,94 @@
+//! Keys: make, describe, list, switch, delete. One file an action.
+
+mod cancel_key_deletion;
+mod create_key;
+mod describe_key;
+mod disable_key;
+mod enable_key;
+mod list_keys;
+mod schedule_key_deletion;
+mod set_deletion_protection;
+mod update_key_description;
+
+use jomae_api::{
+    actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState},
+    names::KeyVersionId,
+    time::Timestamp,
+};
+use jomae_crypto::rng;
+use uuid::Uuid;
+
+use crate::{
+    error::{Error, Fault},
+    record::{
+        Bytes, DueRecord, Job, KeyPlace, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord,
+        binding, path,
+    },
+    run::Kms,
+    tx::Tx,
+};
+
+/// A new id: a lower-case UUID of version 7, so that ids sort by their time of making.
+pub(crate) fn new_id(now: Timestamp) -> Uuid {
+    let millis = u64::try_from(now.0).unwrap_or(0).saturating_mul(1000);
+    uuid::Builder::from_unix_timestamp_millis(millis, &rng::array()).into_uuid()
+}
+
+/// Makes the next version of a key and lets it encrypt from now on. Older versions decrypt for ever.
+pub(crate) async fn add_version(
+    kms: &Kms,
+    tx: &mut Tx<'_>,
+    place: &KeyPlace,
+    record: &mut KeyRecord,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let id = KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))?;
+    let number = record.versions + 1;
+    let blob = kms.backend.generate(record.spec, &binding(place, record, &id)).wait().await?;
+    let stored = StoredVersion { id: id.clone(), number, created: now.0, blob: Bytes(blob.0) };
+    tx.put(path::version(place, number), &VersionRecord { stored, handle: std::sync::OnceLock::new() })?;
+    tx.put(path::version_index(&place.region, &id), &VersionIndex { key: place.clone(), number })?;
+    record.versions = number;
+    record.primary = Some(PrimaryVersion { number, id });
+    record.last_rotation = now.0;
+    Ok(())
+}
+
+/// Puts the key's next rotation on the list of due work.
+pub(crate) fn plan_rotation(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Fault> {
+    if let Some(next) = record.next_rotation() {
+        let job = Job::Rotate;
+        tx.put(path::due(next.0, job, place), &DueRecord { key: place.clone(), job })?;
+    }
+    Ok(())
+}
+
+/// `KeyMetadata` as CreateKey and DescribeKey give it.
+fn metadata(place: &KeyPlace, record: &KeyRecord) -> KeyMetadata {
+    let rotation = match (record.rotation_interval_secs, record.state) {
+        (None, _) => AutomaticRotation::Disabled,
+        (Some(_), KeyState::Disabled | KeyState::PendingDeletion) => AutomaticRotation::Suspended,
+        (Some(_), KeyState::Enabled | KeyState::PendingImport) => AutomaticRotation::Enabled,
+    };
+    KeyMetadata {
+        key_id: place.id.clone(),
+        arn: place.arn(),
+        creator: record.creator.clone(),
+        creation_date: Timestamp(record.created),
+        description: record.description.clone(),
+        key_spec: record.spec,
+        key_usage: record.usage,
+        key_state: record.state,
+        origin: record.origin,
+        protection_level: "SOFTWARE",
+        primary_key_version: record.primary.as_ref().map(|primary| primary.id.clone()),
+        delete_date: DateOrEmpty(record.delete_at.map(Timestamp)),
+        material_expire_time: DateOrEmpty(record.material_expires_at.map(Timestamp)),
+        last_rotation_date: Timestamp(record.last_rotation),
+        automatic_rotation: rotation,
+        rotation_interval: record.rotation_interval_secs.map(|secs| format!("{secs}s")),
+        next_rotation_date: record.next_rotation(),
+        deletion_protection: None,
+        deletion_protection_description: None,
+    }
+}

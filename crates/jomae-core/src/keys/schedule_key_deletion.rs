@@ -1,0 +1,37 @@
+use jomae_api::{
+    action::Empty,
+    actions::{keys::schedule_key_deletion::ScheduleKeyDeletion, metadata::KeyState},
+    error::Refusal,
+};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{DueRecord, Job, KeyRecord, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+const DAY_SECS: i64 = 86_400;
+
+impl Handle<ScheduleKeyDeletion> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ScheduleKeyDeletion>,
+    ) -> Result<Empty, Error> {
+        let key = granted.key()?;
+        if key.record.deletion_protection {
+            return Err(Refusal::DeletionProtected.into());
+        }
+        let delete_at = call.now.0 + i64::from(granted.action().pending_window_days) * DAY_SECS;
+        let job = Job::Destroy;
+        tx.put(path::due(delete_at, job, &key.place), &DueRecord { key: key.place.clone(), job })?;
+        tx.put(
+            path::key(&key.place),
+            &KeyRecord { state: KeyState::PendingDeletion, delete_at: Some(delete_at), ..(*key.record).clone() },
+        )?;
+        Ok(Empty {})
+    }
+}

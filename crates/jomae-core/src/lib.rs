@@ -1,0 +1,29 @@
+//! The service: run, access, keys, audit; owner of the traits `Store`, `RootKey`, `KeyBackend` and `AuditSink`.
+//!
+//! Knows no runtime, socket, file, environment or clock: the moment of a call and the waiting are parameters, so the
+//! whole service runs inside a test.
+//!
+//! A request goes one way: [`service::Service::answer`] (who?) → [`run`] (may they?) → a handler in [`keys`],
+//! [`crypto`], [`aliases`] or [`account`] (do it) → [`tx`] and [`audit`] (keep it).
+
+pub mod access;
+pub mod account;
+pub mod aliases;
+pub mod audit;
+pub mod backend;
+pub mod cache;
+pub mod crypto;
+pub mod error;
+pub mod identity;
+pub mod keyring;
+pub mod keys;
+pub mod nonce;
+pub mod rank;
+pub mod rate;
+pub mod record;
+pub mod run;
+pub mod service;
+pub mod store;
+pub mod tx;
+pub mod wait;
+pub mod work;

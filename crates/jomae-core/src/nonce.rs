@@ -1,0 +1,196 @@
+//! The memory of nonces: a request is accepted once.
+//!
+//! A nonce is remembered for as long as its request could be accepted: until its time stamp is out of the window.
+//! Entries are 128-bit keyed hashes of access key and nonce, in generations of five minutes that are dropped whole. It
+//! never forgets early: when it is full it refuses.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use jomae_api::sign::SKEW_SECS_MAX;
+use jomae_crypto::rng;
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+const SHARDS: usize = 128;
+const GENERATION_SECS: i64 = 300;
+/// How long after its time stamp a request is still accepted, in seconds.
+const TIME_WINDOW_SECS: i64 = SKEW_SECS_MAX.cast_signed();
+
+/// What is known of a nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    First,
+    Before,
+    /// Cannot be remembered, so it must not be accepted.
+    MemoryFull,
+}
+
+/// Nonces of the requests that could still be replayed.
+pub struct NonceMemory {
+    shards: Vec<Mutex<VecDeque<Generation>>>,
+    key: [u8; 16],
+    entries: AtomicUsize,
+    entries_max: usize,
+}
+
+struct Generation {
+    /// The last moment, in seconds, at which one of its nonces matters.
+    until_secs: i64,
+    nonces: HashSet<u128, BuildHasherDefault<Folded>>,
+}
+
+/// The entries are keyed hashes already: folding one is as good as hashing it again.
+#[derive(Default)]
+struct Folded(u64);
+
+impl Hasher for Folded {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u128(&mut self, value: u128) {
+        self.0 = u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
+    }
+}
+
+impl NonceMemory {
+    /// A memory of at most `entries_max` nonces, at 17 to 35 bytes each.
+    pub fn new(entries_max: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            key: rng::array(),
+            entries: AtomicUsize::new(0),
+            entries_max,
+        }
+    }
+
+    /// Notes the nonce of a request that was signed at `signed_at_secs`.
+    pub fn remember(&self, access_key_id: &str, nonce: &str, signed_at_secs: i64, now_secs: i64) -> Seen {
+        let hash = self.hash(access_key_id, nonce);
+        let shard = usize::try_from((hash >> 64) % SHARDS as u128).unwrap_or(0);
+        let mut generations = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(oldest) = generations.front()
+            && oldest.until_secs < now_secs
+        {
+            self.entries.fetch_sub(oldest.nonces.len(), Ordering::Relaxed);
+            generations.pop_front();
+        }
+        if generations.iter().any(|generation| generation.nonces.contains(&hash)) {
+            return Seen::Before;
+        }
+        if self.entries.fetch_add(1, Ordering::Relaxed) >= self.entries_max {
+            self.entries.fetch_sub(1, Ordering::Relaxed);
+            return Seen::MemoryFull;
+        }
+        let last_moment = signed_at_secs + TIME_WINDOW_SECS;
+        let until_secs = last_moment - last_moment.rem_euclid(GENERATION_SECS) + GENERATION_SECS;
+        let at = generations.partition_point(|generation| generation.until_secs < until_secs);
+        if generations.get(at).is_none_or(|generation| generation.until_secs != until_secs) {
+            generations.insert(at, Generation { until_secs, nonces: HashSet::default() });
+        }
+        if let Some(generation) = generations.get_mut(at) {
+            generation.nonces.insert(hash);
+        }
+        Seen::First
+    }
+
+    /// Drops what can no longer be replayed, also in shards that no request touches.
+    pub fn sweep(&self, now_secs: i64) {
+        for shard in &self.shards {
+            let mut generations = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some(oldest) = generations.front()
+                && oldest.until_secs < now_secs
+            {
+                self.entries.fetch_sub(oldest.nonces.len(), Ordering::Relaxed);
+                generations.pop_front();
+            }
+        }
+    }
+
+    /// How many nonces are remembered.
+    pub fn len(&self) -> usize {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn hash(&self, access_key_id: &str, nonce: &str) -> u128 {
+        let mut hasher = SipHasher13::new_with_key(&self.key);
+        hasher.write(access_key_id.as_bytes());
+        hasher.write(&[0xff]);
+        hasher.write(nonce.as_bytes());
+        hasher.finish128().as_u128()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    #[test]
+    fn a_replay_is_seen_for_as_long_as_it_could_be_accepted() {
+        for skew in [-TIME_WINDOW_SECS, 0, TIME_WINDOW_SECS] {
+            let memory = NonceMemory::new(1000);
+            let signed_at = NOW + skew;
+            assert_eq!(memory.remember("ak", "n", signed_at, NOW), Seen::First);
+            for later in NOW..=signed_at + TIME_WINDOW_SECS {
+                memory.sweep(later);
+                assert_eq!(memory.remember("ak", "n", signed_at, later), Seen::Before, "{skew} {later}");
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let memory = NonceMemory::new(1000);
+        for n in 0..1000 {
+            assert_eq!(memory.remember("ak", &n.to_string(), NOW, NOW), Seen::First);
+        }
+        assert_eq!(memory.remember("ak", "one more", NOW, NOW), Seen::MemoryFull);
+        assert_eq!(memory.remember("ak", "7", NOW, NOW), Seen::Before);
+        memory.sweep(NOW + TIME_WINDOW_SECS + GENERATION_SECS + 1);
+        assert_eq!(memory.len(), 0);
+        assert_eq!(memory.remember("ak", "one more", NOW, NOW), Seen::First);
+    }
+
+    proptest! {
+        /// The memory says `Before` exactly when a plain set of (access key, nonce) does.
+        #[test]
+        fn exact(calls in prop::collection::vec((0u8..3, 0u8..20, -900i64..=900, 0i64..400), 1..300)) {
+            let memory = NonceMemory::new(usize::MAX);
+            let mut model: HashMap<(u8, u8), i64> = HashMap::new();
+            let mut now = NOW;
+            for (key, nonce, skew, step) in calls {
+                now += step;
+                let seen = memory.remember(&key.to_string(), &nonce.to_string(), now + skew, now);
+                match model.get(&(key, nonce)) {
+                    Some(until) if *until >= now => prop_assert_eq!(seen, Seen::Before),
+                    // Up to one generation longer than needed is allowed.
+                    Some(until) if until + GENERATION_SECS >= now => {}
+                    _ => prop_assert_eq!(seen, Seen::First),
+                }
+                if seen == Seen::First {
+                    model.insert((key, nonce), now + skew + TIME_WINDOW_SECS);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What is stored, and where: the one file with all paths and record forms.
+//!
+//! A record is JSON inside its seal: fields may be added with a default, never change their meaning.
+
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock},
+};
+
+use jomae_api::{
+    actions::{
+        metadata::{KeyOrigin, KeySpec, KeyState, KeyUsage},
+        params::Tags,
+    },
+    names::{AccountId, AliasName, KeyId, KeyVersionId, RegionId},
+    time::Timestamp,
+};
+use jomae_crypto::envelope::Binding;
+use serde::{Deserialize, Serialize};
+
+use crate::{backend::KeyHandle, store::Path};
+
+/// A kind of record. What is decoded once is kept in memory and shared.
+pub trait Record: Any + Send + Sync + Sized {
+    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error>;
+    fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
+}
+
+macro_rules! plain_records {
+    ($($name:path),*) => {
+        $(impl Record for $name {
+            fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+                serde_json::from_slice(bytes)
+            }
+            fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+                serde_json::to_vec(self)
+            }
+        })*
+    };
+}
+plain_records!(
+    KeyRecord,
+    AliasRecord,
+    VersionIndex,
+    AccountRecord,
+    DueRecord,
+    GoneRecord,
+    Marker,
+    crate::identity::bootstrap::BootstrapRecord
+);
+
+/// Where a key lives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyPlace {
+    pub account: AccountId,
+    pub region: RegionId,
+    pub id: KeyId,
+}
+
+impl KeyPlace {
+    pub fn arn(&self) -> String {
+        jomae_api::names::key_arn(&self.region, &self.account, &self.id)
+    }
+}
+
+/// A customer master key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    pub creator: AccountId,
+    pub created: i64,
+    pub description: String,
+    pub spec: KeySpec,
+    pub usage: KeyUsage,
+    pub origin: KeyOrigin,
+    pub state: KeyState,
+    /// The version that encrypts; none before an EXTERNAL key has material.
+    pub primary: Option<PrimaryVersion>,
+    /// How many versions there have been; they count from 1.
+    pub versions: u32,
+    pub last_rotation: i64,
+    pub rotation_interval_secs: Option<i64>,
+    /// When the key will be destroyed; only in PendingDeletion.
+    pub delete_at: Option<i64>,
+    pub deletion_protection: bool,
+    pub deletion_protection_description: String,
+    pub material_expires_at: Option<i64>,
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// The version of a key that encrypts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimaryVersion {
+    pub number: u32,
+    pub id: KeyVersionId,
+}
+
+/// One version of a key, with its wrapped material, and the unwrapped one once it has been used.
+pub struct VersionRecord {
+    pub stored: StoredVersion,
+    pub handle: OnceLock<KeyHandle>,
+}
+
+/// What is stored of a key version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredVersion {
+    pub id: KeyVersionId,
+    pub number: u32,
+    pub created: i64,
+    pub blob: Bytes,
+}
+
+impl Record for VersionRecord {
+    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self { stored: serde_json::from_slice(bytes)?, handle: OnceLock::new() })
+    }
+    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&self.stored)
+    }
+}
+
+/// An alias.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasRecord {
+    pub key: KeyId,
+    pub created: i64,
+}
+
+/// Which key a version belongs to: a ciphertext names only the version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionIndex {
+    pub key: KeyPlace,
+    pub number: u32,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRecord {
+    pub name: String,
+    pub created: i64,
+}
+
+/// Work that becomes due at the moment in its path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueRecord {
+    pub key: KeyPlace,
+    pub job: Job,
+}
+
+/// What is to be done with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Job {
+    Destroy,
+    Rotate,
+}
+
+/// What remains of a key that was destroyed: that it existed, and when it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneRecord {
+    pub created: i64,
+    pub destroyed: i64,
+}
+
+/// A record whose path says everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {}
+
+/// The credential of a caller.
+pub struct AccessKeyRecord {
+    pub stored: StoredAccessKey,
+    pub secret: OnceLock<Arc<jomae_crypto::secret::SecretBytes>>,
+}
+
+/// What is stored of an access key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredAccessKey {
+    pub account: AccountId,
+    pub created: i64,
+    pub active: bool,
+    /// The secret, wrapped under a domain key and bound to the access key's id.
+    pub secret: Bytes,
+}
+
+impl Record for AccessKeyRecord {
+    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self { stored: serde_json::from_slice(bytes)?, secret: OnceLock::new() })
+    }
+    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&self.stored)
+    }
+}
+
+/// Bytes that a record holds as Base64 text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use base64::Engine as _;
+        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use base64::Engine as _;
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        base64::engine::general_purpose::STANDARD.decode(text.as_bytes()).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl KeyRecord {
+    /// The moment of the next rotation, if the key rotates by itself.
+    pub fn next_rotation(&self) -> Option<Timestamp> {
+        self.rotation_interval_secs.map(|interval| Timestamp(self.last_rotation.saturating_add(interval)))
+    }
+}
+
+/// The names to which material and ciphertexts of a key version are bound.
+pub fn binding<'a>(place: &'a KeyPlace, record: &KeyRecord, version: &'a KeyVersionId) -> Binding<'a> {
+    Binding {
+        account: place.account.as_str(),
+        region: place.region.as_str(),
+        key_id: place.id.as_str(),
+        version_id: version.as_str(),
+        spec: record.spec.as_str(),
+        usage: record.usage.as_str(),
+    }
+}
+
+/// Paths. Account and region come first wherever a tenant owns the record, so tenants and regions cannot meet.
+pub mod path {
+    use super::{AccountId, AliasName, Job, KeyPlace, KeyVersionId, Path, RegionId};
+
+    fn join(parts: &[&str]) -> Path {
+        Path::new(parts.join("/"))
+    }
+
+    pub fn account(account: &AccountId) -> Path {
+        join(&["sys/account", account.as_str()])
+    }
+
+    pub fn access_key(id: &str) -> Path {
+        join(&["sys/access-key", id])
+    }
+
+    /// Every access key.
+    pub const ACCESS_KEYS: &str = "sys/access-key/";
+
+    pub fn key(key: &KeyPlace) -> Path {
+        join(&["a", key.account.as_str(), key.region.as_str(), "key", key.id.as_str()])
+    }
+
+    /// Every key of an account in a region. Key IDs of ours sort by their time of creation.
+    pub fn keys(account: &AccountId, region: &RegionId) -> String {
+        format!("a/{account}/{region}/key/")
+    }
+
+    pub fn version(key: &KeyPlace, number: u32) -> Path {
+        join(&["a", key.account.as_str(), key.region.as_str(), "version", key.id.as_str(), &format!("{number:08}")])
+    }
+
+    /// Every version of a key, oldest first.
+    pub fn versions(key: &KeyPlace) -> String {
+        format!("a/{}/{}/version/{}/", key.account, key.region, key.id)
+    }
+
+    pub fn alias(account: &AccountId, region: &RegionId, name: &AliasName) -> Path {
+        join(&["a", account.as_str(), region.as_str(), "alias", name.as_str()])
+    }
+
+    /// Every alias of an account in a region, by name.
+    pub fn aliases(account: &AccountId, region: &RegionId) -> String {
+        format!("a/{account}/{region}/alias/")
+    }
+
+    pub fn alias_of(key: &KeyPlace, name: &AliasName) -> Path {
+        join(&["a", key.account.as_str(), key.region.as_str(), "alias-of", key.id.as_str(), name.as_str()])
+    }
+
+    /// Every alias of a key, by name.
+    pub fn aliases_of(key: &KeyPlace) -> String {
+        format!("a/{}/{}/alias-of/{}/", key.account, key.region, key.id)
+    }
+
+    pub fn gone(key: &KeyPlace) -> Path {
+        join(&["a", key.account.as_str(), key.region.as_str(), "gone", key.id.as_str()])
+    }
+
+    /// Which key a version belongs to, by region alone: a ciphertext does not name its account.
+    pub fn version_index(region: &RegionId, version: &KeyVersionId) -> Path {
+        join(&["sys/version", region.as_str(), version.as_str()])
+    }
+
+    /// Work due at `at_secs`, sorted by time.
+    pub fn due(at_secs: i64, job: Job, key: &KeyPlace) -> Path {
+        let job = match job {
+            Job::Destroy => "destroy",
+            Job::Rotate => "rotate",
+        };
+        let at = format!("{:012}", at_secs.max(0));
+        join(&["sys/due", &at, job, key.account.as_str(), key.region.as_str(), key.id.as_str()])
+    }
+
+    /// All work, the earliest first.
+    pub const DUE: &str = "sys/due/";
+
+    /// The moment in a path made by [`due`].
+    pub fn due_at(path: &str) -> Option<i64> {
+        path.strip_prefix(DUE)?.get(..12)?.parse().ok()
+    }
+
+    /// The last segment after a prefix.
+    pub fn tail<'a>(path: &'a Path, prefix: &str) -> Option<&'a str> {
+        path.as_str().strip_prefix(prefix)
+    }
+}

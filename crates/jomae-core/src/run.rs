@@ -1,0 +1,145 @@
+//! The one way of every call: parse → resolve → authorize → state → handle → commit.
+
+use std::future::Future;
+
+use jomae_api::{
+    action::{Action, Effect},
+    actions::params::DRY_RUN,
+    error::Refusal,
+    for_each_action,
+    names::RegionId,
+    param::{Input, ParamInfo},
+    time::Timestamp,
+    wire::{Format, Params, render},
+};
+
+use crate::{
+    access::{self, Authorized, Resource},
+    audit::Trace,
+    backend::KeyBackend,
+    error::{Error, Fault},
+    identity::Caller,
+    rank::Ranks,
+    store::BoxFuture,
+    tx::{Outcome, Tx, Vault},
+};
+
+/// How often a changing call decides again when what it read has changed. Each time somebody else has succeeded.
+const COMMIT_ATTEMPTS_MAX: u32 = 64;
+
+/// One call: who, when, where. The clock was read once.
+pub struct Call {
+    /// A lower-case UUID.
+    pub request_id: String,
+    pub now: Timestamp,
+    pub caller: Caller,
+    pub region: RegionId,
+    /// The Host that the client named.
+    pub host: String,
+    pub source_ip: String,
+    pub user_agent: String,
+    pub format: Format,
+}
+
+/// What handlers work with.
+pub struct Kms {
+    pub vault: Vault,
+    pub backend: Box<dyn KeyBackend>,
+    pub ranks: Ranks,
+    /// Every region that this deployment serves.
+    pub regions: Vec<RegionId>,
+}
+
+/// What an action does. Never called without the proof that it may be.
+pub trait Handle<A: Action> {
+    fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, A>,
+    ) -> impl Future<Output = Result<A::Output, Error>> + Send;
+}
+
+/// Runs one call. Handlers may run more than once: they change nothing except through the transaction.
+async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut Trace) -> Result<Vec<u8>, Error>
+where
+    Kms: Handle<A>,
+{
+    let dry_run = is_dry_run::<A>(params);
+    match attempt::<A>(kms, call, params, trace).await {
+        Err(Error::Refused(refusal)) if dry_run => Err(Error::Refused(dry_run_refusal(refusal))),
+        Ok(_) if dry_run => Err(Error::Refused(Refusal::DryRunWouldSucceed)),
+        other => other,
+    }
+}
+
+async fn attempt<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut Trace) -> Result<Vec<u8>, Error>
+where
+    Kms: Handle<A>,
+{
+    let action = A::parse(Input::new(params))?;
+    for _ in 0..COMMIT_ATTEMPTS_MAX {
+        let mut tx = match A::SPEC.effect {
+            Effect::Read => kms.vault.reading(),
+            Effect::Write => kms.vault.writing(),
+        };
+        let found = access::resolve(&mut tx, call, &action.access())?;
+        note(trace, &found);
+        let granted = access::authorize(call, &action, found)?;
+        granted.check_states(&A::SPEC.states)?;
+        let output = kms.handle(call, &mut tx, &granted).await?;
+        trace.keys.append(&mut tx.made());
+        if tx.commit().await? == Outcome::Done {
+            let body = render::success(call.format, &output, &call.request_id);
+            return body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into());
+        }
+    }
+    Err(Fault::unavailable("what the call read kept changing").into())
+}
+
+fn note(trace: &mut Trace, found: &access::Found) {
+    trace.keys.clear();
+    trace.aliases.clear();
+    for (_, resource) in &found.needs {
+        match resource {
+            Resource::Key(key) => trace.keys.push(key.place.clone()),
+            Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
+            _ => {}
+        }
+    }
+}
+
+fn is_dry_run<A: Action>(params: &Params<'_>) -> bool {
+    A::SPEC.params.iter().any(|used| used.param.name() == DRY_RUN.name())
+        && params.get(DRY_RUN.name()).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+/// With `DryRun=true` the three documented outcomes; what is neither parameter nor permission keeps its own code.
+const fn dry_run_refusal(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::ParameterMissing(_) | Refusal::ParameterInvalid(_) | Refusal::CiphertextInvalid => {
+            Refusal::DryRunInvalid
+        }
+        Refusal::NoPermission => Refusal::DryRunDenied,
+        other => other,
+    }
+}
+
+/// How a call of an action is run.
+pub type Route = for<'a> fn(&'a Kms, &'a Call, &'a Params<'a>, &'a mut Trace) -> BoxFuture<'a, Result<Vec<u8>, Error>>;
+
+const fn route<A: Action>() -> (&'static jomae_api::action::ActionSpec, Route)
+where
+    Kms: Handle<A>,
+{
+    (&A::SPEC, |kms, call, params, trace| Box::pin(run::<A>(kms, call, params, trace)))
+}
+
+macro_rules! routes {
+    ($($($part:ident)::+),* $(,)?) => {
+        /// Every action and its way. Nothing else is reachable.
+        pub const ROUTES: &[(&jomae_api::action::ActionSpec, Route)] =
+            &[$(route::<jomae_api::actions::$($part)::+>()),*];
+    };
+}
+for_each_action!(routes);

@@ -1,0 +1,190 @@
+//! The transaction: the only way to read and to change what is stored.
+//!
+//! A changing call remembers what it read; the commit compares all of it. So what was decided on is what still holds
+//! when the change happens, or nothing happens.
+
+use std::sync::Arc;
+
+use crate::{
+    cache::{Cache, Cached},
+    error::Fault,
+    keyring::{DOMAIN_PREFIX, Keyring},
+    record::{KeyPlace, Record},
+    store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
+};
+
+/// The sealed store with its decoded records: what transactions work on.
+pub struct Vault {
+    store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
+    cache: Arc<Cache>,
+}
+
+impl Vault {
+    /// Takes a store into use. From now on every commit to it drops the decoded records that it changes.
+    pub fn new(store: Arc<dyn Store>, keyring: Arc<Keyring>, cache_entries_max: usize) -> Self {
+        let cache = Arc::new(Cache::new(cache_entries_max));
+        let watching = Arc::clone(&cache);
+        store.watch(Box::new(move |change| {
+            for (path, _) in &change.writes {
+                watching.forget(path.as_str());
+            }
+        }));
+        Self { store, keyring, cache }
+    }
+
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// How many decoded records are in memory.
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Opens every record, and names those that do not open, at most `problems_max`; also how many there are.
+    pub fn check(&self, problems_max: usize) -> Result<(u64, Vec<String>), Fault> {
+        let (mut records, mut problems) = (0, Vec::new());
+        for row in self.store.snapshot()? {
+            let (path, entry) = row?;
+            records += 1;
+            if path.as_str().starts_with(DOMAIN_PREFIX) || problems.len() >= problems_max {
+                continue;
+            }
+            if let Err(error) = self.keyring.open_record(path.as_str(), &entry.value) {
+                problems.push(format!("record {path}: {error}"));
+            }
+        }
+        Ok((records, problems))
+    }
+
+    /// A transaction that only reads.
+    pub fn reading(&self) -> Tx<'_> {
+        Tx { vault: self, reads: None, writes: Vec::new(), made: Vec::new() }
+    }
+
+    /// A transaction that may write.
+    pub fn writing(&self) -> Tx<'_> {
+        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), made: Vec::new() }
+    }
+
+    fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
+        let ticket = match self.cache.get(path.as_str()) {
+            Ok(cached) => return downcast(path, cached).map(Some),
+            Err(ticket) => ticket,
+        };
+        let Some(entry) = self.store.get(path.as_str())? else { return Ok(None) };
+        let record: Arc<R> = Arc::new(self.decode(path, &entry.value)?);
+        self.cache.keep(ticket, path.clone(), Cached { record: record.clone(), revision: entry.revision });
+        Ok(Some((record, entry.revision)))
+    }
+
+    fn decode<R: Record>(&self, path: &Path, sealed: &[u8]) -> Result<R, Fault> {
+        let opened = self
+            .keyring
+            .open_record(path.as_str(), sealed)
+            .map_err(|error| Fault::internal(format!("record {path}: {error}")))?;
+        R::decode(opened.expose()).map_err(|error| Fault::internal(format!("record {path} cannot be read: {error}")))
+    }
+}
+
+fn downcast<R: Record>(path: &Path, cached: Cached) -> Result<(Arc<R>, Revision), Fault> {
+    match cached.record.downcast() {
+        Ok(record) => Ok((record, cached.revision)),
+        Err(_) => Err(Fault::internal(format!("record {path} is of another kind"))),
+    }
+}
+
+/// One call's view of the store.
+pub struct Tx<'v> {
+    vault: &'v Vault,
+    /// What was read, for the commit to compare; not kept by calls that change nothing.
+    reads: Option<Vec<(Path, Option<Revision>)>>,
+    writes: Vec<Write>,
+    made: Vec<KeyPlace>,
+}
+
+/// How a commit ended, seen by the loop that may try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Something that was read has changed: decide again.
+    Conflict,
+}
+
+impl Tx<'_> {
+    /// The record at a path.
+    pub fn get<R: Record>(&mut self, path: &Path) -> Result<Option<Arc<R>>, Fault> {
+        let found = self.vault.load::<R>(path)?;
+        if let Some(reads) = &mut self.reads
+            && !reads.iter().any(|(read, _)| read == path)
+        {
+            reads.push((path.clone(), found.as_ref().map(|(_, revision)| *revision)));
+        }
+        Ok(found.map(|(record, _)| record))
+    }
+
+    /// Up to `limit` records whose paths start with `prefix` and come after `after`. Lists are not part of what the
+    /// commit compares: what must be unique or counted is a record of its own.
+    pub fn list<R: Record>(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(Path, R)>, Fault> {
+        let rows = self.vault.store.scan(prefix, after, limit.min(SCAN_LIMIT_MAX))?;
+        rows.into_iter()
+            .map(|(path, entry)| {
+                let record = self.vault.decode(&path, &entry.value)?;
+                Ok((path, record))
+            })
+            .collect()
+    }
+
+    /// As [`Tx::list`], without opening the records.
+    pub fn paths(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Path>, Fault> {
+        let rows = self.vault.store.scan(prefix, after, limit.min(SCAN_LIMIT_MAX))?;
+        Ok(rows.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// Writes a record when the transaction commits.
+    pub fn put<R: Record>(&mut self, path: Path, record: &R) -> Result<(), Fault> {
+        let plain = zeroize::Zeroizing::new(
+            record.encode().map_err(|error| Fault::internal(format!("record {path} cannot be written: {error}")))?,
+        );
+        let sealed = self.vault.keyring.seal_record(path.as_str(), &plain)?;
+        self.writes.push(Write::Put(path, sealed));
+        Ok(())
+    }
+
+    /// Removes a record when the transaction commits.
+    pub fn delete(&mut self, path: Path) {
+        self.writes.push(Write::Delete(path));
+    }
+
+    /// Notes a key that this call makes, for its audit event.
+    pub fn makes(&mut self, key: &KeyPlace) {
+        self.made.push(key.clone());
+    }
+
+    /// The keys that this call makes.
+    pub fn made(&mut self) -> Vec<KeyPlace> {
+        std::mem::take(&mut self.made)
+    }
+
+    /// Does all writes if everything that was read still holds.
+    pub async fn commit(self) -> Result<Outcome, Fault> {
+        if self.writes.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        let Some(expect) = self.reads else {
+            return Err(Fault::internal("a call that declares itself reading has written"));
+        };
+        match self.vault.store.commit(Commit { expect, writes: self.writes }).await? {
+            Committed::Done(_) => Ok(Outcome::Done),
+            Committed::Conflict => Ok(Outcome::Conflict),
+            Committed::Unknown => {
+                Err(Fault::unavailable("the store did not answer in time; the change may have happened"))
+            }
+        }
+    }
+}

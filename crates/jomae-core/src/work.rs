@@ -1,0 +1,166 @@
+//! Work that the service does by itself: destroying keys whose time has come, rotating keys.
+//!
+//! A function of `now` that the server calls every second and a test calls with any date.
+
+use jomae_api::{actions::metadata::KeyState, names::AliasName, time::Timestamp};
+
+use crate::{
+    audit::{self, AuditSink, Durability},
+    error::{Error, Fault},
+    keys::{add_version, plan_rotation},
+    record::{AliasRecord, DueRecord, GoneRecord, Job, KeyPlace, KeyRecord, VersionRecord, path},
+    run::Kms,
+    service::{Service, new_request_id},
+    store::Path,
+    tx::{Outcome, Tx},
+};
+
+/// Jobs done in one turn.
+const JOBS_PER_TURN: usize = 64;
+/// Records removed in one commit; each version takes two.
+const REMOVED_PER_COMMIT: usize = 50;
+/// How late the last destruction of a planned key may be looked at again after a failure, in seconds.
+const RETRY_SECS: i64 = 60;
+
+impl Service {
+    /// Does what is due at `now`; tells how much was done. Call again while it was something. A job that fails is put
+    /// off by a minute and does not stop the others.
+    pub async fn do_due_work(&self, now: Timestamp) -> Result<usize, Fault> {
+        if !self.audit.is_writable() {
+            return Err(Fault::unavailable("the audit log cannot be written"));
+        }
+        let due = self.kms.vault.reading().list::<DueRecord>(path::DUE, None, JOBS_PER_TURN)?;
+        let mut done = 0;
+        let mut failed = None;
+        for (at, record) in due {
+            if path::due_at(at.as_str()).is_none_or(|secs| secs > now.0) {
+                break;
+            }
+            if let Err(error) = self.do_job(&at, &record, now).await {
+                failed = Some(error);
+                self.put_off(&at, &record, now).await?;
+            }
+            done += 1;
+        }
+        match failed {
+            Some(fault) => Err(fault),
+            None => Ok(done),
+        }
+    }
+
+    async fn do_job(&self, at: &Path, due: &DueRecord, now: Timestamp) -> Result<(), Fault> {
+        let event = match due.job {
+            Job::Destroy => self.kms.destroy(at, &due.key, now).await?.then_some("DeleteKey"),
+            Job::Rotate => self.kms.rotate(at, &due.key, now).await?.then_some("RotateKey"),
+        };
+        match event {
+            Some(name) => record(&*self.audit, name, now, &due.key).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn put_off(&self, at: &Path, due: &DueRecord, now: Timestamp) -> Result<(), Fault> {
+        let mut tx = self.kms.vault.writing();
+        if tx.get::<DueRecord>(at)?.is_some() {
+            tx.delete(at.clone());
+            tx.put(path::due(now.0 + RETRY_SECS, due.job, &due.key), due)?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn record(audit: &dyn AuditSink, name: &str, now: Timestamp, key: &KeyPlace) -> Result<(), Fault> {
+    let event = audit::service_event(name, &new_request_id(), now, key);
+    audit.append(event, Durability::OnDisk).wait().await.map_err(Fault::unavailable)
+}
+
+impl Kms {
+    /// Destroys a key whose waiting period is over: its versions first, a few at a time, then its names and itself.
+    /// Tells whether this call ended it.
+    async fn destroy(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<bool, Fault> {
+        loop {
+            let mut tx = self.vault.writing();
+            let key = tx.get::<KeyRecord>(&path::key(place))?;
+            let key = key.filter(|key| {
+                key.state == KeyState::PendingDeletion && key.delete_at.is_some_and(|delete_at| delete_at <= now.0)
+            });
+            let Some(key) = key else {
+                // Rescued meanwhile, or planned anew for later under another entry.
+                tx.delete(at.clone());
+                tx.commit().await?;
+                return Ok(false);
+            };
+            let more = self.remove_some(&mut tx, place)?;
+            if !more {
+                if let Some(rotation) = key.next_rotation() {
+                    tx.delete(path::due(rotation.0, Job::Rotate, place));
+                }
+                tx.delete(path::key(place));
+                tx.put(path::gone(place), &GoneRecord { created: key.created, destroyed: now.0 })?;
+                tx.delete(at.clone());
+            }
+            if tx.commit().await? == Outcome::Done && !more {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Removes versions and aliases of a key, as many as fit in one commit. Tells whether there may be more.
+    fn remove_some(&self, tx: &mut Tx<'_>, place: &KeyPlace) -> Result<bool, Fault> {
+        let versions = tx.list::<VersionRecord>(&path::versions(place), None, REMOVED_PER_COMMIT)?;
+        for (at, version) in &versions {
+            tx.delete(at.clone());
+            tx.delete(path::version_index(&place.region, &version.stored.id));
+        }
+        if versions.len() == REMOVED_PER_COMMIT {
+            return Ok(true);
+        }
+        let room = REMOVED_PER_COMMIT - versions.len();
+        let prefix = path::aliases_of(place);
+        let aliases = tx.paths(&prefix, None, room)?;
+        for at in &aliases {
+            if let Some(name) = path::tail(at, &prefix).and_then(AliasName::new) {
+                let named = path::alias(&place.account, &place.region, &name);
+                // Read, so that an alias that is pointed at another key meanwhile is not taken along.
+                if tx.get::<AliasRecord>(&named)?.is_some_and(|alias| alias.key == place.id) {
+                    tx.delete(named);
+                }
+            }
+            tx.delete(at.clone());
+        }
+        Ok(aliases.len() == room)
+    }
+
+    /// Rotates a key whose interval is over: once, however late.
+    async fn rotate(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<bool, Fault> {
+        loop {
+            let mut tx = self.vault.writing();
+            let key = tx.get::<KeyRecord>(&path::key(place))?;
+            tx.delete(at.clone());
+            let mut rotated = false;
+            // A key that cannot rotate now has its rotation planned anew when it works again.
+            if let Some(key) = key.filter(|key| key.state == KeyState::Enabled)
+                && let Some(next) = key.next_rotation()
+            {
+                let mut key = (*key).clone();
+                if next <= now {
+                    add_version(self, &mut tx, place, &mut key, now).await.map_err(into_fault)?;
+                    tx.put(path::key(place), &key)?;
+                    rotated = true;
+                }
+                plan_rotation(&mut tx, place, &key)?;
+            }
+            if tx.commit().await? == Outcome::Done {
+                return Ok(rotated);
+            }
+        }
+    }
+}
+
+fn into_fault(error: Error) -> Fault {
+    match error {
+        Error::Failed(fault) => fault,
+        Error::Refused(refusal) => Fault::internal(refusal.to_string()),
+    }
+}

@@ -1,0 +1,257 @@
+//! The whole service in one process, over a store in memory that can be made to fail, with a clock that a test sets.
+
+mod client;
+mod parts;
+mod subject;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use jomae_api::{
+    names::{AccountId, RegionId},
+    time::Timestamp,
+    wire::{Header, Request},
+};
+use jomae_core::{
+    backend::software::SoftwareBackend,
+    identity,
+    keyring::Keyring,
+    rank::Ranks,
+    rate::RateLimits,
+    record::{AccessKeyRecord, AccountRecord, KeyPlace, KeyRecord, path},
+    run::Kms,
+    service::{Arrival, Reply, Service},
+    store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
+    tx::{Outcome, Tx, Vault},
+};
+use jomae_sim::{block_on, faults::FaultStore};
+
+pub use client::{Answer, Client, HELLO, Scheme, code_of};
+pub use parts::{AuditLog, HookStore, Root};
+pub use subject::{STATES, Subject, actions_on_keys, takes};
+
+pub const HANGZHOU: &str = "kms.cn-hangzhou.example";
+pub const SHANGHAI: &str = "kms.cn-shanghai.example";
+/// 2027-01-15T08:00:00Z, when every test begins.
+pub const START: i64 = 1_800_000_000;
+pub const DAY: i64 = 86_400;
+
+/// An account's access key.
+#[derive(Clone)]
+pub struct Credentials {
+    pub account: AccountId,
+    pub id: String,
+    pub secret: Vec<u8>,
+}
+
+/// How a service is set up beyond the usual.
+#[derive(Clone, Copy)]
+pub struct Setup {
+    pub limits: RateLimits,
+    pub nonces_max: usize,
+    pub cache_entries_max: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { limits: RateLimits::default(), nonces_max: 1_000_000, cache_entries_max: 10_000 }
+    }
+}
+
+pub struct World {
+    pub store: Arc<HookStore>,
+    pub service: Service,
+    pub audit: Arc<AuditLog>,
+    pub alice: Credentials,
+    pub bob: Credentials,
+    pub root: Root,
+    pub steady_ns: AtomicU64,
+    now: AtomicI64,
+    nonces: AtomicU64,
+}
+
+impl World {
+    /// Two accounts, two regions, no keys.
+    pub fn new() -> Self {
+        Self::with(Setup::default())
+    }
+
+    pub fn with(setup: Setup) -> Self {
+        let store = Arc::new(HookStore::new(FaultStore::new(MemoryStore::new())));
+        let root = Root::fixed();
+        let audit = Arc::new(AuditLog::default());
+        let service = service(&store, &root, audit.clone(), setup);
+        let (alice, bob) = (new_account(&service, "Alice"), new_account(&service, "Bob"));
+        let (now, nonces) = (AtomicI64::new(START), AtomicU64::new(0));
+        Self { store, service, audit, alice, bob, root, steady_ns: AtomicU64::new(0), now, nonces }
+    }
+
+    /// Another process over the same store, with nothing in memory.
+    pub fn reopened(&self) -> Self {
+        let audit = Arc::new(AuditLog::default());
+        Self {
+            service: service(&self.store, &self.root, audit.clone(), Setup::default()),
+            store: self.store.clone(),
+            audit,
+            alice: self.alice.clone(),
+            bob: self.bob.clone(),
+            root: Root::fixed(),
+            steady_ns: AtomicU64::new(0),
+            now: AtomicI64::new(self.now()),
+            nonces: AtomicU64::new(self.nonces.load(Ordering::SeqCst)),
+        }
+    }
+
+    pub fn alice(&self) -> Client<'_> {
+        Client::new(self, &self.alice)
+    }
+
+    pub fn bob(&self) -> Client<'_> {
+        Client::new(self, &self.bob)
+    }
+
+    /// The moment of the next call, in seconds.
+    pub fn now(&self) -> i64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    pub fn timestamp(&self) -> String {
+        Timestamp(self.now()).to_string()
+    }
+
+    pub fn advance(&self, secs: i64) {
+        self.now.fetch_add(secs, Ordering::SeqCst);
+    }
+
+    pub fn nonce(&self) -> String {
+        format!("nonce-{}", self.nonces.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// Hands a request over as it is.
+    pub fn send(&self, request: &Request<'_>) -> Reply {
+        let steady_ns = self.steady_ns.load(Ordering::SeqCst);
+        let arrival = Arrival { source_ip: "203.0.113.7", now: Timestamp(self.now()), steady_ns };
+        block_on(self.service.answer(request, arrival))
+    }
+
+    /// As [`World::send`], a GET with this query and no signature but what the query holds.
+    pub fn get(&self, query: &str) -> Reply {
+        let headers = [Header { name: "host", value: HANGZHOU.as_bytes() }];
+        self.send(&Request { method: "GET", path: "/", query, headers: &headers, body: &[] })
+    }
+
+    /// Does all due work; tells how many jobs there were.
+    pub fn work(&self) -> usize {
+        let mut jobs = 0;
+        loop {
+            match block_on(self.service.do_due_work(Timestamp(self.now()))).unwrap() {
+                0 => return jobs,
+                done => jobs += done,
+            }
+        }
+    }
+
+    /// Everything in the store, as it lies there.
+    pub fn dump(&self) -> BTreeMap<String, Vec<u8>> {
+        let rows = self.store.memory().snapshot().unwrap().map(Result::unwrap);
+        rows.map(|(path, entry)| (path.to_string(), entry.value)).collect()
+    }
+
+    /// Paths in the store that hold this text.
+    pub fn paths_with(&self, text: &str) -> Vec<String> {
+        self.dump().into_keys().filter(|path| path.contains(text)).collect()
+    }
+
+    /// Changes bytes in the store behind the service's back.
+    pub fn overwrite(&self, path: &str, value: Option<Vec<u8>>) {
+        let at = Path::new(path);
+        let write = match value {
+            Some(value) => Write::Put(at, value),
+            None => Write::Delete(at),
+        };
+        let done = block_on(self.store.memory().commit(Commit { expect: Vec::new(), writes: vec![write] }));
+        assert!(matches!(done, Ok(Committed::Done(_))));
+    }
+
+    pub fn place(&self, key_id: &str) -> KeyPlace {
+        KeyPlace { account: self.alice.account.clone(), region: region("cn-hangzhou"), id: key_id_of(key_id) }
+    }
+
+    /// The stored record of a key of Alice's in Hangzhou.
+    pub fn record(&self, key_id: &str) -> Option<KeyRecord> {
+        let at = path::key(&self.place(key_id));
+        self.service.kms.vault.reading().get::<KeyRecord>(&at).unwrap().map(|record| (*record).clone())
+    }
+
+    /// Writes a record as no action can.
+    pub fn edit_record(&self, key_id: &str, edit: impl Fn(&mut KeyRecord)) {
+        let at = path::key(&self.place(key_id));
+        self.write(|tx| {
+            let mut record = (*tx.get::<KeyRecord>(&at).unwrap().unwrap()).clone();
+            edit(&mut record);
+            tx.put(at.clone(), &record).unwrap();
+        });
+    }
+
+    /// Switches Alice's access key on or off.
+    pub fn set_access_key_active(&self, active: bool) {
+        let at = path::access_key(&self.alice.id);
+        self.write(|tx| {
+            let mut stored = tx.get::<AccessKeyRecord>(&at).unwrap().unwrap().stored.clone();
+            stored.active = active;
+            tx.put(at.clone(), &AccessKeyRecord { stored, secret: std::sync::OnceLock::new() }).unwrap();
+        });
+    }
+
+    fn write(&self, writes: impl Fn(&mut Tx<'_>)) {
+        write(&self.service, writes);
+    }
+
+    /// The ID of a new key of Alice's.
+    pub fn key(&self) -> String {
+        self.alice().key(&[])
+    }
+}
+
+fn write(service: &Service, writes: impl Fn(&mut Tx<'_>)) {
+    let mut tx = service.kms.vault.writing();
+    writes(&mut tx);
+    assert_eq!(block_on(tx.commit()).unwrap(), Outcome::Done);
+}
+
+/// What the server does at its first start.
+fn new_account(service: &Service, name: &str) -> Credentials {
+    let account = identity::new_account_id().unwrap();
+    let keyring = service.kms.vault.keyring();
+    let (id, secret, record) = identity::new_access_key(keyring, &account, Timestamp(START)).unwrap();
+    write(service, |tx| {
+        tx.put(path::account(&account), &AccountRecord { name: name.to_owned(), created: START }).unwrap();
+        tx.put(path::access_key(&id), &record).unwrap();
+    });
+    Credentials { account, id, secret: secret.expose().to_vec() }
+}
+
+fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Setup) -> Service {
+    let keyring = Arc::new(block_on(Keyring::open(&**store, root)).unwrap());
+    let vault = Vault::new(store.clone(), keyring.clone(), setup.cache_entries_max);
+    let kms = Kms {
+        ranks: Ranks::watch(vault.store()),
+        vault,
+        backend: Box::new(SoftwareBackend::new(keyring)),
+        regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
+    };
+    Service::new(kms, audit, region("cn-hangzhou"), setup.limits, setup.nonces_max)
+}
+
+pub fn region(id: &str) -> RegionId {
+    RegionId::new(id).unwrap()
+}
+
+pub fn key_id_of(text: &str) -> jomae_api::names::KeyId {
+    jomae_api::names::KeyId::new(text).unwrap()
+}

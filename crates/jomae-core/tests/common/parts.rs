@@ -1,0 +1,143 @@
+//! The parts that the server would bring along.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use jomae_core::{
+    audit::{AuditError, AuditSink, Durability},
+    error::Fault,
+    keyring::{RootKey, WrongRootKey},
+    store::{BoxFuture, Commit, Committed, Entry, Path, Snapshot, Store, StoreError, Watcher, memory::MemoryStore},
+    wait::Work,
+};
+use jomae_crypto::{secret::Key256, wrap};
+use jomae_sim::faults::FaultStore;
+use serde_json::Value;
+
+/// A root key in memory.
+pub struct Root(Key256);
+
+impl Root {
+    /// The one that every world has.
+    pub fn fixed() -> Self {
+        Self(Key256::from_slice(&[7; 32]).unwrap())
+    }
+
+    pub fn other() -> Self {
+        Self(Key256::from_slice(&[8; 32]).unwrap())
+    }
+}
+
+impl RootKey for Root {
+    fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault> {
+        wrap::wrap_domain_key(&self.0, name, domain_key).map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey> {
+        wrap::unwrap_domain_key(&self.0, name, wrapped).map_err(|_| WrongRootKey)
+    }
+}
+
+/// Keeps events in memory.
+#[derive(Default)]
+pub struct AuditLog {
+    lines: Mutex<Vec<(Vec<u8>, Durability)>>,
+    /// The log says beforehand that it cannot be written.
+    pub unwritable: AtomicBool,
+    /// The log finds out only while it writes.
+    pub failing: AtomicBool,
+}
+
+impl AuditLog {
+    /// The events so far, and how durable each had to be.
+    pub fn events(&self) -> Vec<(Value, Durability)> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().map(|(line, durability)| (serde_json::from_slice(line).unwrap(), *durability)).collect()
+    }
+
+    /// The events as they were written.
+    pub fn text(&self) -> String {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().map(|(line, _)| String::from_utf8(line.clone()).unwrap() + "\n").collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.lines.lock().unwrap().len()
+    }
+
+    pub fn clear(&self) {
+        self.lines.lock().unwrap().clear();
+    }
+}
+
+impl AuditSink for AuditLog {
+    fn is_writable(&self) -> bool {
+        !self.unwritable.load(Ordering::SeqCst)
+    }
+
+    fn append(&self, event: Vec<u8>, durability: Durability) -> Work<'_, Result<(), AuditError>> {
+        // Not at once, so that the waiting is exercised too.
+        Work::Later(Box::pin(async move {
+            if self.failing.load(Ordering::SeqCst) {
+                return Err(AuditError("by request of a test".to_owned()));
+            }
+            self.lines.lock().unwrap().push((event, durability));
+            Ok(())
+        }))
+    }
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A store that lets a test act in the moment before a commit: between a decision and its effect.
+pub struct HookStore {
+    faults: FaultStore<MemoryStore>,
+    before_commit: Mutex<Option<Hook>>,
+}
+
+impl HookStore {
+    pub fn new(faults: FaultStore<MemoryStore>) -> Self {
+        Self { faults, before_commit: Mutex::default() }
+    }
+
+    pub fn faults(&self) -> &FaultStore<MemoryStore> {
+        &self.faults
+    }
+
+    pub fn memory(&self) -> &MemoryStore {
+        self.faults.inner()
+    }
+
+    /// Runs once, before the next commit is looked at.
+    pub fn before_next_commit(&self, hook: impl FnOnce() + Send + 'static) {
+        *self.before_commit.lock().unwrap() = Some(Box::new(hook));
+    }
+}
+
+impl Store for HookStore {
+    fn get(&self, path: &str) -> Result<Option<Entry>, StoreError> {
+        self.faults.get(path)
+    }
+
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(Path, Entry)>, StoreError> {
+        self.faults.scan(prefix, after, limit)
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, StoreError>> {
+        let hook = self.before_commit.lock().unwrap().take();
+        if let Some(hook) = hook {
+            hook();
+        }
+        self.faults.commit(commit)
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        self.faults.watch(watcher);
+    }
+
+    fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        self.faults.snapshot()
+    }
+}

@@ -1,0 +1,15 @@
+//! The whole service in one process: what it answers, what it keeps, what it records, and how it fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test; the lint does not see that its helpers are tests too"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod aliases;
+mod keys;
+mod states;

@@ -1,0 +1,12 @@
+//! Exercise suites, models and fault wrappers for every store and backend. Development only: nothing here is shipped.
+//!
+//! The exercises say what went wrong by panicking, as tests do.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "this whole crate is test code")]
+
+pub mod block_on;
+pub mod faults;
+pub mod model;
+pub mod store_suite;
+
+pub use block_on::block_on;

@@ -1,0 +1,109 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Waker},
+    thread,
+};
+
+use jomae_core::store::{Change, ChangeKind, Committed, Path, Store};
+
+use super::{commit, delete, done, get, put};
+use crate::block_on;
+
+type Heard = Arc<Mutex<Vec<Change>>>;
+
+/// Registers a watcher that keeps what it hears.
+pub(crate) fn listen(store: &dyn Store) -> Heard {
+    let heard = Heard::default();
+    let keep = Arc::clone(&heard);
+    store.watch(Box::new(move |change| keep.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone())));
+    heard
+}
+
+/// Takes what was heard so far.
+pub(crate) fn take(heard: &Heard) -> Vec<Change> {
+    std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+pub(super) fn kinds(store: &Arc<dyn Store>) {
+    let store = &**store;
+    done(store, vec![put("before", "x")]);
+    let (first, second) = (listen(store), listen(store));
+    let created = done(store, vec![put("b", "1"), put("a", "1")]);
+    let mixed = done(store, vec![delete("a"), put("c", "1"), delete("absent"), put("b", "1")]);
+    done(store, vec![delete("absent")]);
+    let conflict = block_on(store.commit(commit(&[("b", None)], vec![put("b", "2")])));
+    assert!(matches!(conflict, Ok(Committed::Conflict)));
+    let again = done(store, vec![put("a", "2"), put("before", "y")]);
+
+    let told = |path: &str, kind| (Path::new(path), kind);
+    let expected = [
+        Change { revision: created, writes: vec![told("b", ChangeKind::Created), told("a", ChangeKind::Created)] },
+        Change {
+            revision: mixed,
+            writes: vec![
+                told("a", ChangeKind::Deleted),
+                told("c", ChangeKind::Created),
+                told("b", ChangeKind::Updated),
+            ],
+        },
+        Change { revision: again, writes: vec![told("a", ChangeKind::Created), told("before", ChangeKind::Updated)] },
+    ];
+    assert_eq!(take(&first), expected);
+    assert_eq!(take(&second), expected, "every watcher hears everything");
+}
+
+pub(super) fn moment(store: &Arc<dyn Store>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (reader, keep) = (Arc::downgrade(store), Arc::clone(&seen));
+    store.watch(Box::new(move |change| {
+        // The commit must be readable, on this thread as on any other, before anyone is told of it.
+        let value = reader.upgrade().and_then(|store| get(&*store, "a")).map(|entry| entry.value);
+        thread::yield_now();
+        keep.lock().expect("not poisoned").push((change.revision, value));
+    }));
+    for n in 0..20_u8 {
+        let revision = done(&**store, vec![put("a", [n])]);
+        let last = seen.lock().expect("not poisoned").last().cloned();
+        assert_eq!(last, Some((revision, Some(vec![n]))), "told before the answer, readable before told");
+    }
+}
+
+pub(super) fn abandoned(store: &Arc<dyn Store>) {
+    let store = &**store;
+    let heard = listen(store);
+    for n in 0..10 {
+        let mut future = store.commit(commit(&[], vec![put(&format!("abandoned/{n}"), "x")]));
+        // Asked for once, so that it is on its way; then the caller goes away.
+        let _whatever = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(future);
+    }
+    done(store, vec![put("last", "x")]);
+    let told: Vec<String> =
+        take(&heard).iter().flat_map(|change| &change.writes).map(|(path, _)| path.to_string()).collect();
+    let mut expected: Vec<String> = (0..10).map(|n| format!("abandoned/{n}")).collect();
+    assert!(expected.iter().all(|path| get(store, path).is_some()), "a polled commit happens");
+    expected.push("last".to_owned());
+    assert_eq!(told, expected);
+}
+
+pub(super) fn many_writers(store: &Arc<dyn Store>) {
+    let store = &**store;
+    let heard = listen(store);
+    let mut answered: Vec<u64> = thread::scope(|scope| {
+        let writer = |thread: usize| {
+            let revision = move |n| done(store, vec![put(&format!("{thread}/{n}"), "x")]).0;
+            move || (0..20).map(revision).collect::<Vec<u64>>()
+        };
+        let writers: Vec<_> = (0..6).map(|thread| scope.spawn(writer(thread))).collect();
+        writers.into_iter().flat_map(|writer| writer.join().expect("the writer ends")).collect()
+    });
+    answered.sort_unstable();
+    let told = take(&heard);
+    let revisions: Vec<u64> = told.iter().map(|change| change.revision.0).collect();
+    assert_eq!(revisions, answered, "each answered commit is told once, in order of revision");
+    for change in &told {
+        for (path, _) in &change.writes {
+            assert_eq!(get(store, path.as_str()).expect("present").revision, change.revision);
+        }
+    }
+}
