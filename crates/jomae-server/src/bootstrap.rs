@@ -1,0 +1,216 @@
+//! From an empty directory to a service that can be used: everything a first start makes, and a later one finds.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jomae_api::time::Timestamp;
+use jomae_core::{
+    backend::software::SoftwareBackend,
+    error::Fault,
+    identity::bootstrap::{self, FirstCredential},
+    keyring::Keyring,
+    rank::Ranks,
+    run::Kms,
+    service::Service,
+    store::Store,
+    tx::Vault,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    audit_log::AuditLog,
+    certificates::CertificateError,
+    config::{Config, ConfigError},
+    files,
+    root_key::{self, RootKeyError},
+    store::{OpenError, Options, SqliteStore},
+};
+
+/// Largest `env` file that is read back, in bytes.
+const ENV_BYTES_MAX: usize = 64 * 1024;
+
+/// Why the service does not start; one line that says what is wrong and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    #[error("the store {0}")]
+    Store(#[from] OpenError),
+    #[error("{0}")]
+    Service(#[from] Fault),
+    #[error("TLS: {0}")]
+    Certificate(#[from] CertificateError),
+    #[error("the audit log in {} cannot be written: {source}", path.display())]
+    Audit { path: PathBuf, source: io::Error },
+    #[error("cannot listen on {address}: {source}{}", hint(source))]
+    Listen { address: SocketAddr, source: io::Error },
+}
+
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "; another process has the port, choose one with --listen or --admin-listen",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        _ => "",
+    }
+}
+
+impl StartError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// The service, ready for requests.
+pub struct Started {
+    pub service: Arc<Service>,
+    pub audit: Arc<AuditLog>,
+    pub store: Arc<SqliteStore>,
+    /// The credential that the operator has not been given yet.
+    pub first: Option<FirstCredential>,
+    pub root_key_created: bool,
+}
+
+/// Where the store's file is.
+pub fn store_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("store.db")
+}
+
+/// Where the audit log is.
+pub fn audit_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("audit")
+}
+
+/// Where the operator finds endpoint and credential.
+pub fn env_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("env")
+}
+
+/// Opens, or makes, everything in the data directory but the certificate.
+pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError> {
+    let regions = config.checked_regions()?;
+    let dir = &config.data_dir;
+    files::private_dir(dir).map_err(StartError::io(dir))?;
+    let path = store_path(dir);
+    // The lock comes with the store: a second server must not even make a root key.
+    let store = Arc::new(SqliteStore::open(&path, &Options::default())?);
+    let store_exists = !store.scan("", None, 1).map_err(Fault::from)?.is_empty();
+    let root = root_key::open(config, store_exists)?;
+    let as_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+    let keyring = Arc::new(Keyring::open(&*store, &root.key).await?);
+    let ranks = Ranks::watch(&*store);
+    let vault = Vault::new(as_store, Arc::clone(&keyring), config.server.cached_records_max);
+    let first = bootstrap::first_credential(&vault, now).await?;
+    let audit_path = audit_dir(dir);
+    let strict = config.audit.durability == crate::config::AuditDurability::Strict;
+    let audit = AuditLog::open(&audit_path, strict)
+        .map_err(|source| StartError::Audit { path: audit_path, source })
+        .map(Arc::new)?;
+    let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
+    let kms = Kms { vault, backend: Box::new(SoftwareBackend::new(keyring)), ranks, regions };
+    let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
+    let service = Service::new(kms, sink, default_region, config.rate_limits(), config.server.nonces_max);
+    Ok(Started { service: Arc::new(service), audit, store, first, root_key_created: root.created })
+}
+
+/// Writes `DIR/env`, the lines to source in a shell. A later start keeps the credential that stands there and brings
+/// the rest up to date; if the operator has taken the file away, it stays away.
+pub async fn write_env(
+    config: &Config,
+    started: &Started,
+    listening: SocketAddr,
+    admin: SocketAddr,
+) -> Result<(), StartError> {
+    let path = env_path(&config.data_dir);
+    let credential = match &started.first {
+        Some(first) => Zeroizing::new(format!(
+            "export ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
+            first.access_key_id,
+            Zeroizing::new(String::from_utf8_lossy(first.secret.expose()).into_owned()).as_str()
+        )),
+        None => match files::read_limited(&path, ENV_BYTES_MAX) {
+            Ok(content) => kept_lines(&content),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StartError::io(&path)(error)),
+        },
+    };
+    let ca = std::path::absolute(config.data_dir.join("ca.pem")).map_err(StartError::io(&path))?;
+    let mut content = Zeroizing::new(format!(
+        "# Source this file in a shell: . {}\nexport JOMAE_ENDPOINT=https://{}\nexport JOMAE_ADMIN=http://{}\n\
+         export JOMAE_REGION={}\nexport JOMAE_CA_FILE={}\n",
+        shell_quoted(&path.display().to_string()),
+        reachable(listening),
+        reachable(admin),
+        config.region,
+        shell_quoted(&ca.display().to_string()),
+    ));
+    content.push_str(&credential);
+    files::write_private(&path, content.as_bytes()).map_err(StartError::io(&path))?;
+    if started.first.is_some() {
+        bootstrap::delivered(&started.service.kms.vault).await?;
+    }
+    Ok(())
+}
+
+/// The lines that are not ours to renew: the credential, and what the operator has added.
+fn kept_lines(content: &[u8]) -> Zeroizing<String> {
+    let text = Zeroizing::new(String::from_utf8_lossy(content).into_owned());
+    let renewed = [
+        "export JOMAE_ENDPOINT=",
+        "export JOMAE_ADMIN=",
+        "export JOMAE_REGION=",
+        "export JOMAE_CA_FILE=",
+        "# Source this file",
+    ];
+    let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+    for line in text.lines().filter(|line| !renewed.iter().any(|start| line.starts_with(start))) {
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
+}
+
+/// An address that a client on this machine can use.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// A word for a POSIX shell.
+pub(crate) fn shell_quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shell_words() {
+        assert_eq!(shell_quoted("/a/b.c"), "/a/b.c");
+        assert_eq!(shell_quoted("/a b/it's"), r"'/a b/it'\''s'");
+    }
+
+    #[test]
+    fn own_lines_of_the_operator_are_kept() {
+        let kept = kept_lines(b"export JOMAE_ENDPOINT=x\nexport ALIBABA_CLOUD_ACCESS_KEY_ID=a\nexport MINE=1\n");
+        assert_eq!(kept.as_str(), "export ALIBABA_CLOUD_ACCESS_KEY_ID=a\nexport MINE=1\n");
+    }
+}

@@ -1,0 +1,287 @@
+//! The configuration: a TOML file in which everything has a default, and the flags of `jomae serve` above it.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jomae_api::names::RegionId;
+use jomae_core::rate::RateLimits;
+use serde::Deserialize;
+
+use crate::http::Limits;
+
+/// Largest configuration file, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Everything that an operator can set. See `docs/operations.md`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where keys, certificates and the audit log live.
+    pub data_dir: PathBuf,
+    /// The address of the API.
+    pub listen: SocketAddr,
+    /// The address of health, readiness and metrics.
+    pub admin_listen: SocketAddr,
+    /// Region of requests whose host names none of ours.
+    pub region: String,
+    /// Every region that is served; the default region always is.
+    pub regions: Vec<String>,
+    pub server: Server,
+    pub tls: Tls,
+    pub root_key: RootKeyConfig,
+    pub audit: Audit,
+    pub limits: Rates,
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "./jomae-data".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
+            region: "cn-hangzhou".to_owned(),
+            regions: Vec::new(),
+            server: Server::default(),
+            tls: Tls::default(),
+            root_key: RootKeyConfig::default(),
+            audit: Audit::default(),
+            limits: Rates::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// Sizes and times of the server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Request threads; 0: one a core.
+    pub worker_threads: usize,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// Seconds that requests under way have to finish after SIGTERM.
+    pub drain_secs: u64,
+    /// Seconds for a request's head to arrive.
+    pub head_timeout_secs: u64,
+    /// Seconds for a request's body to arrive.
+    pub body_timeout_secs: u64,
+    /// Seconds that a connection may be idle.
+    pub idle_timeout_secs: u64,
+    /// Seconds for an answer to be taken.
+    pub write_timeout_secs: u64,
+    /// Decoded records kept in memory; about 1 KB each.
+    pub cached_records_max: usize,
+    /// Nonces remembered against replay; 17 to 35 bytes each.
+    pub nonces_max: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            worker_threads: 0,
+            connections_max: limits.connections_max,
+            drain_secs: limits.drain_timeout.as_secs(),
+            head_timeout_secs: limits.head_timeout.as_secs(),
+            body_timeout_secs: limits.body_timeout.as_secs(),
+            idle_timeout_secs: limits.idle_timeout.as_secs(),
+            write_timeout_secs: limits.write_timeout.as_secs(),
+            cached_records_max: 400_000,
+            nonces_max: 64_000_000,
+        }
+    }
+}
+
+/// The certificate.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// Names and addresses in the certificate of the private CA, beside localhost and the listening address.
+    pub names: Vec<String>,
+    /// A certificate chain of your own, with `key_file`; then no private CA is used.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
+/// The root of trust.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RootKeyConfig {
+    pub provider: RootKeyProvider,
+    /// The key file; default `root.key` in the data directory. Better: on another disk.
+    pub file: Option<PathBuf>,
+    /// A file with the passphrase; without it `JOMAE_ROOT_PASSPHRASE` or a prompt on the terminal.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootKeyProvider {
+    /// A file of 32 random bytes.
+    #[default]
+    File,
+    /// A passphrase, through Argon2id.
+    Passphrase,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    pub durability: AuditDurability,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditDurability {
+    /// Events of management calls are on disk before their answer; those of crypto calls within 100 ms after.
+    #[default]
+    Bounded,
+    /// Every event is on disk before its answer.
+    Strict,
+}
+
+/// Calls per second of one account; 0: no limit.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    pub crypto_symmetric_per_sec: u32,
+    pub management_per_sec: u32,
+}
+
+/// The operator's log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    /// As of the `tracing` crate: `info`, `warn`, `jomae_server=debug,info`, …
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Human, level: "info".to_owned() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Why a configuration cannot be used; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("the configuration {} is larger than 1 MiB", .0.display())]
+    TooLarge(PathBuf),
+    #[error("the configuration {} is wrong: {message}", path.display())]
+    Parse { path: PathBuf, message: String },
+    #[error("configuration: {0}")]
+    Value(String),
+}
+
+impl Config {
+    /// Reads a file. Unknown names are refused.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+        if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+            return Err(ConfigError::TooLarge(path.to_owned()));
+        }
+        let text = fs::read_to_string(path).map_err(failed)?;
+        Self::parse(&text).map_err(|message| ConfigError::Parse { path: path.to_owned(), message })
+    }
+
+    /// Reads TOML text; the error names line and reason.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
+            let line =
+                error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+            format!("line {line}: {}", error.message())
+        })
+    }
+
+    /// Checks what types cannot, and gives the regions: the default one, then the others.
+    pub fn checked_regions(&self) -> Result<Vec<RegionId>, ConfigError> {
+        let mut regions: Vec<RegionId> = Vec::new();
+        for name in std::iter::once(&self.region).chain(&self.regions) {
+            let region =
+                RegionId::new(name).ok_or_else(|| ConfigError::Value(format!("`{name}` is not a region name")))?;
+            if !regions.contains(&region) {
+                regions.push(region);
+            }
+        }
+        if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
+            return Err(ConfigError::Value("tls.cert_file and tls.key_file belong together: give both or none".into()));
+        }
+        if self.server.connections_max == 0 || self.server.nonces_max == 0 {
+            return Err(ConfigError::Value("server.connections_max and server.nonces_max must not be 0".into()));
+        }
+        Ok(regions)
+    }
+
+    /// The limits of the HTTP side.
+    pub fn http_limits(&self) -> Limits {
+        let secs = |secs: u64| Duration::from_secs(secs.max(1));
+        Limits {
+            connections_max: self.server.connections_max,
+            drain_timeout: secs(self.server.drain_secs),
+            head_timeout: secs(self.server.head_timeout_secs),
+            body_timeout: secs(self.server.body_timeout_secs),
+            idle_timeout: secs(self.server.idle_timeout_secs),
+            write_timeout: secs(self.server.write_timeout_secs),
+            ..Limits::default()
+        }
+    }
+
+    /// The rate limits.
+    pub fn rate_limits(&self) -> RateLimits {
+        let limit = |per_sec: u32| (per_sec > 0).then_some(per_sec);
+        RateLimits {
+            crypto_symmetric_per_sec: limit(self.limits.crypto_symmetric_per_sec),
+            management_per_sec: limit(self.limits.management_per_sec),
+        }
+    }
+
+    /// Where the root key file is.
+    pub fn root_key_file(&self) -> PathBuf {
+        self.root_key.file.clone().unwrap_or_else(|| self.data_dir.join("root.key"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_default() {
+        let config = Config::parse("").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8443");
+        assert_eq!(config.checked_regions().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = Config::parse("listen = \"127.0.0.1:1\"\nlisten_port = 3\n").unwrap_err();
+        assert!(error.starts_with("line 2: unknown field `listen_port`"), "{error}");
+        assert!(Config::parse("listen = \"nowhere\"").is_err());
+        let config = Config::parse("region = \"Nowhere Land\"").unwrap();
+        assert!(config.checked_regions().unwrap_err().to_string().contains("Nowhere Land"));
+        let config = Config::parse("[tls]\ncert_file = \"a\"").unwrap();
+        assert!(config.checked_regions().is_err());
+    }
+
+    #[test]
+    fn a_full_file_is_read() {
+        let config = Config::parse(include_str!("../../../docs/jomae.example.toml")).unwrap();
+        config.checked_regions().unwrap();
+    }
+}

@@ -1,0 +1,207 @@
+//! `jomae serve`: start, serve, reload, drain.
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::MissedTickBehavior,
+};
+
+use crate::{
+    admin::{self, Admin},
+    bootstrap::{self, StartError, Started},
+    certificates::Certificates,
+    config::Config,
+    gateway::{self, Gateway},
+    http::{self, HttpStats},
+    logging::{self, LevelHandle},
+    metrics::Metrics,
+};
+
+/// How often due work is looked for.
+const WORK_EVERY: Duration = Duration::from_secs(1);
+/// How often the private CA issues a fresh certificate, in turns of the work.
+const RENEW_EVERY_TURNS: u64 = 30 * 86_400;
+/// How often old nonces are swept out, in turns of the work.
+const SWEEP_EVERY_TURNS: u64 = 30;
+
+/// Where the configuration came from, so that it can be read again.
+pub struct Source {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// Puts the flags of the command line above what the file says.
+    pub flags: Box<dyn Fn(Config) -> Config + Send + Sync>,
+}
+
+impl Source {
+    /// The configuration as it is now.
+    pub fn read(&self) -> Result<Config, StartError> {
+        let config = match &self.file {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        Ok((self.flags)(config))
+    }
+}
+
+/// Serves until SIGTERM or SIGINT. Returns after the last answer has left and everything is on disk.
+pub fn serve(source: &Source) -> Result<(), StartError> {
+    let config = source.read()?;
+    let level = logging::start(&config.log)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.server.worker_threads > 0 {
+        runtime.worker_threads(config.server.worker_threads);
+    }
+    let runtime = runtime.enable_all().build().map_err(StartError::io(&config.data_dir))?;
+    runtime.block_on(serve_until_signal(source, config, &level))
+}
+
+async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle) -> Result<(), StartError> {
+    let listener = listen(config.listen).await?;
+    let admin_listener = listen(config.admin_listen).await?;
+    let listening = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
+    let admin_listening =
+        admin_listener.local_addr().map_err(|source| StartError::Listen { address: config.admin_listen, source })?;
+
+    let started = bootstrap::open(&config, gateway::now()).await?;
+    let certificates = Certificates::prepare(&config)?;
+    bootstrap::write_env(&config, &started, listening, admin_listening).await?;
+
+    let stats = Arc::new(HttpStats::default());
+    let service = Arc::clone(&started.service);
+    let metrics = Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&service), Arc::clone(&started.audit)));
+    let (stop, stopped) = watch::channel(false);
+    let api = tokio::spawn(http::serve(
+        listener,
+        Some(Arc::clone(&certificates.tls)),
+        Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics))),
+        config.http_limits(),
+        stats,
+        stopped.clone(),
+    ));
+    let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
+    let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped));
+    announce(&config, &started, listening, admin_listening);
+
+    watch_signals(source, config, &started, &certificates, level).await?;
+
+    tracing::info!("stopping: requests under way finish, no new ones are taken");
+    let _ = stop.send(true);
+    let _ = api.await;
+    let _ = admin.await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// Does the work of each second, and what signals ask for, until one asks to stop.
+async fn watch_signals(
+    source: &Source,
+    mut config: Config,
+    started: &Started,
+    certificates: &Certificates,
+    level: &LevelHandle,
+) -> Result<(), StartError> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (mut terminate, mut interrupt, mut hangup) = match signals {
+        (Ok(terminate), Ok(interrupt), Ok(hangup)) => (terminate, interrupt, hangup),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(StartError::io(&config.data_dir)(error)),
+    };
+    let mut every_second = tokio::time::interval(WORK_EVERY);
+    every_second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut turns = 0u64;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => config = reload(source, config, started, certificates, level),
+            _ = every_second.tick() => {
+                turns += 1;
+                work(&config, started, certificates, turns).await;
+            }
+        }
+    }
+}
+
+async fn work(config: &Config, started: &Started, certificates: &Certificates, turns: u64) {
+    match started.service.do_due_work(gateway::now()).await {
+        Ok(0) => {}
+        Ok(jobs) => tracing::info!(jobs, "due work done"),
+        Err(fault) => tracing::error!(cause = %fault, "due work failed; it will be tried again"),
+    }
+    if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
+        started.service.nonces.sweep(gateway::now().0);
+    }
+    if turns.is_multiple_of(RENEW_EVERY_TURNS)
+        && let Err(error) = certificates.renew(config)
+    {
+        tracing::error!(%error, "the certificate cannot be renewed");
+    }
+}
+
+/// Takes what can change in a running process: certificate, rate limits, log level. The rest waits for a restart.
+fn reload(source: &Source, old: Config, started: &Started, certificates: &Certificates, level: &LevelHandle) -> Config {
+    let config = match source.read() {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration was not taken; the old one stays");
+            return old;
+        }
+    };
+    match logging::filter(&config.log.level) {
+        Ok(filter) => {
+            let _ = level.reload(filter);
+        }
+        Err(error) => tracing::error!(%error, "the log level stays as it was"),
+    }
+    started.service.meter.set_limits(config.rate_limits());
+    match certificates.renew(&config) {
+        Ok(()) => tracing::info!("certificate, rate limits and log level were taken anew; the rest needs a restart"),
+        Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+    }
+    config
+}
+
+/// Says where things are and what to type next.
+fn announce(config: &Config, started: &Started, listening: SocketAddr, admin: SocketAddr) {
+    let dir = config.data_dir.display();
+    let endpoint = bootstrap::reachable(listening);
+    let mut text = String::new();
+    if let Some(first) = &started.first {
+        text.push_str(&format!("Jomae has made a new service in {dir}\n"));
+        text.push_str(&format!("  account      {}\n", first.account));
+        text.push_str(&format!(
+            "  credential   {} (readable by you alone)\n",
+            bootstrap::env_path(&config.data_dir).display()
+        ));
+        if started.root_key_created {
+            let place = match config.root_key.provider {
+                crate::config::RootKeyProvider::File => {
+                    format!(
+                        "{}\n               keep a copy elsewhere: without it no key can ever be used again",
+                        config.root_key_file().display()
+                    )
+                }
+                crate::config::RootKeyProvider::Passphrase => {
+                    "your passphrase: without it no key can ever be used again".to_owned()
+                }
+            };
+            text.push_str(&format!("  root key     {place}\n"));
+        }
+    }
+    text.push_str(&format!(
+        "Jomae serves https://{endpoint} (region {}), admin http://{}\n",
+        config.region,
+        bootstrap::reachable(admin)
+    ));
+    let env = bootstrap::shell_quoted(&bootstrap::env_path(&config.data_dir).display().to_string());
+    text.push_str(&format!("In another shell:\n  . {env}\n  jomae key create --description 'my first key'\n"));
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is no reason to stop serving.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

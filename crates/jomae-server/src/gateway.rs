@@ -1,0 +1,88 @@
+//! Between HTTP and the service: the clock, the address, the metrics and the operator's log.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use jomae_api::{error::Refusal, time::Timestamp};
+use jomae_core::service::{Arrival, Reply, Service};
+
+use crate::{
+    http::{self, Answer, Incoming, Malformed},
+    metrics::Metrics,
+};
+
+/// The service as the HTTP side calls it.
+pub struct Gateway {
+    service: Arc<Service>,
+    metrics: Arc<Metrics>,
+    started: Instant,
+}
+
+impl Gateway {
+    pub fn new(service: Arc<Service>, metrics: Arc<Metrics>) -> Self {
+        Self { service, metrics, started: Instant::now() }
+    }
+}
+
+/// Now, in whole seconds.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+impl http::Service for Gateway {
+    async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
+        let began = Instant::now();
+        let source_ip = incoming.peer.ip().to_canonical().to_string();
+        let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
+        let arrival = Arrival { source_ip: &source_ip, now: now(), steady_ns };
+        let reply = self.service.answer(&incoming.request, arrival).await;
+        self.metrics.count(&reply, began.elapsed());
+        note(&reply, &source_ip);
+        answer(reply)
+    }
+
+    fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer {
+        let refusal = match why {
+            Malformed::RequestLineTooLong
+            | Malformed::HeadTooLarge
+            | Malformed::TooManyHeaders
+            | Malformed::BodyTooLarge => Refusal::RequestTooLarge,
+            Malformed::BadRequest
+            | Malformed::UnsupportedVersion
+            | Malformed::UnsupportedTransferEncoding
+            | Malformed::ExpectationFailed => Refusal::RequestUnreadable,
+            Malformed::HeadTimeout | Malformed::BodyTimeout => Refusal::RequestTimeout,
+            Malformed::PlainHttpOnTls => Refusal::NeedTls,
+            Malformed::TooManyConnections => Refusal::TooManyConnections,
+            Malformed::InternalPanic => Refusal::Internal,
+        };
+        let reply = self.service.refuse(refusal);
+        tracing::debug!(kind = why.label(), %peer, request_id = reply.request_id, "not a request");
+        answer(reply)
+    }
+}
+
+/// Our own failures go to the log with their cause; refusals only when someone looks closely.
+fn note(reply: &Reply, source_ip: &str) {
+    let action = reply.outcome.action.unwrap_or("none");
+    if let Some(fault) = &reply.outcome.fault {
+        tracing::error!(action, request_id = reply.request_id, source_ip, cause = %fault, "a call failed");
+    } else if let Some(refusal) = reply.outcome.refusal {
+        tracing::debug!(action, request_id = reply.request_id, source_ip, code = refusal.code(), "a call was refused");
+    }
+}
+
+fn answer(reply: Reply) -> Answer {
+    Answer {
+        status: reply.status,
+        content_type: reply.format.content_type(),
+        request_id: reply.request_id,
+        retry_after: reply.retry_after_ms,
+        body: reply.body,
+        close: false,
+    }
+}

@@ -1,0 +1,148 @@
+//! An answer as HTTP/1.1 bytes.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+
+use super::Answer;
+use super::buffer::wipe;
+
+/// More than the head of any answer takes, in bytes.
+const HEAD_BYTES: usize = 512;
+
+/// What the connection adds to an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Framing {
+    /// Say `Connection: close`.
+    pub(super) close: bool,
+    /// The client speaks HTTP/1.0 and must be told that the connection stays open.
+    pub(super) http10: bool,
+    /// Answer to a HEAD request: the head only.
+    pub(super) head_only: bool,
+}
+
+/// Writes head and body into `out`, which is empty, and wipes the answer's body.
+pub(super) fn encode(mut answer: Answer, framing: Framing, out: &mut Vec<u8>) {
+    // One step, so that no half-written copy stays behind in freed memory.
+    out.reserve(HEAD_BYTES + answer.request_id.len() + answer.content_type.len() + answer.body.len());
+    let status = status(&answer);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\nContent-Type: ");
+    out.extend_from_slice(answer.content_type.as_bytes());
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "\r\nContent-Length: {}\r\nDate: ", answer.body.len());
+    with_date(|date| out.extend_from_slice(date.as_bytes()));
+    if let Some(id) = header_value(&answer.request_id) {
+        out.extend_from_slice(b"\r\nx-acs-request-id: ");
+        out.extend_from_slice(id.as_bytes());
+    }
+    if let Some(after) = answer.retry_after {
+        let _ = write!(out, "\r\nx-acs-retry-after: {after}");
+    }
+    if framing.close {
+        out.extend_from_slice(b"\r\nConnection: close");
+    } else if framing.http10 {
+        out.extend_from_slice(b"\r\nConnection: keep-alive");
+    }
+    out.extend_from_slice(b"\r\n\r\n");
+    if !framing.head_only {
+        out.extend_from_slice(&answer.body);
+    }
+    wipe(&mut answer.body);
+}
+
+/// The status to send.
+pub(super) fn status(answer: &Answer) -> StatusCode {
+    StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The text, if it can stand in a header field as it is.
+pub(super) fn header_value(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+}
+
+/// Calls `f` with the current date in the form of RFC 9110 section 5.6.7. It is printed once a second and thread.
+fn with_date<T>(f: impl FnOnce(&str) -> T) -> T {
+    thread_local! {
+        static PRINTED: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    PRINTED.with_borrow_mut(|(printed_secs, text)| {
+        if text.is_empty() || *printed_secs != now_secs {
+            *printed_secs = now_secs;
+            *text = print_date(now_secs);
+        }
+        f(text)
+    })
+}
+
+fn print_date(unix_secs: u64) -> String {
+    let timestamp = i64::try_from(unix_secs).ok().and_then(|secs| Timestamp::from_second(secs).ok());
+    let timestamp = timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
+    // Printing fails for years outside 0 to 9999 only.
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> Answer {
+        Answer {
+            status: 404,
+            content_type: "application/json;charset=utf-8",
+            request_id: "id-1".to_owned(),
+            retry_after: None,
+            body: b"{}".to_vec(),
+            close: false,
+        }
+    }
+
+    fn encoded(answer: Answer, close: bool, http10: bool, head_only: bool) -> String {
+        let mut out = Vec::new();
+        encode(answer, Framing { close, http10, head_only }, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let (before, rest) = text.split_once("Date: ").unwrap();
+        let (date, after) = rest.split_once("\r\n").unwrap();
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
+        format!("{before}{after}")
+    }
+
+    #[test]
+    fn date_has_the_form_of_the_rfc() {
+        assert_eq!(print_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(print_date(u64::MAX), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn head_and_body() {
+        assert_eq!(
+            encoded(answer(), false, false, false),
+            "HTTP/1.1 404 Not Found\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
+             x-acs-request-id: id-1\r\n\r\n{}"
+        );
+        let answer = Answer { status: 503, retry_after: Some(3), ..answer() };
+        assert_eq!(
+            encoded(answer, true, true, true),
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
+             x-acs-request-id: id-1\r\nx-acs-retry-after: 3\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn odd_values_do_not_break_the_head() {
+        let injected = Answer { status: 7, request_id: "a\r\nX: y".to_owned(), ..answer() };
+        assert_eq!(
+            encoded(injected, false, true, false),
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json;charset=utf-8\r\n\
+             Content-Length: 2\r\nConnection: keep-alive\r\n\r\n{}"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! One HTTP/2 connection, driven by hyper.
+//!
+//! The path and query of a request stop at 65,534 bytes here, the limit of `http::Uri`. Requests and answers pass
+//! through buffers of the `h2` crate, which are not wiped.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming as Body};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use jomae_api::wire::{Header, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::buffer::extend;
+use super::serve::Stop;
+use super::{Answer, Incoming, Malformed, Service, Shared, answer};
+
+const STREAMS_MAX: u32 = 128;
+const HEADER_LIST_BYTES_MAX: u32 = 96 * 1024;
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Requests begun and ended on a connection.
+#[derive(Default)]
+struct Activity {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// Serves requests until the connection ends.
+pub(super) async fn run<S: Service>(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: Arc<Shared<S>>,
+    peer: SocketAddr,
+    mut stop: Stop,
+) {
+    let (idle_timeout, last_timeout) = (shared.limits.idle_timeout, shared.limits.drain_timeout);
+    let activity = Arc::new(Activity::default());
+    let service = {
+        let activity = Arc::clone(&activity);
+        service_fn(move |request| {
+            let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
+            async move {
+                activity.begun.fetch_add(1, Ordering::Relaxed);
+                let response = exchange(&shared, request, peer).await;
+                activity.ended.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, Infallible>(response)
+            }
+        })
+    };
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(io), service);
+    let mut connection = std::pin::pin!(connection);
+
+    let mut begun_before = 0;
+    loop {
+        tokio::select! {
+            // A broken connection is the client's affair; there is nobody left to tell.
+            _ = connection.as_mut() => return,
+            () = stop.asked() => break,
+            () = sleep(idle_timeout) => {
+                let begun = activity.begun.load(Ordering::Relaxed);
+                if begun == begun_before && begun == activity.ended.load(Ordering::Relaxed) {
+                    break;
+                }
+                begun_before = begun;
+            }
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(last_timeout, connection).await;
+}
+
+async fn exchange<S: Service>(
+    shared: &Shared<S>,
+    request: http::Request<Body>,
+    peer: SocketAddr,
+) -> http::Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let is_head = parts.method == http::Method::HEAD;
+    let answer = match timeout(shared.limits.body_timeout, collect(body, shared.limits.body_bytes_max)).await {
+        Ok(Ok(body)) => {
+            shared.stats.bytes_in.add(body.len() as u64);
+            let headers = headers(&parts, shared.limits.headers_max);
+            match headers {
+                Some(headers) => {
+                    let request = Request {
+                        method: parts.method.as_str(),
+                        path: parts.uri.path(),
+                        query: parts.uri.query().unwrap_or_default(),
+                        headers: &headers,
+                        body: &body,
+                    };
+                    shared.answer(Incoming { request, peer, tls: true }).await
+                }
+                None => shared.malformed(Malformed::TooManyHeaders, peer),
+            }
+        }
+        Ok(Err(why)) => shared.malformed(why, peer),
+        Err(_) => shared.malformed(Malformed::BodyTimeout, peer),
+    };
+    shared.stats.bytes_out.add(answer.body.len() as u64);
+    response(answer, is_head)
+}
+
+/// The header fields, with `:authority` as `host`, which is what clients sign. `None` if there are too many.
+fn headers(parts: &http::request::Parts, headers_max: usize) -> Option<Vec<Header<'_>>> {
+    let fields = parts.headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() });
+    let mut headers = Vec::with_capacity(parts.headers.len() + 1);
+    if let (Some(authority), false) = (parts.uri.authority(), parts.headers.contains_key(header::HOST)) {
+        headers.push(Header { name: "host", value: authority.as_str().as_bytes() });
+    }
+    headers.extend(fields);
+    (headers.len() <= headers_max).then_some(headers)
+}
+
+async fn collect(mut body: Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+    let mut collected = Zeroizing::new(Vec::new());
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Malformed::BodyTooLarge);
+    }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Malformed::BadRequest)?;
+        // Trailers are dropped.
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > bytes_max - collected.len() {
+            return Err(Malformed::BodyTooLarge);
+        }
+        extend(&mut collected, &data);
+    }
+    Ok(collected)
+}
+
+/// An answer as HTTP/2 sends it; hyper adds the date.
+fn response(answer: Answer, is_head: bool) -> http::Response<Full<Bytes>> {
+    let mut response = http::Response::new(Full::default());
+    *response.status_mut() = answer::status(&answer);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(answer.body.len()));
+    if let Some(id) = answer::header_value(&answer.request_id).and_then(|id| HeaderValue::from_str(id).ok()) {
+        headers.insert("x-acs-request-id", id);
+    }
+    if let Some(after) = answer.retry_after {
+        headers.insert("x-acs-retry-after", HeaderValue::from(after));
+    }
+    let body = Zeroizing::new(answer.body);
+    if !is_head {
+        *response.body_mut() = Full::new(Bytes::from_owner(body));
+    }
+    response
+}

@@ -1,0 +1,175 @@
+//! Connections in, answers out: HTTP/1.1, HTTP/2 and TLS, and nothing of keys or signatures.
+//!
+//! [`serve()`] accepts connections and calls a [`Service`] once for every complete request. Whatever never becomes a
+//! request (too long, too slow, not HTTP) goes to [`Service::malformed`], so that every client gets an answer in the
+//! form the rest of the product uses. `docs/decisions/0002-http1-driver.md` says why HTTP/1.1 is driven here.
+
+mod answer;
+mod buffer;
+mod chunked;
+mod connection;
+pub mod frame;
+mod guard;
+mod http2;
+mod limits;
+mod serve;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+pub use limits::Limits;
+pub use serve::serve;
+pub use stats::{Counter, HttpStats};
+
+/// One complete request and where it came from. Everything borrows from the connection's buffer.
+#[derive(Clone, Copy)]
+pub struct Incoming<'a> {
+    /// The request as received; a chunked body is already joined.
+    pub request: jomae_api::wire::Request<'a>,
+    /// Address of the other end of the TCP connection.
+    pub peer: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+}
+
+/// What goes back to the client. `Content-Length` and `Date` are added when it is written.
+pub struct Answer {
+    /// HTTP status, 200 to 599. Anything outside 100 to 999 leaves as 500.
+    pub status: u16,
+    /// Value of `Content-Type`.
+    pub content_type: &'static str,
+    /// Value of `x-acs-request-id`. Left out if it is empty or holds anything but visible ASCII.
+    pub request_id: String,
+    /// Value of `x-acs-retry-after`, if any.
+    pub retry_after: Option<u32>,
+    /// The body. It may hold secrets: it is wiped after it was written.
+    pub body: Vec<u8>,
+    /// Close the connection after this answer (HTTP/1 only).
+    pub close: bool,
+}
+
+/// Why a request never reached [`Service::call`], or, for [`Malformed::InternalPanic`], why the call gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Malformed {
+    /// The request line is longer than [`Limits::request_line_bytes_max`].
+    RequestLineTooLong,
+    /// The header fields together are longer than [`Limits::header_bytes_max`].
+    HeadTooLarge,
+    /// More header fields than [`Limits::headers_max`].
+    TooManyHeaders,
+    /// The body is longer than [`Limits::body_bytes_max`].
+    BodyTooLarge,
+    /// Not HTTP, ambiguous framing, invalid bytes, or the client stopped in the middle.
+    BadRequest,
+    /// Neither HTTP/1.0 nor HTTP/1.1.
+    UnsupportedVersion,
+    /// A `Transfer-Encoding` other than exactly `chunked`.
+    UnsupportedTransferEncoding,
+    /// An `Expect` other than `100-continue`.
+    ExpectationFailed,
+    /// The head did not arrive within [`Limits::head_timeout`].
+    HeadTimeout,
+    /// The body did not arrive within [`Limits::body_timeout`].
+    BodyTimeout,
+    /// Plain HTTP on a port that speaks TLS.
+    PlainHttpOnTls,
+    /// [`Limits::connections_max`] connections are open already.
+    TooManyConnections,
+    /// The service panicked.
+    InternalPanic,
+}
+
+impl Malformed {
+    /// Every kind, in the order of the counters.
+    pub const ALL: [Self; 13] = [
+        Self::RequestLineTooLong,
+        Self::HeadTooLarge,
+        Self::TooManyHeaders,
+        Self::BodyTooLarge,
+        Self::BadRequest,
+        Self::UnsupportedVersion,
+        Self::UnsupportedTransferEncoding,
+        Self::ExpectationFailed,
+        Self::HeadTimeout,
+        Self::BodyTimeout,
+        Self::PlainHttpOnTls,
+        Self::TooManyConnections,
+        Self::InternalPanic,
+    ];
+
+    /// The HTTP status that RFC 9110 and RFC 6585 give this case.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest | Self::PlainHttpOnTls => 400,
+            Self::HeadTimeout | Self::BodyTimeout => 408,
+            Self::BodyTooLarge => 413,
+            Self::RequestLineTooLong => 414,
+            Self::ExpectationFailed => 417,
+            Self::HeadTooLarge | Self::TooManyHeaders => 431,
+            Self::InternalPanic => 500,
+            Self::UnsupportedTransferEncoding => 501,
+            Self::TooManyConnections => 503,
+            Self::UnsupportedVersion => 505,
+        }
+    }
+
+    /// Label for metrics and logs, `snake_case`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::RequestLineTooLong => "request_line_too_long",
+            Self::HeadTooLarge => "head_too_large",
+            Self::TooManyHeaders => "too_many_headers",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BadRequest => "bad_request",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::UnsupportedTransferEncoding => "unsupported_transfer_encoding",
+            Self::ExpectationFailed => "expectation_failed",
+            Self::HeadTimeout => "head_timeout",
+            Self::BodyTimeout => "body_timeout",
+            Self::PlainHttpOnTls => "plain_http_on_tls",
+            Self::TooManyConnections => "too_many_connections",
+            Self::InternalPanic => "internal_panic",
+        }
+    }
+}
+
+/// The part that knows what requests mean.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one complete request. A panic in here becomes [`Malformed::InternalPanic`].
+    fn call<'a>(&'a self, incoming: Incoming<'a>) -> impl Future<Output = Answer> + Send + 'a;
+
+    /// The answer to what never became a request. The connection is closed after it.
+    fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer;
+}
+
+/// What every connection of one listener shares.
+struct Shared<S> {
+    service: std::sync::Arc<S>,
+    limits: Limits,
+    stats: std::sync::Arc<HttpStats>,
+}
+
+impl<S: Service> Shared<S> {
+    /// Counts and asks for the answer to something that never became a request.
+    fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer {
+        self.stats.malformed(why).add(1);
+        if why == Malformed::InternalPanic {
+            self.stats.panics.add(1);
+        }
+        let mut answer = self.service.malformed(why, peer);
+        answer.close = true;
+        answer
+    }
+
+    /// Calls the service; a panic is caught and becomes an answer.
+    async fn answer(&self, incoming: Incoming<'_>) -> Answer {
+        self.stats.requests.add(1);
+        match guard::catch(async { self.service.call(incoming).await }).await {
+            Some(answer) => answer,
+            None => self.malformed(Malformed::InternalPanic, incoming.peer),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! HTTP, TLS, SQLite, configuration: the running service.
+//!
+//! Everything that waits or touches the world is here; what keys, states and permissions mean is in `jomae-core`.
+
+pub mod audit_log;
+pub mod bootstrap;
+pub mod config;
+pub mod daemon;
+pub mod gateway;
+pub mod http;
+pub mod metrics;
+pub mod operate;
+pub mod root_key;
+pub mod store;
+pub mod tls;
+
+mod admin;
+mod certificates;
+mod files;
+mod logging;

@@ -1,0 +1,157 @@
+//! What the operator can watch: counters and times in the Prometheus text form.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jomae_api::actions::ACTIONS;
+use jomae_core::service::{Reply, Service};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+use crate::{
+    audit_log::AuditLog,
+    http::{HttpStats, Malformed},
+};
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    /// Successful calls by action, in the order of [`ACTIONS`]: the hot path touches only these two.
+    succeeded: Arc<Vec<AtomicU64>>,
+    seconds: Histogram,
+    refused: Family<RefusedLabels, Counter>,
+    faults: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    action: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActionLabel {
+    action: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+impl Metrics {
+    pub fn new(http: Arc<HttpStats>, service: Arc<Service>, audit: Arc<AuditLog>) -> Self {
+        let mut registry = Registry::with_prefix("jomae");
+        let succeeded: Arc<Vec<AtomicU64>> = Arc::new(ACTIONS.iter().map(|_| AtomicU64::new(0)).collect());
+        let seconds = Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
+        let refused = Family::default();
+        let faults = Counter::default();
+        registry.register("call_seconds", "Time from a complete request to its answer", seconds.clone());
+        registry.register("calls_refused", "Calls that ended with an error, by action and code", refused.clone());
+        registry.register("faults", "Calls that failed on our side; the log says why", faults.clone());
+        let sources = Sources { http, service, audit, succeeded: Arc::clone(&succeeded) };
+        registry.register_collector(Box::new(sources));
+        Self { registry, succeeded, seconds, refused, faults }
+    }
+
+    /// Counts one answered call.
+    pub fn count(&self, reply: &Reply, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+        if reply.outcome.fault.is_some() {
+            self.faults.inc();
+        }
+        let action = reply.outcome.action;
+        match reply.outcome.refusal {
+            None => {
+                let index = ACTIONS.iter().position(|spec| Some(spec.name) == action);
+                if let Some(counter) = index.and_then(|index| self.succeeded.get(index)) {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Some(refusal) => {
+                let labels = RefusedLabels { action: action.unwrap_or("none"), code: refusal.code() };
+                self.refused.get_or_create(&labels).inc();
+            }
+        }
+    }
+
+    /// All of them as text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Numbers that others keep, read when they are asked for.
+struct Sources {
+    http: Arc<HttpStats>,
+    service: Arc<Service>,
+    audit: Arc<AuditLog>,
+    succeeded: Arc<Vec<AtomicU64>>,
+}
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sources")
+    }
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counters: [(&str, &str, u64); 7] = [
+            ("http_requests", "Complete requests", self.http.requests.get()),
+            ("http_connections", "Connections accepted", self.http.connections_total.get()),
+            ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
+            ("http_bytes_out", "Bytes of answers", self.http.bytes_out.get()),
+            ("tls_failures", "TLS handshakes that failed", self.http.tls_failures.get()),
+            ("panics", "Bugs that were caught", self.http.panics.get()),
+            ("audit_events", "Audit events appended", self.audit.counts().0),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        let gauges: [(&str, &str, u64); 4] = [
+            ("http_connections_open", "Connections open now", self.http.connections_open.get()),
+            ("nonces", "Nonces remembered against replay", self.service.nonces.len() as u64),
+            ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
+            (
+                "audit_writable",
+                "1 if the audit log can be written",
+                u64::from(jomae_core::audit::AuditSink::is_writable(&*self.audit)),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let succeeded: Family<ActionLabel, Counter> = Family::default();
+        for (spec, count) in ACTIONS.iter().zip(self.succeeded.iter()) {
+            succeeded.get_or_create(&ActionLabel { action: spec.name }).inc_by(count.load(Ordering::Relaxed));
+        }
+        let help = "Calls that succeeded, by action";
+        succeeded.encode(encoder.encode_descriptor("calls_succeeded", help, None, succeeded.metric_type())?)?;
+        let malformed: Family<KindLabel, Counter> = Family::default();
+        for kind in Malformed::ALL {
+            malformed.get_or_create(&KindLabel { kind: kind.label() }).inc_by(self.http.malformed(kind).get());
+        }
+        let help = "Bytes that never became a request, by kind";
+        malformed.encode(encoder.encode_descriptor("http_malformed", help, None, malformed.metric_type())?)
+    }
+}

@@ -1,0 +1,234 @@
+//! Operations on a data directory: back up, restore, examine, make a new domain key.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jomae_core::{
+    error::Fault,
+    keyring::Keyring,
+    store::Store,
+    tx::Vault,
+};
+
+use crate::{
+    audit_log,
+    bootstrap::{StartError, audit_dir, store_path},
+    config::Config,
+    files, root_key,
+    store::{BackupError, Options, SqliteStore, backup_file, check_file},
+};
+
+/// Damaged records that are named one by one.
+const PROBLEMS_MAX: usize = 20;
+
+/// Why an operation was not done; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Backup(#[from] BackupError),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{} exists already and is not empty; nothing was overwritten", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("{} is not a backup: it has no store.db", .0.display())]
+    NotABackup(PathBuf),
+    #[error("the backup does not open with this root key, or is damaged: {0}")]
+    Unusable(String),
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OperateError {
+    let path = path.to_owned();
+    move |source| OperateError::Io { path, source }
+}
+
+impl From<Fault> for OperateError {
+    fn from(fault: Fault) -> Self {
+        Self::Start(fault.into())
+    }
+}
+
+/// What a backup holds.
+pub struct BackupReport {
+    pub revision: u64,
+    pub store_bytes: u64,
+    pub audit_files: usize,
+}
+
+/// Copies store and audit log of a data directory, in use or not, into the new directory `to`. The root key is not
+/// copied: a backup alone reveals nothing.
+pub fn back_up(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
+    refuse_if_used(to)?;
+    // The log first: events that the copy of the store knows nothing of are harmless, the reverse is not the case.
+    files::private_dir(&to.join("audit")).map_err(io_error(to))?;
+    let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
+    let from = audit_dir(data_dir);
+    let logs = audit_log::log_files(&from).map_err(io_error(&from))?;
+    for path in &logs {
+        let copy = to.join("audit").join(path.file_name().unwrap_or_default());
+        fs::copy(path, &copy).map_err(io_error(&copy))?;
+        fs::File::open(&copy).and_then(|file| file.sync_all()).map_err(io_error(&copy))?;
+    }
+    let params = data_dir.join("root.params");
+    if params.exists() {
+        let copy = to.join("root.params");
+        fs::copy(&params, &copy).map_err(io_error(&copy))?;
+    }
+    files::sync_dir_of(&to.join("store.db")).map_err(io_error(to))?;
+    Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files: logs.len() })
+}
+
+fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
+    match fs::read_dir(dir) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) => Err(OperateError::NotEmpty(dir.to_owned())),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error(dir)(error)),
+    }
+}
+
+/// Makes a data directory from a backup and the root key. Everything is opened once before it is called done; on a
+/// failure what was made is removed again.
+pub async fn restore(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<u64, OperateError> {
+    let dir = &config.data_dir;
+    if !backup.join("store.db").is_file() {
+        return Err(OperateError::NotABackup(backup.to_owned()));
+    }
+    refuse_if_used(dir)?;
+    let restored = restore_into(backup, root_key_file, config).await;
+    if restored.is_err() {
+        // It was absent or empty before.
+        let _ = fs::remove_dir_all(dir);
+    }
+    restored
+}
+
+async fn restore_into(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<u64, OperateError> {
+    let dir = &config.data_dir;
+    files::private_dir(&audit_dir(dir)).map_err(io_error(dir))?;
+    if let Some(from) = root_key_file {
+        let key = files::read_limited(from, jomae_crypto::root::KEY_FILE_BYTES_MAX).map_err(io_error(from))?;
+        let to = config.root_key_file();
+        files::write_private(&to, &key).map_err(io_error(&to))?;
+    }
+    let params = backup.join("root.params");
+    if params.exists() {
+        let content = files::read_limited(&params, 4096).map_err(io_error(&params))?;
+        let to = dir.join("root.params");
+        files::write_private(&to, &content).map_err(io_error(&to))?;
+    }
+    backup_file(&backup.join("store.db"), &store_path(dir))?;
+    let logs = backup.join("audit");
+    for path in audit_log::log_files(&logs).map_err(io_error(&logs))? {
+        let to = audit_dir(dir).join(path.file_name().unwrap_or_default());
+        fs::copy(&path, &to).map_err(io_error(&to))?;
+    }
+    let (records, problems) = open_everything(config, &store_path(dir)).await?;
+    match problems.first() {
+        Some(first) => Err(OperateError::Unusable(first.clone())),
+        None => Ok(records),
+    }
+}
+
+/// Opens every record of a store that nobody else has open.
+async fn open_everything(config: &Config, store: &Path) -> Result<(u64, Vec<String>), OperateError> {
+    let store = Arc::new(SqliteStore::open(store, &Options::default()).map_err(StartError::from)?);
+    let root = root_key::open(config, true).map_err(StartError::from)?;
+    let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
+    let vault = Vault::new(store as Arc<dyn Store>, keyring, 1);
+    Ok(vault.check(PROBLEMS_MAX)?)
+}
+
+/// One finding of `jomae doctor`.
+pub struct Finding {
+    pub what: &'static str,
+    /// What is well, or what is wrong and how to mend it.
+    pub result: Result<String, String>,
+}
+
+/// Examines a data directory, in use or not, and changes nothing in it.
+pub async fn examine(config: &Config) -> Vec<Finding> {
+    let dir = &config.data_dir;
+    let mut findings = Vec::new();
+    let mut note = |what, result| findings.push(Finding { what, result });
+
+    note("configuration", config.checked_regions().map(|r| format!("{} region(s)", r.len())).map_err(|e| e.to_string()));
+    note("data directory", private(dir, "chmod 700"));
+    match config.root_key.provider {
+        crate::config::RootKeyProvider::File => note("root key file", private(&config.root_key_file(), "chmod 600")),
+        crate::config::RootKeyProvider::Passphrase => {}
+    }
+    let path = store_path(dir);
+    match check_file(&path) {
+        Ok(report) if report.problems.is_empty() => {
+            note("store file", Ok(format!("{} records, {} bytes, no damage", report.records, report.bytes)));
+        }
+        Ok(report) => note("store file", Err(format!("{}; restore a backup", report.problems.join("; ")))),
+        Err(error) => note("store file", Err(error.to_string())),
+    }
+    note("records", examine_records(config, &path).await);
+    note("audit log", examine_audit(&audit_dir(dir)));
+    findings
+}
+
+fn private(path: &Path, mend: &str) -> Result<String, String> {
+    match files::open_to_others(path) {
+        Ok(false) => Ok(format!("{} is private", path.display())),
+        Ok(true) => Err(format!("{} can be read by other users; run: {mend} {}", path.display(), path.display())),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// Opens every record of a copy, since a server may have the store open.
+async fn examine_records(config: &Config, store: &Path) -> Result<String, String> {
+    let scratch = tempfile::Builder::new().prefix("jomae-doctor").tempdir_in(&config.data_dir);
+    let scratch = scratch.map_err(|error| format!("no room for a copy in the data directory: {error}"))?;
+    let copy = scratch.path().join("store.db");
+    backup_file(store, &copy).map_err(|error| error.to_string())?;
+    let (records, problems) = open_everything(config, &copy).await.map_err(|error| error.to_string())?;
+    if problems.is_empty() {
+        Ok(format!("all {records} open with the root key"))
+    } else {
+        Err(format!("{}; restore a backup", problems.join("; ")))
+    }
+}
+
+fn examine_audit(dir: &Path) -> Result<String, String> {
+    let mut events = 0u64;
+    for path in audit_log::log_files(dir).map_err(|error| format!("{}: {error}", dir.display()))? {
+        let file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut lines = io::BufReader::new(file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = io::BufRead::read_until(&mut lines, b'\n', &mut line);
+            if read.map_err(|error| format!("{}: {error}", path.display()))? == 0 {
+                break;
+            }
+            // A server may be writing the last line just now.
+            if line.ends_with(b"\n") && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err() {
+                return Err(format!("{}: event {} is damaged", path.display(), events + 1));
+            }
+            events += 1;
+        }
+    }
+    Ok(format!("{events} events"))
+}
+
+/// Makes a new domain key version; the server must be stopped. Gives its number.
+pub async fn rotate_domain_key(config: &Config) -> Result<u32, OperateError> {
+    let path = store_path(&config.data_dir);
+    if !path.exists() {
+        return Err(io_error(&path)(io::ErrorKind::NotFound.into()));
+    }
+    let store = SqliteStore::open(&path, &Options::default()).map_err(StartError::from)?;
+    let root = root_key::open(config, true).map_err(StartError::from)?;
+    let keyring = Keyring::open(&store, &root.key).await?;
+    Ok(keyring.rotate(&store, &root.key).await?)
+}

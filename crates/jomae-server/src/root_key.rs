@@ -1,0 +1,142 @@
+//! Where the root key comes from: a key file, or a passphrase.
+
+use std::{io, path::Path};
+
+use jomae_core::{
+    error::Fault,
+    keyring::{RootKey, WrongRootKey},
+};
+use jomae_crypto::{
+    root::{
+        KEY_FILE_BYTES_MAX, KeyFileError, PARAMS_LINE_BYTES_MAX, PASSPHRASE_BYTES_MAX, PassphraseError,
+        PassphraseParams, PassphraseParamsError, RootMaterial,
+    },
+    secret::Key256,
+    wrap,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{Config, RootKeyProvider},
+    files,
+};
+
+/// The environment variable that may hold the passphrase.
+pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
+
+/// A root key in this process's memory.
+pub struct LocalRootKey(RootMaterial);
+
+impl RootKey for LocalRootKey {
+    fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault> {
+        wrap::wrap_domain_key(self.0.key(), name, domain_key).map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey> {
+        wrap::unwrap_domain_key(self.0.key(), name, wrapped).map_err(|_| WrongRootKey)
+    }
+}
+
+/// Why there is no root key; one line that says how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum RootKeyError {
+    #[error(
+        "the root key file {path} is missing, but a store made with it is here; put the file back (a new key could not open this store)"
+    )]
+    Missing { path: String },
+    #[error("the root key file {path} cannot be read: {source}")]
+    Read { path: String, source: io::Error },
+    #[error("the root key file {path} cannot be made: {source}")]
+    Write { path: String, source: io::Error },
+    #[error("the root key file {path}: {source}")]
+    Damaged { path: String, source: KeyFileError },
+    #[error("the root key file {path} can be read by other users; run: chmod 600 {path}")]
+    OpenToOthers { path: String },
+    #[error("the passphrase parameters in {path}: {source}")]
+    Params { path: String, source: PassphraseParamsError },
+    #[error(
+        "the root key is a passphrase: set {PASSPHRASE_VARIABLE}, or root_key.passphrase_file in the configuration"
+    )]
+    NoPassphrase,
+    #[error("the passphrase: {0}")]
+    Passphrase(#[from] PassphraseError),
+}
+
+/// Whether the root key was made just now.
+pub struct Opened {
+    pub key: LocalRootKey,
+    pub created: bool,
+}
+
+/// Takes the configured root key. A new one is made only where there is no store yet: a store that lost its key must
+/// not be given another.
+pub fn open(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
+    match config.root_key.provider {
+        RootKeyProvider::File => from_file(&config.root_key_file(), store_exists),
+        RootKeyProvider::Passphrase => from_passphrase(config, store_exists),
+    }
+}
+
+fn from_file(path: &Path, store_exists: bool) -> Result<Opened, RootKeyError> {
+    let name = || path.display().to_string();
+    match files::read_limited(path, KEY_FILE_BYTES_MAX) {
+        Ok(content) => {
+            if files::open_to_others(path).map_err(|source| RootKeyError::Read { path: name(), source })? {
+                return Err(RootKeyError::OpenToOthers { path: name() });
+            }
+            let key = RootMaterial::from_key_file(&content)
+                .map_err(|source| RootKeyError::Damaged { path: name(), source })?;
+            Ok(Opened { key: LocalRootKey(key), created: false })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && store_exists => {
+            Err(RootKeyError::Missing { path: name() })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = RootMaterial::random();
+            files::write_private(path, key.to_key_file().expose())
+                .map_err(|source| RootKeyError::Write { path: name(), source })?;
+            Ok(Opened { key: LocalRootKey(key), created: true })
+        }
+        Err(source) => Err(RootKeyError::Read { path: name(), source }),
+    }
+}
+
+fn from_passphrase(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
+    let path = config.data_dir.join("root.params");
+    let name = || path.display().to_string();
+    let passphrase = passphrase(config)?;
+    let (params, created) = match files::read_limited(&path, PARAMS_LINE_BYTES_MAX) {
+        Ok(content) => {
+            let line = String::from_utf8_lossy(&content);
+            let params = PassphraseParams::from_line(line.trim_end())
+                .map_err(|source| RootKeyError::Params { path: name(), source })?;
+            (params, false)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && store_exists => {
+            return Err(RootKeyError::Missing { path: name() });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let params = PassphraseParams::random();
+            files::write_private(&path, format!("{}\n", params.to_line()).as_bytes())
+                .map_err(|source| RootKeyError::Write { path: name(), source })?;
+            (params, true)
+        }
+        Err(source) => return Err(RootKeyError::Read { path: name(), source }),
+    };
+    Ok(Opened { key: LocalRootKey(RootMaterial::from_passphrase(&passphrase, &params)?), created })
+}
+
+fn passphrase(config: &Config) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
+    if let Some(path) = &config.root_key.passphrase_file {
+        let mut content = files::read_limited(path, PASSPHRASE_BYTES_MAX)
+            .map_err(|source| RootKeyError::Read { path: path.display().to_string(), source })?;
+        while matches!(content.last(), Some(b'\n' | b'\r')) {
+            content.pop();
+        }
+        return Ok(content);
+    }
+    match std::env::var(PASSPHRASE_VARIABLE) {
+        Ok(text) => Ok(Zeroizing::new(text.into_bytes())),
+        Err(_) => Err(RootKeyError::NoPassphrase),
+    }
+}
