@@ -1,0 +1,209 @@
+//! Calls of the key service over HTTPS, signed by ACS3-HMAC-SHA256.
+
+use std::{fmt::Write as _, path::Path, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jomae_api::{
+    API_VERSION,
+    param::EncryptionContext,
+    sign::{
+        Scheme,
+        client::{SignRequest, SigningKey},
+    },
+};
+use jomae_crypto::{rng, secret::SecretBytes};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::file::{DataKey, DataKeys, Header, KeysError};
+
+/// Largest CA file, in bytes.
+const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where the service is, and who calls it. No `Debug`.
+pub struct Settings {
+    /// `https://host:port`.
+    pub endpoint: String,
+    /// A PEM file of the CA to trust instead of the system's.
+    pub ca_file: Option<String>,
+    pub region: String,
+    pub access_key_id: String,
+    pub access_key_secret: SecretBytes,
+}
+
+/// A client. Keeps its connections open.
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    host: String,
+    settings: Settings,
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// No answer came.
+    #[error("no answer from {endpoint}: {cause}")]
+    Network { endpoint: String, cause: String },
+    /// The service says no.
+    #[error("{code}: {message} (request id {request_id})")]
+    Refused { status: u16, code: String, message: String, request_id: String },
+    /// The answer is not one of this API.
+    #[error("{endpoint} gave an answer that is not of this API (HTTP {status})")]
+    Foreign { endpoint: String, status: u16 },
+}
+
+impl Client {
+    /// Makes a client; no connection yet.
+    pub fn new(settings: Settings) -> Result<Self, CallError> {
+        let wrong = |text: String| CallError::Settings(text);
+        let url = reqwest::Url::parse(&settings.endpoint)
+            .map_err(|error| wrong(format!("the endpoint `{}` is not a URL: {error}", settings.endpoint)))?;
+        if url.scheme() != "https" {
+            return Err(wrong(format!("the endpoint `{}` must start with https://", settings.endpoint)));
+        }
+        let mut host = url.host_str().unwrap_or_default().to_owned();
+        if let Some(port) = url.port() {
+            let _ = write!(host, ":{port}");
+        }
+        let mut http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(concat!("jomae/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &settings.ca_file {
+            http = http.tls_certs_only(certificates(Path::new(path))?);
+        }
+        let http = http.build().map_err(|error| wrong(format!("TLS: {}", causes(&error))))?;
+        Ok(Self { http, url: format!("https://{host}/"), host, settings })
+    }
+
+    /// The region that the settings name.
+    pub fn region(&self) -> &str {
+        &self.settings.region
+    }
+
+    /// Calls an action. Parameters travel in a form body. Gives the members of the answer.
+    pub async fn call(&self, action: &str, params: &[(&str, &str)]) -> Result<Value, CallError> {
+        let nonce: String = rng::array::<16>().iter().fold(String::with_capacity(32), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let signed = SignRequest {
+            scheme: Scheme::Acs3HmacSha256,
+            access_key_id: &self.settings.access_key_id,
+            key: SigningKey::Secret(self.settings.access_key_secret.expose()),
+            security_token: None,
+            action,
+            version: API_VERSION,
+            host: &self.host,
+            method: "POST",
+            params: &[],
+            form: params,
+            date: &date,
+            nonce: &nonce,
+            region: &self.settings.region,
+        }
+        .sign()
+        .map_err(|error| CallError::Settings(error.to_string()))?;
+        let mut request = self.http.post(&self.url).body(signed.body);
+        for (name, value) in &signed.headers {
+            request = request.header(*name, value);
+        }
+        let lost = |error: &reqwest::Error| CallError::Network {
+            endpoint: self.settings.endpoint.clone(),
+            cause: causes(error),
+        };
+        let mut answer = request.send().await.map_err(|error| lost(&error))?;
+        let status = answer.status().as_u16();
+        let foreign = || CallError::Foreign { endpoint: self.settings.endpoint.clone(), status };
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(foreign());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let members: Value = serde_json::from_slice(&body).map_err(|_| foreign())?;
+        if status == 200 {
+            return Ok(members);
+        }
+        let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if text("Code").is_empty() {
+            return Err(foreign());
+        }
+        // The service appends the string to sign, which repeats every parameter.
+        let mut message = text("Message");
+        if let Some(at) = message.find(" server string to sign is:") {
+            message.truncate(at);
+        }
+        Err(CallError::Refused { status, code: text("Code"), message, request_id: text("RequestId") })
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, CallError> {
+    let wrong = |cause: String| CallError::Settings(format!("the CA file {}: {cause}", path.display()));
+    if std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len() > CA_FILE_BYTES_MAX {
+        return Err(wrong("larger than 1 MiB".into()));
+    }
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| wrong(causes(&error)))?;
+    if certificates.is_empty() { Err(wrong("no certificate in it".into())) } else { Ok(certificates) }
+}
+
+/// An error and what caused it, in one line. None of it holds what was sent.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn context_json(context: &EncryptionContext) -> Option<String> {
+    (!context.pairs().is_empty()).then(|| serde_json::json!(context.pairs()).to_string())
+}
+
+fn text_member(answer: &Value, name: &str) -> Result<String, KeysError> {
+    answer.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("the answer lacks {name}").into())
+}
+
+fn bytes_member(answer: &Value, name: &str) -> Result<Vec<u8>, KeysError> {
+    let text = Zeroizing::new(text_member(answer, name)?);
+    STANDARD.decode(text.as_bytes()).map_err(|_| format!("{name} of the answer is not Base64").into())
+}
+
+impl DataKeys for Client {
+    async fn generate(&self, key_id: &str, context: &EncryptionContext) -> Result<DataKey, KeysError> {
+        let context = context_json(context);
+        let mut params = vec![("KeyId", key_id), ("KeySpec", "AES_256")];
+        params.extend(context.as_deref().map(|json| ("EncryptionContext", json)));
+        let answer = self.call("GenerateDataKey", &params).await?;
+        Ok(DataKey {
+            plain: SecretBytes::new(bytes_member(&answer, "Plaintext")?),
+            encrypted: bytes_member(&answer, "CiphertextBlob")?,
+            key_id: text_member(&answer, "KeyId")?,
+            region: self.settings.region.clone(),
+        })
+    }
+
+    async fn decrypt(&self, header: &Header, context: &EncryptionContext) -> Result<SecretBytes, KeysError> {
+        let blob = STANDARD.encode(&header.encrypted_key);
+        let context = context_json(context);
+        let mut params = vec![("CiphertextBlob", blob.as_str())];
+        params.extend(context.as_deref().map(|json| ("EncryptionContext", json)));
+        let answer = self.call("Decrypt", &params).await?;
+        Ok(SecretBytes::new(bytes_member(&answer, "Plaintext")?))
+    }
+}

@@ -1,0 +1,4 @@
+//! Rust client of the key service, and the envelope file format.
+
+pub mod api;
+pub mod file;
