@@ -1,0 +1,243 @@
+//! What the command line takes.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.
+///
+/// Exit codes: 0 done; 1 a failure on this side; 2 wrong usage; 3 the service refused the call; 4 the service failed
+/// or gave no answer.
+#[derive(Parser)]
+#[command(name = "jomae", version, propagate_version = true, max_term_width = 110)]
+pub struct Args {
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the service is and who calls it: usually from the file `env` of the data directory (`. ./jomae-data/env`).
+#[derive(ClapArgs)]
+pub struct Connection {
+    /// Address of the service, https://host:port.
+    #[arg(long, env = "JOMAE_ENDPOINT", global = true, value_name = "URL", help_heading = "Connection")]
+    pub endpoint: Option<String>,
+    /// PEM file of the CA to trust instead of the system's.
+    #[arg(long, env = "JOMAE_CA_FILE", global = true, value_name = "FILE", help_heading = "Connection")]
+    pub ca_file: Option<String>,
+    /// Region of the keys.
+    #[arg(long, env = "JOMAE_REGION", global = true, value_name = "ID", help_heading = "Connection")]
+    pub region: Option<String>,
+    /// Form of the output.
+    #[arg(long, global = true, value_enum, value_name = "FORM", help_heading = "Connection")]
+    pub output: Option<OutputForm>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// The answer as JSON.
+    Json,
+    /// A table for people.
+    Table,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the service.
+    Serve(Serve),
+    /// Call any action of the API: jomae call Encrypt --KeyId alias/x --Plaintext @server.key
+    Call(Call),
+    /// Make and manage keys.
+    Key {
+        #[command(subcommand)]
+        command: Key,
+    },
+    /// Give keys names.
+    Alias {
+        #[command(subcommand)]
+        command: Alias,
+    },
+    /// Encrypt and decrypt local files of any size; the data never leaves this machine.
+    File {
+        #[command(subcommand)]
+        command: File,
+    },
+    /// Copy store and audit log of a data directory, also while the service runs.
+    Backup(Backup),
+    /// Make a data directory from a backup and the root key.
+    Restore(Restore),
+    /// Examine a data directory; changes nothing.
+    Doctor(Place),
+    /// Manage the keys that protect the store.
+    DomainKey {
+        #[command(subcommand)]
+        command: DomainKey,
+    },
+    /// Print shell completions.
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all commands to a directory.
+    Man {
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// Where a data directory is, and how it is set up.
+#[derive(ClapArgs, Clone)]
+pub struct Place {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "JOMAE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Directory of keys, certificates and audit log [default: ./jomae-data].
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub struct Serve {
+    #[command(flatten)]
+    pub place: Place,
+    /// Address of the API [default: 127.0.0.1:8443]; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Address of health, readiness and metrics [default: 127.0.0.1:8444].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+#[derive(ClapArgs)]
+#[command(disable_help_flag = true)]
+pub struct Call {
+    /// Name of the action, e.g. DescribeKey.
+    pub action: String,
+    /// Parameters as --Name value. @FILE takes the content of a file (Base64 is added where the parameter wants it),
+    /// @- that of standard input, @@ begins a value with @.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "--Name value")]
+    pub parameters: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Key {
+    /// Make a key.
+    Create {
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Give it this name, e.g. alias/orders.
+        #[arg(long)]
+        alias: Option<String>,
+        /// Rotate by itself, e.g. every 365d.
+        #[arg(long, value_name = "INTERVAL")]
+        rotate_every: Option<String>,
+    },
+    /// List all keys.
+    List {
+        /// Only keys in this state, e.g. Enabled.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Show a key.
+    Describe { key: String },
+    /// Change the description.
+    SetDescription { key: String, description: String },
+    /// Let a disabled key work again.
+    Enable { key: String },
+    /// Stop every use of a key.
+    Disable { key: String },
+    /// Destroy a key after a waiting period; what was encrypted under it is then lost.
+    ScheduleDeletion {
+        key: String,
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(7..=366))]
+        days: u32,
+    },
+    /// Rescue a key that waits for its deletion.
+    CancelDeletion { key: String },
+    /// Refuse deletion of a key until `unprotect`.
+    Protect {
+        key: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Allow deletion of a key again.
+    Unprotect { key: String },
+}
+
+#[derive(Subcommand)]
+pub enum Alias {
+    /// Give a key a name.
+    Create { alias: String, key: String },
+    /// Point a name at another key.
+    Update { alias: String, key: String },
+    /// Take a name away; the key stays.
+    Delete { alias: String },
+    /// List all names, or those of one key.
+    List { key: Option<String> },
+}
+
+#[derive(Subcommand)]
+pub enum File {
+    /// Encrypt a file under a data key of the service.
+    Encrypt {
+        /// Key to use: an ID or alias/<name>.
+        #[arg(long)]
+        key: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Decrypt a file that `file encrypt` made.
+    Decrypt {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Show what an encrypted file says of itself; needs no service.
+    Inspect {
+        /// The file; - is standard input.
+        input: PathBuf,
+    },
+}
+
+#[derive(ClapArgs)]
+pub struct Data {
+    /// The file to read; - is standard input.
+    pub input: PathBuf,
+    /// The file to write; - is standard output [default: INPUT.jomae, or INPUT without .jomae].
+    pub target: Option<PathBuf>,
+    /// A pair of the encryption context, NAME=VALUE; may be given often. Decrypt needs the same pairs.
+    #[arg(long = "context", value_name = "NAME=VALUE")]
+    pub context: Vec<String>,
+    /// Replace the output if it is there.
+    #[arg(long)]
+    pub force: bool,
+    /// Show no progress.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct Backup {
+    #[command(flatten)]
+    pub place: Place,
+    /// New directory for the backup. The root key is not in it.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+#[derive(ClapArgs)]
+pub struct Restore {
+    #[command(flatten)]
+    pub place: Place,
+    /// Directory that `jomae backup` made.
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The root key file, which is kept apart from backups. Not needed with a passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub root_key: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub enum DomainKey {
+    /// Make a new domain key, under which everything new is sealed. The service must be stopped.
+    Rotate(Place),
+}

@@ -1,0 +1,138 @@
+//! `jomae call`: any action, with its parameters as the API names them.
+
+use std::io::Read;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jomae_api::{actions, param::Kind};
+use zeroize::Zeroizing;
+
+use crate::{
+    args::{Call, Connection, OutputForm},
+    connect::{block_on, client},
+    output::{self, Failure},
+};
+
+/// Largest file that a parameter takes, in bytes.
+const FILE_BYTES_MAX: u64 = 128 * 1024;
+
+/// A parameter's name, and its value, which may be a secret.
+type Parameter = (String, Zeroizing<String>);
+
+pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
+    if matches!(call.action.as_str(), "--help" | "-h") {
+        return output::line("usage: jomae call ACTION [--Name value]...\nActions and parameters: docs/compatibility.md");
+    }
+    let (parameters, form) = parameters(&call.action, &call.parameters)?;
+    let client = client(connection)?;
+    let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let answer = block_on(async { Ok(client.call(&call.action, &pairs).await?) })?;
+    output::answer(form.or(connection.output), &answer)
+}
+
+/// Reads `--Name value` and `--Name=value`. `--output` is ours, since everything after the action comes here.
+fn parameters(action: &str, words: &[String]) -> Result<(Vec<Parameter>, Option<OutputForm>), Failure> {
+    let (mut parameters, mut form) = (Vec::<Parameter>::new(), None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let flag = word
+            .strip_prefix("--")
+            .filter(|flag| !flag.is_empty())
+            .ok_or_else(|| Failure::Usage("parameters have the form --Name value".into()))?;
+        let (name, value) = match flag.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => {
+                let value = words.next().ok_or_else(|| Failure::Usage(format!("--{flag} lacks its value")))?;
+                (flag, value.clone())
+            }
+        };
+        if name == "output" {
+            form = Some(match value.as_str() {
+                "json" => OutputForm::Json,
+                "table" => OutputForm::Table,
+                _ => return Err(Failure::Usage("--output is json or table".into())),
+            });
+            continue;
+        }
+        if parameters.iter().any(|(given, _)| given == name) {
+            return Err(Failure::Usage(format!("--{name} is given twice")));
+        }
+        parameters.push((name.to_owned(), content(action, name, Zeroizing::new(value))?));
+    }
+    Ok((parameters, form))
+}
+
+/// What a value stands for: itself, or the content of a file.
+fn content(action: &str, name: &str, value: Zeroizing<String>) -> Result<Zeroizing<String>, Failure> {
+    let Some(rest) = value.strip_prefix('@') else { return Ok(value) };
+    if rest.starts_with('@') {
+        return Ok(Zeroizing::new(rest.to_owned()));
+    }
+    let bytes = read(rest)?;
+    if wants_base64(action, name) {
+        return Ok(Zeroizing::new(STANDARD.encode(bytes.as_slice())));
+    }
+    match std::str::from_utf8(&bytes) {
+        // A ciphertext that was saved with its line end is the same ciphertext.
+        Ok(text) => Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(_) => Err(Failure::Local(format!("{rest}: --{name} takes text, and this is none"))),
+    }
+}
+
+/// Plain bytes get their Base64 here. A ciphertext comes as the text in which the service gave it.
+fn wants_base64(action: &str, name: &str) -> bool {
+    name != "CiphertextBlob"
+        && actions::find(action).is_some_and(|spec| {
+            spec.params.iter().any(|used| used.param.name() == name && used.param.kind() == Kind::Base64)
+        })
+}
+
+fn read(path: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |error: std::io::Error| Failure::Local(format!("{path}: {error}"));
+    let mut bytes = Zeroizing::new(Vec::new());
+    let limit = FILE_BYTES_MAX + 1;
+    if path == "-" {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        std::fs::File::open(path).map_err(failed)?.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Failure::Local(format!("{path}: larger than {FILE_BYTES_MAX} bytes; see `jomae file encrypt`")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_words(words: &[&str]) -> Result<Vec<(String, String)>, String> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        match parameters("Encrypt", &words) {
+            Ok((read, _)) => Ok(read.into_iter().map(|(name, value)| (name, value.to_string())).collect()),
+            Err(Failure::Local(text) | Failure::Usage(text)) => Err(text),
+            Err(Failure::Call(_)) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn forms_of_parameters() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(read_words(&["--KeyId", "k", "--X=a=b"]).unwrap(), [pair("KeyId", "k"), pair("X", "a=b")]);
+        assert_eq!(read_words(&["--X", "@@home"]).unwrap(), [pair("X", "@home")]);
+        assert_eq!(read_words(&["--X", "--Y"]).unwrap(), [pair("X", "--Y")]);
+        assert!(read_words(&["KeyId", "k"]).is_err());
+        assert!(read_words(&["--KeyId"]).unwrap_err().contains("--KeyId"));
+        assert!(read_words(&["--X", "1", "--X", "2"]).unwrap_err().contains("twice"));
+        assert!(read_words(&["--X", "@/no/such/file"]).unwrap_err().contains("/no/such/file"));
+    }
+
+    #[test]
+    fn files_become_base64_where_the_parameter_wants_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hello\n").unwrap();
+        let at = format!("@{}", file.path().display());
+        let read = read_words(&["--Plaintext", &at, "--Description", &at]).unwrap();
+        assert_eq!(read[0].1, "aGVsbG8K");
+        assert_eq!(read[1].1, "hello");
+    }
+}

@@ -1,0 +1,163 @@
+//! `jomae file`: envelope encryption of local files.
+
+use std::{
+    ffi::OsString,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jomae_api::param::EncryptionContext;
+use jomae_client::{
+    api::CallError,
+    file::{self, Error, Header, Input, Output, Progress},
+};
+use serde_json::json;
+
+use crate::{
+    args::{Connection, Data, File},
+    connect::{block_on, client},
+    output::{self, Failure},
+};
+
+const SUFFIX: &str = "jomae";
+
+pub fn run(connection: &Connection, command: File) -> Result<(), Failure> {
+    match command {
+        File::Encrypt { key, data } => {
+            let target = data.target.clone().unwrap_or_else(|| with_suffix(&data.input));
+            let client = client(connection)?;
+            process(&data, &target, async |context, input, output, on_progress| {
+                file::encrypt(&client, &key, context, input, output, on_progress).await
+            })
+        }
+        File::Decrypt { data } => {
+            let target = match &data.target {
+                Some(target) => target.clone(),
+                None => without_suffix(&data.input)?,
+            };
+            let client = client(connection)?;
+            process(&data, &target, async |context, input, output, on_progress| {
+                file::decrypt(&client, context, input, output, on_progress).await
+            })
+        }
+        File::Inspect { input } => inspect(connection, &input),
+    }
+}
+
+fn process(
+    data: &Data,
+    target: &Path,
+    work: impl AsyncFnOnce(&EncryptionContext, Input<'_>, Output<'_>, file::OnProgress<'_>) -> Result<Header, Error>,
+) -> Result<(), Failure> {
+    let context = context(&data.context)?;
+    let input = if is_dash(&data.input) { Input::stdin() } else { Input::file(&data.input) }.map_err(failure)?;
+    let output = if is_dash(target) { Output::stdout() } else { Output::file(target, data.force) }.map_err(failure)?;
+    let bar = (!data.quiet && std::io::stderr().is_terminal()).then(bar);
+    let mut on_progress = |progress: Progress| {
+        if let Some(bar) = &bar {
+            if let Some(total) = progress.total_bytes {
+                bar.set_length(total.max(progress.done_bytes));
+            }
+            bar.set_position(progress.done_bytes);
+        }
+    };
+    let result = block_on(async { work(&context, input, output, &mut on_progress).await.map_err(failure) });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    result.map(|_| ())
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    let style = "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn inspect(connection: &Connection, input: &Path) -> Result<(), Failure> {
+    let header = if is_dash(input) {
+        file::inspect(&mut std::io::stdin().lock())
+    } else {
+        let mut opened = std::fs::File::open(input)
+            .map_err(|error| Failure::Local(format!("{}: {error}", input.display())))?;
+        file::inspect(&mut opened)
+    }
+    .map_err(failure)?;
+    let shown = json!({
+        "Region": header.region,
+        "KeyId": header.key_id,
+        "EncryptionContextKeys": header.context_keys,
+        "EncryptedDataKeyBytes": header.encrypted_key.len(),
+    });
+    output::answer(connection.output, &shown)
+}
+
+fn context(pairs: &[String]) -> Result<EncryptionContext, Failure> {
+    let mut seen = std::collections::BTreeMap::new();
+    for pair in pairs {
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::Usage("a pair of the encryption context has the form NAME=VALUE".into()))?;
+        if seen.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Failure::Usage(format!("the encryption context names `{name}` twice")));
+        }
+    }
+    Ok(seen.into_iter().collect())
+}
+
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn with_suffix(path: &Path) -> PathBuf {
+    if is_dash(path) {
+        return path.to_owned();
+    }
+    let mut name = OsString::from(path.as_os_str());
+    name.push(".");
+    name.push(SUFFIX);
+    name.into()
+}
+
+fn without_suffix(path: &Path) -> Result<PathBuf, Failure> {
+    if is_dash(path) {
+        return Ok(path.to_owned());
+    }
+    match path.extension() {
+        Some(extension) if extension == SUFFIX => Ok(path.with_extension("")),
+        _ => Err(Failure::Usage(format!("{} does not end in .{SUFFIX}: name the output too", path.display()))),
+    }
+}
+
+/// A refusal of the service keeps its own exit code.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Keys(cause) => match cause.downcast::<CallError>() {
+            Ok(call) => Failure::Call(*call),
+            Err(cause) => Failure::Local(cause.to_string()),
+        },
+        other => Failure::Local(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_outputs() {
+        assert_eq!(with_suffix(Path::new("a/b.tar")), Path::new("a/b.tar.jomae"));
+        assert_eq!(without_suffix(Path::new("a/b.tar.jomae")).ok().as_deref(), Some(Path::new("a/b.tar")));
+        assert!(without_suffix(Path::new("a/b.tar")).is_err());
+        assert_eq!(with_suffix(Path::new("-")), Path::new("-"));
+    }
+
+    #[test]
+    fn contexts() {
+        assert_eq!(context(&["a=b=c".into()]).ok().unwrap().pairs()["a"], "b=c");
+        assert!(context(&["a".into()]).is_err());
+        assert!(context(&["a=1".into(), "a=2".into()]).is_err());
+    }
+}

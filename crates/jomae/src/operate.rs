@@ -1,0 +1,67 @@
+//! Operations on a data directory: backup, restore, doctor, domain-key.
+
+use jomae_server::operate::{self, OperateError};
+
+use crate::{
+    args::{Backup, DomainKey, Place, Restore},
+    connect::block_on,
+    output::{self, Failure},
+    serve,
+};
+
+fn failure(error: OperateError) -> Failure {
+    Failure::Local(error.to_string())
+}
+
+pub fn backup(backup: &Backup) -> Result<(), Failure> {
+    let config = serve::config(&backup.place)?;
+    let report = operate::back_up(&config.data_dir, &backup.to).map_err(failure)?;
+    output::line(&format!(
+        "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s). The root key is not in it: keep {} safe, and elsewhere.",
+        config.data_dir.display(),
+        backup.to.display(),
+        report.revision,
+        report.store_bytes,
+        report.audit_files,
+        config.root_key_file().display(),
+    ))
+}
+
+pub fn restore(restore: &Restore) -> Result<(), Failure> {
+    let config = serve::config(&restore.place)?;
+    block_on(async {
+        let records = operate::restore(&restore.from, restore.root_key.as_deref(), &config).await.map_err(failure)?;
+        output::line(&format!(
+            "restored {records} records to {}, every one opened. Start with: jomae serve --data-dir {}",
+            config.data_dir.display(),
+            config.data_dir.display()
+        ))
+    })
+}
+
+pub fn doctor(place: &Place) -> Result<(), Failure> {
+    let config = serve::config(place)?;
+    block_on(async {
+        let findings = operate::examine(&config).await;
+        let mut wrong = 0;
+        for finding in &findings {
+            match &finding.result {
+                Ok(text) => output::line(&format!("ok     {}: {text}", finding.what))?,
+                Err(text) => {
+                    wrong += 1;
+                    output::line(&format!("WRONG  {}: {text}", finding.what))?;
+                }
+            }
+        }
+        if wrong == 0 { Ok(()) } else { Err(Failure::Local(format!("{wrong} thing(s) to mend"))) }
+    })
+}
+
+pub fn domain_key(command: &DomainKey) -> Result<(), Failure> {
+    let DomainKey::Rotate(place) = command;
+    let config = serve::config(place)?;
+    block_on(async {
+        let version = operate::rotate_domain_key(&config).await.map_err(failure)?;
+        output::line(&format!("domain key version {version} seals from now on; older versions open what they sealed"))
+    })
+}

@@ -1,0 +1,115 @@
+//! What people and scripts see: results on standard output, failures in one line on standard error.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use jomae_client::api::CallError;
+use serde_json::Value;
+
+use crate::args::OutputForm;
+
+/// Why a command did not do its work.
+pub enum Failure {
+    /// On this side.
+    Local(String),
+    /// The command line does not make sense.
+    Usage(String),
+    Call(CallError),
+}
+
+impl Failure {
+    /// Says it, and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        let (text, code) = match self {
+            // A closed pipe is how the next command says that it has enough.
+            Self::Local(text) if text.is_empty() => return ExitCode::SUCCESS,
+            Self::Local(text) => (text, 1),
+            Self::Usage(text) => (text, 2),
+            Self::Call(error) => {
+                let code = match &error {
+                    CallError::Settings(_) => 1,
+                    CallError::Refused { status: 400..=499, .. } => 3,
+                    CallError::Refused { .. } | CallError::Network { .. } | CallError::Foreign { .. } => 4,
+                };
+                (error.to_string(), code)
+            }
+        };
+        let _ = writeln!(io::stderr().lock(), "jomae: {text}");
+        ExitCode::from(code)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+/// Writes a line to standard output.
+pub fn line(text: &str) -> Result<(), Failure> {
+    write_out(format!("{text}\n").as_bytes())
+}
+
+/// Writes bytes to standard output.
+pub fn write_out(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Local(String::new()),
+        _ => Failure::Local(format!("standard output: {error}")),
+    })
+}
+
+/// Shows the answer of a call.
+pub fn answer(form: Option<OutputForm>, answer: &Value) -> Result<(), Failure> {
+    match form {
+        None | Some(OutputForm::Json) => {
+            let text = serde_json::to_string_pretty(answer).map_err(|error| Failure::Local(error.to_string()))?;
+            line(&text)
+        }
+        Some(OutputForm::Table) => {
+            let mut rows = Vec::new();
+            flatten("", answer, &mut rows);
+            table(&[], &rows)
+        }
+    }
+}
+
+/// A nested answer as rows of (dotted name, value).
+fn flatten(name: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+    let join = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(part, value)| flatten(&join(part), value, rows)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| flatten(&join(&(index + 1).to_string()), value, rows));
+        }
+        Value::String(text) => rows.push(vec![name.to_owned(), text.clone()]),
+        other => rows.push(vec![name.to_owned(), other.to_string()]),
+    }
+}
+
+/// Columns, aligned.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let mut all: Vec<Vec<&str>> = Vec::new();
+    if !head.is_empty() {
+        all.push(head.to_vec());
+    }
+    all.extend(rows.iter().map(|row| row.iter().map(String::as_str).collect::<Vec<_>>()));
+    let columns = all.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in &all {
+        let mut cells = row.iter().zip(&widths).peekable();
+        while let Some((cell, width)) = cells.next() {
+            text.push_str(cell);
+            if cells.peek().is_some() {
+                text.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+            }
+        }
+        text.push('\n');
+    }
+    write_out(text.as_bytes())
+}
