@@ -92,7 +92,7 @@ impl StateRule {
 /// What a permission is needed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// Nothing: a valid signature is enough (DescribeRegions).
+    /// Nothing: a valid signature is enough (`DescribeRegions`).
     SignatureOnly,
     /// The account's KMS as a whole (`*`).
     Service,

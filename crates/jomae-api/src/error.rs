@@ -116,7 +116,7 @@ refusals! {
     OperationUnsupported => 400 "UnsupportedOperation" "This operation does not fit the key." Kms Ours;
     AliasExists => 400 "AliasAlreadyExists" "AliasName Already Exists." Kms Documented;
     LimitExceeded => 400 "Rejected.LimitExceeded" "The request was rejected because user create resource limit was exceeded." Kms Documented;
-    /// A damaged blob, a wrong EncryptionContext and a wrong key are one and the same refusal.
+    /// A damaged blob, a wrong `EncryptionContext` and a wrong key are one and the same refusal.
     CiphertextInvalid => 400 "InvalidParameter" "The specified parameter \"CiphertextBlob\" is not valid." Kms Ours;
 
     // ---- not found ----

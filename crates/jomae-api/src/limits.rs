@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 pub const PLAINTEXT_BYTES_MAX: usize = 6144;
 /// Largest ciphertext blob that Decrypt takes, in bytes: a full plaintext and generous room for the header.
 pub const CIPHERTEXT_BYTES_MAX: usize = 8192;
-/// Largest `EncryptionContext`, in characters of its JSON text (page "EncryptionContext").
+/// Largest `EncryptionContext`, in characters of its JSON text (page "`EncryptionContext`").
 pub const ENCRYPTION_CONTEXT_CHARS_MAX: usize = 8192;
-/// Longest description, in characters (page "CreateKey").
+/// Longest description, in characters (page "`CreateKey`").
 pub const DESCRIPTION_CHARS_MAX: usize = 8192;
-/// Days between ScheduleKeyDeletion and the destruction of the key.
+/// Days between `ScheduleKeyDeletion` and the destruction of the key.
 pub const PENDING_WINDOW_DAYS: RangeInclusive<u32> = 7..=366;
 /// Length of a data key in bytes (`NumberOfBytes`).
 pub const DATA_KEY_BYTES: RangeInclusive<u32> = 1..=1024;
@@ -27,9 +27,9 @@ pub const ALIAS_CHARS: RangeInclusive<usize> = 1..=255;
 pub const FILTERS_MAX: usize = 10;
 /// Most values of one filter.
 pub const FILTER_VALUES_MAX: usize = 10;
-/// Most tags of one key (page "CreateKey").
+/// Most tags of one key (page "`CreateKey`").
 pub const TAGS_MAX: usize = 20;
 pub const TAG_KEY_CHARS: RangeInclusive<usize> = 1..=128;
 pub const TAG_VALUE_CHARS_MAX: usize = 128;
-/// Automatic rotation interval in seconds: 7 to 730 days (page "UpdateRotationPolicy").
+/// Automatic rotation interval in seconds: 7 to 730 days (page "`UpdateRotationPolicy`").
 pub const ROTATION_INTERVAL_SECS: RangeInclusive<i64> = 7 * 86_400..=730 * 86_400;

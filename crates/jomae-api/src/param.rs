@@ -158,7 +158,7 @@ impl<'p> Input<'p> {
         Self { params, asked: Some(asked) }
     }
 
-    /// The value, or MissingParameter, or InvalidParameter.
+    /// The value, or `MissingParameter`, or `InvalidParameter`.
     pub fn required<T>(&self, param: &Param<T>) -> Result<T, Refusal> {
         self.note(param.name, true);
         match self.text(param.name) {
@@ -176,10 +176,34 @@ impl<'p> Input<'p> {
         }
     }
 
-    /// The value if there is one, or InvalidParameter.
+    /// The value if there is one, or `InvalidParameter`.
     pub fn optional<T>(&self, param: &Param<T>) -> Result<Option<T>, Refusal> {
         self.note(param.name, false);
         self.text(param.name).map(|text| param.read(text)).transpose()
+    }
+
+    /// An encryption context: the JSON text, or the flattened form `EncryptionContext.<name>=<value>` in which one SDK
+    /// sends a map. Ignoring that form would bind nothing where the caller believes that something is bound.
+    pub fn context(&self, param: &Param<EncryptionContext>) -> Result<EncryptionContext, Refusal> {
+        let given = self.optional(param)?;
+        let mut flat = self.flattened(param.name).peekable();
+        if flat.peek().is_none() {
+            return Ok(given.unwrap_or_default());
+        }
+        let context: EncryptionContext = flat.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let chars: usize = context.0.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
+        if given.is_some() || chars > limits::ENCRYPTION_CONTEXT_CHARS_MAX {
+            return Err(Refusal::ParameterInvalid(param.name));
+        }
+        Ok(context)
+    }
+
+    /// The members of a flattened map, `<name>.<member>=<value>`.
+    fn flattened(&self, name: &str) -> impl Iterator<Item = (&'p str, &'p str)> {
+        self.params.iter().filter_map(move |(full, value)| {
+            let member = full.strip_prefix(name)?.strip_prefix('.')?;
+            Some((member, value))
+        })
     }
 
     fn text(&self, name: &str) -> Option<&'p str> {

@@ -312,7 +312,7 @@ fn what_may_be_recorded() {
     }
 }
 
-/// `keys.md`, "Key states": what Enabled, Disabled, PendingDeletion and PendingImport do to a call.
+/// `keys.md`, "Key states": what Enabled, Disabled, `PendingDeletion` and `PendingImport` do to a call.
 type Row = (&'static str, [Option<Refusal>; 4]);
 const STATES: &[Row] = {
     const SMF: Option<Refusal> = Some(StateModifiedFailed);

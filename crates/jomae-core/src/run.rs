@@ -15,7 +15,7 @@ use jomae_api::{
 
 use crate::{
     access::{self, Authorized, Resource},
-    audit::Trace,
+    audit::{self, Trace, outbox},
     backend::KeyBackend,
     error::{Error, Fault},
     identity::Caller,
@@ -89,6 +89,13 @@ where
         granted.check_states(&A::SPEC.states)?;
         let output = kms.handle(call, &mut tx, &granted).await?;
         trace.keys.append(&mut tx.made());
+        // What changes nothing needs no promise.
+        trace.pending = if tx.has_writes() {
+            let event = audit::call_event(&A::SPEC, call, params, trace, None);
+            Some(outbox::put(&mut tx, &call.request_id, event)?)
+        } else {
+            None
+        };
         if tx.commit().await? == Outcome::Done {
             let body = render::success(call.format, &output, &call.request_id);
             return body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into());

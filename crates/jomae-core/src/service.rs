@@ -13,7 +13,7 @@ use jomae_api::{
 use jomae_crypto::rng;
 
 use crate::{
-    audit::{self, AuditSink, Trace},
+    audit::{self, AuditSink, Trace, outbox::Outbox},
     error::{Error, Fault},
     identity::{self, Caller, DummySecret},
     nonce::NonceMemory,
@@ -32,6 +32,7 @@ const ECHO_BYTES_MAX: usize = 16 * 1024;
 pub struct Service {
     pub kms: Kms,
     pub audit: Arc<dyn AuditSink>,
+    pub outbox: Outbox,
     pub nonces: NonceMemory,
     pub meter: RateMeter,
     /// Where a key is made when the host names no region of ours.
@@ -93,6 +94,7 @@ impl Service {
         Self {
             kms,
             audit,
+            outbox: Outbox::default(),
             nonces: NonceMemory::new(nonces_max),
             meter: RateMeter::new(limits),
             default_region,
@@ -171,9 +173,14 @@ impl Service {
         let mut trace = Trace::default();
         let result = route(&self.kms, &call, params, &mut trace).await;
         if audit::is_recorded(found) {
-            let refusal = result.as_ref().err().map(Error::refusal);
-            let event = audit::call_event(found, &call, params, &trace, refusal);
-            self.audit.append(event, audit::durability(found)).wait().await.map_err(Fault::unavailable)?;
+            match trace.pending.take().filter(|_| result.is_ok()) {
+                Some(pending) => self.outbox.append(&*self.audit, pending).await?,
+                None => {
+                    let refusal = result.as_ref().err().map(Error::refusal);
+                    let event = audit::call_event(found, &call, params, &trace, refusal);
+                    self.audit.append(event, audit::durability(found)).wait().await.map_err(Fault::unavailable)?;
+                }
+            }
         }
         Ok(result?)
     }

@@ -171,6 +171,11 @@ impl Tx<'_> {
         std::mem::take(&mut self.made)
     }
 
+    /// Whether anything is to be written.
+    pub fn has_writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
     /// Does all writes if everything that was read still holds.
     pub async fn commit(self) -> Result<Outcome, Fault> {
         if self.writes.is_empty() {

@@ -5,7 +5,10 @@
 use jomae_api::{actions::metadata::KeyState, names::AliasName, time::Timestamp};
 
 use crate::{
-    audit::{self, AuditSink, Durability},
+    audit::{
+        self,
+        outbox::{self, Pending},
+    },
     error::{Error, Fault},
     keys::{add_version, plan_rotation},
     record::{AliasRecord, DueRecord, GoneRecord, Job, KeyPlace, KeyRecord, VersionRecord, path},
@@ -50,11 +53,11 @@ impl Service {
 
     async fn do_job(&self, at: &Path, due: &DueRecord, now: Timestamp) -> Result<(), Fault> {
         let event = match due.job {
-            Job::Destroy => self.kms.destroy(at, &due.key, now).await?.then_some("DeleteKey"),
-            Job::Rotate => self.kms.rotate(at, &due.key, now).await?.then_some("RotateKey"),
+            Job::Destroy => self.kms.destroy(at, &due.key, now).await?,
+            Job::Rotate => self.kms.rotate(at, &due.key, now).await?,
         };
         match event {
-            Some(name) => record(&*self.audit, name, now, &due.key).await,
+            Some(pending) => self.outbox.append(&*self.audit, pending).await,
             None => Ok(()),
         }
     }
@@ -70,15 +73,16 @@ impl Service {
     }
 }
 
-async fn record(audit: &dyn AuditSink, name: &str, now: Timestamp, key: &KeyPlace) -> Result<(), Fault> {
-    let event = audit::service_event(name, &new_request_id(), now, key);
-    audit.append(event, Durability::OnDisk).wait().await.map_err(Fault::unavailable)
+/// Lets the event of what the service does by itself be committed with it.
+fn event(tx: &mut Tx<'_>, name: &str, now: Timestamp, key: &KeyPlace) -> Result<Pending, Fault> {
+    let id = new_request_id();
+    outbox::put(tx, &id, audit::service_event(name, &id, now, key))
 }
 
 impl Kms {
     /// Destroys a key whose waiting period is over: its versions first, a few at a time, then its names and itself.
-    /// Tells whether this call ended it.
-    async fn destroy(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<bool, Fault> {
+    /// Gives the event, if this call ended it.
+    async fn destroy(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
         loop {
             let mut tx = self.vault.writing();
             let key = tx.get::<KeyRecord>(&path::key(place))?;
@@ -89,10 +93,12 @@ impl Kms {
                 // Rescued meanwhile, or planned anew for later under another entry.
                 tx.delete(at.clone());
                 tx.commit().await?;
-                return Ok(false);
+                return Ok(None);
             };
             let more = self.remove_some(&mut tx, place)?;
+            let mut pending = None;
             if !more {
+                pending = Some(event(&mut tx, "DeleteKey", now, place)?);
                 if let Some(rotation) = key.next_rotation() {
                     tx.delete(path::due(rotation.0, Job::Rotate, place));
                 }
@@ -101,7 +107,7 @@ impl Kms {
                 tx.delete(at.clone());
             }
             if tx.commit().await? == Outcome::Done && !more {
-                return Ok(true);
+                return Ok(pending);
             }
         }
     }
@@ -133,12 +139,12 @@ impl Kms {
     }
 
     /// Rotates a key whose interval is over: once, however late.
-    async fn rotate(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<bool, Fault> {
+    async fn rotate(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
         loop {
             let mut tx = self.vault.writing();
             let key = tx.get::<KeyRecord>(&path::key(place))?;
             tx.delete(at.clone());
-            let mut rotated = false;
+            let mut rotated = None;
             // A key that cannot rotate now has its rotation planned anew when it works again.
             if let Some(key) = key.filter(|key| key.state == KeyState::Enabled)
                 && let Some(next) = key.next_rotation()
@@ -147,7 +153,7 @@ impl Kms {
                 if next <= now {
                     add_version(self, &mut tx, place, &mut key, now).await.map_err(into_fault)?;
                     tx.put(path::key(place), &key)?;
-                    rotated = true;
+                    rotated = Some(event(&mut tx, "RotateKey", now, place)?);
                 }
                 plan_rotation(&mut tx, place, &key)?;
             }

@@ -34,11 +34,14 @@ const SYNC_WITHIN: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(200);
 /// A file is followed by the next one when it has grown beyond this, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How many files back an event of the last minutes is looked for.
+const FILES_LOOKED_BACK: usize = 3;
 /// With more than this in the buffer, every call waits for the disk, in bytes.
 const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The audit log in a directory.
 pub struct AuditLog {
+    dir: PathBuf,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
     /// Whether every call waits for the disk.
@@ -81,7 +84,7 @@ impl AuditLog {
         });
         let for_writer = Arc::clone(&shared);
         let writer = std::thread::Builder::new().name("audit".into()).spawn(move || write_all(&for_writer, file))?;
-        Ok(Self { shared, writer: Some(writer), strict })
+        Ok(Self { dir: dir.to_owned(), shared, writer: Some(writer), strict })
     }
 
     /// Events appended, and syncs done, since the start.
@@ -118,6 +121,30 @@ impl AuditSink for AuditLog {
             })),
         }
     }
+
+    fn find(&self, event_ids: &[&str]) -> Result<Vec<String>, AuditError> {
+        let mut found = Vec::new();
+        let files = log_files(&self.dir).map_err(|error| AuditError(error.to_string()))?;
+        for path in files.iter().rev().take(FILES_LOOKED_BACK) {
+            found.extend(find_in(path, event_ids).map_err(|error| AuditError(format!("{}: {error}", path.display())))?);
+        }
+        Ok(found)
+    }
+}
+
+/// The ids among `wanted` whose events stand in a file.
+fn find_in(path: &Path, wanted: &[&str]) -> io::Result<Vec<String>> {
+    const START: &[u8] = b"{\"eventId\":\"";
+    let mut lines = io::BufReader::new(File::open(path)?);
+    let (mut line, mut found) = (Vec::new(), Vec::new());
+    while io::BufRead::read_until(&mut lines, b'\n', &mut line)? > 0 {
+        let id = line.strip_prefix(START).and_then(|rest| rest.get(..memchr::memchr(b'"', rest)?));
+        if let Some(id) = wanted.iter().find(|wanted| id == Some(wanted.as_bytes())) {
+            found.push((*id).to_owned());
+        }
+        line.clear();
+    }
+    Ok(found)
 }
 
 impl Drop for AuditLog {
@@ -331,6 +358,19 @@ mod tests {
         assert_eq!(events, 500);
         assert!(syncs <= 500, "{syncs}");
         assert_eq!(lines_of(dir.path()).len(), 500);
+    }
+
+    #[tokio::test]
+    async fn events_are_found_by_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(dir.path(), false).unwrap();
+        for id in ["a", "b", "c"] {
+            log.append(format!("{{\"eventId\":\"{id}\",\"x\":\"z\"}}").into_bytes(), Durability::OnDisk)
+                .wait()
+                .await
+                .unwrap();
+        }
+        assert_eq!(log.find(&["b", "z", "a"]).unwrap(), ["a", "b"]);
     }
 
     #[test]

@@ -118,6 +118,10 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     let kms = Kms { vault, backend: Box::new(SoftwareBackend::new(keyring)), ranks, regions };
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let service = Service::new(kms, sink, default_region, config.rate_limits(), config.server.nonces_max);
+    let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
+    if recovered > 0 {
+        tracing::info!(events = recovered, "audit events that a crash had held back are in the log now");
+    }
     Ok(Started { service: Arc::new(service), audit, store, first, root_key_created: root.created })
 }
 

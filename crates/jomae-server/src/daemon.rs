@@ -110,7 +110,9 @@ async fn watch_signals(
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (mut terminate, mut interrupt, mut hangup) = match signals {
         (Ok(terminate), Ok(interrupt), Ok(hangup)) => (terminate, interrupt, hangup),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(StartError::io(&config.data_dir)(error)),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+            return Err(StartError::io(&config.data_dir)(error));
+        }
     };
     let mut every_second = tokio::time::interval(WORK_EVERY);
     every_second.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -133,6 +135,9 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
         Ok(0) => {}
         Ok(jobs) => tracing::info!(jobs, "due work done"),
         Err(fault) => tracing::error!(cause = %fault, "due work failed; it will be tried again"),
+    }
+    if let Err(fault) = started.service.outbox.clear(&started.service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
     }
     if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
         started.service.nonces.sweep(gateway::now().0);

@@ -6,12 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use jomae_core::{
-    error::Fault,
-    keyring::Keyring,
-    store::Store,
-    tx::Vault,
-};
+use jomae_core::{error::Fault, keyring::Keyring, store::Store, tx::Vault};
 
 use crate::{
     audit_log,
@@ -158,7 +153,10 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut note = |what, result| findings.push(Finding { what, result });
 
-    note("configuration", config.checked_regions().map(|r| format!("{} region(s)", r.len())).map_err(|e| e.to_string()));
+    note(
+        "configuration",
+        config.checked_regions().map(|r| format!("{} region(s)", r.len())).map_err(|e| e.to_string()),
+    );
     note("data directory", private(dir, "chmod 700"));
     match config.root_key.provider {
         crate::config::RootKeyProvider::File => note("root key file", private(&config.root_key_file(), "chmod 600")),

@@ -67,11 +67,11 @@ pub enum KeyState {
 pub enum AutomaticRotation {
     Enabled,
     Disabled,
-    /// The policy is on, but the key is Disabled or PendingDeletion.
+    /// The policy is on, but the key is Disabled or `PendingDeletion`.
     Suspended,
 }
 
-/// `KeyMetadata` of CreateKey and DescribeKey. Texts that do not apply are empty, not absent, where the samples show it.
+/// `KeyMetadata` of `CreateKey` and `DescribeKey`. Texts that do not apply are empty, not absent, where the samples show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyMetadata {
@@ -96,10 +96,10 @@ pub struct KeyMetadata {
     pub rotation_interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_rotation_date: Option<Timestamp>,
-    /// DescribeKey only.
+    /// `DescribeKey` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<&'static str>,
-    /// DescribeKey only.
+    /// `DescribeKey` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_protection_description: Option<String>,
 }

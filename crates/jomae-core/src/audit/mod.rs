@@ -1,8 +1,12 @@
 //! The audit event of a call, in ActionTrail's shape, and where it goes.
 
+pub mod outbox;
+
 use jomae_api::{
     action::{ActionSpec, Class, Effect},
+    actions::params::ENCRYPTION_CONTEXT,
     error::Refusal,
+    param::ParamInfo,
     time::Timestamp,
     wire::Params,
 };
@@ -31,6 +35,10 @@ pub trait AuditSink: Send + Sync {
 
     /// Appends one event: a JSON object on one line, without the newline.
     fn append(&self, event: Vec<u8>, durability: Durability) -> Work<'_, Result<(), AuditError>>;
+
+    /// Which of these event ids, at most a few hundred, the newest part of the log holds. It looks back at least as far
+    /// as events of the last minutes can stand.
+    fn find(&self, event_ids: &[&str]) -> Result<Vec<String>, AuditError>;
 }
 
 /// What a call touched, noted on its way.
@@ -38,6 +46,8 @@ pub trait AuditSink: Send + Sync {
 pub struct Trace {
     pub keys: Vec<KeyPlace>,
     pub aliases: Vec<String>,
+    /// The event of a change, committed with it.
+    pub pending: Option<outbox::Pending>,
 }
 
 /// How durable the event of a call must be before its answer leaves.
@@ -113,6 +123,12 @@ impl Serialize for PublicParameters<'_> {
             {
                 map.serialize_entry(param.name(), text)?;
             }
+            if param.name() == ENCRYPTION_CONTEXT.name() {
+                // The flattened form of the same map.
+                for (name, value) in self.params.iter().filter(|(name, _)| name.starts_with("EncryptionContext.")) {
+                    map.serialize_entry(name, value)?;
+                }
+            }
         }
         map.end()
     }
@@ -182,7 +198,7 @@ pub fn call_event(
 
 /// The event of something that the service did by itself: the destruction or rotation of a key.
 pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Vec<u8> {
-    let trace = Trace { keys: vec![key.clone()], aliases: Vec::new() };
+    let trace = Trace { keys: vec![key.clone()], ..Trace::default() };
     write(&Event {
         event_id: id,
         event_version: 1,

@@ -58,7 +58,8 @@ fn what_is_refused() {
     alice.refused("CreateAlias", &[("AliasName", "alias/b"), ("KeyId", "none")], "404 Forbidden.KeyNotFound");
     alice.refused("ListAliasesByKeyId", &[("KeyId", "none")], "404 Forbidden.KeyNotFound");
     let too_long = format!("alias/{}", "x".repeat(256));
-    for bad in ["a", "alias/", "Alias/a", "alias/a b", "alias/\u{e9}", "alias/a.b", "alias/acs", "alias/acs/x", &too_long]
+    for bad in
+        ["a", "alias/", "Alias/a", "alias/a b", "alias/\u{e9}", "alias/a.b", "alias/acs", "alias/acs/x", &too_long]
     {
         alice.refused("CreateAlias", &[("AliasName", bad), ("KeyId", &one)], "400 InvalidParameter");
     }

@@ -11,5 +11,11 @@
 mod common;
 
 mod aliases;
+mod crypto;
+mod deletion;
+mod isolation;
 mod keys;
+mod lists;
+mod ranks;
+mod rotation;
 mod states;

@@ -3,7 +3,6 @@
 //! The path and query of a request stop at 65,534 bytes here, the limit of `http::Uri`. Requests and answers pass
 //! through buffers of the `h2` crate, which are not wiped.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,9 +51,14 @@ pub(super) async fn run<S: Service>(
             let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
             async move {
                 activity.begun.fetch_add(1, Ordering::Relaxed);
-                let response = exchange(&shared, request, peer).await;
-                activity.ended.fetch_add(1, Ordering::Relaxed);
-                Ok::<_, Infallible>(response)
+                // On a task of its own: a client that resets its stream must not stop a call half way, between its
+                // change and its audit event.
+                let exchange = tokio::spawn(async move {
+                    let response = exchange(&shared, request, peer).await;
+                    activity.ended.fetch_add(1, Ordering::Relaxed);
+                    response
+                });
+                exchange.await
             }
         })
     };

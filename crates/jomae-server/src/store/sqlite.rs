@@ -4,7 +4,6 @@
 //! caller's thread, each on one of a few read-only connections.
 
 use std::{
-    fs::File,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -35,8 +34,8 @@ mod tests;
 
 use backup::{Backup, BackupError};
 use check::CheckReport;
-use file::{OpenError, Options};
-use writer::{Job, Shared, Stats};
+use file::{Lock, OpenError, Options};
+use writer::{Job, Shared, Stats, Writer};
 
 /// A [`Store`] in one SQLite file. Dropping it finishes the commits that were handed over and closes the file.
 pub struct SqliteStore {
@@ -46,8 +45,8 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
-    // Declared last, so dropped last: nobody else may open the file before everything here is closed.
-    _lock: File,
+    // Held as long as anything here or the writer is: nobody else may open the file before.
+    _lock: Arc<Lock>,
 }
 
 impl SqliteStore {
@@ -60,8 +59,14 @@ impl SqliteStore {
         let opened = file::open(path, options)?;
         let shared = Arc::new(Shared::default());
         let (jobs, queue) = mpsc::channel();
-        let writer =
-            writer::Writer::new(opened.writer, opened.revision, options.group_commits_max, Arc::clone(&shared));
+        let lock = Arc::new(opened.lock);
+        let writer = Writer {
+            connection: opened.writer,
+            revision: opened.revision,
+            group_commits_max: options.group_commits_max,
+            shared: Arc::clone(&shared),
+            _lock: Arc::clone(&lock),
+        };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(&queue))
@@ -73,7 +78,7 @@ impl SqliteStore {
             shared,
             jobs: Some(jobs),
             writer: Some(thread),
-            _lock: opened.lock,
+            _lock: lock,
         })
     }
 

@@ -1,4 +1,4 @@
-//! CreateAlias: give a key a name.
+//! `CreateAlias`: give a key a name.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

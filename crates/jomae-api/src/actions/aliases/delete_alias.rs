@@ -1,4 +1,4 @@
-//! DeleteAlias: take a name away.
+//! `DeleteAlias`: take a name away.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

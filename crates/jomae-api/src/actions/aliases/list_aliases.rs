@@ -1,4 +1,4 @@
-//! ListAliases: all names in the region.
+//! `ListAliases`: all names in the region.
 
 use serde::Serialize;
 

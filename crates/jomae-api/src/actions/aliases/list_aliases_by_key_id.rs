@@ -1,4 +1,4 @@
-//! ListAliasesByKeyId: all names of a key.
+//! `ListAliasesByKeyId`: all names of a key.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},

@@ -1,4 +1,4 @@
-//! UpdateAlias: point a name at another key.
+//! `UpdateAlias`: point a name at another key.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

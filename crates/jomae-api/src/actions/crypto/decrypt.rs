@@ -1,4 +1,4 @@
-//! Decrypt: read what Encrypt or GenerateDataKey made.
+//! Decrypt: read what Encrypt or `GenerateDataKey` made.
 
 use jomae_crypto::envelope;
 use serde::Serialize;
@@ -54,7 +54,7 @@ impl Action for Decrypt {
         let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
         let version =
             envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
-        let context = input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default();
+        let context = input.context(&ENCRYPTION_CONTEXT)?;
         input.optional(&DRY_RUN)?;
         input.optional(&RECIPIENT)?;
         Ok(Self { ciphertext, version, context })

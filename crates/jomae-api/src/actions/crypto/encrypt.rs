@@ -50,7 +50,7 @@ impl Action for Encrypt {
         let action = Self {
             key: input.required(&KEY_REF)?,
             plaintext: input.required(&PLAINTEXT)?,
-            context: input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default(),
+            context: input.context(&ENCRYPTION_CONTEXT)?,
         };
         input.optional(&DRY_RUN)?;
         Ok(action)

@@ -1,4 +1,4 @@
-//! GenerateDataKey: a fresh data key, plain and encrypted.
+//! `GenerateDataKey`: a fresh data key, plain and encrypted.
 
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ impl Action for GenerateDataKey {
         let action = Self {
             key: input.required(&KEY_REF)?,
             length_bytes: data_key_bytes(input)?,
-            context: input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default(),
+            context: input.context(&ENCRYPTION_CONTEXT)?,
         };
         input.optional(&DRY_RUN)?;
         input.optional(&RECIPIENT)?;

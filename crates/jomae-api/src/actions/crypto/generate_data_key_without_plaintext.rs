@@ -1,4 +1,4 @@
-//! GenerateDataKeyWithoutPlaintext: a fresh data key, encrypted only.
+//! `GenerateDataKeyWithoutPlaintext`: a fresh data key, encrypted only.
 
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ impl Action for GenerateDataKeyWithoutPlaintext {
         let action = Self {
             key: input.required(&KEY_REF)?,
             length_bytes: data_key_bytes(input)?,
-            context: input.optional(&ENCRYPTION_CONTEXT)?.unwrap_or_default(),
+            context: input.context(&ENCRYPTION_CONTEXT)?,
         };
         input.optional(&DRY_RUN)?;
         Ok(action)

@@ -1,4 +1,4 @@
-//! CancelKeyDeletion: rescue a key that waits for its deletion.
+//! `CancelKeyDeletion`: rescue a key that waits for its deletion.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

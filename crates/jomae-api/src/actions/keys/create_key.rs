@@ -1,4 +1,4 @@
-//! CreateKey: make a key.
+//! `CreateKey`: make a key.
 
 use serde::Serialize;
 

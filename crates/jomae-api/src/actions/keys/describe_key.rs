@@ -1,4 +1,4 @@
-//! DescribeKey: what is known of a key.
+//! `DescribeKey`: what is known of a key.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! DisableKey: stop every use of a key.
+//! `DisableKey`: stop every use of a key.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

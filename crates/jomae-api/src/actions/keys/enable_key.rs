@@ -1,4 +1,4 @@
-//! EnableKey: let a disabled key work again.
+//! `EnableKey`: let a disabled key work again.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

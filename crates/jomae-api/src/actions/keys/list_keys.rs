@@ -1,4 +1,4 @@
-//! ListKeys: the keys of the account in the region.
+//! `ListKeys`: the keys of the account in the region.
 
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +136,7 @@ mod tests {
         for bad in ["{}", r#"[{"Key":"Nothing","Values":[]}]"#, r#"[{"Values":[]}]"#, "[1]"] {
             assert!(parse_filters(bad).is_err(), "{bad}");
         }
-        let many = format!("[{}]", vec![r#"{"Key":"KeySpec","Values":["x"]}"#; 11].join(","));
+        let many = format!("[{}]", [r#"{"Key":"KeySpec","Values":["x"]}"#; 11].join(","));
         assert!(parse_filters(&many).is_err());
     }
 }

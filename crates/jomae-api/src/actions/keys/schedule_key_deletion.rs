@@ -1,4 +1,4 @@
-//! ScheduleKeyDeletion: delete a key after a waiting period.
+//! `ScheduleKeyDeletion`: delete a key after a waiting period.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

@@ -1,4 +1,4 @@
-//! SetDeletionProtection: guard a key against deletion.
+//! `SetDeletionProtection`: guard a key against deletion.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

@@ -1,4 +1,4 @@
-//! UpdateKeyDescription: change what is said of a key.
+//! `UpdateKeyDescription`: change what is said of a key.
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},

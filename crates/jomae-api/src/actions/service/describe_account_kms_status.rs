@@ -1,4 +1,4 @@
-//! DescribeAccountKmsStatus: whether the account may use the service.
+//! `DescribeAccountKmsStatus`: whether the account may use the service.
 
 use serde::Serialize;
 

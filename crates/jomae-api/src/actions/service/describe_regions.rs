@@ -1,4 +1,4 @@
-//! DescribeRegions: where keys can be.
+//! `DescribeRegions`: where keys can be.
 
 use serde::Serialize;
 

@@ -90,9 +90,20 @@ impl OpenError {
     }
 }
 
+/// The locked file beside the store. Unlocked explicitly, because a process that is just being started may share the
+/// handle for a moment after it was closed here.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If this fails, the system unlocks when the last handle is closed.
+        let _ = self.0.unlock();
+    }
+}
+
 pub(super) struct Opened {
     pub(super) path: PathBuf,
-    pub(super) lock: File,
+    pub(super) lock: Lock,
     pub(super) writer: Connection,
     pub(super) readers: Vec<Connection>,
     pub(super) revision: i64,
@@ -123,14 +134,14 @@ fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(directory.canonicalize().map_err(OpenError::io(directory))?.join(name))
 }
 
-/// Locks the file beside the store until the handle is dropped; the system lets go of it when a process dies.
-fn lock(path: &Path) -> Result<File, OpenError> {
+/// Locks the file beside the store. The system lets go of it when a process dies.
+fn lock(path: &Path) -> Result<Lock, OpenError> {
     let lock_path = with_suffix(path, ".lock");
     let mut options = OpenOptions::new();
     let opened = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&lock_path);
     let lock = opened.map_err(OpenError::io(&lock_path))?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(OpenError::Io { path: lock_path, source }),
     }

@@ -4,10 +4,14 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path as FilePath, PathBuf},
+    task::{Context, Waker},
 };
 
 use jomae_core::store::{Store, StoreError};
-use jomae_sim::store_suite::{self, done, everything, get, put};
+use jomae_sim::{
+    block_on,
+    store_suite::{self, commit, done, everything, get, put},
+};
 use rusqlite::Connection;
 
 use super::{
@@ -15,7 +19,7 @@ use super::{
     backup::{Backup, BackupError, backup_file},
     check::check_file,
     file::{APPLICATION_ID, OpenError, Options, SCHEMA_VERSION, with_suffix},
-    tests::{directory, open},
+    tests::{directory, hold_the_writer, open},
 };
 
 fn open_error(path: &FilePath) -> OpenError {
@@ -142,6 +146,27 @@ fn rows_that_no_store_wrote_are_damage_and_named() {
         let problems = store.check().expect("checked").problems;
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{sql}: {problems:?}");
     }
+}
+
+#[test]
+fn damage_met_in_a_group_undoes_the_whole_group() {
+    let (_directory, path) = directory();
+    done(&open(&path), vec![put("broken", "x")]);
+    tamper(&path, "UPDATE records SET revision = -1");
+    let store = open(&path);
+    let release = hold_the_writer(&store);
+    let commits = [commit(&[], vec![put("a", "x")]), commit(&[("broken", None)], vec![put("b", "x")])];
+    let mut waiting = commits.map(|commit| store.commit(commit));
+    for future in &mut waiting {
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(release);
+    for future in waiting {
+        let answer = block_on(future);
+        assert!(matches!(answer, Err(StoreError::Damaged(_))), "{answer:?}");
+    }
+    done(&store, vec![put("c", "x")]);
+    assert_eq!([get(&store, "a"), get(&store, "b")], [None, None]);
 }
 
 #[test]

@@ -2,6 +2,7 @@ use std::{
     path::{Path as FilePath, PathBuf},
     sync::{Mutex, mpsc},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use jomae_core::store::{Revision, VALUE_BYTES_MAX, Write};
@@ -13,6 +14,9 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{check::check_file, *};
+
+/// After this a test has failed, rather than being slow.
+const HANG: Duration = Duration::from_secs(120);
 
 pub(super) fn open(path: &FilePath) -> SqliteStore {
     SqliteStore::open(path, &Options::default()).expect("the store opens")
@@ -75,7 +79,7 @@ fn reopening_keeps_everything_and_revisions_go_on() {
 }
 
 /// Holds the writer inside a watcher until the returned sender is used or dropped.
-fn hold_the_writer(store: &SqliteStore) -> mpsc::Sender<()> {
+pub(super) fn hold_the_writer(store: &SqliteStore) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel::<()>();
     let (entered, inside) = mpsc::channel();
     let gate = Mutex::new(Some((entered, released)));
@@ -87,7 +91,7 @@ fn hold_the_writer(store: &SqliteStore) -> mpsc::Sender<()> {
         }
     }));
     abandon(store, vec![put("gate", "x")]);
-    inside.recv().expect("the watcher is told");
+    inside.recv_timeout(HANG).expect("the watcher is told");
     release
 }
 
@@ -172,7 +176,7 @@ fn the_last_reference_may_be_dropped_by_a_watcher() {
     abandon(&store, vec![put("a", "x")]);
     *slot.lock().expect("not poisoned") = Some(store);
     handed.send(()).expect("the watcher waits");
-    was_dropped.recv().expect("dropping does not hang");
+    was_dropped.recv_timeout(HANG).expect("dropping does not hang");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use jomae_core::store::{Change, ChangeKind, Commit, Committed, Path, Revision, S
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 use tokio::sync::oneshot;
 
-use super::rows;
+use super::{file::Lock, rows};
 
 /// Bytes of values after which a group is full.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -99,18 +99,16 @@ struct Group {
 }
 
 pub(super) struct Writer {
-    connection: Connection,
+    pub(super) connection: Connection,
     // As SQLite's integers are: never negative here.
-    revision: i64,
-    group_commits_max: usize,
-    shared: Arc<Shared>,
+    pub(super) revision: i64,
+    pub(super) group_commits_max: usize,
+    pub(super) shared: Arc<Shared>,
+    // Declared last, so dropped last: the connection is closed before the file is unlocked.
+    pub(super) _lock: Arc<Lock>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, revision: i64, group_commits_max: usize, shared: Arc<Shared>) -> Self {
-        Self { connection, revision, group_commits_max, shared }
-    }
-
     /// Writes until every sender is gone and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Job>) {
         let mut jobs = Vec::new();

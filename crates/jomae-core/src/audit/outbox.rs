@@ -1,0 +1,127 @@
+//! No change without its event, whenever the process dies.
+//!
+//! A changing call commits its audit event together with the change, as a record of its own, the outbox. The event is
+//! then appended to the log, and the record removed a little later. What a crash leaves in the outbox is appended at
+//! the next start, unless the log has it already.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{AuditSink, Durability};
+use crate::{
+    error::Fault,
+    record::Record,
+    store::{COMMIT_ITEMS_MAX, Path, SCAN_LIMIT_MAX},
+    tx::{Tx, Vault},
+};
+
+/// Where events wait.
+const PREFIX: &str = "sys/outbox/";
+
+/// An event that was committed with its change.
+pub struct Pending {
+    path: Path,
+    pub event: Vec<u8>,
+}
+
+/// An event at rest, as its JSON text.
+struct OutboxRecord(Vec<u8>);
+
+impl Record for OutboxRecord {
+    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes)?;
+        Ok(Self(bytes.to_vec()))
+    }
+    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Lets the event be committed with the change.
+pub fn put(tx: &mut Tx<'_>, event_id: &str, event: Vec<u8>) -> Result<Pending, Fault> {
+    let path = Path::new(format!("{PREFIX}{event_id}"));
+    tx.put(path.clone(), &OutboxRecord(event.clone()))?;
+    Ok(Pending { path, event })
+}
+
+/// What may leave the outbox.
+#[derive(Default)]
+pub struct Outbox(Mutex<Lists>);
+
+#[derive(Default)]
+struct Lists {
+    /// In the log, on disk.
+    logged: Vec<Path>,
+    /// Handed to a log that said it could not write. It keeps trying, in order: once a later event is on disk, so is
+    /// this one.
+    uncertain: Vec<Path>,
+}
+
+impl Outbox {
+    /// Appends an event that was committed, and waits until it is on disk.
+    pub async fn append(&self, audit: &dyn AuditSink, pending: Pending) -> Result<(), Fault> {
+        let result = audit.append(pending.event, Durability::OnDisk).wait().await;
+        let mut lists = self.lists();
+        match result {
+            Ok(()) => {
+                let earlier = std::mem::take(&mut lists.uncertain);
+                lists.logged.extend(earlier);
+                lists.logged.push(pending.path);
+                Ok(())
+            }
+            Err(error) => {
+                lists.uncertain.push(pending.path);
+                Err(Fault::unavailable(error))
+            }
+        }
+    }
+
+    /// Removes what is in the log; called every now and then.
+    pub async fn clear(&self, vault: &Vault) -> Result<(), Fault> {
+        loop {
+            let paths: Vec<Path> = {
+                let mut lists = self.lists();
+                let some = lists.logged.len().min(COMMIT_ITEMS_MAX);
+                lists.logged.drain(..some).collect()
+            };
+            if paths.is_empty() {
+                return Ok(());
+            }
+            let mut tx = vault.writing();
+            for path in &paths {
+                tx.delete(path.clone());
+            }
+            if let Err(fault) = tx.commit().await {
+                self.lists().logged.extend(paths);
+                return Err(fault);
+            }
+        }
+    }
+
+    /// Appends what a crash has left, unless the log has it. Called once, before the first request.
+    pub async fn recover(&self, vault: &Vault, audit: &dyn AuditSink) -> Result<usize, Fault> {
+        let mut recovered = 0;
+        let mut after: Option<Path> = None;
+        loop {
+            let left =
+                vault.reading().list::<OutboxRecord>(PREFIX, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
+            let Some((last, _)) = left.last() else { return Ok(recovered) };
+            after = Some(last.clone());
+            let ids: Vec<&str> = left.iter().filter_map(|(path, _)| path.as_str().strip_prefix(PREFIX)).collect();
+            let logged = audit.find(&ids).map_err(Fault::unavailable)?;
+            for (path, record) in left {
+                let id = path.as_str().strip_prefix(PREFIX).unwrap_or_default();
+                if logged.iter().any(|found| found == id) {
+                    self.lists().logged.push(path);
+                } else {
+                    self.append(audit, Pending { path, event: record.0 }).await?;
+                    recovered += 1;
+                }
+            }
+            self.clear(vault).await?;
+        }
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
