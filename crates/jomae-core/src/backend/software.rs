@@ -61,7 +61,7 @@ impl KeyBackend for SoftwareBackend {
         let Some(material) = key.get::<SecretBytes>() else { return Work::Done(Err(foreign_handle())) };
         let context = envelope::canonical_context(context.pairs());
         Work::Done(
-            envelope::encrypt(material, binding, &context, plaintext.expose())
+            envelope::encrypt(envelope::Cipher::Aes256, material, binding, &context, plaintext.expose())
                 .map_err(|error| Fault::internal(format!("encrypt under {}: {error}", binding.version_id))),
         )
     }

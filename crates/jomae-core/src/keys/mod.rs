@@ -63,7 +63,7 @@ pub(crate) fn plan_rotation(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecor
     Ok(())
 }
 
-/// `KeyMetadata` as CreateKey and DescribeKey give it.
+/// `KeyMetadata` as `CreateKey` and `DescribeKey` give it.
 fn metadata(place: &KeyPlace, record: &KeyRecord) -> KeyMetadata {
     let rotation = match (record.rotation_interval_secs, record.state) {
         (None, _) => AutomaticRotation::Disabled,
