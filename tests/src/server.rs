@@ -156,11 +156,16 @@ impl Launch<'_> {
 
     /// Starts, and returns as soon as the server is ready.
     pub fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|ran| panic!("the server does not start: {}", ran.stderr))
+    }
+
+    /// Starts, and returns as soon as the server is ready or has given up.
+    pub fn try_start(self) -> Result<Server, Ran> {
         let (child, stdout, stderr) = self.spawn();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let data = self.data.clone();
         let mut server = Server { child, data, stdout, stderr, listening: nowhere, admin: nowhere, settings: None };
-        server.wait_for("to say where it listens", |server| {
+        let announced = server.wait_for("to say where it listens", |server| {
             let text = server.stdout();
             let Some((_, announced)) = text.split_once("Jomae serves https://") else { return false };
             let Some((line, _)) = announced.split_once('\n') else { return false };
@@ -170,9 +175,10 @@ impl Launch<'_> {
             server.admin = admin.parse().expect("an address");
             true
         });
-        server.wait_for("to be ready", |server| server.page("/readyz").is_some_and(|(status, _)| status == 200));
+        announced?;
+        server.wait_for("to be ready", |server| server.page("/readyz").is_some_and(|(status, _)| status == 200))?;
         server.settings = read_env(&self.data.join("env"));
-        server
+        Ok(server)
     }
 
     /// Starts, and kills it after a while, wherever it is then.
@@ -184,14 +190,12 @@ impl Launch<'_> {
     }
 
     /// Starts, and waits for the server to give up.
+    #[track_caller]
     pub fn fails(self) -> Ran {
-        let (mut child, stdout, stderr) = self.spawn();
-        let status = wait(&mut child).unwrap_or_else(|| {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the server runs, although it must not: {}", read_text(&stdout));
-        });
-        Ran { code: status.code(), stdout: fs::read(stdout).unwrap_or_default(), stderr: read_text(&stderr) }
+        match self.try_start() {
+            Ok(server) => panic!("the server runs, although it must not: {}", server.stdout()),
+            Err(ran) => ran,
+        }
     }
 }
 
@@ -248,15 +252,18 @@ pub struct Server {
 }
 
 impl Server {
-    fn wait_for(&mut self, what: &str, mut ready: impl FnMut(&mut Self) -> bool) {
+    /// Waits for something. An error is how the server ended meanwhile.
+    fn wait_for(&mut self, what: &str, mut ready: impl FnMut(&mut Self) -> bool) -> Result<(), Ran> {
         let began = Instant::now();
         while !ready(self) {
             if let Some(status) = self.child.try_wait().expect("the state of the server") {
-                panic!("the server ended ({status}) instead {what}:\n{}{}", self.stdout(), self.stderr());
+                let stdout = fs::read(&self.stdout).unwrap_or_default();
+                return Err(Ran { code: status.code(), stdout, stderr: self.stderr() });
             }
             assert!(began.elapsed() < PATIENCE, "the server takes too long {what}:\n{}", self.stderr());
             thread::sleep(POLL);
         }
+        Ok(())
     }
 
     /// A line of `DIR/env`.
@@ -343,7 +350,8 @@ impl Server {
 
     /// Waits until the operator's log has a text.
     pub fn wait_for_log(&mut self, text: &str) {
-        self.wait_for(&format!("to log `{text}`"), |server| server.stderr().contains(text));
+        let logged = self.wait_for(&format!("to log `{text}`"), |server| server.stderr().contains(text));
+        logged.unwrap_or_else(|ran| panic!("the server ended: {}", ran.stderr));
     }
 
     /// What it wrote to standard output.

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
-/// The vectors of one section of `tests/vectors/envelope-v1.json`.
+const FILES: [&str; 2] =
+    [include_str!("../tests/vectors/envelope-v1.json"), include_str!("../tests/vectors/envelope-ciphers.json")];
+
+/// The vectors of one section of the files in `tests/vectors`.
 pub fn section(name: &str) -> Vec<Vector> {
-    let file: Value = serde_json::from_str(include_str!("../tests/vectors/envelope-v1.json")).unwrap();
-    let vectors: Vec<Vector> = file[name].as_array().unwrap().iter().cloned().map(Vector).collect();
+    let files = FILES.map(|file| serde_json::from_str::<Value>(file).unwrap());
+    let vectors: Vec<Vector> =
+        files.iter().filter_map(|file| file[name].as_array()).flatten().cloned().map(Vector).collect();
     assert!(!vectors.is_empty());
     vectors
 }

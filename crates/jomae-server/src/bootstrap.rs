@@ -134,6 +134,10 @@ pub async fn write_env(
     admin: SocketAddr,
 ) -> Result<(), StartError> {
     let path = env_path(&config.data_dir);
+    let ca = std::path::absolute(config.data_dir.join("ca.pem")).map_err(StartError::io(&path))?;
+    let ca_line = format!("export JOMAE_CA_FILE={}", shell_quoted(&ca.display().to_string()));
+    // A certificate of the operator's own comes from another CA, which we do not know.
+    let own_certificate = config.tls.cert_file.is_some();
     let credential = match &started.first {
         Some(first) => Zeroizing::new(format!(
             "export ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
@@ -141,21 +145,23 @@ pub async fn write_env(
             Zeroizing::new(String::from_utf8_lossy(first.secret.expose()).into_owned()).as_str()
         )),
         None => match files::read_limited(&path, ENV_BYTES_MAX) {
-            Ok(content) => kept_lines(&content),
+            Ok(content) => kept_lines(&content, if own_certificate { &ca_line } else { "export JOMAE_CA_FILE=" }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(StartError::io(&path)(error)),
         },
     };
-    let ca = std::path::absolute(config.data_dir.join("ca.pem")).map_err(StartError::io(&path))?;
     let mut content = Zeroizing::new(format!(
         "# Source this file in a shell: . {}\nexport JOMAE_ENDPOINT=https://{}\nexport JOMAE_ADMIN=http://{}\n\
-         export JOMAE_REGION={}\nexport JOMAE_CA_FILE={}\n",
+         export JOMAE_REGION={}\n",
         shell_quoted(&path.display().to_string()),
         reachable(listening),
         reachable(admin),
         config.region,
-        shell_quoted(&ca.display().to_string()),
     ));
+    if !own_certificate {
+        content.push_str(&ca_line);
+        content.push('\n');
+    }
     content.push_str(&credential);
     files::write_private(&path, content.as_bytes()).map_err(StartError::io(&path))?;
     if started.first.is_some() {
@@ -164,14 +170,15 @@ pub async fn write_env(
     Ok(())
 }
 
-/// The lines that are not ours to renew: the credential, and what the operator has added.
-fn kept_lines(content: &[u8]) -> Zeroizing<String> {
+/// The lines that are not ours to renew: the credential, and what the operator has added. `ca_line` is how our line
+/// with the CA begins.
+fn kept_lines(content: &[u8], ca_line: &str) -> Zeroizing<String> {
     let text = Zeroizing::new(String::from_utf8_lossy(content).into_owned());
     let renewed = [
         "export JOMAE_ENDPOINT=",
         "export JOMAE_ADMIN=",
         "export JOMAE_REGION=",
-        "export JOMAE_CA_FILE=",
+        ca_line,
         "# Source this file",
     ];
     let mut kept = Zeroizing::new(String::with_capacity(text.len()));
@@ -214,7 +221,8 @@ mod tests {
 
     #[test]
     fn own_lines_of_the_operator_are_kept() {
-        let kept = kept_lines(b"export JOMAE_ENDPOINT=x\nexport ALIBABA_CLOUD_ACCESS_KEY_ID=a\nexport MINE=1\n");
-        assert_eq!(kept.as_str(), "export ALIBABA_CLOUD_ACCESS_KEY_ID=a\nexport MINE=1\n");
+        let content = b"export JOMAE_ENDPOINT=x\nexport ALIBABA_CLOUD_ACCESS_KEY_ID=a\nexport JOMAE_CA_FILE=/c\n";
+        assert_eq!(kept_lines(content, "export JOMAE_CA_FILE=").as_str(), "export ALIBABA_CLOUD_ACCESS_KEY_ID=a\n");
+        assert!(kept_lines(content, "export JOMAE_CA_FILE=/other").ends_with("export JOMAE_CA_FILE=/c\n"));
     }
 }

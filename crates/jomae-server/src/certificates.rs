@@ -23,8 +23,21 @@ pub enum CertificateError {
         "the private CA is damaged: {present} is there, but {missing} is not; put it back, or remove both for a new CA (clients must then trust the new ca.pem)"
     )]
     HalfACa { present: String, missing: String },
+    #[error("{} with {}: {source}", cert.display(), key.display())]
+    Pair { cert: PathBuf, key: PathBuf, source: TlsError },
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Tls(TlsError),
+}
+
+/// Names the files where the error does not.
+fn pair_error(cert: &Path, key: &Path) -> impl FnOnce(TlsError) -> CertificateError {
+    let (cert, key) = (cert.to_owned(), key.to_owned());
+    move |source| match source {
+        TlsError::Read { .. } | TlsError::TooLarge { .. } | TlsError::Name(_) | TlsError::NoName => {
+            CertificateError::Tls(source)
+        }
+        _ => CertificateError::Pair { cert, key, source },
+    }
 }
 
 /// The certificate in use, and how to make it anew.
@@ -45,7 +58,7 @@ impl Certificates {
     /// Takes the configured certificate, or issues a fresh one under the private CA, which is made if there is none.
     pub(crate) fn prepare(config: &Config) -> Result<Self, CertificateError> {
         if let (Some(cert), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
-            return Ok(Self { tls: ServerTls::load(cert, key)?, private: None });
+            return Ok(Self { tls: ServerTls::load(cert, key).map_err(pair_error(cert, key))?, private: None });
         }
         let dir = config.data_dir.join("tls");
         files::private_dir(&dir).map_err(io_error(&dir))?;
@@ -57,7 +70,8 @@ impl Certificates {
         };
         private.ensure_ca()?;
         private.issue(config)?;
-        Ok(Self { tls: ServerTls::load(&private.cert, &private.key)?, private: Some(private) })
+        let tls = ServerTls::load(&private.cert, &private.key).map_err(pair_error(&private.cert, &private.key))?;
+        Ok(Self { tls, private: Some(private) })
     }
 
     /// Issues a fresh certificate if the private CA is in use, and takes what the files hold now.
@@ -65,7 +79,7 @@ impl Certificates {
         if let Some(private) = &self.private {
             private.issue(config)?;
         }
-        Ok(self.tls.reload()?)
+        self.tls.reload().map_err(CertificateError::Tls)
     }
 }
 
@@ -74,7 +88,7 @@ impl PrivateCa {
         match (self.ca.exists(), self.ca_key.exists()) {
             (true, true) => Ok(()),
             (false, false) => {
-                let made = tls::generate_ca()?;
+                let made = tls::generate_ca().map_err(CertificateError::Tls)?;
                 // The certificate last: with it the CA is whole.
                 files::write_private(&self.ca_key, made.key_pem.as_bytes()).map_err(io_error(&self.ca_key))?;
                 files::write_public(&self.ca, made.cert_pem.as_bytes()).map_err(io_error(&self.ca))
@@ -97,7 +111,8 @@ impl PrivateCa {
             Ok::<_, CertificateError>(zeroize::Zeroizing::new(String::from_utf8_lossy(&content).into_owned()))
         };
         let (ca, ca_key) = (read(&self.ca)?, read(&self.ca_key)?);
-        let made = tls::issue(&ca, &ca_key, &names(config), tls::LEAF_DAYS_MAX)?;
+        let made = tls::issue(&ca, &ca_key, &names(config), tls::LEAF_DAYS_MAX)
+            .map_err(pair_error(&self.ca, &self.ca_key))?;
         files::write_private(&self.key, made.key_pem.as_bytes()).map_err(io_error(&self.key))?;
         files::write_public(&self.cert, made.cert_pem.as_bytes()).map_err(io_error(&self.cert))
     }

@@ -91,6 +91,10 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
+    // The next start would do it too, event by event.
+    if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the audit outbox is left for the next start");
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -30,6 +30,8 @@ pub enum OperateError {
     Io { path: PathBuf, source: io::Error },
     #[error("{} exists already and is not empty; nothing was overwritten", .0.display())]
     NotEmpty(PathBuf),
+    #[error("{} exists already and is another root key; it was left as it is", .0.display())]
+    OtherRootKey(PathBuf),
     #[error("{} is not a backup: it has no store.db", .0.display())]
     NotABackup(PathBuf),
     #[error("the backup does not open with this root key, or is damaged: {0}")]
@@ -58,8 +60,8 @@ pub struct BackupReport {
 /// copied: a backup alone reveals nothing.
 pub fn back_up(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
     refuse_if_used(to)?;
-    // The log first: events that the copy of the store knows nothing of are harmless, the reverse is not the case.
     files::private_dir(&to.join("audit")).map_err(io_error(to))?;
+    // The store first: events that it knows nothing of are harmless, the reverse is not.
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
     let from = audit_dir(data_dir);
     let logs = audit_log::log_files(&from).map_err(io_error(&from))?;
@@ -110,7 +112,14 @@ async fn restore_into(backup: &Path, root_key_file: Option<&Path>, config: &Conf
     if let Some(from) = root_key_file {
         let key = files::read_limited(from, jomae_crypto::root::KEY_FILE_BYTES_MAX).map_err(io_error(from))?;
         let to = config.root_key_file();
-        files::write_private(&to, &key).map_err(io_error(&to))?;
+        // The configuration may place it outside the new directory, where the key of another store can be.
+        match files::read_limited(&to, jomae_crypto::root::KEY_FILE_BYTES_MAX) {
+            Ok(there) if there == key => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                files::write_private(&to, &key).map_err(io_error(&to))?;
+            }
+            _ => return Err(OperateError::OtherRootKey(to)),
+        }
     }
     let params = backup.join("root.params");
     if params.exists() {

@@ -98,7 +98,7 @@ impl Unanswered {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_start_that_is_killed_is_finished_by_the_next_one() {
     let began = Instant::now();
     drop(Site::default().start());

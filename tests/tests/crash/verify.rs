@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jomae_client::api::CallError;
-use jomae_tests::server::Refused;
+use jomae_tests::Refused;
 use serde_json::Value;
 
 use super::{

@@ -137,7 +137,7 @@ impl<'w> Client<'w> {
         self.ok("CreateKey", params)["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
     }
 
-    /// `KeyMetadata` as DescribeKey gives it.
+    /// `KeyMetadata` as `DescribeKey` gives it.
     #[track_caller]
     pub fn describe(&self, key: &str) -> Value {
         self.ok("DescribeKey", &[("KeyId", key)])["KeyMetadata"].clone()

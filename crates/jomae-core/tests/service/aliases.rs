@@ -1,4 +1,4 @@
-//! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
+//! `CreateAlias`, `UpdateAlias`, `DeleteAlias`, `ListAliases`, `ListAliasesByKeyId`.
 
 use serde_json::{Value, json};
 

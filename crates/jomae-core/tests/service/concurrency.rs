@@ -13,8 +13,8 @@ use jomae_core::record::{Job, path};
 
 use crate::common::{HELLO, Setup, Subject, World, code_of};
 
-/// Once DisableKey is answered nobody can use the key, and once EnableKey is answered everybody can, whoever had it in
-/// memory. The epoch is even while the key is known to be enabled, and odd while it is known to be disabled.
+/// Once `DisableKey` is answered nobody can use the key, and once `EnableKey` is answered everybody can, whoever had it
+/// in memory. The epoch is even while the key is known to be enabled, and odd while it is known to be disabled.
 #[test]
 fn a_key_is_off_when_the_answer_says_so() {
     // With a cache that holds everything, and one that hardly holds anything.

@@ -1,4 +1,4 @@
-//! Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext.
+//! Encrypt, Decrypt, `GenerateDataKey`, `GenerateDataKeyWithoutPlaintext`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_api::actions::metadata::KeyState;

@@ -1,4 +1,4 @@
-//! ScheduleKeyDeletion, CancelKeyDeletion, and the end of a key.
+//! `ScheduleKeyDeletion`, `CancelKeyDeletion`, and the end of a key.
 
 use std::sync::Arc;
 
@@ -188,6 +188,16 @@ fn a_key_with_many_versions_and_names_ends_completely() {
     for blob in &blobs {
         world.alice().refused("Decrypt", &[("CiphertextBlob", blob)], NO_KEY);
     }
+}
+
+#[test]
+fn a_planned_rotation_ends_with_its_key() {
+    let world = World::new();
+    let key = world.alice().key(&[("EnableAutomaticRotation", "true"), ("RotationInterval", "365d")]);
+    schedule(&world, &key, "7");
+    world.advance(7 * DAY);
+    assert_eq!(world.work(), 1);
+    assert_gone(&world, &key, &[]);
 }
 
 /// A destruction that is interrupted between its commits goes on a minute later, and nobody rescues the rest.

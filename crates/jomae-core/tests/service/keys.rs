@@ -1,10 +1,10 @@
-//! CreateKey, DescribeKey, UpdateKeyDescription, EnableKey, DisableKey, SetDeletionProtection.
+//! `CreateKey`, `DescribeKey`, `UpdateKeyDescription`, `EnableKey`, `DisableKey`, `SetDeletionProtection`.
 
 use serde_json::{Value, json};
 
 use crate::common::{DAY, START, World};
 
-/// What CreateKey says of a key made with these parameters, with the parts that differ each time taken out.
+/// What `CreateKey` says of a key made with these parameters, with the parts that differ each time taken out.
 fn metadata(world: &World, params: &[(&str, &str)]) -> Value {
     let mut answer = world.alice().ok("CreateKey", params);
     let metadata = answer["KeyMetadata"].take();

@@ -1,4 +1,4 @@
-//! ListKeys: pages, filters, counts.
+//! `ListKeys`: pages, filters, counts.
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ const RPI: &str = "409 Rejected.PendingImport";
 const SMF: &str = "409 Rejected.StateModifiedFailed";
 const OK: &str = "200";
 
-/// Enabled, Disabled, PendingDeletion, PendingImport.
+/// Enabled, Disabled, `PendingDeletion`, `PendingImport`.
 const TABLE: &[(&str, [&str; 4])] = &[
     ("Encrypt", [OK, RD, RPD, RPI]),
     ("Decrypt", [OK, RD, RPD, RPI]),
@@ -97,7 +97,7 @@ fn an_external_key_without_material() {
     assert_eq!(alice.state(&key), "PendingImport", "enabling it would promise what it cannot do");
 }
 
-/// UpdateAlias looks only at the key that the alias is to name.
+/// `UpdateAlias` looks only at the key that the alias is to name.
 #[test]
 fn the_old_key_of_an_alias_does_not_matter() {
     for state in STATES {

@@ -36,7 +36,7 @@ mod public;
 mod rsa;
 mod sm2;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 

@@ -32,8 +32,15 @@ fn binding_of(v: &Vector) -> Binding<'_> {
 
 #[test]
 fn fixed_vectors() {
-    for v in section("envelope") {
+    for v in section("envelope").into_iter().chain(section("envelope_ciphers")) {
         let name = v.text("name");
+        let cipher = match v.value("cipher").as_str().unwrap_or("AES-256") {
+            "AES-256" => Cipher::Aes256,
+            "AES-128" => Cipher::Aes128,
+            "AES-192" => Cipher::Aes192,
+            "SM4" => Cipher::Sm4,
+            other => panic!("{other}"),
+        };
         let binding = binding_of(&v);
         assert_eq!(binding.to_bytes(), v.bytes("binding"), "{name}");
         let pairs: Option<BTreeMap<String, String>> = serde_json::from_value(v.value("context").clone()).unwrap();
@@ -41,7 +48,7 @@ fn fixed_vectors() {
         assert_eq!(context.as_bytes(), v.bytes("canonical_context"), "{name}");
         let material = SecretBytes::new(v.bytes("material"));
         let plaintext = v.bytes("plaintext");
-        let blob = encrypt_with_salt(&v.salt(), &material, &binding, &context, &plaintext).unwrap();
+        let blob = encrypt_with_salt(cipher, &v.salt(), &material, &binding, &context, &plaintext).unwrap();
         assert_eq!(blob, v.bytes("blob"), "{name}");
         assert_eq!(version_id(&blob), Some(binding.version_id), "{name}");
         assert_eq!(decrypt(&material, &binding, &context, &blob).unwrap().expose(), plaintext, "{name}");
@@ -51,7 +58,7 @@ fn fixed_vectors() {
 #[test]
 fn no_bit_can_be_flipped() {
     let context = context(&[("a", "1")]);
-    let blob = encrypt(&material(), &BINDING, &context, b"plaintext").unwrap();
+    let blob = encrypt(Cipher::Aes256, &material(), &BINDING, &context, b"plaintext").unwrap();
     for bit in 0..blob.len() * 8 {
         let mut damaged = blob.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -66,7 +73,7 @@ fn no_bit_can_be_flipped() {
 
 #[test]
 fn no_byte_can_be_cut_or_added() {
-    let blob = encrypt(&material(), &BINDING, &CanonicalContext::default(), b"plaintext").unwrap();
+    let blob = encrypt(Cipher::Aes256, &material(), &BINDING, &CanonicalContext::default(), b"plaintext").unwrap();
     let opens = |blob: &[u8]| decrypt(&material(), &BINDING, &CanonicalContext::default(), blob).is_ok();
     assert!(opens(&blob));
     for len in 0..blob.len() {
@@ -80,7 +87,7 @@ fn no_byte_can_be_cut_or_added() {
 #[test]
 fn every_field_of_the_binding_counts() {
     let none = CanonicalContext::default();
-    let blob = encrypt(&material(), &BINDING, &none, b"plaintext").unwrap();
+    let blob = encrypt(Cipher::Aes256, &material(), &BINDING, &none, b"plaintext").unwrap();
     let version_id = "2ab1a983-7072-4bbc-a582-584b5bd8edf5";
     let others = [
         Binding { account: "1234567890123457", ..BINDING },
@@ -109,7 +116,7 @@ fn the_context_counts() {
         context(&[("a", "2"), ("b", "1")]),
     ];
     for (i, sealed_with) in contexts.iter().enumerate() {
-        let blob = encrypt(&material(), &BINDING, sealed_with, b"plaintext").unwrap();
+        let blob = encrypt(Cipher::Aes256, &material(), &BINDING, sealed_with, b"plaintext").unwrap();
         for (j, opened_with) in contexts.iter().enumerate() {
             assert_eq!(decrypt(&material(), &BINDING, opened_with, &blob).is_ok(), i == j, "{i} {j}");
         }
@@ -118,26 +125,48 @@ fn the_context_counts() {
 }
 
 #[test]
-fn only_format_1_opens() {
+fn a_blob_opens_in_its_own_format_only() {
     let none = CanonicalContext::default();
-    let mut blob = encrypt(&material(), &BINDING, &none, b"").unwrap();
-    for format in 0..=255 {
-        blob[VERSION_ID_BYTES] = format;
-        assert_eq!(version_id(&blob).is_some(), format == 1, "{format}");
-        assert_eq!(decrypt(&material(), &BINDING, &none, &blob).is_ok(), format == 1, "{format}");
+    for (cipher, own) in [(Cipher::Aes256, 1), (Cipher::Aes128, 2), (Cipher::Aes192, 3), (Cipher::Sm4, 4)] {
+        let mut blob = encrypt(cipher, &material(), &BINDING, &none, b"plaintext").unwrap();
+        assert_eq!(super::cipher(&blob), Some(cipher));
+        for format in 0..=255 {
+            blob[VERSION_ID_BYTES] = format;
+            assert_eq!(version_id(&blob).is_some(), (1..=4).contains(&format), "{format}");
+            assert_eq!(decrypt(&material(), &BINDING, &none, &blob).is_ok(), format == own, "{cipher:?} {format}");
+        }
+    }
+}
+
+#[test]
+fn every_cipher_detects_damage_and_takes_material_of_its_key_length() {
+    let none = CanonicalContext::default();
+    for cipher in Cipher::ALL {
+        let material = SecretBytes::random(cipher.key_bytes());
+        for plaintext in [&b""[..], b"plaintext", &[7; PLAINTEXT_BYTES_MAX]] {
+            let blob = encrypt(cipher, &material, &BINDING, &none, plaintext).unwrap();
+            assert_eq!(blob.len(), BLOB_BYTES_MIN + plaintext.len());
+            assert_eq!(decrypt(&material, &BINDING, &none, &blob).unwrap().expose(), plaintext);
+        }
+        let blob = encrypt(cipher, &material, &BINDING, &none, b"plaintext").unwrap();
+        for bit in 0..blob.len() * 8 {
+            let mut damaged = blob.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(decrypt(&material, &BINDING, &none, &damaged).is_err(), "{cipher:?} bit {bit}");
+        }
     }
 }
 
 #[test]
 fn version_ids_have_36_letters_digits_and_hyphens() {
-    let mut blob = encrypt(&material(), &BINDING, &CanonicalContext::default(), b"").unwrap();
+    let mut blob = encrypt(Cipher::Aes256, &material(), &BINDING, &CanonicalContext::default(), b"").unwrap();
     for byte in 0..=255_u8 {
         blob[5] = byte;
         assert_eq!(version_id(&blob).is_some(), byte.is_ascii_alphanumeric() || byte == b'-', "{byte}");
     }
     for wrong in ["", "2ab1a983", "2ab1a983-7072-4bbc-a582-584b5bd8edf44", "2ab1a983_7072_4bbc_a582_584b5bd8edf4"] {
         let binding = Binding { version_id: wrong, ..BINDING };
-        let outcome = encrypt(&material(), &binding, &CanonicalContext::default(), b"");
+        let outcome = encrypt(Cipher::Aes256, &material(), &binding, &CanonicalContext::default(), b"");
         assert_eq!(outcome.unwrap_err(), EncryptError::VersionId, "{wrong}");
     }
 }
@@ -146,15 +175,15 @@ fn version_ids_have_36_letters_digits_and_hyphens() {
 fn lengths_are_limited() {
     let none = CanonicalContext::default();
     let longest = vec![0; PLAINTEXT_BYTES_MAX];
-    let mut blob = encrypt(&material(), &BINDING, &none, &longest).unwrap();
+    let mut blob = encrypt(Cipher::Aes256, &material(), &BINDING, &none, &longest).unwrap();
     assert_eq!(blob.len(), BLOB_BYTES_MAX);
     assert_eq!(decrypt(&material(), &BINDING, &none, &blob).unwrap().expose(), longest);
     blob.push(0);
     assert_eq!(version_id(&blob), None);
-    let outcome = encrypt(&material(), &BINDING, &none, &[0; PLAINTEXT_BYTES_MAX + 1]);
+    let outcome = encrypt(Cipher::Aes256, &material(), &BINDING, &none, &[0; PLAINTEXT_BYTES_MAX + 1]);
     assert_eq!(outcome.unwrap_err(), EncryptError::PlaintextTooLong);
     for len in [0, 15, 65] {
-        let outcome = encrypt(&SecretBytes::new(vec![7; len]), &BINDING, &none, b"");
+        let outcome = encrypt(Cipher::Aes256, &SecretBytes::new(vec![7; len]), &BINDING, &none, b"");
         assert_eq!(outcome.unwrap_err(), EncryptError::Material, "{len}");
     }
 }
@@ -172,7 +201,7 @@ proptest! {
         let material = SecretBytes::new(material);
         let binding = Binding { account: &account, key_id: &key_id, version_id: &version_id, ..BINDING };
         let context = canonical_context(&pairs);
-        let blob = encrypt(&material, &binding, &context, &plaintext).unwrap();
+        let blob = encrypt(Cipher::Aes256, &material, &binding, &context, &plaintext).unwrap();
         prop_assert_eq!(super::version_id(&blob), Some(&*version_id));
         let decrypted = decrypt(&material, &binding, &context, &blob).unwrap();
         prop_assert_eq!(decrypted.expose(), plaintext);

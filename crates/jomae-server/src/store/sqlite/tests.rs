@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::{check::check_file, *};
 
 /// After this a test has failed, rather than being slow.
-const HANG: Duration = Duration::from_secs(120);
+const HANG: Duration = Duration::from_mins(2);
 
 pub(super) fn open(path: &FilePath) -> SqliteStore {
     SqliteStore::open(path, &Options::default()).expect("the store opens")

@@ -1,0 +1,341 @@
+//! Starts that must fail.
+
+use std::{
+    fs::{self, Permissions},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
+
+use jomae_client::api::CallError;
+use jomae_tests::{
+    Site,
+    server::{Launch, create_key, encrypt},
+    tree,
+};
+use serde_json::Value;
+
+/// A data directory that was used and stopped in order, so that the store is one file.
+async fn used() -> Site {
+    let site = Site::default();
+    let mut server = site.start();
+    let client = server.client();
+    for n in 0..30 {
+        let key = create_key(&client, &format!("key {n}")).await;
+        encrypt(&client, &key, "aGVsbG8=").await;
+    }
+    assert_eq!(server.stop(), Some(0));
+    site
+}
+
+/// Checks that a start fails with one line that has all `words`, and changes no file of the data directory.
+#[track_caller]
+fn fails(site: &Site, launch: Launch<'_>, words: &[&str]) {
+    let before = tree::read(&site.data());
+    launch.fails().failed(1, words);
+    let changed = tree::differences(&before, &tree::read(&site.data()));
+    // The store's own helpers beside it: a lock, and an empty log that SQLite makes for whoever opens the store.
+    let harmless = ["store.db.lock", "store.db-wal", "store.db-shm"];
+    let changed: Vec<_> = changed.iter().filter(|path| !harmless.contains(&path.as_str())).collect();
+    assert!(changed.is_empty(), "changed: {changed:?}");
+}
+
+/// Replaces bytes of a file.
+fn patch(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut content = fs::read(path).unwrap();
+    change(&mut content);
+    fs::write(path, content).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn root_key_files() {
+    let site = used().await;
+    let path = site.data().join("root.key");
+    let name = path.to_str().unwrap();
+    let own = fs::read(&path).unwrap();
+
+    let other = used().await;
+    fs::copy(other.data().join("root.key"), &path).unwrap();
+    fails(&site, site.launch(), &["root key"]);
+
+    fs::remove_file(&path).unwrap();
+    fails(&site, site.launch(), &[name, "missing", "put the file back"]);
+    assert!(!path.exists());
+
+    fs::write(&path, &own).unwrap();
+    for mode in [0o644, 0o640, 0o604, 0o660, 0o620, 0o602] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        fails(&site, site.launch(), &[name, "chmod 600"]);
+    }
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+
+    let mut typo = own.clone();
+    typo[30] = if typo[30] == b'A' { b'B' } else { b'A' };
+    let long = [own.as_slice(), &own].concat();
+    for damaged in [&b""[..], b"hello\n", &own[..own.len() - 9], &typo, &long, &[0xff; 80], &vec![b'x'; 1 << 20]] {
+        fs::write(&path, damaged).unwrap();
+        fails(&site, site.launch(), &[name]);
+    }
+
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    fails(&site, site.launch(), &[name]);
+    fs::remove_dir(&path).unwrap();
+
+    fs::write(&path, &own).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    drop(site.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stores() {
+    let site = used().await;
+    let path = site.data().join("store.db");
+    let name = path.to_str().unwrap();
+    let own = fs::read(&path).unwrap();
+    let restored = || fs::write(&path, &own).unwrap();
+
+    fs::write(&path, "not a database, but long enough to be looked at: ".repeat(100)).unwrap();
+    fails(&site, site.launch(), &[name, "not a SQLite file", "left as it is"]);
+    fs::write(&path, "short").unwrap();
+    fails(&site, site.launch(), &[name, "not a SQLite file"]);
+
+    restored();
+    patch(&path, |bytes| bytes[60..64].copy_from_slice(&2i32.to_be_bytes()));
+    fails(&site, site.launch(), &[name, "newer version", "schema 2"]);
+    restored();
+    patch(&path, |bytes| bytes[68..72].copy_from_slice(&7i32.to_be_bytes()));
+    fails(&site, site.launch(), &[name, "another program"]);
+
+    // The header: page size, read version, schema format.
+    for at in [16, 19, 47] {
+        restored();
+        patch(&path, |bytes| bytes[at] = 0xfe);
+        fails(&site, site.launch(), &[name]);
+    }
+    // The first page after the header: the root of the table of tables.
+    restored();
+    patch(&path, |bytes| bytes[100..400].fill(0xaa));
+    fails(&site, site.launch(), &[name]);
+    // The file cut in the middle.
+    restored();
+    patch(&path, |bytes| bytes.truncate(4096 + 100));
+    fails(&site, site.launch(), &[name]);
+
+    restored();
+    drop(site.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_page_never_gives_a_wrong_answer() {
+    let site = Site::default();
+    let mut server = site.start();
+    let client = server.client();
+    let mut sealed = Vec::new();
+    for n in 0..30 {
+        let key = create_key(&client, &format!("key {n}")).await;
+        let blob = encrypt(&client, &key, "aGVsbG8=").await;
+        sealed.push((key, blob));
+    }
+    assert_eq!(server.stop(), Some(0));
+    let data = site.data();
+    let path = data.join("store.db");
+    let own = fs::read(&path).unwrap();
+    let pages = own.len() / 4096;
+    let (mut found, mut served) = (0, 0);
+    for page in 1..pages {
+        fs::write(&path, &own).unwrap();
+        patch(&path, |bytes| {
+            for at in (page * 4096..(page + 1) * 4096).step_by(7) {
+                bytes[at] ^= 0x5a;
+            }
+        });
+        let examined = jomae_tests::cli::jomae(&["doctor", "--data-dir", data.to_str().unwrap()]);
+        // A page that nothing stands on can be damaged without harm.
+        let harmless = examined.code == Some(0);
+        found += usize::from(!harmless);
+        assert_eq!(!harmless, examined.text().contains("WRONG"), "page {page}: {}", examined.text());
+        let server = match site.launch().try_start() {
+            Ok(server) => server,
+            Err(ran) => {
+                assert!(!harmless, "page {page}");
+                assert!(ran.stderr.contains("jomae: "), "page {page}: {}", ran.stderr);
+                continue;
+            }
+        };
+        served += 1;
+        let client = server.client();
+        let mut failures = 0;
+        let mut check = |answer: Result<Value, CallError>, right: &dyn Fn(&Value) -> bool| match answer {
+            Ok(answer) => assert!(right(&answer), "page {page}: a wrong answer: {answer}"),
+            Err(CallError::Refused { status: 500, .. }) => failures += 1,
+            Err(error) => panic!("page {page}: {error}"),
+        };
+        for (key, blob) in &sealed {
+            let answer = client.call("Decrypt", &[("CiphertextBlob", blob)]).await;
+            check(answer, &|answer| answer["Plaintext"] == "aGVsbG8=" && answer["KeyId"] == **key);
+            let answer = client.call("DescribeKey", &[("KeyId", key)]).await;
+            check(answer, &|answer| answer["KeyMetadata"]["KeyState"] == "Enabled");
+        }
+        check(client.call("ListKeys", &[]).await, &|answer| answer["TotalCount"] == sealed.len());
+        assert!(failures == 0 || !harmless, "page {page}: doctor saw nothing");
+    }
+    assert!(found > 3 && served > 0, "{pages} pages, {found} with damage, {served} served");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_on_the_same_directory() {
+    let site = Site::default();
+    let mut server = site.start();
+    let env = fs::read(site.data().join("env")).unwrap();
+    site.launch().fails().failed(1, &["store.db", "another process"]);
+    // Also through another name of the same directory, and on a new one that has no store yet.
+    let link = site.path("link");
+    symlink(site.data(), &link).unwrap();
+    site.launch().data(&link).fails().failed(1, &["another process"]);
+    assert_eq!(fs::read(site.data().join("env")).unwrap(), env);
+    create_key(&server.client(), "still here").await;
+    assert_eq!(server.stop(), Some(0));
+    drop(site.launch().data(&link).start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ports_in_use() {
+    let site = used().await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = address.to_string();
+    fails(&site, site.launch().listen(address), &[&text, "--listen"]);
+    fails(&site, site.launch().admin_listen(address), &[&text, "--admin-listen"]);
+    // An address of another machine (TEST-NET-1).
+    let elsewhere = SocketAddr::from(([192, 0, 2, 1], 8443));
+    fails(&site, site.launch().listen(elsewhere), &["192.0.2.1:8443"]);
+    // A first start that finds its port taken leaves nothing half made.
+    let new = Site::default();
+    new.launch().listen(address).fails().failed(1, &[&text]);
+    drop(new.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn configurations() {
+    let site = used().await;
+    let missing = site.path("missing.toml");
+    fails(&site, site.launch().config_at(&missing), &[missing.to_str().unwrap(), "cannot read"]);
+    fails(&site, site.launch().config_at(&site.data()), &["cannot read"]);
+    let file = site.path("jomae.toml");
+    let file = file.to_str().unwrap();
+    for (toml, words) in [
+        ("lisen = \"127.0.0.1:1\"", &[file, "line 1", "lisen"][..]),
+        ("[server]\n\nconnection_max = 1", &[file, "line 3", "connection_max"]),
+        ("listen = 8443", &[file, "line 1"]),
+        ("listen = \"nowhere\"", &[file, "line 1"]),
+        ("[root_key]\nprovider = \"tpm\"", &[file, "line 2", "tpm"]),
+        ("[audit]\ndurability = \"none\"", &[file, "line 2", "none"]),
+        ("region = \"", &[file, "line 1"]),
+        ("region = \"Not a region\"", &["Not a region"]),
+        ("regions = [\"cn-shanghai\", \"cn shanghai\"]", &["cn shanghai"]),
+        ("[server]\nconnections_max = 0", &["connections_max"]),
+        ("[server]\nhead_timeout_secs = -1", &[file, "line 2"]),
+        ("[log]\nlevel = \"what=ever=\"", &["log.level"]),
+        ("[tls]\ncert_file = \"x.pem\"", &["tls.cert_file", "tls.key_file"]),
+        ("[tls]\ncert_file = \"/no/cert.pem\"\nkey_file = \"/no/key.pem\"", &["/no/cert.pem"]),
+        ("[tls]\nnames = [\"not a name\"]", &["not a name"]),
+        ("[root_key]\nfile = \"/no/such/directory/root.key\"", &["/no/such/directory/root.key"]),
+    ] {
+        fails(&site, site.launch().config(toml), words);
+    }
+    let large = format!("region = \"cn-hangzhou\"\n#{}", "x".repeat(2 << 20));
+    fails(&site, site.launch().config(&large), &[file, "1 MiB"]);
+    fs::write(file, b"region = \"\xff\"").unwrap();
+    fails(&site, site.launch().config_at(Path::new(file)), &[file]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_directories() {
+    let site = Site::default();
+    let file = site.write("file", "precious");
+    site.launch().data(&file).fails().failed(1, &[file.to_str().unwrap()]);
+    let below = file.join("below");
+    site.launch().data(&below).fails().failed(1, &[below.to_str().unwrap()]);
+    let dangling = site.path("dangling");
+    symlink(site.path("nothing"), &dangling).unwrap();
+    site.launch().data(&dangling).fails().failed(1, &[dangling.to_str().unwrap()]);
+    assert_eq!(fs::read(&file).unwrap(), b"precious");
+
+    // Parts of it that are not what they should be.
+    for part in ["store.db", "audit", "tls", "root.key", "env", "store.db.lock"] {
+        let site = used().await;
+        let path = site.data().join(part);
+        if path.is_dir() {
+            fs::remove_dir_all(&path).unwrap();
+            fs::write(&path, "a file").unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+            fs::create_dir(&path).unwrap();
+        }
+        site.launch().fails().failed(1, &[part]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_log_that_cannot_be_written() {
+    let site = used().await;
+    let log = site.data().join("audit/00000001.jsonl");
+    fs::remove_file(&log).unwrap();
+    symlink("/dev/full", &log).unwrap();
+    fails(&site, site.launch(), &["audit"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passphrases() {
+    let site = Site::default();
+    let passphrase = "[root_key]\nprovider = \"passphrase\"\n";
+    let launch = || site.launch().config(passphrase);
+    site.launch().config(passphrase).fails().failed(1, &["JOMAE_ROOT_PASSPHRASE", "root_key.passphrase_file"]);
+    launch().variable("JOMAE_ROOT_PASSPHRASE", "").fails().failed(1, &["passphrase"]);
+    let mut server = launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse").start();
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
+    assert_eq!(server.stop(), Some(0));
+    assert!(!site.data().join("root.key").exists());
+
+    fails(&site, launch(), &["JOMAE_ROOT_PASSPHRASE"]);
+    fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "wrong horse"), &["root key"]);
+    // The other provider finds no key file, and must not make one.
+    fails(&site, site.launch(), &["root.key", "missing"]);
+    let params = site.data().join("root.params");
+    let own = fs::read(&params).unwrap();
+    for damaged in [&b""[..], b"argon2id$v=19$m=4294967295,t=3,p=1$AAAA", &own[1..], &[b'a'; 4000]] {
+        fs::write(&params, damaged).unwrap();
+        fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse"), &["root.params"]);
+    }
+    fs::remove_file(&params).unwrap();
+    fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse"), &["root.params"]);
+    fs::write(&params, own).unwrap();
+
+    // From a file, with a line end that is not part of it.
+    let file = site.write("passphrase", "right horse\n");
+    let config = format!("{passphrase}passphrase_file = \"{}\"\n", file.display());
+    let server = site.launch().config(&config).start();
+    assert_eq!(jomae_tests::server::decrypt(&server.client(), &blob).await, "aGVsbG8=");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_certificate_authority() {
+    let site = used().await;
+    let (ca, ca_key) = (site.data().join("ca.pem"), site.data().join("tls/ca.key"));
+    let own_key = fs::read(&ca_key).unwrap();
+    fs::remove_file(&ca_key).unwrap();
+    fails(&site, site.launch(), &["ca.pem", "ca.key", "put it back"]);
+    fs::write(&ca_key, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
+    fails(&site, site.launch(), &["ca.key"]);
+    let other = used().await;
+    fs::copy(other.data().join("tls/ca.key"), &ca_key).unwrap();
+    fails(&site, site.launch(), &["CA"]);
+    fs::write(&ca_key, own_key).unwrap();
+    let own = fs::read(&ca).unwrap();
+    fs::write(&ca, "no certificate").unwrap();
+    fails(&site, site.launch(), &["ca.pem"]);
+    fs::write(&ca, own).unwrap();
+    drop(site.start());
+}
