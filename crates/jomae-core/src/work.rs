@@ -10,6 +10,7 @@ use crate::{
         outbox::{self, Pending},
     },
     error::{Error, Fault},
+    import::forget_material,
     keys::{add_version, plan_rotation},
     record::{AliasRecord, DueRecord, GoneRecord, Job, KeyPlace, KeyRecord, VersionRecord, path},
     run::Kms,
@@ -55,6 +56,7 @@ impl Service {
         let event = match due.job {
             Job::Destroy => self.kms.destroy(at, &due.key, now).await?,
             Job::Rotate => self.kms.rotate(at, &due.key, now).await?,
+            Job::ExpireMaterial => self.kms.expire_material(at, &due.key, now).await?,
         };
         match event {
             Some(pending) => self.outbox.append(&*self.audit, pending).await,
@@ -112,7 +114,7 @@ impl Kms {
         }
     }
 
-    /// Removes versions and aliases of a key, as many as fit in one commit. Tells whether there may be more.
+    /// Removes versions, aliases and usage counts of a key, as many as fit in one commit. Tells whether there may be more.
     fn remove_some(&self, tx: &mut Tx<'_>, place: &KeyPlace) -> Result<bool, Fault> {
         let versions = tx.list::<VersionRecord>(&path::versions(place), None, REMOVED_PER_COMMIT)?;
         for (at, version) in &versions {
@@ -135,7 +137,29 @@ impl Kms {
             }
             tx.delete(at.clone());
         }
-        Ok(aliases.len() == room)
+        let left = room - aliases.len();
+        let usages = tx.paths(&path::usages(place), None, left)?;
+        for at in &usages {
+            tx.delete(at.clone());
+        }
+        Ok(usages.len() == left)
+    }
+
+    /// Forgets imported material whose time is over.
+    async fn expire_material(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
+        loop {
+            let mut tx = self.vault.writing();
+            let key = tx.get::<KeyRecord>(&path::key(place))?;
+            tx.delete(at.clone());
+            let mut pending = None;
+            if let Some(key) = key.filter(|key| key.material_expires_at.is_some_and(|at| at <= now.0)) {
+                forget_material(self, &mut tx, place, &key).map_err(into_fault)?;
+                pending = Some(event(&mut tx, "ExpireKeyMaterial", now, place)?);
+            }
+            if tx.commit().await? == Outcome::Done {
+                return Ok(pending);
+            }
+        }
     }
 
     /// Rotates a key whose interval is over: once, however late.

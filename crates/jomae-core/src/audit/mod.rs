@@ -54,7 +54,7 @@ pub struct Trace {
 pub const fn durability(spec: &ActionSpec) -> Durability {
     match spec.class {
         Class::Management => Durability::OnDisk,
-        Class::CryptoSymmetric => Durability::Handed,
+        Class::CryptoSymmetric | Class::CryptoAsymmetric => Durability::Handed,
     }
 }
 

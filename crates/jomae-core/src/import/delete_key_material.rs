@@ -1,0 +1,25 @@
+use jomae_api::{
+    action::Empty,
+    actions::metadata::KeyOrigin,
+    error::Refusal,
+    actions::import::delete_key_material::DeleteKeyMaterial,
+};
+
+use super::forget_material;
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<DeleteKeyMaterial> for Kms {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteKeyMaterial>) -> Result<Empty, Error> {
+        let key = granted.key()?;
+        if key.record.origin != KeyOrigin::External {
+            return Err(Refusal::OriginUnsupported.into());
+        }
+        forget_material(self, tx, &key.place, &key.record)?;
+        Ok(Empty {})
+    }
+}
