@@ -1,12 +1,7 @@
 //! Retries that make nothing twice: a creating call with a `ClientToken` remembers its result for 24 hours.
 
 use jomae_api::{
-    action::ActionSpec,
-    actions::params::CLIENT_TOKEN,
-    error::Refusal,
-    limits,
-    param::ParamInfo,
-    time::Timestamp,
+    action::ActionSpec, actions::params::CLIENT_TOKEN, error::Refusal, limits, param::ParamInfo, time::Timestamp,
     wire::Params,
 };
 use jomae_crypto::hash::{HashAlg, Hasher};

@@ -83,7 +83,7 @@ pub struct KeyRecord {
     pub versions: u32,
     pub last_rotation: i64,
     pub rotation_interval_secs: Option<i64>,
-    /// When the key will be destroyed; only in PendingDeletion.
+    /// When the key will be destroyed; only in `PendingDeletion`.
     pub delete_at: Option<i64>,
     pub deletion_protection: bool,
     pub deletion_protection_description: String,

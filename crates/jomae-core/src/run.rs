@@ -68,12 +68,7 @@ pub trait Handle<A: Action> {
 }
 
 /// Runs one call. Handlers may run more than once: they change nothing except through the transaction.
-async fn run<A: Action>(
-    kms: &Kms,
-    call: &Call,
-    params: &Params<'_>,
-    trace: &mut Trace,
-) -> Result<Vec<u8>, Error>
+async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut Trace) -> Result<Vec<u8>, Error>
 where
     Kms: Handle<A>,
 {

@@ -173,13 +173,12 @@ impl Service {
         let mut trace = Trace::default();
         let result = route(&self.kms, &call, params, &mut trace).await;
         if audit::is_recorded(found) {
-            match trace.pending.take().filter(|_| result.is_ok()) {
-                Some(pending) => self.outbox.append(&*self.audit, pending).await?,
-                None => {
-                    let refusal = result.as_ref().err().map(Error::refusal);
-                    let event = audit::call_event(found, &call, params, &trace, refusal);
-                    self.audit.append(event, audit::durability(found)).wait().await.map_err(Fault::unavailable)?;
-                }
+            if let Some(pending) = trace.pending.take().filter(|_| result.is_ok()) {
+                self.outbox.append(&*self.audit, pending).await?;
+            } else {
+                let refusal = result.as_ref().err().map(Error::refusal);
+                let event = audit::call_event(found, &call, params, &trace, refusal);
+                self.audit.append(event, audit::durability(found)).wait().await.map_err(Fault::unavailable)?;
             }
         }
         Ok(result?)

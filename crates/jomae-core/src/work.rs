@@ -97,7 +97,7 @@ impl Kms {
                 tx.commit().await?;
                 return Ok(None);
             };
-            let more = self.remove_some(&mut tx, place)?;
+            let more = Self::remove_some(&mut tx, place)?;
             let mut pending = None;
             if !more {
                 pending = Some(event(&mut tx, "DeleteKey", now, place)?);
@@ -115,7 +115,7 @@ impl Kms {
     }
 
     /// Removes versions, aliases and usage counts of a key, as many as fit in one commit. Tells whether there may be more.
-    fn remove_some(&self, tx: &mut Tx<'_>, place: &KeyPlace) -> Result<bool, Fault> {
+    fn remove_some(tx: &mut Tx<'_>, place: &KeyPlace) -> Result<bool, Fault> {
         let versions = tx.list::<VersionRecord>(&path::versions(place), None, REMOVED_PER_COMMIT)?;
         for (at, version) in &versions {
             tx.delete(at.clone());

@@ -1,17 +1,21 @@
 //! Every cipher and every type that holds key bytes: the part an auditor reads first.
 //!
-//! Knows nothing of the API, of storage, of async or of time. All primitives come from libraries (aws-lc-rs, and
-//! the crates `sm3`, `hmac` and `argon2`); this crate fixes how they are combined.
+//! Knows nothing of the API, of storage, of async or of time. All primitives come from libraries (aws-lc-rs; for
+//! the Chinese standards `sm2`, `sm3`, `sm4` with `aes-gcm` and `hmac`; `argon2`; for DER and PEM `pkcs8`); this crate
+//! fixes how they are combined.
 //!
 //! - [`sealed`] is the one authenticated-encryption construction of the product; [`envelope`], [`wrap`] and [`stream`]
 //!   are its users.
+//! - [`sym`] names the ciphers of symmetric keys, [`asym`] holds key pairs, [`import`] unwraps keys from outside.
 //! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
 //!
 //! No function of this crate panics on any bytes from outside.
 
+pub mod asym;
 pub mod envelope;
 pub mod hash;
+pub mod import;
 pub mod mac;
 pub mod rng;
 pub mod root;
@@ -19,6 +23,7 @@ pub mod rsa;
 pub mod sealed;
 pub mod secret;
 pub mod stream;
+pub mod sym;
 pub mod wrap;
 
 #[cfg(test)]

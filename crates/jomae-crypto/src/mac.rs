@@ -1,4 +1,4 @@
-//! HMAC (RFC 2104) with SHA-1 and SHA-256 (aws-lc-rs) and with SM3 (the `hmac` and `sm3` crates).
+//! HMAC (RFC 2104) with SHA-1 and SHA-2 (aws-lc-rs) and with SM3 (the `hmac` and `sm3` crates).
 //!
 //! HMAC-SHA1 is here because the signatures of the public API use it; nothing new may.
 
@@ -10,23 +10,38 @@ use sm3::Sm3;
 
 use crate::secret::ct_eq;
 
+/// Length of the longest tag in bytes.
+pub const TAG_BYTES_MAX: usize = 64;
+
 /// The hash function inside the HMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MacAlg {
     /// Tags of 20 bytes.
     Sha1,
+    /// Tags of 28 bytes.
+    Sha224,
     /// Tags of 32 bytes.
     Sha256,
+    /// Tags of 48 bytes.
+    Sha384,
+    /// Tags of 64 bytes.
+    Sha512,
     /// Tags of 32 bytes.
     Sm3,
 }
 
 impl MacAlg {
+    /// All algorithms.
+    pub const ALL: [Self; 6] = [Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512, Self::Sm3];
+
     /// Length of the tag in bytes.
-    pub fn tag_bytes(self) -> usize {
+    pub const fn tag_bytes(self) -> usize {
         match self {
             Self::Sha1 => 20,
+            Self::Sha224 => 28,
             Self::Sha256 | Self::Sm3 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
         }
     }
 }
@@ -46,7 +61,10 @@ impl Mac {
         let sha = |alg| State::Sha(hmac::Context::with_key(&hmac::Key::new(alg, key)));
         Self(match alg {
             MacAlg::Sha1 => sha(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+            MacAlg::Sha224 => sha(hmac::HMAC_SHA224),
             MacAlg::Sha256 => sha(hmac::HMAC_SHA256),
+            MacAlg::Sha384 => sha(hmac::HMAC_SHA384),
+            MacAlg::Sha512 => sha(hmac::HMAC_SHA512),
             MacAlg::Sm3 => match Hmac::new_from_slice(key) {
                 Ok(mac) => State::Sm3(mac),
                 Err(_) => unreachable!("HMAC takes a key of any length"),
@@ -71,15 +89,22 @@ impl Mac {
     }
 }
 
-/// An HMAC tag of 20 or 32 bytes. It has no `==`: compare with [`Tag::verify`].
+/// The HMAC of `message`.
+pub fn mac(alg: MacAlg, key: &[u8], message: &[u8]) -> Tag {
+    let mut mac = Mac::new(alg, key);
+    mac.update(message);
+    mac.finish()
+}
+
+/// An HMAC tag of 20 to 64 bytes. It has no `==`: compare with [`Tag::verify`].
 pub struct Tag {
-    bytes: [u8; 32],
+    bytes: [u8; TAG_BYTES_MAX],
     len: usize,
 }
 
 impl Tag {
     fn from_slice(tag: &[u8]) -> Self {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; TAG_BYTES_MAX];
         bytes[..tag.len()].copy_from_slice(tag);
         Self { bytes, len: tag.len() }
     }
@@ -103,9 +128,7 @@ mod tests {
     use super::*;
 
     fn mac(alg: MacAlg, key: &[u8], message: &[u8]) -> String {
-        let mut mac = Mac::new(alg, key);
-        mac.update(message);
-        hex::encode(&*mac.finish())
+        hex::encode(&*super::mac(alg, key, message))
     }
 
     #[test]
@@ -134,7 +157,7 @@ mod tests {
 
     #[test]
     fn tags_have_the_length_of_their_algorithm_and_verify_only_whole() {
-        for alg in [MacAlg::Sha1, MacAlg::Sha256, MacAlg::Sm3] {
+        for alg in MacAlg::ALL {
             let tag = Mac::new(alg, b"key").finish();
             assert_eq!(tag.len(), alg.tag_bytes());
             let mut received = tag.to_vec();
@@ -148,7 +171,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn splitting_the_message_does_not_change_the_tag(key: Vec<u8>, a: Vec<u8>, b: Vec<u8>) {
-            for alg in [MacAlg::Sha1, MacAlg::Sha256, MacAlg::Sm3] {
+            for alg in MacAlg::ALL {
                 let mut split = Mac::new(alg, &key);
                 split.update(&a);
                 split.update(&b);

@@ -1,4 +1,5 @@
-//! The one authenticated-encryption construction of the product. Everything that is encrypted goes through it.
+//! The one authenticated-encryption construction of the product. Everything that is encrypted goes through it, with
+//! AES-256 except where [`crate::envelope`] serves a key of another cipher.
 //!
 //! # Layout, version 1
 //!
@@ -18,6 +19,9 @@
 //! ciphertext ‖ tag = AES-256-GCM(message key, nonce = twelve zero bytes, AAD = aad, plaintext)
 //! ```
 //!
+//! With AES-128, AES-192 or SM4 the message key has 16, 24 or 16 bytes and L is 48, 56 or 48; the commitment is always the
+//! last 32 bytes. Each cipher has purposes of its own, so no two ever share derived bytes.
+//!
 //! - The purpose is a fixed label without a NUL byte that separates the uses of a key; the binding names what the key
 //!   belongs to; the AAD holds what else must match. A binding or AAD of several parts must be length-prefixed by the
 //!   caller.
@@ -29,17 +33,17 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
 
 use crate::rng;
 use crate::secret::{SecretBytes, ct_eq};
+use crate::sym::{Cipher, OneTimeKey, TAG_BYTES};
 
 const SALT_BYTES: usize = 32;
 const COMMITMENT_BYTES: usize = 32;
 const HEAD_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
-const TAG_BYTES: usize = 16;
+const MESSAGE_KEY_BYTES_MAX: usize = 32;
 const LABEL_PREFIX: &[u8] = b"jomae/v1/";
 
 /// What sealing adds to the length of the plaintext, in bytes.
@@ -94,12 +98,14 @@ pub(crate) fn seal_onto(
     aad: &[u8],
     plaintext: &[u8],
 ) -> Result<(), SealError> {
-    seal_with_salt(out, &rng::array(), key, purpose, binding, aad, plaintext)
+    seal_with_salt(Cipher::Aes256, out, &rng::array(), key, purpose, binding, aad, plaintext)
 }
 
 /// As [`seal_onto`] with a given salt. Only tests may choose the salt: two messages under the same salt, key, purpose
 /// and binding would share a key and nonce.
+#[expect(clippy::too_many_arguments, reason = "all of them go into the message; a struct would only rename them")]
 pub(crate) fn seal_with_salt(
+    cipher: Cipher,
     out: &mut Vec<u8>,
     salt: &[u8; SALT_BYTES],
     key: &[u8],
@@ -108,8 +114,8 @@ pub(crate) fn seal_with_salt(
     aad: &[u8],
     plaintext: &[u8],
 ) -> Result<(), SealError> {
-    let derived = Derived::new(key, salt, purpose, binding).ok_or(SealError)?;
-    let cipher = derived.cipher().ok_or(SealError)?;
+    let derived = Derived::new(cipher, key, salt, purpose, binding).ok_or(SealError)?;
+    let message_key = derived.message_key().ok_or(SealError)?;
     let start = out.len();
     out.reserve_exact(OVERHEAD_BYTES.saturating_add(plaintext.len()));
     out.extend_from_slice(salt);
@@ -117,9 +123,10 @@ pub(crate) fn seal_with_salt(
     let head_end = out.len();
     out.resize(head_end + plaintext.len() + TAG_BYTES, 0);
     let (_, body) = out.split_at_mut(head_end);
-    let (ciphertext, tag) = body.split_at_mut(plaintext.len());
-    let done = cipher.seal_out_of_place_scatter(zero_nonce(), Aad::from(aad), plaintext, ciphertext, &[], tag);
-    if done.is_err() {
+    let sealed = body
+        .split_last_chunk_mut::<TAG_BYTES>()
+        .and_then(|(ciphertext, tag)| message_key.seal(aad, plaintext, ciphertext, tag));
+    if sealed.is_none() {
         out.truncate(start);
         return Err(SealError);
     }
@@ -134,46 +141,56 @@ pub fn open(
     aad: &[u8],
     sealed: &[u8],
 ) -> Result<SecretBytes, OpenError> {
+    open_with(Cipher::Aes256, key, purpose, binding, aad, sealed)
+}
+
+/// As [`open`] for a message of `cipher`.
+pub(crate) fn open_with(
+    cipher: Cipher,
+    key: &[u8],
+    purpose: &'static str,
+    binding: &[u8],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<SecretBytes, OpenError> {
     let (salt, rest) = sealed.split_first_chunk::<SALT_BYTES>().ok_or(OpenError)?;
     let (commitment, rest) = rest.split_first_chunk::<COMMITMENT_BYTES>().ok_or(OpenError)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(OpenError)?;
-    let derived = Derived::new(key, salt, purpose, binding).ok_or(OpenError)?;
+    let derived = Derived::new(cipher, key, salt, purpose, binding).ok_or(OpenError)?;
     if !ct_eq(derived.commitment(), commitment) {
         return Err(OpenError);
     }
-    let cipher = derived.cipher().ok_or(OpenError)?;
+    let message_key = derived.message_key().ok_or(OpenError)?;
     let mut plaintext = Zeroizing::new(vec![0; ciphertext.len()]);
-    cipher
-        .open_separate_gather(zero_nonce(), Aad::from(aad), ciphertext, tag, &mut plaintext)
-        .map_err(|_| OpenError)?;
+    message_key.open(aad, ciphertext, tag, &mut plaintext).ok_or(OpenError)?;
     Ok(SecretBytes::new(std::mem::take(&mut *plaintext)))
 }
 
-fn zero_nonce() -> Nonce {
-    Nonce::assume_unique_for_key([0; 12])
+/// The message key and the commitment behind it.
+struct Derived {
+    cipher: Cipher,
+    okm: Zeroizing<[u8; MESSAGE_KEY_BYTES_MAX + COMMITMENT_BYTES]>,
 }
 
-/// The message key and the commitment.
-struct Derived(Zeroizing<[u8; HEAD_BYTES]>);
-
 impl Derived {
-    fn new(key: &[u8], salt: &[u8; SALT_BYTES], purpose: &'static str, binding: &[u8]) -> Option<Self> {
+    fn new(cipher: Cipher, key: &[u8], salt: &[u8; SALT_BYTES], purpose: &'static str, binding: &[u8]) -> Option<Self> {
         debug_assert!(!purpose.contains('\0'), "a NUL ends the purpose");
         if !KEY_BYTES.contains(&key.len()) {
             return None;
         }
-        let mut out = Zeroizing::new([0; HEAD_BYTES]);
-        hkdf_sha256(key, salt, &[LABEL_PREFIX, purpose.as_bytes(), &[0], binding], out.as_mut_slice())?;
-        Some(Self(out))
+        let mut okm = Zeroizing::new([0; MESSAGE_KEY_BYTES_MAX + COMMITMENT_BYTES]);
+        let used = okm.get_mut(..cipher.key_bytes() + COMMITMENT_BYTES)?;
+        hkdf_sha256(key, salt, &[LABEL_PREFIX, purpose.as_bytes(), &[0], binding], used)?;
+        Some(Self { cipher, okm })
     }
 
-    fn cipher(&self) -> Option<LessSafeKey> {
-        let (message_key, _) = self.0.split_at(32);
-        Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, message_key).ok()?))
+    fn message_key(&self) -> Option<OneTimeKey> {
+        OneTimeKey::new(self.cipher, self.okm.get(..self.cipher.key_bytes())?)
     }
 
     fn commitment(&self) -> &[u8] {
-        self.0.split_at(32).1
+        let (_, rest) = self.okm.split_at(self.cipher.key_bytes());
+        rest.split_at(COMMITMENT_BYTES).0
     }
 }
 
@@ -204,11 +221,11 @@ mod tests {
             let (key, binding, aad, plaintext) =
                 (v.bytes("key"), v.bytes("binding"), v.bytes("aad"), v.bytes("plaintext"));
             let purpose = v.text("purpose").to_owned().leak();
-            let derived = Derived::new(&key, &v.salt(), purpose, &binding).unwrap();
-            assert_eq!(derived.0[..32], v.bytes("message_key"), "{}", v.text("name"));
+            let derived = Derived::new(Cipher::Aes256, &key, &v.salt(), purpose, &binding).unwrap();
+            assert_eq!(derived.okm[..32], v.bytes("message_key"), "{}", v.text("name"));
             assert_eq!(derived.commitment(), v.bytes("commitment"), "{}", v.text("name"));
             let mut sealed = Vec::new();
-            seal_with_salt(&mut sealed, &v.salt(), &key, purpose, &binding, &aad, &plaintext).unwrap();
+            seal_with_salt(Cipher::Aes256, &mut sealed, &v.salt(), &key, purpose, &binding, &aad, &plaintext).unwrap();
             assert_eq!(sealed, v.bytes("sealed"), "{}", v.text("name"));
             assert_eq!(open(&key, purpose, &binding, &aad, &sealed).unwrap().expose(), plaintext);
         }
@@ -263,7 +280,7 @@ mod tests {
     #[test]
     fn an_error_leaves_the_output_as_it_was() {
         let mut out = b"before".to_vec();
-        assert!(seal_with_salt(&mut out, &[0; 32], &[7; 15], "test", b"", b"", b"plaintext").is_err());
+        assert!(seal_with_salt(Cipher::Aes256, &mut out, &[0; 32], &[7; 15], "test", b"", b"", b"plaintext").is_err());
         assert_eq!(out, b"before");
     }
 
@@ -273,7 +290,7 @@ mod tests {
         let (salt, other) = ([1; 32], [8; 32]);
         let seal_under = |key: &[u8; 32]| {
             let mut sealed = Vec::new();
-            seal_with_salt(&mut sealed, &salt, key, "test", b"", b"", b"plaintext").unwrap();
+            seal_with_salt(Cipher::Aes256, &mut sealed, &salt, key, "test", b"", b"", b"plaintext").unwrap();
             sealed
         };
         let (one, two) = (seal_under(&KEY), seal_under(&other));
@@ -282,9 +299,10 @@ mod tests {
         assert!(open(&KEY, "test", b"", b"", &commitment_of_one_body_of_two).is_err());
         assert!(open(&other, "test", b"", b"", &commitment_of_one_body_of_two).is_err());
         // AES-GCM alone would open the body under the other key.
-        let derived = Derived::new(&other, &salt, "test", b"").unwrap();
-        let mut body = two[HEAD_BYTES..].to_vec();
-        let opened = derived.cipher().unwrap().open_in_place(zero_nonce(), Aad::empty(), &mut body).unwrap().to_vec();
+        let derived = Derived::new(Cipher::Aes256, &other, &salt, "test", b"").unwrap();
+        let (ciphertext, tag) = two[HEAD_BYTES..].split_last_chunk().unwrap();
+        let mut opened = vec![0; ciphertext.len()];
+        derived.message_key().unwrap().open(b"", ciphertext, tag, &mut opened).unwrap();
         assert_eq!(opened, b"plaintext");
     }
 

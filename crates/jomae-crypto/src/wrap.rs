@@ -18,8 +18,14 @@ use crate::secret::{Key256, SecretBytes};
 /// open for another. All labels of this crate are here; a label never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The `CiphertextBlob` of a symmetric key; see [`crate::envelope`].
+    /// The `CiphertextBlob` of an AES-256 key; see [`crate::envelope`].
     CmkEnvelope,
+    /// The `CiphertextBlob` of an AES-128 key.
+    CmkEnvelopeAes128,
+    /// The `CiphertextBlob` of an AES-192 key.
+    CmkEnvelopeAes192,
+    /// The `CiphertextBlob` of an SM4 key.
+    CmkEnvelopeSm4,
     /// The material of a key version under a domain key.
     CmkMaterial,
     /// A domain key under the root key.
@@ -30,12 +36,23 @@ pub enum Purpose {
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 4] = [Self::CmkEnvelope, Self::CmkMaterial, Self::DomainKey, Self::AccessKey];
+    pub const ALL: [Self; 7] = [
+        Self::CmkEnvelope,
+        Self::CmkEnvelopeAes128,
+        Self::CmkEnvelopeAes192,
+        Self::CmkEnvelopeSm4,
+        Self::CmkMaterial,
+        Self::DomainKey,
+        Self::AccessKey,
+    ];
 
     /// The label that [`crate::sealed`] takes.
     pub const fn label(self) -> &'static str {
         match self {
             Self::CmkEnvelope => "cmk-envelope",
+            Self::CmkEnvelopeAes128 => "cmk-envelope-aes-128",
+            Self::CmkEnvelopeAes192 => "cmk-envelope-aes-192",
+            Self::CmkEnvelopeSm4 => "cmk-envelope-sm4",
             Self::CmkMaterial => "cmk-material",
             Self::DomainKey => "domain-key",
             Self::AccessKey => "access-key",

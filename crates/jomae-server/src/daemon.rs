@@ -2,6 +2,7 @@
 
 use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use jomae_core::client_token;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -24,7 +25,9 @@ use crate::{
 const WORK_EVERY: Duration = Duration::from_secs(1);
 /// How often the private CA issues a fresh certificate, in turns of the work.
 const RENEW_EVERY_TURNS: u64 = 30 * 86_400;
-/// How often old nonces are swept out, in turns of the work.
+/// How often the use of keys is stored, in turns of the work: what a crash can lose.
+const FLUSH_EVERY_TURNS: u64 = 5;
+/// How often old nonces and client tokens are swept out, in turns of the work.
 const SWEEP_EVERY_TURNS: u64 = 30;
 
 /// Where the configuration came from, so that it can be read again.
@@ -91,6 +94,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
+    flush_usage(&started).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -130,6 +134,12 @@ async fn watch_signals(
     }
 }
 
+async fn flush_usage(started: &Started) {
+    if let Err(fault) = started.service.kms.usage.flush(&started.service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the use of keys cannot be stored; it will be tried again");
+    }
+}
+
 async fn work(config: &Config, started: &Started, certificates: &Certificates, turns: u64) {
     match started.service.do_due_work(gateway::now()).await {
         Ok(0) => {}
@@ -139,7 +149,13 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
     if let Err(fault) = started.service.outbox.clear(&started.service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
     }
+    if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
+        flush_usage(started).await;
+    }
     if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
+        if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {
+            tracing::warn!(cause = %fault, "old client tokens cannot be forgotten; it will be tried again");
+        }
         started.service.nonces.sweep(gateway::now().0);
     }
     if turns.is_multiple_of(RENEW_EVERY_TURNS)

@@ -31,22 +31,32 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    };
 
     #[test]
     fn a_future_woken_by_another_thread_ends() {
         let (waker_out, waker_in) = mpsc::channel::<Waker>();
-        let helper = thread::spawn(move || waker_in.recv().expect("a waker").wake());
-        let mut polls = 0;
+        let ready = Arc::new(AtomicBool::new(false));
+        let set_ready = Arc::clone(&ready);
+        let helper = thread::spawn(move || {
+            let waker = waker_in.recv().expect("a waker");
+            set_ready.store(true, Ordering::SeqCst);
+            waker.wake();
+        });
+        let mut handed_over = false;
         let answer = block_on(std::future::poll_fn(|context| {
-            polls += 1;
-            if polls == 1 {
+            if !handed_over {
+                handed_over = true;
                 waker_out.send(context.waker().clone()).expect("the helper waits");
                 return Poll::Pending;
             }
-            // A parked thread may wake by itself; only the helper's wake is the one that counts.
-            if helper.is_finished() { Poll::Ready(polls) } else { Poll::Pending }
+            // A parked thread may wake by itself, before the helper has done its part.
+            if ready.load(Ordering::SeqCst) { Poll::Ready("done") } else { Poll::Pending }
         }));
-        assert!(answer >= 2);
+        assert_eq!(answer, "done");
+        helper.join().expect("the helper ends");
     }
 }

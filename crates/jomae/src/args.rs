@@ -111,6 +111,7 @@ pub struct Serve {
 #[derive(ClapArgs)]
 #[command(disable_help_flag = true)]
 pub struct Call {
+    #[expect(clippy::doc_markdown, reason = "the help text shows it as it stands here")]
     /// Name of the action, e.g. DescribeKey.
     pub action: String,
     /// Parameters as --Name value. @FILE takes the content of a file (Base64 is added where the parameter wants it),

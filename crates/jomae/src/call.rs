@@ -38,12 +38,11 @@ fn parameters(action: &str, words: &[String]) -> Result<(Vec<Parameter>, Option<
             .strip_prefix("--")
             .filter(|flag| !flag.is_empty())
             .ok_or_else(|| Failure::Usage("parameters have the form --Name value".into()))?;
-        let (name, value) = match flag.split_once('=') {
-            Some((name, value)) => (name, value.to_owned()),
-            None => {
-                let value = words.next().ok_or_else(|| Failure::Usage(format!("--{flag} lacks its value")))?;
-                (flag, value.clone())
-            }
+        let (name, value) = if let Some((name, value)) = flag.split_once('=') {
+            (name, value.to_owned())
+        } else {
+            let value = words.next().ok_or_else(|| Failure::Usage(format!("--{flag} lacks its value")))?;
+            (flag, value.clone())
         };
         if name == "output" {
             form = Some(match value.as_str() {

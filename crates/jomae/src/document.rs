@@ -17,12 +17,10 @@ pub fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
 
 pub fn man(directory: Option<&Path>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("manual page: {error}"));
-    match directory {
-        Some(directory) => clap_mangen::generate_to(Args::command(), directory).map_err(failed),
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(failed)?;
-            output::write_out(&page)
-        }
+    if let Some(directory) = directory {
+        return clap_mangen::generate_to(Args::command(), directory).map_err(failed);
     }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Args::command()).render(&mut page).map_err(failed)?;
+    output::write_out(&page)
 }

@@ -9,6 +9,7 @@ use crate::{
     serve,
 };
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
 fn failure(error: OperateError) -> Failure {
     Failure::Local(error.to_string())
 }

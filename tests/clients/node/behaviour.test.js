@@ -158,3 +158,25 @@ describe('clients that take any action', () => {
     });
   }
 });
+
+describe('one context, however a client sends it', () => {
+  // As parameters of their own, as JSON text in the query, as JSON text in a form.
+  const names = ['kms20160120', 'pop-core by GET', 'openapi-client, form'];
+  const EncryptionContext = { 'b.c': "ü '1'", a: '' };
+  for (const [writer, reader] of names.flatMap((w) => names.filter((r) => r !== w).map((r) => [w, r]))) {
+    test(`${writer} encrypts, ${reader} decrypts`, async () => {
+      const [write, read] = [CLIENTS[writer](credentials), CLIENTS[reader](credentials)];
+      const key = (await write('CreateKey', {})).KeyMetadata.KeyId;
+      const sealed = await write('Encrypt', { KeyId: key, Plaintext: 'AAAA', EncryptionContext });
+      const opened = await read('Decrypt', { CiphertextBlob: sealed.CiphertextBlob, EncryptionContext });
+      assert.equal(opened.Plaintext, 'AAAA');
+      const other = { ...EncryptionContext, 'b.c': '2' };
+      for (const wrong of [{}, { EncryptionContext: other }]) {
+        await assert.rejects(read('Decrypt', { CiphertextBlob: sealed.CiphertextBlob, ...wrong }), {
+          code: 'InvalidParameter',
+          status: 400,
+        });
+      }
+    });
+  }
+});

@@ -55,8 +55,8 @@ function typed(keys = credentials) {
   const client = new KmsClient(config);
   return async (action, parameters = {}) => {
     const Request = kms[`${action}Request`];
-    // A context given as a map would be flattened into parameters of other names; as text it is sent whole.
-    const named = Object.fromEntries(Object.entries(asText(parameters)).map(([name, value]) => [lowerFirst(name), value]));
+    // A context stays a map, as the SDK types it; it then sends one parameter for each pair, `EncryptionContext.name`.
+    const named = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [lowerFirst(name), value]));
     const unknown = Object.keys(named).filter((name) => !(name in Request.names()));
     if (unknown.length) throw new Error(`${action} of this SDK does not take ${unknown}`);
     try {

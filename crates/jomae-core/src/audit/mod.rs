@@ -6,7 +6,7 @@ use jomae_api::{
     action::{ActionSpec, Class, Effect},
     actions::params::ENCRYPTION_CONTEXT,
     error::Refusal,
-    param::ParamInfo,
+    param::{Input, ParamInfo},
     time::Timestamp,
     wire::Params,
 };
@@ -58,13 +58,14 @@ pub const fn durability(spec: &ActionSpec) -> Durability {
     }
 }
 
-/// Whether calls of this action are recorded: all but DescribeRegions.
+/// Whether calls of this action are recorded: all but `DescribeRegions`.
 pub fn is_recorded(spec: &ActionSpec) -> bool {
     spec.name != "DescribeRegions"
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are ActionTrail's")]
 struct Event<'a> {
     event_id: &'a str,
     event_version: u32,
@@ -123,7 +124,8 @@ impl Serialize for PublicParameters<'_> {
             {
                 map.serialize_entry(param.name(), text)?;
             }
-            if param.name() == ENCRYPTION_CONTEXT.name() {
+            if param.name() == ENCRYPTION_CONTEXT.name() && Input::new(self.params).context(&ENCRYPTION_CONTEXT).is_ok()
+            {
                 // The flattened form of the same map.
                 for (name, value) in self.params.iter().filter(|(name, _)| name.starts_with("EncryptionContext.")) {
                     map.serialize_entry(name, value)?;

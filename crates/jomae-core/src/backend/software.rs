@@ -12,7 +12,7 @@ use jomae_api::{
 use jomae_crypto::{
     asym::{AsymSpec, EncAlg, PrivateKey, SignAlg},
     envelope::{self, Binding, Cipher},
-    mac::{KeyedMac, MacAlg},
+    mac::{self, MacAlg},
     secret::SecretBytes,
     wrap,
 };
@@ -182,9 +182,9 @@ impl KeyBackend for SoftwareBackend {
         };
         match asym_spec(spec) {
             None => Work::Done(Ok(KeyHandle::new(material))),
-            Some(spec) => Work::Done(
-                PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal),
-            ),
+            Some(spec) => {
+                Work::Done(PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal))
+            }
         }
     }
 
@@ -214,11 +214,11 @@ impl KeyBackend for SoftwareBackend {
         context: &EncryptionContext,
         ciphertext: &[u8],
     ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>> {
-        let (Some(cipher), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
+        let (Some(_), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
             return Work::Done(Err(unsuitable()));
         };
         let context = envelope::canonical_context(context.pairs());
-        Work::Done(Ok(envelope::decrypt(cipher, material, binding, &context, ciphertext).map_err(|_| Unreadable)))
+        Work::Done(Ok(envelope::decrypt(material, binding, &context, ciphertext).map_err(|_| Unreadable)))
     }
 
     fn private_decrypt(
@@ -254,9 +254,7 @@ impl KeyBackend for SoftwareBackend {
         let (Some(material), Some(algorithm)) = (key.peek::<SecretBytes>(), mac_alg(algorithm)) else {
             return Work::Done(Err(unsuitable()));
         };
-        let mut mac = KeyedMac::new(algorithm, material.expose());
-        mac.update(message);
-        Work::Done(Ok(mac.finish().to_vec()))
+        Work::Done(Ok(mac::mac(algorithm, material.expose(), message).to_vec()))
     }
 }
 

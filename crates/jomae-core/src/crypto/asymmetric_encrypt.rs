@@ -1,25 +1,30 @@
 use jomae_api::{
     action::Base64,
+    actions::crypto::asymmetric_encrypt::{AsymmetricEncrypt, Output},
     error::Refusal,
     spec::KeyKind,
-    actions::crypto::asymmetric_encrypt::{AsymmetricEncrypt, Output},
 };
 use jomae_crypto::asym;
 
 use super::{expect_algorithm, expect_kind, public_key};
-use crate::{
-    backend::software::{asym_spec, enc_alg},
-    error::Fault,
-};
 use crate::{
     access::Authorized,
     error::Error,
     run::{Call, Handle, Kms},
     tx::Tx,
 };
+use crate::{
+    backend::software::{asym_spec, enc_alg},
+    error::Fault,
+};
 
 impl Handle<AsymmetricEncrypt> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricEncrypt>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricEncrypt>,
+    ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm)?;

@@ -1,7 +1,7 @@
 use jomae_api::{
     action::Base64,
-    spec::KeyKind,
     actions::crypto::asymmetric_sign::{AsymmetricSign, Output},
+    spec::KeyKind,
 };
 
 use super::{expect_algorithm, expect_digest, expect_kind};
@@ -13,7 +13,12 @@ use crate::{
 };
 
 impl Handle<AsymmetricSign> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricSign>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricSign>,
+    ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm)?;

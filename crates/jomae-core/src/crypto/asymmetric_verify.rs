@@ -1,7 +1,7 @@
 use jomae_api::{
+    actions::crypto::asymmetric_verify::{AsymmetricVerify, Output},
     error::Refusal,
     spec::KeyKind,
-    actions::crypto::asymmetric_verify::{AsymmetricVerify, Output},
 };
 use jomae_crypto::asym;
 
@@ -15,7 +15,12 @@ use crate::{
 };
 
 impl Handle<AsymmetricVerify> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricVerify>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricVerify>,
+    ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm)?;

@@ -12,14 +12,15 @@ use crate::{
 };
 
 impl Handle<ExportDataKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ExportDataKey>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ExportDataKey>,
+    ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext).await?;
         let exported = export(&opened.plaintext, &wanted.to)?;
-        Ok(Output {
-            key_id: key.place.id.clone(),
-            key_version_id: opened.version,
-            exported_data_key: Base64(exported),
-        })
+        Ok(Output { key_id: key.place.id.clone(), key_version_id: opened.version, exported_data_key: Base64(exported) })
     }
 }

@@ -13,7 +13,12 @@ use crate::{
 };
 
 impl Handle<GenerateAndExportDataKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GenerateAndExportDataKey>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, GenerateAndExportDataKey>,
+    ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         let data_key = SecretBytes::random(wanted.length_bytes as usize);
         let exported = export(&data_key, &wanted.to)?;

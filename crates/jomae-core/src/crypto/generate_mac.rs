@@ -1,7 +1,7 @@
 use jomae_api::{
     action::Base64,
-    spec::KeyKind,
     actions::crypto::generate_mac::{GenerateMac, Output},
+    spec::KeyKind,
 };
 
 use super::{expect_algorithm, expect_kind};

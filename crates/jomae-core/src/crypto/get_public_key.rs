@@ -1,6 +1,6 @@
 use jomae_api::{
-    spec::KeyKind,
     actions::crypto::get_public_key::{GetPublicKey, Output},
+    spec::KeyKind,
 };
 use jomae_crypto::asym;
 

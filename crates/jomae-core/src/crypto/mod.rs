@@ -128,8 +128,7 @@ impl Kms {
         let version = self.version(tx, key, number)?;
         let ready = self.ready(tx, key, version).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
-        let opened =
-            self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
+        let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
         let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
         Ok(Opened { version: ready.version.stored.id.clone(), plaintext })
     }

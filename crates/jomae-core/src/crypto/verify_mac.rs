@@ -1,6 +1,6 @@
 use jomae_api::{
+    actions::crypto::verify_mac::{Output, VerifyMac},
     spec::KeyKind,
-    actions::crypto::verify_mac::{VerifyMac, Output},
 };
 use jomae_crypto::secret::ct_eq;
 

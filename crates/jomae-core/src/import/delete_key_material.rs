@@ -1,8 +1,6 @@
 use jomae_api::{
-    action::Empty,
-    actions::metadata::KeyOrigin,
+    action::Empty, actions::import::delete_key_material::DeleteKeyMaterial, actions::metadata::KeyOrigin,
     error::Refusal,
-    actions::import::delete_key_material::DeleteKeyMaterial,
 };
 
 use super::forget_material;
@@ -14,7 +12,12 @@ use crate::{
 };
 
 impl Handle<DeleteKeyMaterial> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteKeyMaterial>) -> Result<Empty, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, DeleteKeyMaterial>,
+    ) -> Result<Empty, Error> {
         let key = granted.key()?;
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

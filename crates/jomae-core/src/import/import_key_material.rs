@@ -1,8 +1,8 @@
 use jomae_api::{
     action::Empty,
+    actions::import::import_key_material::ImportKeyMaterial,
     actions::metadata::{KeyOrigin, KeyState},
     error::Refusal,
-    actions::import::import_key_material::ImportKeyMaterial,
 };
 use jomae_crypto::secret::ct_eq;
 
@@ -16,7 +16,12 @@ use crate::{
 };
 
 impl Handle<ImportKeyMaterial> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ImportKeyMaterial>) -> Result<Empty, Error> {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ImportKeyMaterial>,
+    ) -> Result<Empty, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

@@ -57,15 +57,16 @@ impl Token {
         plain.extend_from_slice(pkcs8.expose());
         let plain = SecretBytes::new(plain);
         let arn = key.arn();
-        keyring
-            .seal_with(|domain| sealed::seal(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], plain.expose()))
+        keyring.seal_with(|domain| sealed::seal(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], plain.expose()))
     }
 
     /// Opens a token for this key; one for another key, a damaged one and a foreign one are the same refusal.
     fn open(keyring: &Keyring, key: &KeyPlace, token: &[u8]) -> Result<(Self, SecretBytes), Refusal> {
         let arn = key.arn();
         let plain = keyring
-            .open_with(token, |domain, sealed| sealed::open(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], sealed))
+            .open_with(token, |domain, sealed| {
+                sealed::open(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], sealed)
+            })
             .map_err(|_| Refusal::ImportTokenInvalid)?;
         let (length, rest) = plain.expose().split_first_chunk::<4>().ok_or(Refusal::ImportTokenInvalid)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Refusal::ImportTokenInvalid)?;
@@ -125,12 +126,7 @@ fn check_value(key: &KeyPlace, material: &SecretBytes) -> [u8; 32] {
 }
 
 /// Destroys imported material. The version stays, so that the same material can bring its ciphertexts back to life.
-pub(crate) fn forget_material(
-    kms: &Kms,
-    tx: &mut Tx<'_>,
-    place: &KeyPlace,
-    record: &KeyRecord,
-) -> Result<(), Error> {
+pub(crate) fn forget_material(kms: &Kms, tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Error> {
     if !record.has_imported_material {
         return Ok(());
     }
@@ -145,12 +141,7 @@ pub(crate) fn forget_material(
     }
     // A key that waits for its deletion goes on waiting.
     let state = if record.state == KeyState::PendingDeletion { record.state } else { KeyState::PendingImport };
-    let record = KeyRecord {
-        state,
-        has_imported_material: false,
-        material_expires_at: None,
-        ..record.clone()
-    };
+    let record = KeyRecord { state, has_imported_material: false, material_expires_at: None, ..record.clone() };
     let _ = kms;
     Ok(tx.put(path::key(place), &record)?)
 }

@@ -83,7 +83,7 @@ pub(crate) fn replan_rotation(
     plan_rotation(tx, place, record)
 }
 
-/// `KeyMetadata` as CreateKey and DescribeKey give it.
+/// `KeyMetadata` as `CreateKey` and `DescribeKey` give it.
 fn metadata(place: &KeyPlace, record: &KeyRecord) -> KeyMetadata {
     let rotation = match (record.rotation_interval_secs, record.state) {
         (None, _) => AutomaticRotation::Disabled,

@@ -9,12 +9,7 @@ use crate::{
 };
 
 impl Handle<SetKeyPolicy> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, SetKeyPolicy>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, SetKeyPolicy>) -> Result<Empty, Error> {
         let key = granted.key()?;
         let policy = Some(granted.action().policy.clone());
         tx.put(path::key(&key.place), &KeyRecord { policy, ..(*key.record).clone() })?;

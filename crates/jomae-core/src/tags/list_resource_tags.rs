@@ -1,6 +1,4 @@
-use jomae_api::{
-    actions::tags::list_resource_tags::{ListResourceTags, Output, TagList, TagRow},
-};
+use jomae_api::actions::tags::list_resource_tags::{ListResourceTags, Output, TagList, TagRow};
 
 use crate::{
     access::Authorized,
@@ -10,7 +8,12 @@ use crate::{
 };
 
 impl Handle<ListResourceTags> for Kms {
-    async fn handle(&self, _: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, ListResourceTags>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        _: &mut Tx<'_>,
+        granted: &Authorized<'_, ListResourceTags>,
+    ) -> Result<Output, Error> {
         let key = granted.key()?;
         let tag = key
             .record

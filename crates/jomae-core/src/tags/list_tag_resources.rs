@@ -1,25 +1,30 @@
 use jomae_api::{
+    actions::tags::list_tag_resources::{Cursor, ListTagResources, Output, TagResourceList},
     actions::{params::Tags, tags::resource::TagResourceRow},
     limits,
     names::KeyId,
-    actions::tags::list_tag_resources::{Cursor, ListTagResources, Output, TagResourceList},
 };
 
 use super::expect_region;
-use crate::{
-    record::{KeyRecord, path},
-    store::SCAN_LIMIT_MAX,
-    wait::breathe,
-};
 use crate::{
     access::Authorized,
     error::Error,
     run::{Call, Handle, Kms},
     tx::Tx,
 };
+use crate::{
+    record::{KeyRecord, path},
+    store::SCAN_LIMIT_MAX,
+    wait::breathe,
+};
 
 impl Handle<ListTagResources> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListTagResources>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListTagResources>,
+    ) -> Result<Output, Error> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         let mut rows = Vec::new();

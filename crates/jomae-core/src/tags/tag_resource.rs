@@ -1,7 +1,4 @@
-use jomae_api::{
-    action::Empty,
-    actions::tags::tag_resource::TagResource,
-};
+use jomae_api::{action::Empty, actions::tags::tag_resource::TagResource};
 
 use super::add_tags;
 use crate::{

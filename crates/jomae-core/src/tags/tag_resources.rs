@@ -1,7 +1,4 @@
-use jomae_api::{
-    action::Empty,
-    actions::tags::tag_resources::TagResources,
-};
+use jomae_api::{action::Empty, actions::tags::tag_resources::TagResources};
 
 use super::{add_tags, expect_region};
 use crate::{
@@ -12,7 +9,12 @@ use crate::{
 };
 
 impl Handle<TagResources> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResources>) -> Result<Empty, Error> {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, TagResources>,
+    ) -> Result<Empty, Error> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         for key in granted.keys() {

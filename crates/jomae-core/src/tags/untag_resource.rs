@@ -1,7 +1,4 @@
-use jomae_api::{
-    action::Empty,
-    actions::tags::untag_resource::UntagResource,
-};
+use jomae_api::{action::Empty, actions::tags::untag_resource::UntagResource};
 
 use super::remove_tags;
 use crate::{

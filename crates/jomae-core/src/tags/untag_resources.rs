@@ -12,7 +12,12 @@ use crate::{
 };
 
 impl Handle<UntagResources> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UntagResources>) -> Result<Empty, Error> {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UntagResources>,
+    ) -> Result<Empty, Error> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         for key in granted.keys() {

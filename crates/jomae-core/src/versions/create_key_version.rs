@@ -1,24 +1,29 @@
 use jomae_api::{
     actions::metadata::KeyOrigin,
+    actions::versions::create_key_version::{CreateKeyVersion, KeyVersionRow, Output},
     error::Refusal,
     limits,
     spec::KeyKind,
-    actions::versions::create_key_version::{CreateKeyVersion, KeyVersionRow, Output},
 };
 
-use crate::{
-    keys::{add_version, replan_rotation},
-    record::path,
-};
 use crate::{
     access::Authorized,
     error::Error,
     run::{Call, Handle, Kms},
     tx::Tx,
 };
+use crate::{
+    keys::{add_version, replan_rotation},
+    record::path,
+};
 
 impl Handle<CreateKeyVersion> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKeyVersion>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateKeyVersion>,
+    ) -> Result<Output, Error> {
         let key = granted.key()?;
         let mut record = (*key.record).clone();
         match (record.origin, record.spec.row().kind) {
@@ -33,11 +38,8 @@ impl Handle<CreateKeyVersion> for Kms {
         let version = add_version(self, tx, &key.place, &mut record, call.now).await?;
         tx.put(path::key(&key.place), &record)?;
         replan_rotation(tx, &key.place, planned, &record)?;
-        let key_version = KeyVersionRow {
-            key_id: key.place.id.clone(),
-            key_version_id: version,
-            creation_date: call.now,
-        };
+        let key_version =
+            KeyVersionRow { key_id: key.place.id.clone(), key_version_id: version, creation_date: call.now };
         Ok(Output { key_version })
     }
 }

@@ -1,6 +1,4 @@
-use jomae_api::{
-    actions::versions::list_key_versions::{KeyVersionList, ListKeyVersions, Output},
-};
+use jomae_api::actions::versions::list_key_versions::{KeyVersionList, ListKeyVersions, Output};
 
 use super::row;
 use crate::{
@@ -11,7 +9,12 @@ use crate::{
 };
 
 impl Handle<ListKeyVersions> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeyVersions>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListKeyVersions>,
+    ) -> Result<Output, Error> {
         let (key, page) = (granted.key()?, granted.action().page);
         // Versions are numbered from 1 without gaps, so a page is a range of numbers.
         let total = key.record.versions;

@@ -1,24 +1,26 @@
 use jomae_api::{
-    action::Empty,
-    actions::metadata::KeyOrigin,
-    error::Refusal,
-    spec::KeyKind,
-    actions::versions::update_rotation_policy::UpdateRotationPolicy,
+    action::Empty, actions::metadata::KeyOrigin, actions::versions::update_rotation_policy::UpdateRotationPolicy,
+    error::Refusal, spec::KeyKind,
 };
 
-use crate::{
-    keys::replan_rotation,
-    record::{KeyRecord, path},
-};
 use crate::{
     access::Authorized,
     error::Error,
     run::{Call, Handle, Kms},
     tx::Tx,
 };
+use crate::{
+    keys::replan_rotation,
+    record::{KeyRecord, path},
+};
 
 impl Handle<UpdateRotationPolicy> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateRotationPolicy>) -> Result<Empty, Error> {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateRotationPolicy>,
+    ) -> Result<Empty, Error> {
         let key = granted.key()?;
         if key.record.origin == KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

@@ -100,7 +100,7 @@ impl<'w> Client<'w> {
         let mut body: Value = serde_json::from_slice(&reply.body).unwrap();
         let members = body.as_object_mut().unwrap();
         assert_eq!(members.remove("RequestId"), Some(json!(reply.request_id)), "{action}");
-        assert_eq!(reply.outcome.action, jomae_api::actions::find(action).map(|spec| spec.name));
+        assert!(reply.outcome.action.is_none_or(|named| named == action), "{action}");
         if reply.status == 200 {
             assert!(reply.outcome.refusal.is_none() && reply.outcome.fault.is_none(), "{action}");
             return Ok(body);

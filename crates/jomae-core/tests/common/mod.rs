@@ -31,7 +31,7 @@ use jomae_core::{
 };
 use jomae_sim::{block_on, faults::FaultStore};
 
-pub use client::{Answer, Client, HELLO, Scheme, code_of};
+pub use client::{Client, HELLO, Scheme, code_of};
 pub use parts::{AuditLog, HookStore, Root};
 pub use subject::{STATES, Subject, actions_on_keys, takes};
 

@@ -66,10 +66,6 @@ impl AuditLog {
     pub fn len(&self) -> usize {
         self.lines.lock().unwrap().len()
     }
-
-    pub fn clear(&self) {
-        self.lines.lock().unwrap().clear();
-    }
 }
 
 impl AuditSink for AuditLog {
@@ -86,6 +82,11 @@ impl AuditSink for AuditLog {
             self.lines.lock().unwrap().push((event, durability));
             Ok(())
         }))
+    }
+
+    fn find(&self, event_ids: &[&str]) -> Result<Vec<String>, AuditError> {
+        let logged = |id: &&str| self.events().iter().any(|(event, _)| event["eventId"] == *id);
+        Ok(event_ids.iter().copied().filter(|id| logged(id)).map(str::to_owned).collect())
     }
 }
 

@@ -23,7 +23,7 @@ impl Subject {
     pub fn new(world: &World, state: KeyState) -> Self {
         let alice = world.alice();
         let (key, other) = (world.key(), world.key());
-        let (alias, elsewhere) = (format!("alias/of-{key}"), format!("alias/of-{other}"));
+        let (alias, elsewhere) = (format!("alias/of-{}", &key[24..]), format!("alias/of-{}", &other[24..]));
         alice.done("CreateAlias", &[("AliasName", &alias), ("KeyId", &key)]);
         alice.done("CreateAlias", &[("AliasName", &elsewhere), ("KeyId", &other)]);
         let blob = alice.encrypt(&key);

@@ -104,6 +104,30 @@ fn contexts_must_be_equal() {
     }
 }
 
+/// One SDK sends a map in the flattened form; it is the same map.
+#[test]
+fn flattened_contexts() {
+    let world = World::new();
+    let (key, alice) = (world.key(), world.alice());
+    let flat = [("EncryptionContext.b", "2"), ("EncryptionContext.a", "1")];
+    let text = [("EncryptionContext", r#"{"a":"1","b":"2"}"#)];
+    for (sealed_with, opened_with) in [(&flat[..], &text[..]), (&text, &flat), (&flat, &flat)] {
+        let params: Vec<_> =
+            [("KeyId", key.as_str()), ("Plaintext", HELLO)].iter().chain(sealed_with).copied().collect();
+        let blob = alice.ok("Encrypt", &params)["CiphertextBlob"].as_str().unwrap().to_owned();
+        let params: Vec<_> = [("CiphertextBlob", blob.as_str())].iter().chain(opened_with).copied().collect();
+        assert_eq!(alice.ok("Decrypt", &params)["Plaintext"], HELLO);
+        for other in [&[][..], &flat[..1], &[("EncryptionContext.a", "2"), ("EncryptionContext.b", "2")]] {
+            let params: Vec<_> = [("CiphertextBlob", blob.as_str())].iter().chain(other).copied().collect();
+            alice.refused("Decrypt", &params, BAD);
+        }
+    }
+    let both: Vec<_> = [("KeyId", key.as_str())].iter().chain(&flat).chain(&text).copied().collect();
+    alice.refused("GenerateDataKey", &both, BAD);
+    let long = "x".repeat(8192);
+    alice.refused("GenerateDataKey", &[("KeyId", &key), ("EncryptionContext.a", &long)], BAD);
+}
+
 /// Damage, another context and another key are one refusal, word for word.
 #[test]
 fn what_does_not_open_is_one_refusal() {

@@ -111,7 +111,7 @@ impl Filtered {
         let world = World::new();
         let alice = world.alice();
         let tags = json!([{"TagKey": "env", "TagValue": "prod"}, {"TagKey": "team", "TagValue": "orders"}]).to_string();
-        let mut next = |params: &[(&str, &str)]| {
+        let next = |params: &[(&str, &str)]| {
             world.advance(1);
             alice.key(params)
         };

@@ -11,11 +11,18 @@
 mod common;
 
 mod aliases;
+mod audit;
+mod concurrency;
 mod crypto;
 mod deletion;
+mod faults;
+mod identity;
 mod isolation;
 mod keys;
 mod lists;
 mod ranks;
+mod refusals;
 mod rotation;
 mod states;
+mod tamper;
+mod xml;

@@ -1,0 +1,254 @@
+//! Keeps connections busy and measures.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jomae_bench::{histogram::Histogram, process::Usage};
+use tokio::{sync::Notify, task::JoinSet, time::timeout};
+
+use crate::{
+    request::{Call, Date, Signer, Work},
+    target::Target,
+    wire::{Answer, Connection},
+};
+
+/// Why it was given up.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// How long a server may take to finish the last requests.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// How to load.
+pub struct Plan {
+    pub connections: u16,
+    /// How long to send before measuring.
+    pub warm_up: Duration,
+    pub end: End,
+    pub server_pid: u32,
+}
+
+/// When the measurement ends.
+pub enum End {
+    After(Duration),
+    Requests(u64),
+}
+
+/// What was measured.
+pub struct Measured {
+    pub latencies: Histogram,
+    pub requests: u64,
+    /// Answers other than 200.
+    pub refused: u64,
+    pub first_refusal: Option<String>,
+    elapsed: Duration,
+    body_bytes: u64,
+    before: Usage,
+    after: Usage,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cpu_us = self.after.cpu_us - self.before.cpu_us;
+        let us = |per_mille| self.latencies.quantile_ns(per_mille).div_ceil(1000);
+        let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+        write!(
+            f,
+            "requests={} refused={} elapsed_ms={} requests_per_sec={} p50_us={} p99_us={} p999_us={} ",
+            self.requests,
+            self.refused,
+            elapsed_us / 1000,
+            self.requests * 1_000_000 / elapsed_us,
+            us(500),
+            us(990),
+            us(999),
+        )?;
+        write!(
+            f,
+            "cpu_ns_per_request={} cpu_percent={} rss_before_kib={} rss_after_kib={} peak_kib={} body_bytes={}",
+            cpu_us * 1000 / self.requests.max(1),
+            cpu_us * 100 / elapsed_us,
+            self.before.rss_kib,
+            self.after.rss_kib,
+            self.after.peak_kib,
+            self.body_bytes,
+        )
+    }
+}
+
+/// What the connections do now.
+#[derive(Default)]
+struct Shared {
+    phase: AtomicU8,
+    /// Requests answered while measuring.
+    answered: AtomicU64,
+    answered_max: u64,
+    refused: AtomicU64,
+    first_refusal: Mutex<Option<String>>,
+    body_bytes: AtomicU64,
+    /// The wanted number was answered, or a connection broke.
+    over: Notify,
+}
+
+const WARMING_UP: u8 = 0;
+const MEASURING: u8 = 1;
+const OVER: u8 = 2;
+
+/// Loads the target as planned.
+pub async fn measure(target: Target, work: Work, plan: &Plan) -> Result<Measured, Failure> {
+    let answered_max = match plan.end {
+        End::After(_) => u64::MAX,
+        End::Requests(requests) => requests,
+    };
+    let shared = Arc::new(Shared { phase: AtomicU8::new(WARMING_UP), answered_max, ..Shared::default() });
+    let work = Arc::new(work);
+    let mut connections = JoinSet::new();
+    for _ in 0..plan.connections {
+        let connection = Connection::open(&target).await?;
+        connections.spawn(keep_busy(connection, work.clone(), shared.clone()));
+    }
+
+    tokio::spawn(stay_awake(shared.clone()));
+    let broke = timeout(plan.warm_up, shared.over.notified()).await.is_ok();
+    let (before, started) = (Usage::of(plan.server_pid)?, Instant::now());
+    if !broke {
+        shared.phase.store(MEASURING, Ordering::Relaxed);
+        match plan.end {
+            // Running out of time is how this ends.
+            End::After(duration) => drop(timeout(duration, shared.over.notified()).await),
+            End::Requests(_) => shared.over.notified().await,
+        }
+    }
+    let (after, elapsed) = (Usage::of(plan.server_pid)?, started.elapsed());
+    let requests = shared.answered.load(Ordering::Relaxed);
+    shared.phase.store(OVER, Ordering::Relaxed);
+
+    let mut latencies = Histogram::default();
+    while let Some(ended) = timeout(DRAIN_MAX, connections.join_next()).await? {
+        latencies.merge(&ended??);
+    }
+    let first_refusal = shared.first_refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(Measured {
+        latencies,
+        requests,
+        refused: shared.refused.load(Ordering::Relaxed),
+        first_refusal,
+        elapsed,
+        body_bytes: shared.body_bytes.load(Ordering::Relaxed),
+        before,
+        after,
+    })
+}
+
+/// Polls without ever sleeping.
+///
+/// Waking a sleeping core costs the one that wakes it up to 10 µs in a virtual machine. A real client's network card
+/// would bear that; here the server would, in proportion to how often the client has nothing to do.
+async fn stay_awake(shared: Arc<Shared>) {
+    while shared.phase.load(Ordering::Relaxed) != OVER {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn keep_busy(mut connection: Connection, work: Arc<Work>, shared: Arc<Shared>) -> Result<Histogram, Failure> {
+    let result = send_until_over(&mut connection, &work, &shared).await;
+    if result.is_err() {
+        shared.over.notify_one();
+    }
+    result
+}
+
+async fn send_until_over(connection: &mut Connection, work: &Work, shared: &Shared) -> Result<Histogram, Failure> {
+    let mut latencies = Histogram::default();
+    let (mut request, mut date) = (Vec::new(), Date::default());
+    let mut looked_into = false;
+    loop {
+        let phase = shared.phase.load(Ordering::Relaxed);
+        if phase == OVER {
+            return Ok(latencies);
+        }
+        let expected = work.next(&mut date, &mut request)?;
+        let started = Instant::now();
+        let answer = connection.send(&request).await?;
+        let elapsed_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if answer.status != 200 {
+            shared.refused.fetch_add(1, Ordering::Relaxed);
+            let mut first = shared.first_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| answer.text());
+        } else if !looked_into {
+            // The first answer of each connection is enough: reading all would cost the client more than sending.
+            looked_into = true;
+            shared.body_bytes.store(answer.body.len() as u64, Ordering::Relaxed);
+            holds(&answer, expected)?;
+        }
+        if phase == MEASURING {
+            latencies.record(elapsed_ns);
+            if shared.answered.fetch_add(1, Ordering::Relaxed) + 1 == shared.answered_max {
+                shared.over.notify_one();
+            }
+        }
+    }
+}
+
+/// An error if the answer is not 200 with `expected` in it.
+fn holds(answer: &Answer<'_>, expected: &str) -> Result<(), Failure> {
+    let found = answer.status == 200 && String::from_utf8_lossy(answer.body).contains(expected);
+    if found { Ok(()) } else { Err(format!("no {expected} in: {}", answer.text()).into()) }
+}
+
+/// Creates keys, so many at once as there are connections; returns their ids.
+pub async fn create_keys(
+    target: Target,
+    signer: Signer,
+    connections: u16,
+    count: usize,
+) -> Result<Vec<String>, Failure> {
+    let left = Arc::new(AtomicU64::new(count as u64));
+    let signer = Arc::new(signer);
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        let mut connection = Connection::open(&target).await?;
+        let (left, signer) = (left.clone(), signer.clone());
+        tasks.spawn(async move {
+            let (mut ids, mut request, mut date) = (Vec::new(), Vec::new(), Date::default());
+            while left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                signer.write(&Call::CreateKey, &mut date, &mut request)?;
+                let answer = connection.send(&request).await?;
+                ids.push(member(&answer, &Call::CreateKey, "/KeyMetadata/KeyId")?);
+            }
+            Ok::<_, Failure>(ids)
+        });
+    }
+    let mut all = Vec::with_capacity(count);
+    while let Some(ids) = tasks.join_next().await {
+        all.append(&mut ids??);
+    }
+    Ok(all)
+}
+
+/// Encrypts once under each key; returns the calls that decrypt it again.
+pub async fn ciphertexts(target: &Target, signer: &Signer, keys: Vec<String>) -> Result<Vec<Call>, Failure> {
+    let mut connection = Connection::open(target).await?;
+    let (mut calls, mut request, mut date) = (Vec::new(), Vec::new(), Date::default());
+    for key in keys {
+        let call = Call::Encrypt(key);
+        signer.write(&call, &mut date, &mut request)?;
+        let answer = connection.send(&request).await?;
+        calls.push(Call::Decrypt(member(&answer, &call, "/CiphertextBlob")?));
+    }
+    Ok(calls)
+}
+
+/// The text at a JSON pointer (RFC 6901) of a good answer.
+fn member(answer: &Answer<'_>, call: &Call, pointer: &str) -> Result<String, Failure> {
+    holds(answer, call.expected())?;
+    let value: serde_json::Value = serde_json::from_slice(answer.body)?;
+    let text = value.pointer(pointer).and_then(serde_json::Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| format!("no {pointer} in: {}", answer.text()).into())
+}

@@ -1,0 +1,159 @@
+//! The load generator: signs every request freshly and keeps its connections alive.
+//!
+//! Prints one line of `name=value` pairs; the names carry the units.
+
+mod drive;
+mod request;
+mod target;
+mod wire;
+
+use std::{fs, io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    drive::{End, Failure, Plan},
+    request::{Call, Signer, Work},
+    target::Target,
+};
+
+#[derive(Parser)]
+#[command(about = "Loads a KMS endpoint with signed requests and measures what they cost")]
+struct Options {
+    #[command(flatten)]
+    target: TargetOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct TargetOptions {
+    /// `https://HOST:PORT`.
+    #[arg(long, env = "JOMAE_ENDPOINT")]
+    endpoint: String,
+    /// The CA that the server's certificate is from.
+    #[arg(long, env = "JOMAE_CA_FILE")]
+    ca_file: PathBuf,
+    #[arg(long, env = "ALIBABA_CLOUD_ACCESS_KEY_ID")]
+    access_key_id: String,
+    #[arg(long, env = "ALIBABA_CLOUD_ACCESS_KEY_SECRET", hide_env_values = true)]
+    access_key_secret: String,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    #[arg(long, value_enum, default_value_t = SchemeName::V1)]
+    scheme: SchemeName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SchemeName {
+    V1,
+    Acs3,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sends one action over and over, each connection waiting for its answer, and measures.
+    Run(RunOptions),
+    /// Creates keys and writes their ids to a file, one in a line.
+    CreateKeys {
+        #[arg(long)]
+        count: usize,
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct RunOptions {
+    #[arg(long, value_enum, default_value_t = ActionName::Encrypt)]
+    action: ActionName,
+    /// Ids of the keys to use in turn, one in a line.
+    #[arg(long)]
+    keys_file: PathBuf,
+    /// How many of them, from the first.
+    #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
+    keys_max: usize,
+    /// How long to send before measuring.
+    #[arg(long, default_value_t = 1000)]
+    warm_up_ms: u64,
+    /// How long to measure.
+    #[arg(long, default_value_t = 5000, conflicts_with = "requests")]
+    duration_ms: u64,
+    /// Measure for so many requests instead.
+    #[arg(long)]
+    requests: Option<u64>,
+    /// The server's process, to read its CPU time and memory.
+    #[arg(long)]
+    server_pid: u32,
+    /// The target is the bare server: sign one request, repeat it, and do not look into the answers.
+    #[arg(long)]
+    bare: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ActionName {
+    Encrypt,
+    Decrypt,
+    Describe,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&options))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Failure> {
+    let target = Target::new(&options.target.endpoint, &options.target.ca_file)?;
+    let signer = Signer::new(
+        match options.target.scheme {
+            SchemeName::V1 => jomae_api::sign::Scheme::RpcV1HmacSha1,
+            SchemeName::Acs3 => jomae_api::sign::Scheme::Acs3HmacSha256,
+        },
+        &options.target.access_key_id,
+        &options.target.access_key_secret,
+        target.host(),
+    );
+    let connections = options.target.connections;
+    match &options.command {
+        Command::Run(run) => measure(target, signer, connections, run).await,
+        Command::CreateKeys { count, out } => {
+            let ids = drive::create_keys(target, signer, connections, *count).await?;
+            let mut text = ids.join("\n");
+            text.push('\n');
+            Ok(fs::write(out, text)?)
+        }
+    }
+}
+
+async fn measure(target: Target, signer: Signer, connections: u16, options: &RunOptions) -> Result<(), Failure> {
+    let text = fs::read_to_string(&options.keys_file)?;
+    let keys: Vec<String> = text.lines().take(options.keys_max).map(str::to_owned).collect();
+    if keys.is_empty() {
+        return Err("the file of keys is empty".into());
+    }
+    let calls: Vec<Call> = match options.action {
+        ActionName::Encrypt => keys.into_iter().map(Call::Encrypt).collect(),
+        ActionName::Describe => keys.into_iter().map(Call::Describe).collect(),
+        ActionName::Decrypt => drive::ciphertexts(&target, &signer, keys).await?,
+    };
+    let plan = Plan {
+        connections,
+        warm_up: Duration::from_millis(options.warm_up_ms),
+        end: options.requests.map_or(End::After(Duration::from_millis(options.duration_ms)), End::Requests),
+        server_pid: options.server_pid,
+    };
+    let work = if options.bare { Work::repeated(&signer, &calls)? } else { Work::signed(signer, calls) };
+    let measured = drive::measure(target, work, &plan).await?;
+    writeln!(std::io::stdout(), "{measured}")?;
+    match measured.first_refusal {
+        Some(refusal) => Err(format!("{} answers were not 200; the first: {refusal}", measured.refused).into()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! The requests: what they ask for and how they are signed.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use jomae_api::{
+    API_VERSION,
+    sign::{
+        Scheme,
+        client::{ClientError, SignRequest, SigningKey},
+    },
+    time::Timestamp,
+};
+
+/// 32 random bytes in Base64.
+pub const PLAINTEXT: &str = "WXtvUsC+jhO4c4WJo4DB1uUc4CmjlSGJA+68Pbxh/Q0=";
+
+/// One thing to ask for.
+pub enum Call {
+    /// Encrypts [`PLAINTEXT`] under the key with this id.
+    Encrypt(String),
+    /// Decrypts this blob.
+    Decrypt(String),
+    /// Describes the key with this id.
+    Describe(String),
+    CreateKey,
+}
+
+impl Call {
+    /// Text that stands in every good answer.
+    pub const fn expected(&self) -> &'static str {
+        match self {
+            Self::Encrypt(_) => r#""CiphertextBlob":""#,
+            Self::Decrypt(_) => PLAINTEXT,
+            Self::Describe(_) | Self::CreateKey => r#""KeyMetadata":{"#,
+        }
+    }
+}
+
+/// Signs calls. No `Debug`.
+pub struct Signer {
+    scheme: Scheme,
+    access_key_id: String,
+    access_key_secret: String,
+    host: String,
+    run: u64,
+    count: AtomicU64,
+}
+
+impl Signer {
+    pub fn new(scheme: Scheme, access_key_id: &str, access_key_secret: &str, host: &str) -> Self {
+        Self {
+            scheme,
+            access_key_id: access_key_id.to_owned(),
+            access_key_secret: access_key_secret.to_owned(),
+            host: host.to_owned(),
+            run: RandomState::new().hash_one(0),
+            count: AtomicU64::new(0),
+        }
+    }
+
+    /// Writes the bytes of a request with a nonce that was never used and the current date in place of `out`.
+    pub fn write(&self, call: &Call, date: &mut Date, out: &mut Vec<u8>) -> Result<(), ClientError> {
+        let nonce = format!("{:016x}{:016x}", self.run, self.count.fetch_add(1, Ordering::Relaxed));
+        let (action, params): (_, &[(&str, &str)]) = match call {
+            Call::Encrypt(key) => ("Encrypt", &[("KeyId", key), ("Plaintext", PLAINTEXT)]),
+            Call::Decrypt(blob) => ("Decrypt", &[("CiphertextBlob", blob)]),
+            Call::Describe(key) => ("DescribeKey", &[("KeyId", key)]),
+            Call::CreateKey => ("CreateKey", &[]),
+        };
+        let request = SignRequest {
+            scheme: self.scheme,
+            access_key_id: &self.access_key_id,
+            key: SigningKey::Secret(self.access_key_secret.as_bytes()),
+            security_token: None,
+            action,
+            version: API_VERSION,
+            host: &self.host,
+            method: "POST",
+            params,
+            form: &[],
+            date: date.now(),
+            nonce: &nonce,
+            region: "",
+        };
+        let signed = request.sign()?;
+        out.clear();
+        out.extend_from_slice(b"POST /?");
+        out.extend_from_slice(signed.query.as_bytes());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        for (name, value) in &signed.headers {
+            for piece in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                out.extend_from_slice(piece);
+            }
+        }
+        out.extend_from_slice(b"content-length: 0\r\n\r\n");
+        Ok(())
+    }
+}
+
+/// The date as requests carry it, written once a second.
+#[derive(Default)]
+pub struct Date {
+    secs: u64,
+    text: String,
+}
+
+impl Date {
+    fn now(&mut self) -> &str {
+        let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if secs != self.secs {
+            self.secs = secs;
+            self.text = Timestamp(secs.cast_signed()).to_string();
+        }
+        &self.text
+    }
+}
+
+/// What the connections send, in turn.
+pub enum Work {
+    /// Calls, each signed when it is sent.
+    Signed { signer: Signer, calls: Vec<Call>, next: AtomicUsize },
+    /// The same bytes again and again.
+    Repeated(Vec<u8>),
+}
+
+impl Work {
+    pub fn signed(signer: Signer, calls: Vec<Call>) -> Self {
+        Self::Signed { signer, calls, next: AtomicUsize::new(0) }
+    }
+
+    /// The first of the calls.
+    pub fn repeated(signer: &Signer, calls: &[Call]) -> Result<Self, ClientError> {
+        let mut bytes = Vec::new();
+        if let Some(call) = calls.first() {
+            signer.write(call, &mut Date::default(), &mut bytes)?;
+        }
+        Ok(Self::Repeated(bytes))
+    }
+
+    /// Puts the next request in place of `out`; returns what must stand in the answer.
+    pub fn next(&self, date: &mut Date, out: &mut Vec<u8>) -> Result<&'static str, ClientError> {
+        match self {
+            Self::Signed { signer, calls, next } => {
+                let at = next.fetch_add(1, Ordering::Relaxed) % calls.len().max(1);
+                let Some(call) = calls.get(at) else { return Ok("") };
+                signer.write(call, date, out)?;
+                Ok(call.expected())
+            }
+            Self::Repeated(bytes) => {
+                if out.is_empty() {
+                    out.extend_from_slice(bytes);
+                }
+                Ok("")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_request_has_its_own_nonce_and_signature() {
+        for scheme in [Scheme::RpcV1HmacSha1, Scheme::Acs3HmacSha256] {
+            let signer = Signer::new(scheme, "id", "secret", "127.0.0.1:8443");
+            let work = Work::signed(signer, vec![Call::Encrypt("a".to_owned()), Call::Decrypt("b".to_owned())]);
+            let (mut seen, mut out, mut date) = (HashSet::new(), Vec::new(), Date::default());
+            for _ in 0..10 {
+                work.next(&mut date, &mut out).unwrap();
+                let text = String::from_utf8(out.clone()).unwrap();
+                assert!(text.starts_with("POST /?") && text.ends_with("\r\n\r\n"));
+                assert!(text.contains("\r\nhost: 127.0.0.1:8443\r\n"));
+                assert!(text.contains("ignature"));
+                assert!(seen.insert(text));
+            }
+        }
+    }
+
+    #[test]
+    fn repeated_work_is_the_same() {
+        let signer = Signer::new(Scheme::RpcV1HmacSha1, "id", "secret", "h:1");
+        let work = Work::repeated(&signer, &[Call::Encrypt("a".to_owned())]).unwrap();
+        let (mut first, mut second, mut date) = (Vec::new(), Vec::new(), Date::default());
+        work.next(&mut date, &mut first).unwrap();
+        work.next(&mut date, &mut second).unwrap();
+        assert_eq!(first, second);
+        assert!(first.starts_with(b"POST /?"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Who calls: signatures, time, nonces, rates.
+
+use jomae_api::sign::client::{SignRequest, SigningKey};
+use jomae_core::rate::RateLimits;
+use serde_json::Value;
+
+use crate::common::{Credentials, HANGZHOU, HELLO, Scheme, Setup, World};
+
+fn message(body: &[u8]) -> String {
+    serde_json::from_slice::<Value>(body).unwrap()["Message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_scheme_with_a_secret() {
+    let world = World::new();
+    for scheme in Scheme::ALL.into_iter().filter(|scheme| !scheme.is_rsa()) {
+        for (method, form) in [("GET", false), ("POST", false), ("POST", true)] {
+            let params = [("Description", "a b+c/&=\u{e9}")];
+            let request = SignRequest {
+                scheme,
+                access_key_id: &world.alice.id,
+                key: SigningKey::Secret(&world.alice.secret),
+                security_token: None,
+                action: "CreateKey",
+                version: jomae_api::API_VERSION,
+                host: HANGZHOU,
+                method,
+                params: if form { &[] } else { &params },
+                form: if form { &params } else { &[] },
+                date: &world.timestamp(),
+                nonce: &world.nonce(),
+                region: "cn-hangzhou",
+            };
+            let reply = world.alice().reply_to(&request.sign().unwrap(), method);
+            let body: Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(body["KeyMetadata"]["Description"], params[0].1, "{scheme:?} {method} {body}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_accepted_once() {
+    let world = World::new();
+    let signed = world.alice().signed("CreateKey", &[], "once");
+    assert_eq!(world.alice().reply_to(&signed, "POST").status, 200);
+    let (before, events) = (world.dump(), world.audit.len());
+    for _ in 0..2 {
+        let replay = world.alice().reply_to(&signed, "POST");
+        assert_eq!(replay.outcome.refusal.unwrap().code(), "SignatureNonceUsed");
+        world.advance(450);
+    }
+    // The same nonce under another signature is a replay too, of another caller it is not.
+    let again = world.alice().signed("ListKeys", &[], "once");
+    assert_eq!(world.alice().reply_to(&again, "POST").outcome.refusal.unwrap().code(), "SignatureNonceUsed");
+    let bobs = world.bob().signed("ListKeys", &[], "once");
+    assert_eq!(world.bob().reply_to(&bobs, "POST").status, 200);
+    assert_eq!(world.dump(), before);
+    assert_eq!(world.audit.len(), events + 1);
+    world.advance(1);
+    let expired = world.alice().reply_to(&signed, "POST");
+    assert_eq!(expired.outcome.refusal.unwrap().code(), "InvalidTimeStamp.Expired", "until its time is over");
+}
+
+#[test]
+fn nobody_else_burns_a_nonce() {
+    let world = World::new();
+    let thief = Credentials { secret: b"guessed".to_vec(), ..world.alice.clone() };
+    for _ in 0..3 {
+        let forged = world.alice().with(&thief).signed("CreateKey", &[], "mine");
+        let reply = world.alice().reply_to(&forged, "POST");
+        assert_eq!(reply.outcome.refusal.unwrap().code(), "SignatureDoesNotMatch");
+    }
+    assert!(world.service.nonces.is_empty());
+    let signed = world.alice().signed("CreateKey", &[], "mine");
+    assert_eq!(world.alice().reply_to(&signed, "POST").status, 200);
+    assert_eq!(world.service.nonces.len(), 1);
+}
+
+#[test]
+fn time_stamps() {
+    for (skew, expected) in [(-901, 400), (-900, 200), (0, 200), (900, 200), (901, 400)] {
+        let world = World::new();
+        world.advance(skew);
+        let signed = world.alice().signed("ListKeys", &[], "n");
+        world.advance(-skew);
+        assert_eq!(world.alice().reply_to(&signed, "POST").status, expected, "{skew}");
+    }
+}
+
+#[test]
+fn wrong_secrets_and_unknown_keys() {
+    let world = World::new();
+    let wrong = Credentials { secret: world.bob.secret.clone(), ..world.alice.clone() };
+    let reply = world.alice().with(&wrong).reply("Encrypt", &[("KeyId", "k"), ("Plaintext", HELLO)]);
+    assert_eq!(reply.status, 400);
+    let text = message(&reply.body);
+    let prefix = "Specified signature is not matched with our calculation. server string to sign is:";
+    assert!(
+        text.starts_with(prefix) && text.len() > prefix.len() + 100,
+        "SDKs compare the rest with their own: {text}"
+    );
+    assert!(reply.outcome.fault.is_none());
+    let unknown = Credentials { id: "LTAIunknown".to_owned(), ..world.alice.clone() };
+    world.alice().with(&unknown).refused("ListKeys", &[], "404 InvalidAccessKeyId.NotFound");
+    let odd = Credentials { id: "a/../b".to_owned(), ..world.alice.clone() };
+    world.alice().with(&odd).refused("ListKeys", &[], "404 InvalidAccessKeyId.NotFound");
+}
+
+/// A request that was changed on its way is refused, whatever was changed.
+#[test]
+fn what_is_signed_cannot_be_changed() {
+    let world = World::new();
+    let key = world.key();
+    let params = [("KeyId", key.as_str()), ("PendingWindowInDays", "30")];
+    let before = world.dump();
+    let mut query = world.alice().signed("ScheduleKeyDeletion", &params, "a");
+    query.query = query.query.replace("30", "7");
+    assert_eq!(world.alice().reply_to(&query, "POST").outcome.refusal.unwrap().code(), "SignatureDoesNotMatch");
+    for (header, value) in [
+        ("x-acs-action", "DisableKey"),
+        ("host", "kms.cn-shanghai.example"),
+        ("x-acs-signature-nonce", "b"),
+        ("x-acs-date", &jomae_api::time::Timestamp(world.now() + 1).to_string()),
+    ] {
+        let mut signed = world.alice().signed("ScheduleKeyDeletion", &params, "a");
+        let slot = signed.headers.iter_mut().find(|(name, _)| *name == header).unwrap();
+        value.clone_into(&mut slot.1);
+        let reply = world.alice().reply_to(&signed, "POST");
+        assert_eq!(reply.outcome.refusal.unwrap().code(), "SignatureDoesNotMatch", "{header}");
+    }
+    let signed = world.alice().signed("ScheduleKeyDeletion", &params, "a");
+    assert_eq!(world.alice().reply_to(&signed, "GET").outcome.refusal.unwrap().code(), "SignatureDoesNotMatch");
+    assert_eq!(world.dump(), before);
+    assert_eq!(world.alice().reply_to(&signed, "POST").status, 200);
+}
+
+#[test]
+fn a_key_that_is_switched_off() {
+    let world = World::new();
+    world.alice().ok("ListKeys", &[]);
+    world.set_access_key_active(false);
+    world.alice().refused("ListKeys", &[], "400 InvalidAccessKeyId.Inactive");
+    let wrong = Credentials { secret: b"guessed".to_vec(), ..world.alice.clone() };
+    world.alice().with(&wrong).refused("ListKeys", &[], "400 SignatureDoesNotMatch");
+    world.bob().ok("ListKeys", &[]);
+    world.set_access_key_active(true);
+    world.alice().ok("ListKeys", &[]);
+}
+
+#[test]
+fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
+    let world = World::with(Setup { nonces_max: 10, ..Setup::default() });
+    let first = world.alice().signed("ListKeys", &[], "first");
+    assert_eq!(world.alice().reply_to(&first, "POST").status, 200);
+    for _ in 0..9 {
+        world.alice().ok("ListKeys", &[]);
+    }
+    world.alice().refused("ListKeys", &[], "400 Throttling");
+    assert_eq!(world.alice().reply_to(&first, "POST").outcome.refusal.unwrap().code(), "SignatureNonceUsed");
+    world.advance(3000);
+    world.service.nonces.sweep(world.now());
+    world.alice().ok("ListKeys", &[]);
+}
+
+#[test]
+fn rates() {
+    let limits = RateLimits { crypto_symmetric_per_sec: Some(3), management_per_sec: Some(5) };
+    let world = World::with(Setup { limits, ..Setup::default() });
+    let key = world.key();
+    let encrypt = [("KeyId", key.as_str()), ("Plaintext", HELLO)];
+    for _ in 0..3 {
+        world.alice().ok("Encrypt", &encrypt);
+    }
+    let events = world.audit.len();
+    let reply = world.alice().reply("Encrypt", &encrypt);
+    assert_eq!((reply.status, reply.outcome.refusal.unwrap().code()), (400, "Throttling.User"));
+    assert_eq!(reply.retry_after_ms, Some(334));
+    assert_eq!(world.audit.len(), events);
+    world.bob().refused("Encrypt", &encrypt, "404 Forbidden.KeyNotFound");
+    for _ in 0..4 {
+        assert_eq!(world.alice().reply("ListKeys", &[]).retry_after_ms, None);
+    }
+    world.alice().refused("ListKeys", &[], "400 Throttling.User");
+    world.steady_ns.store(334_000_000, std::sync::atomic::Ordering::SeqCst);
+    world.alice().ok("Encrypt", &encrypt);
+    world.alice().refused("Encrypt", &encrypt, "400 Throttling.User");
+}

@@ -1,0 +1,307 @@
+//! Every row of the error table: produced here, or not by this crate, and why.
+
+use std::mem::discriminant;
+
+use jomae_api::{
+    actions::metadata::KeyState,
+    error::{Origin, Refusal},
+    sign::client::SignedRequest,
+    wire::{Header, Request},
+};
+use jomae_core::{rate::RateLimits, service::Reply};
+use jomae_sim::faults::{CommitFault, ReadFault};
+use serde_json::Value;
+
+use crate::common::{Credentials, HELLO, Setup, Subject, World};
+
+enum Origins {
+    /// This makes the refusal.
+    Here(fn() -> Reply),
+    Elsewhere(&'static str),
+}
+use Origins::{Elsewhere, Here};
+
+fn call(action: &str, params: &[(&str, &str)]) -> Reply {
+    World::new().alice().reply(action, params)
+}
+
+/// A call on Alice's key in this state.
+fn on_key(state: KeyState, action: &str, more: &[(&str, &str)]) -> Reply {
+    let world = World::new();
+    let subject = Subject::new(&world, state);
+    let mut params = subject.params(action);
+    params.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+    params.extend(more);
+    world.alice().reply(action, &params)
+}
+
+/// A call with the newest signature, changed after it was signed.
+fn altered(alter: fn(&mut SignedRequest)) -> Reply {
+    let world = World::new();
+    let mut signed = world.alice().signed("ListKeys", &[], "n");
+    alter(&mut signed);
+    world.alice().reply_to(&signed, "POST")
+}
+
+fn set(signed: &mut SignedRequest, header: &str, value: &str) {
+    let slot = signed.headers.iter_mut().find(|(name, _)| *name == header).unwrap();
+    value.clone_into(&mut slot.1);
+}
+
+/// A v1 request with everything in place, but for one parameter that is replaced, or left out if it is empty.
+fn v1(name: &str, value: &str) -> Reply {
+    let world = World::new();
+    let date = world.timestamp().replace(':', "%3A");
+    let all = [
+        ("AccessKeyId", world.alice.id.as_str()),
+        ("Action", "ListKeys"),
+        ("Signature", "x"),
+        ("SignatureMethod", "HMAC-SHA1"),
+        ("SignatureNonce", "n"),
+        ("SignatureVersion", "1.0"),
+        ("Timestamp", &date),
+        ("Version", "2016-01-20"),
+    ];
+    let pairs = all.map(|(other, usual)| (other, if other == name { value } else { usual }));
+    let query: Vec<_> =
+        pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect();
+    world.get(&query.join("&"))
+}
+
+fn raw(method: &str, path: &str, query: &str) -> Reply {
+    let headers = [Header { name: "host", value: b"h" }];
+    World::new().send(&Request { method, path, query, headers: &headers, body: &[] })
+}
+
+fn other_secret() -> Reply {
+    let world = World::new();
+    let credentials = Credentials { secret: b"x".to_vec(), ..world.alice.clone() };
+    world.alice().with(&credentials).reply("ListKeys", &[])
+}
+
+fn unknown_access_key() -> Reply {
+    let world = World::new();
+    let credentials = Credentials { id: "LTAIx".to_owned(), ..world.alice.clone() };
+    world.alice().with(&credentials).reply("ListKeys", &[])
+}
+
+fn inactive() -> Reply {
+    let world = World::new();
+    world.set_access_key_active(false);
+    world.alice().reply("ListKeys", &[])
+}
+
+fn replay() -> Reply {
+    let world = World::new();
+    let signed = world.alice().signed("ListKeys", &[], "n");
+    world.alice().reply_to(&signed, "POST");
+    world.alice().reply_to(&signed, "POST")
+}
+
+fn late() -> Reply {
+    let world = World::new();
+    let signed = world.alice().signed("ListKeys", &[], "n");
+    world.advance(901);
+    world.alice().reply_to(&signed, "POST")
+}
+
+/// The second call in a world with room for one.
+fn second(setup: Setup) -> Reply {
+    let world = World::with(setup);
+    world.alice().reply("ListKeys", &[]);
+    world.alice().reply("ListKeys", &[])
+}
+
+fn with_token() -> Reply {
+    use jomae_api::sign::client::{SignRequest, SigningKey};
+    let world = World::new();
+    let request = SignRequest {
+        scheme: crate::common::Scheme::Acs3HmacSha256,
+        access_key_id: &world.alice.id,
+        key: SigningKey::Secret(&world.alice.secret),
+        security_token: Some("token"),
+        action: "ListKeys",
+        version: jomae_api::API_VERSION,
+        host: "h",
+        method: "POST",
+        params: &[],
+        form: &[],
+        date: &world.timestamp(),
+        nonce: "n",
+        region: "",
+    };
+    world.alice().reply_to(&request.sign().unwrap(), "POST")
+}
+
+fn other_version() -> Reply {
+    use jomae_api::sign::client::{SignRequest, SigningKey};
+    let world = World::new();
+    let request = SignRequest {
+        scheme: crate::common::Scheme::RpcV1HmacSha1,
+        access_key_id: &world.alice.id,
+        key: SigningKey::Secret(&world.alice.secret),
+        security_token: None,
+        action: "ListKeys",
+        version: "2015-01-01",
+        host: "h",
+        method: "POST",
+        params: &[],
+        form: &[],
+        date: &world.timestamp(),
+        nonce: "n",
+        region: "",
+    };
+    world.alice().reply_to(&request.sign().unwrap(), "POST")
+}
+
+fn bobs_key(dry_run: &str) -> Reply {
+    let world = World::new();
+    let key = world.bob().key(&[]);
+    let arn = world.bob().describe(&key)["Arn"].as_str().unwrap().to_owned();
+    world.alice().reply("GenerateDataKey", &[("KeyId", &arn), ("DryRun", dry_run)])
+}
+
+fn protected() -> Reply {
+    let world = World::new();
+    let key = world.key();
+    world.alice().done("SetDeletionProtection", &[("KeyId", &key), ("EnableDeletionProtection", "true")]);
+    world.alice().reply("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")])
+}
+
+fn alias_taken() -> Reply {
+    let world = World::new();
+    let subject = Subject::new(&world, KeyState::Enabled);
+    world.alice().reply("CreateAlias", &[("AliasName", &subject.alias), ("KeyId", &subject.key)])
+}
+
+fn too_many_tags() -> Reply {
+    let tags: Vec<_> = (0..21).map(|n| format!(r#"{{"TagKey":"k{n}"}}"#)).collect();
+    call("CreateKey", &[("Tags", &format!("[{}]", tags.join(",")))])
+}
+
+fn store_down() -> Reply {
+    let world = World::new();
+    world.store.faults().script_commits([Some(CommitFault::Unavailable)]);
+    world.alice().reply("CreateKey", &[])
+}
+
+fn store_damaged() -> Reply {
+    let world = World::new();
+    world.store.faults().script_reads([None, Some(ReadFault::Damaged)]);
+    world.alice().reply("DescribeKey", &[("KeyId", "k")])
+}
+
+const NO_STS: &str = "temporary credentials are not offered";
+
+/// Exhaustive: a new refusal does not compile until it is told where it comes from.
+fn origin(refusal: Refusal) -> Origins {
+    use KeyState as S;
+    match refusal {
+        Refusal::AccessKeyNotFound => Here(unknown_access_key),
+        Refusal::AccessKeyInactive => Here(inactive),
+        Refusal::SignatureDoesNotMatch => Here(other_secret),
+        Refusal::IncompleteSignature => Here(|| altered(|signed| set(signed, "authorization", "ACS3-HMAC-SHA256 x"))),
+        Refusal::NonceUsed => Here(replay),
+        Refusal::TimestampExpired => Here(late),
+        Refusal::TimestampFormat => Here(|| v1("Timestamp", "2027-01-15T08:00Z")),
+        Refusal::TimestampMissing => Here(|| v1("Timestamp", "")),
+        Refusal::CommonParameterMissing(_) => Here(|| v1("SignatureNonce", "")),
+        Refusal::ActionMissing => Here(|| v1("Action", "")),
+        Refusal::ActionNotFound => Here(|| call("NoSuchAction", &[])),
+        Refusal::VersionInvalid => Here(other_version),
+        Refusal::HttpMethodUnsupported => Here(|| raw("PUT", "/", "")),
+        Refusal::SignatureMethodInvalid => Here(|| v1("SignatureMethod", "HMAC-SHA512")),
+        Refusal::SignatureVersionInvalid => Here(|| v1("SignatureVersion", "2.0")),
+        Refusal::BearerUnsupported => Here(|| altered(|signed| set(signed, "authorization", "Bearer x"))),
+        Refusal::SecurityTokenMismatch => Here(with_token),
+        Refusal::SecurityTokenMissing | Refusal::SecurityTokenMalformed | Refusal::SecurityTokenExpired => {
+            Elsewhere(NO_STS)
+        }
+        Refusal::NeedTls => Elsewhere("the server's listener knows whether there is TLS"),
+        Refusal::UserThrottled => Here(|| {
+            let limits = RateLimits { management_per_sec: Some(1), ..RateLimits::default() };
+            second(Setup { limits, ..Setup::default() })
+        }),
+        Refusal::Throttled => Here(|| second(Setup { nonces_max: 1, ..Setup::default() })),
+        Refusal::RequestUnreadable => Here(|| raw("GET", "/", "a=1&a=2")),
+        Refusal::RequestTooLarge => Here(|| raw("GET", "/", &"a".repeat(200 * 1024))),
+        Refusal::RequestTimeout | Refusal::TooManyConnections => Elsewhere("the server's connections"),
+        Refusal::NoPermission => Here(|| bobs_key("false")),
+        Refusal::ParameterMissing(_) => Here(|| call("EnableKey", &[])),
+        Refusal::ParameterInvalid(_) => Here(|| call("ListKeys", &[("PageSize", "0")])),
+        Refusal::AliasUnsupported => Here(|| call("EnableKey", &[("KeyId", "alias/a")])),
+        Refusal::ProtectionLevelUnsupported => Here(|| call("CreateKey", &[("ProtectionLevel", "HSM")])),
+        Refusal::OriginUnsupported => Elsewhere("no action imports key material"),
+        Refusal::OperationUnsupported => Elsewhere("every key can do all that the actions ask"),
+        Refusal::KeyVersionNotFound => Elsewhere("no action names a key version"),
+        Refusal::AliasExists => Here(alias_taken),
+        Refusal::LimitExceeded => Here(too_many_tags),
+        Refusal::CiphertextInvalid => Here(|| on_key(S::Enabled, "Decrypt", &[("EncryptionContext", r#"{"a":"b"}"#)])),
+        Refusal::KeyNotFound => Here(|| call("EnableKey", &[("KeyId", "none")])),
+        Refusal::AliasNotFound => Here(|| call("DescribeKey", &[("KeyId", "alias/none")])),
+        Refusal::Disabled => Here(|| on_key(S::Disabled, "Encrypt", &[])),
+        Refusal::PendingDeletion => Here(|| on_key(S::PendingDeletion, "Encrypt", &[])),
+        Refusal::PendingImport => Here(|| on_key(S::PendingImport, "Encrypt", &[])),
+        Refusal::StateModifiedFailed => Here(|| on_key(S::Enabled, "CancelKeyDeletion", &[])),
+        Refusal::DeletionProtected => Here(protected),
+        Refusal::DryRunWouldSucceed => Here(|| on_key(S::Enabled, "Encrypt", &[("DryRun", "true")])),
+        Refusal::DryRunInvalid => Here(|| call("Encrypt", &[("KeyId", "k"), ("Plaintext", "!"), ("DryRun", "true")])),
+        Refusal::DryRunDenied => Here(|| bobs_key("true")),
+        Refusal::Unavailable => Here(store_down),
+        Refusal::Internal => Here(store_damaged),
+    }
+}
+
+#[test]
+fn every_row_is_produced() {
+    for wanted in Refusal::ALL {
+        let make = match origin(*wanted) {
+            Here(make) => make,
+            Elsewhere(why) => {
+                assert!(!why.is_empty());
+                continue;
+            }
+        };
+        let reply = make();
+        let refusal = reply.outcome.refusal.unwrap_or_else(|| panic!("{wanted:?} was a success"));
+        assert_eq!(discriminant(&refusal), discriminant(wanted), "{wanted:?}, not {refusal:?}");
+        let row = wanted.row();
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(reply.status, row.status, "{wanted:?}");
+        assert_eq!(body["Code"], row.code, "{wanted:?}");
+        assert_eq!(body["RequestId"], reply.request_id.as_str(), "{wanted:?}");
+        let message = body["Message"].as_str().unwrap();
+        if *wanted == Refusal::SignatureDoesNotMatch {
+            assert!(message.starts_with(row.message));
+        } else {
+            assert_eq!(message, refusal.message(), "{wanted:?}");
+        }
+        match row.origin {
+            Origin::Kms => assert_eq!(body["HttpStatus"], row.status, "{wanted:?}"),
+            Origin::Gateway => assert!(body.get("HttpStatus").is_none(), "{wanted:?}"),
+        }
+        let ours = matches!(wanted, Refusal::Unavailable | Refusal::Internal);
+        assert_eq!(reply.outcome.fault.is_some(), ours, "{wanted:?}");
+    }
+}
+
+/// No error tells the caller why we failed.
+#[test]
+fn faults_stay_inside() {
+    for reply in [store_down(), store_damaged()] {
+        let body = String::from_utf8(reply.body).unwrap();
+        let cause = reply.outcome.fault.unwrap().to_string();
+        assert!(cause.contains("by request of a test") && !body.contains("test"), "{body}");
+    }
+}
+
+#[test]
+fn requests_that_are_none() {
+    for (method, path) in [("DELETE", "/"), ("get", "/"), ("", "/"), ("GET", "/x"), ("GET", "")] {
+        let reply = raw(method, path, "");
+        assert!((400..500).contains(&reply.status), "{method} {path}");
+    }
+    let reply = World::new().service.refuse(Refusal::RequestTimeout);
+    assert_eq!((reply.status, reply.outcome.refusal), (408, Some(Refusal::RequestTimeout)));
+    assert_eq!(call("Encrypt", &[("KeyId", "k"), ("Plaintext", HELLO)]).status, 404);
+}

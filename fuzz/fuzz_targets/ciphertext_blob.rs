@@ -1,0 +1,104 @@
+//! The ciphertext blob: `envelope::version_id` and `decrypt`.
+//!
+//! Input: the number of a published vector (one byte), then either 0 and a whole blob, or 1 and changes to the blob of
+//! the vector, three bytes each: place (u16, big-endian) and what to add there by XOR; a place beyond the end cuts the
+//! blob or makes it longer. Only the blob of the vector itself may open.
+
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jomae_crypto::envelope::{self, BLOB_BYTES_MAX, BLOB_BYTES_MIN, Binding, CanonicalContext};
+use jomae_crypto::secret::SecretBytes;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+struct Vector {
+    json: Value,
+    material: SecretBytes,
+    context: CanonicalContext,
+    plaintext: Vec<u8>,
+    blob: Vec<u8>,
+}
+
+impl Vector {
+    fn text(&self, name: &str) -> &str {
+        self.json[name].as_str().unwrap()
+    }
+
+    fn binding<'a>(&'a self, version_id: &'a str) -> Binding<'a> {
+        Binding {
+            account: self.text("account"),
+            region: self.text("region"),
+            key_id: self.text("key_id"),
+            version_id,
+            spec: self.text("spec"),
+            usage: self.text("usage"),
+        }
+    }
+}
+
+static VECTORS: LazyLock<Vec<Vector>> = LazyLock::new(|| {
+    let text = include_str!("../../crates/jomae-crypto/tests/vectors/envelope-v1.json");
+    let file: Value = serde_json::from_str(text).unwrap();
+    let bytes = |json: &Value, name: &str| {
+        let hex = json[name].as_str().unwrap().as_bytes();
+        hex.chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect::<Vec<u8>>()
+    };
+    let vector = |json: &Value| {
+        let pairs: Option<BTreeMap<String, String>> = serde_json::from_value(json["context"].clone()).unwrap();
+        Vector {
+            material: SecretBytes::new(bytes(json, "material")),
+            context: pairs.as_ref().map(envelope::canonical_context).unwrap_or_default(),
+            plaintext: bytes(json, "plaintext"),
+            blob: bytes(json, "blob"),
+            json: json.clone(),
+        }
+    };
+    file["envelope"].as_array().unwrap().iter().map(vector).collect()
+});
+
+fn change(blob: &mut Vec<u8>, changes: &[u8]) {
+    for change in changes.chunks_exact(3) {
+        let place = usize::from(u16::from_be_bytes([change[0], change[1]]));
+        match blob.get_mut(place) {
+            Some(byte) => *byte ^= change[2],
+            None if place % 2 == 0 => blob.truncate(blob.len().saturating_sub(usize::from(change[2]))),
+            None => blob.extend(std::iter::repeat_n(change[2], place % 64)),
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let [number, mode, rest @ ..] = data else { return };
+    let vector = &VECTORS[usize::from(*number) % VECTORS.len()];
+    let blob = if *mode == 0 {
+        rest.to_vec()
+    } else {
+        let mut blob = vector.blob.clone();
+        change(&mut blob, rest);
+        blob
+    };
+    let genuine = blob == vector.blob;
+    let named = envelope::version_id(&blob);
+    assert!(named.is_none() || (BLOB_BYTES_MIN..=BLOB_BYTES_MAX).contains(&blob.len()));
+    // Under the version that the key has, and under the one that the blob names.
+    let genuine_id = vector.text("version_id");
+    for version_id in [genuine_id, named.unwrap_or(genuine_id)] {
+        let binding = vector.binding(version_id);
+        match envelope::decrypt(&vector.material, &binding, &vector.context, &blob) {
+            Ok(plaintext) => {
+                assert!(genuine, "a blob that we did not make opens");
+                assert_eq!(plaintext.expose(), vector.plaintext);
+            }
+            Err(_) => assert!(!genuine, "our own blob does not open"),
+        }
+        let other = envelope::canonical_context(&BTreeMap::from([("another".to_owned(), "context".to_owned())]));
+        assert!(envelope::decrypt(&vector.material, &binding, &other, &blob).is_err());
+        let material = SecretBytes::new(vec![7; 32]);
+        assert!(envelope::decrypt(&material, &binding, &vector.context, &blob).is_err());
+    }
+});

@@ -1,0 +1,83 @@
+//! Bodies of answers, in JSON and XML, around texts of any characters.
+//!
+//! Input: the text. Both forms must be well formed and give the text back; XML with U+FFFD for what it cannot hold.
+
+#![no_main]
+
+use jomae_api::error::Origin;
+use jomae_api::wire::{Format, render};
+use libfuzzer_sys::fuzz_target;
+use quick_xml::events::Event;
+use serde_json::{Value, json};
+
+/// The texts of the elements that hold text, by name, in order.
+fn read_xml(body: &[u8], root: &str) -> Vec<(String, String)> {
+    let text = std::str::from_utf8(body).unwrap();
+    let mut reader = quick_xml::Reader::from_str(text);
+    let (mut open, mut found, mut current) = (Vec::<String>::new(), Vec::new(), String::new());
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(start) => {
+                open.push(String::from_utf8(start.name().as_ref().as_bytes().to_vec()).unwrap());
+                current.clear();
+            }
+            Event::End(_) => {
+                let name = open.pop().unwrap();
+                if open.is_empty() {
+                    assert_eq!(name, root);
+                } else {
+                    found.push((name, std::mem::take(&mut current)));
+                }
+            }
+            Event::Text(text) => current.push_str(&text),
+            Event::GeneralRef(entity) => {
+                current.push_str(&quick_xml::escape::unescape(&format!("&{};", &*entity)).unwrap());
+            }
+            Event::Eof => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(open.is_empty());
+    found
+}
+
+/// The text as XML 1.0 can hold it.
+fn in_xml(text: &str) -> String {
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
+}
+
+fuzz_target!(|text: &str| {
+    let output = json!({"Text": text, "List": {"Item": [text, ""]}});
+    let body = render::success(Format::Json, &output, text).unwrap();
+    let read: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(read, json!({"Text": text, "List": {"Item": [text, ""]}, "RequestId": text}));
+
+    let body = render::success(Format::Xml, &output, text).unwrap();
+    let read = read_xml(&body, "KMS");
+    let shown = in_xml(text);
+    let texts: Vec<&String> = read.iter().filter(|(name, _)| name != "List").map(|(_, text)| text).collect();
+    let mut expected = [&shown, &String::new(), &shown, &shown].to_vec();
+    let mut sorted = texts.clone();
+    sorted.sort();
+    expected.sort();
+    assert_eq!(sorted, expected);
+
+    for (origin, root) in [(Origin::Kms, "KMS"), (Origin::Gateway, "Error")] {
+        let body = render::error(Format::Json, origin, 400, text, text, text, text);
+        let read: Value = serde_json::from_slice(&body).unwrap();
+        for name in ["Code", "Message", "RequestId", "HostId"] {
+            assert_eq!(read[name], text);
+        }
+        let body = render::error(Format::Xml, origin, 400, text, text, text, text);
+        let texts = read_xml(&body, root);
+        for name in ["Code", "Message", "RequestId", "HostId"] {
+            assert!(texts.contains(&(name.to_owned(), shown.clone())), "{name}");
+        }
+    }
+    // A name that is no element name is refused, never written.
+    if let Ok(body) = render::success(Format::Xml, &json!({text: 1}), "id") {
+        assert!(read_xml(&body, "KMS").contains(&(text.to_owned(), "1".to_owned())));
+    }
+});

@@ -1,0 +1,20 @@
+//! What the tests of this package share: the real binary in a directory of its own, and ways to look at it from
+//! outside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of this is test code; the lint sees only a library"
+)]
+
+pub mod binary;
+pub mod cli;
+pub mod random;
+pub mod scan;
+pub mod server;
+pub mod tree;
+pub mod wire;
+
+pub use cli::Ran;
+pub use server::{Refused, Server, Site};

@@ -1,0 +1,519 @@
+//! The rules of the repository that no compiler checks. Each rule is a function from text to findings, shown below to
+//! find a bad sample, and then run over everything.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use toml::Table;
+
+/// Which crates of ours each crate may use.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("jomae-crypto", &[]),
+    ("jomae-api", &["jomae-crypto"]),
+    ("jomae-core", &["jomae-api", "jomae-crypto"]),
+    ("jomae-client", &["jomae-api", "jomae-crypto"]),
+    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto"]),
+    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-server"]),
+    ("jomae-sim", &["jomae-core"]),
+];
+
+/// Crates that know no runtime, file, socket, environment, clock or process.
+const PURE: [&str; 3] = ["jomae-crypto", "jomae-api", "jomae-core"];
+/// Ends the process when the system has no random bytes: then there is nothing safe to go on with.
+const MAY_ABORT: &str = "crates/jomae-crypto/src/rng.rs";
+
+/// Where the bytes of a secret may be reached; every place more is one more to audit.
+const MAY_EXPOSE: [&str; 12] = [
+    "crates/jomae-api/src/action.rs",              // the plaintext in an answer
+    "crates/jomae-client/src/api.rs",              // the secret that signs
+    "crates/jomae-client/src/file/mod.rs",         // the data key of a file
+    "crates/jomae-core/src/backend/software.rs",   // the plaintext to encrypt
+    "crates/jomae-core/src/identity/bootstrap.rs", // the first access key, for the operator
+    "crates/jomae-core/src/identity/mod.rs",       // the secret that verifies
+    "crates/jomae-core/src/keyring.rs",            // domain keys
+    "crates/jomae-core/src/tx.rs",                 // the content of a record
+    "crates/jomae-crypto/src/",                    // the ciphers
+    "crates/jomae-server/src/bootstrap.rs",        // the first access key, into the file of the operator
+    "crates/jomae-server/src/root_key.rs",         // the key file
+    "crates/jomae-sim/src/",                       // never in the product
+];
+
+/// Never in what we ship: open timing advisory, a second TLS provider, a library of the system.
+const BANNED_CRATES: [&str; 3] = ["ring", "rsa", "openssl-sys"];
+const SOURCE_LINES_MAX: usize = 700;
+const FILE_BYTES_MAX: u64 = 512 * 1024;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// Every file that is, or would be, in the repository, as paths from its root.
+fn files() -> Vec<String> {
+    let git =
+        Command::new("git").current_dir(root()).args(["ls-files", "-z", "-c", "-o", "--exclude-standard"]).output();
+    let listed = String::from_utf8(git.unwrap().stdout).unwrap();
+    let files: BTreeSet<String> = listed.split('\0').filter(|f| root().join(f).is_file()).map(str::to_owned).collect();
+    assert!(files.contains("Cargo.toml"), "the tidy tests need a git clone");
+    files.into_iter().collect()
+}
+
+fn read(file: &str) -> String {
+    String::from_utf8_lossy(&fs::read(root().join(file)).unwrap()).into_owned()
+}
+
+fn has_extension(file: &str, extension: &str) -> bool {
+    Path::new(file).extension().is_some_and(|found| found == extension)
+}
+
+fn rust_files() -> impl Iterator<Item = String> {
+    files().into_iter().filter(|file| has_extension(file, "rs"))
+}
+
+/// The sources of a crate without the files that hold its unit tests.
+fn product_sources() -> impl Iterator<Item = String> {
+    rust_files().filter(|file| {
+        let test = file.ends_with("/tests.rs") || file.ends_with("_tests.rs") || file.contains("/tests/");
+        file.starts_with("crates/") && file.contains("/src/") && !test
+    })
+}
+
+fn manifest(file: &str) -> Table {
+    read(file).parse().unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The words and signs of Rust text, without comments; of a literal text only its quotes remain.
+fn tokens(source: &str) -> Vec<String> {
+    let chars: Vec<char> = source.chars().collect();
+    let at = |index: usize| chars.get(index).copied().unwrap_or('\0');
+    let starts = |index: usize, text: &str| text.chars().enumerate().all(|(offset, c)| at(index + offset) == c);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = Vec::new();
+    let mut i = 0;
+    while i < chars.len() {
+        if starts(i, "//") {
+            while i < chars.len() && at(i) != '\n' {
+                i += 1;
+            }
+        } else if starts(i, "/*") {
+            let mut depth = 0_usize;
+            loop {
+                let step = starts(i, "/*") || starts(i, "*/") || i >= chars.len();
+                depth = if starts(i, "/*") { depth + 1 } else { depth - usize::from(step) };
+                i += 1 + usize::from(step);
+                if depth == 0 {
+                    break;
+                }
+            }
+        } else if is_word(at(i)) {
+            let start = i;
+            while is_word(at(i)) {
+                i += 1;
+            }
+            let word: String = chars[start..i].iter().collect();
+            let hashes = (i..chars.len()).take_while(|index| at(*index) == '#').count();
+            if ["r", "br", "cr"].contains(&word.as_str()) && at(i + hashes) == '"' {
+                let end = format!("\"{}", "#".repeat(hashes));
+                i += hashes + 1;
+                while i < chars.len() && !starts(i, &end) {
+                    i += 1;
+                }
+                i += end.len();
+                out.push("\"\"".to_owned());
+            } else {
+                out.push(word);
+            }
+        } else if at(i) == '"' || (at(i) == '\'' && (at(i + 1) == '\\' || at(i + 2) == '\'')) {
+            let quote = at(i);
+            i += 1;
+            while i < chars.len() && at(i) != quote {
+                i += 1 + usize::from(at(i) == '\\');
+            }
+            i += 1;
+            out.push("\"\"".to_owned());
+        } else {
+            if !at(i).is_whitespace() {
+                out.push(at(i).to_string());
+            }
+            i += 1;
+        }
+    }
+    out
+}
+
+/// The index after the group that opens at `open`.
+fn group_end(tokens: &[String], open: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(open) {
+        match token.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" if depth == 1 => return at + 1,
+            ")" | "]" | "}" => depth -= 1,
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+fn is_at(tokens: &[String], at: usize, pattern: &str) -> bool {
+    pattern.split(' ').enumerate().all(|(offset, wanted)| tokens.get(at + offset).is_some_and(|token| token == wanted))
+}
+
+/// Whether the tokens, separated by blanks in `pattern`, occur in a row.
+fn contains(tokens: &[String], pattern: &str) -> bool {
+    (0..tokens.len()).any(|at| is_at(tokens, at, pattern))
+}
+
+/// The tokens without the items under `#[cfg(test)]`.
+fn without_tests(tokens: &[String]) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        if is_at(tokens, at, "# [ cfg ( test ) ]") {
+            while !matches!(tokens.get(at).map(String::as_str), None | Some("{" | ";")) {
+                at += 1;
+            }
+            at = if is_at(tokens, at, "{") { group_end(tokens, at) } else { at + 1 };
+        } else {
+            out.push(tokens[at].clone());
+            at += 1;
+        }
+    }
+    out
+}
+
+/// Names that `std::{…}` and `std::name` bring in.
+fn std_modules(tokens: &[String]) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for at in (0..tokens.len()).filter(|at| is_at(tokens, *at, "std : :")) {
+        let next = at + 3;
+        if !is_at(tokens, next, "{") {
+            found.extend(tokens.get(next).map(String::as_str));
+            continue;
+        }
+        let mut inner = next + 1;
+        while inner + 1 < group_end(tokens, next) {
+            found.insert(tokens[inner].as_str());
+            while inner + 1 < group_end(tokens, next) && !is_at(tokens, inner, ",") {
+                inner = if is_at(tokens, inner, "{") { group_end(tokens, inner) } else { inner + 1 };
+            }
+            inner += 1;
+        }
+    }
+    found
+}
+
+/// What a pure crate's source uses and must not.
+fn impurities(source: &str) -> Vec<String> {
+    let tokens = without_tests(&tokens(source));
+    let banned = ["fs", "net", "env", "process", "os"];
+    let mut found: Vec<String> = std_modules(&tokens)
+        .into_iter()
+        .filter(|name| banned.contains(name))
+        .map(|name| format!("std::{name}"))
+        .collect();
+    let patterns = ["tokio", "SystemTime : : now", "Instant : : now", "thread : : sleep", "thread : : spawn"];
+    found.extend(
+        patterns.into_iter().filter(|pattern| contains(&tokens, pattern)).map(|pattern| pattern.replace(' ', "")),
+    );
+    found
+}
+
+/// What no source may hold, tests included.
+fn unfinished(source: &str) -> Vec<&'static str> {
+    let code = tokens(source);
+    let in_code = ["todo !", "unimplemented !", "dbg !", "# [ ignore", "unsafe"];
+    let in_text = [concat!("FIX", "ME"), concat!("X", "XX"), concat!("TO", "DO")];
+    let words: BTreeSet<&str> = source.split(|c: char| !c.is_alphanumeric()).collect();
+    let found_in_code = in_code.into_iter().filter(|pattern| contains(&code, pattern));
+    found_in_code.chain(in_text.into_iter().filter(|word| words.contains(word))).collect()
+}
+
+/// Types that hold secrets, each with what it has and must not have.
+fn secret_types(source: &str) -> BTreeMap<String, Vec<&'static str>> {
+    let tokens = tokens(source);
+    let holds_secrets = |name: &str| {
+        name.contains("Secret") || ["Key256", "RootMaterial", "StreamKey", "Keyring", "DataKey"].contains(&name)
+    };
+    let mut found = BTreeMap::new();
+    for at in (1..tokens.len()).filter(|at| tokens[at - 1] == "struct" && holds_secrets(&tokens[*at])) {
+        let name = &tokens[at];
+        // The attributes stand between the end of the item before and the word `struct`.
+        let before = tokens[..at].iter().rposition(|token| token == ";" || token == "}").unwrap_or(0);
+        let derives = &tokens[before..at];
+        let shown = |what: &str| {
+            let derived = contains(derives, "derive (") && derives.iter().any(|token| token == what);
+            derived || contains(&tokens, &format!("{what} for {name}"))
+        };
+        let has = ["Debug", "Clone", "Display", "PartialEq"].into_iter().filter(|what| shown(what)).collect();
+        found.insert(name.clone(), has);
+    }
+    found
+}
+
+/// Words that belong to a workplace and not to the product.
+fn foreign_words(text: &str) -> Vec<&'static str> {
+    let lower = text.to_lowercase();
+    let words = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+        concat!("this ses", "sion"),
+        concat!("the ag", "ent"),
+        concat!("sub", "agent"),
+        concat!("language", " model"),
+        concat!("cla", "ude"),
+        concat!("co", "pilot"),
+        concat!("pypi", ".org"),
+        concat!("python", "hosted"),
+        concat!("npm", "js.org"),
+        concat!("crates", ".io"),
+        concat!("mirr", "ors."),
+    ];
+    words.into_iter().filter(|word| lower.contains(word)).collect()
+}
+
+/// Dependencies on crates of ours that a manifest names for the product.
+fn arrows(manifest: &Table) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut collect = |table: &Table| {
+        for section in ["dependencies", "build-dependencies"] {
+            for (name, value) in table.get(section).and_then(toml::Value::as_table).into_iter().flatten() {
+                let name = value.get("package").and_then(toml::Value::as_str).unwrap_or(name);
+                found.extend(name.starts_with("jomae").then(|| name.to_owned()));
+            }
+        }
+    };
+    collect(manifest);
+    for target in manifest.get("target").and_then(toml::Value::as_table).into_iter().flatten() {
+        target.1.as_table().into_iter().for_each(&mut collect);
+    }
+    found
+}
+
+fn has_workspace_lints(manifest: &Table) -> bool {
+    manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
+}
+
+/// Banned crates in the output of `cargo tree --prefix none`.
+fn banned_crates(tree: &str) -> Vec<&str> {
+    tree.lines().filter_map(|line| line.split(' ').next()).filter(|name| BANNED_CRATES.contains(name)).collect()
+}
+
+fn none<T: std::fmt::Debug>(findings: &[T]) {
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+#[test]
+fn comments_and_texts_are_no_code() {
+    let source = r##"a::b/* x /* y */ z */'c' '\'' 'd d: &'a str "s\"s" r#"t"t"# br"u" r#v // w
+x"##;
+    let expected = r#"a : : b "" "" ' d d : & ' a str "" "" "" r # v x"#;
+    assert_eq!(tokens(source).join(" "), expected);
+}
+
+#[test]
+fn crates_depend_upwards_only() {
+    let mut seen = Vec::new();
+    for file in files().iter().filter(|file| file.starts_with("crates/") && file.ends_with("/Cargo.toml")) {
+        let manifest = manifest(file);
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        let (_, allowed) =
+            ARROWS.iter().find(|(crate_name, _)| *crate_name == name).unwrap_or_else(|| panic!("{name}?"));
+        for used in arrows(&manifest) {
+            assert!(allowed.contains(&used.as_str()), "{name} must not depend on {used}");
+        }
+        seen.push(name);
+    }
+    assert_eq!(seen.len(), ARROWS.len());
+    let bad: Table =
+        "[dependencies]\na = { package = \"jomae-core\" }\n[target.x.dependencies]\njomae-sim = \"1\"".parse().unwrap();
+    assert_eq!(arrows(&bad).into_iter().collect::<Vec<_>>(), ["jomae-core", "jomae-sim"]);
+}
+
+#[test]
+fn every_crate_has_the_lints_of_the_workspace() {
+    let members = files().into_iter().filter(|file| file.ends_with("Cargo.toml") && !file.starts_with("fuzz/"));
+    none(&members.filter(|file| file != "Cargo.toml" && !has_workspace_lints(&manifest(file))).collect::<Vec<_>>());
+    assert_eq!(manifest("Cargo.toml")["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    assert!(!has_workspace_lints(&"[lints]\nworkspace = false".parse().unwrap()));
+    // A crate's own clippy.toml replaces that of the workspace, which must therefore stand in it.
+    let own = files().into_iter().filter(|file| file.starts_with("crates/") && file.ends_with("/clippy.toml"));
+    for (file, name, value) in
+        own.flat_map(|file| manifest("clippy.toml").into_iter().map(move |(k, v)| (file.clone(), k, v)))
+    {
+        assert_eq!(manifest(&file).get(&name), Some(&value), "{file}: {name}");
+    }
+}
+
+#[test]
+fn pure_crates_reach_nothing() {
+    let pure = |file: &String| PURE.iter().any(|name| file.starts_with(&format!("crates/{name}/src/")));
+    for file in product_sources().filter(pure) {
+        let allowed: &[&str] = if file == MAY_ABORT { &["std::process"] } else { &[] };
+        assert_eq!(impurities(&read(&file)), allowed, "{file}");
+    }
+    for name in PURE {
+        assert!(!read(&format!("crates/{name}/Cargo.toml")).contains("tokio"), "{name}");
+    }
+    for bad in [
+        "use std::fs;",
+        "use std::{collections::{BTreeMap, btree_map::Entry}, net::TcpStream};",
+        "fn f() { std::env::var(\"A\"); }",
+        "mod a { use std::process; }",
+        "fn f() { let t = std::time::SystemTime::now(); }",
+        "fn f() { Instant::now() }",
+        "fn f() { thread::sleep(d) }",
+        "use tokio::sync::Mutex;",
+        "#[cfg(test)] mod tests {} use std::os::unix;",
+    ] {
+        assert_eq!(impurities(bad).len(), 1, "{bad}");
+    }
+    let good = "//! std::fs\nuse std::{fmt, sync::{Arc, Mutex}}; const A: &str = \"std::fs\"; #[cfg(test)] mod t { use std::fs; }";
+    none(&impurities(good));
+}
+
+#[test]
+fn banned_crates_are_not_shipped() {
+    let arguments = ["tree", "--locked", "--workspace", "--target", "all", "-e", "normal,build", "--prefix", "none"];
+    let tree = Command::new(env!("CARGO")).current_dir(root()).args(arguments).output().unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.lines().any(|line| line.starts_with("aws-lc-rs ")), "cargo tree shows nothing");
+    none(&banned_crates(&tree));
+    assert_eq!(banned_crates("a v1\nring v0.17.0\nstring v1\nrsa v0.9.0 (*)"), ["ring", "rsa"]);
+}
+
+#[test]
+fn sources_are_short() {
+    let lines = |file: &String| read(file).lines().count();
+    let sources = rust_files().filter(|file| file.starts_with("crates/") && file.contains("/src/"));
+    none(&sources.filter(|file| lines(file) > SOURCE_LINES_MAX).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_unfinished_or_unsafe() {
+    let fuzz = |file: &String| file.starts_with("fuzz/");
+    for file in rust_files().filter(|file| !fuzz(file)) {
+        assert_eq!(unfinished(&read(&file)), [""; 0], "{file}");
+    }
+    for bad in [
+        "fn f() { todo!() }".to_owned(),
+        "fn f() { unimplemented!(\"x\") }".to_owned(),
+        "fn f() { dbg!(1); }".to_owned(),
+        "#[test] #[ignore] fn f() {}".to_owned(),
+        "#[ignore = \"slow\"] fn f() {}".to_owned(),
+        "fn f() { unsafe { g() } }".to_owned(),
+        format!("// {}: later\n", concat!("FIX", "ME")),
+        format!("/* {} */", concat!("X", "XX")),
+    ] {
+        assert_eq!(unfinished(&bad).len(), 1, "{bad}");
+    }
+    none(&unfinished("#![forbid(unsafe_code)] // not unsafe, no todo!\nconst A: &str = \"dbg!(1)\"; fn ignore() {}"));
+}
+
+#[test]
+fn secrets_cannot_be_shown_or_copied() {
+    let mut found = BTreeSet::new();
+    for file in product_sources() {
+        for (name, has) in secret_types(&read(&file)) {
+            assert_eq!(has, [""; 0], "{name} in {file}");
+            found.insert(name);
+        }
+    }
+    for name in ["SecretBytes", "SecretBase64", "Key256", "RootMaterial", "StreamKey", "Keyring", "DataKey"] {
+        assert!(found.contains(name), "{name} is no longer seen");
+    }
+    for bad in [
+        "struct A; #[derive(Clone)] pub struct SecretText(String);",
+        "#[derive(Default, Debug)] #[repr(C)] pub(crate) struct Key256([u8; 32]);",
+        "pub struct RootMaterial(u8); impl std::fmt::Debug for RootMaterial {}",
+    ] {
+        assert_eq!(secret_types(bad).values().flatten().count(), 1, "{bad}");
+    }
+    none(&secret_types("#[derive(Clone)] struct A {} /// Debug\n struct SecretText(String);")["SecretText"]);
+}
+
+#[test]
+fn secrets_are_exposed_in_few_places() {
+    let exposes = |source: &str| contains(&without_tests(&tokens(source)), ". expose (");
+    let exposing: Vec<String> = product_sources().filter(|file| exposes(&read(file))).collect();
+    let listed = |file: &String| MAY_EXPOSE.iter().any(|place| file.starts_with(place));
+    none(&exposing.iter().filter(|file| !listed(file)).collect::<Vec<_>>());
+    let used = |place: &&str| exposing.iter().any(|file| file.starts_with(place));
+    let unused: Vec<&str> = MAY_EXPOSE.into_iter().filter(|place| !place.contains("-sim") && !used(place)).collect();
+    none(&unused);
+    assert!(
+        exposes("fn f() { key.expose(); }")
+            && !exposes("// key.expose()\n#[cfg(test)] mod t { fn f() { k.expose() } }")
+    );
+}
+
+#[test]
+fn actions_and_handlers_have_the_same_names() {
+    let stems = |prefix: &str, groups: &[&str]| -> BTreeSet<String> {
+        let inside = |file: &str| {
+            let (group, name) = file.strip_prefix(prefix)?.strip_suffix(".rs")?.split_once('/')?;
+            (groups.contains(&group) && name != "mod").then(|| name.to_owned())
+        };
+        files().iter().filter_map(|file| inside(file)).collect()
+    };
+    let declared = stems("crates/jomae-api/src/actions/", &["aliases", "crypto", "keys", "service"]);
+    let handled = stems("crates/jomae-core/src/", &["account", "aliases", "crypto", "keys"]);
+    assert_eq!(declared, handled);
+    let snake = |name: &str| {
+        let mut text = String::new();
+        for c in name.chars() {
+            if c.is_uppercase() && text.ends_with(char::is_lowercase) {
+                text.push('_');
+            }
+            text.extend(c.to_lowercase());
+        }
+        text
+    };
+    let named: BTreeSet<String> = jomae_api::actions::ACTIONS.iter().map(|spec| snake(spec.name)).collect();
+    assert_eq!(declared, named);
+}
+
+#[test]
+fn the_product_speaks_of_itself_alone() {
+    let lock = |file: &String| file.ends_with(".lock") || file.ends_with("package-lock.json");
+    for file in files().iter().filter(|file| !lock(file)) {
+        assert_eq!(foreign_words(&format!("{file}\n{}", read(file))), [""; 0], "{file}");
+    }
+    assert_eq!(foreign_words(&["See ", "/wo", "rk/main."].concat()).len(), 1);
+    assert_eq!(foreign_words(&["as This Ses", "sion found"].concat()).len(), 1);
+    none(&foreign_words("A TLS session of an agentless host; STS sessions; networks"));
+}
+
+#[test]
+fn files_are_small() {
+    let too_large = |file: &String| fs::metadata(root().join(file)).unwrap().len() > FILE_BYTES_MAX;
+    none(&files().into_iter().filter(too_large).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_fuzz_target_is_listed_and_has_seeds() {
+    let manifest = manifest("fuzz/Cargo.toml");
+    let listed: BTreeSet<String> =
+        manifest["bin"].as_array().unwrap().iter().map(|bin| bin["name"].as_str().unwrap().to_owned()).collect();
+    let files = files();
+    let under = |prefix: &str| -> BTreeSet<String> {
+        let first = |file: &String| Some(file.strip_prefix(prefix)?.split(['/', '.']).next()?.to_owned());
+        files.iter().filter_map(first).collect()
+    };
+    assert_eq!(under("fuzz/fuzz_targets/"), listed);
+    assert_eq!(under("fuzz/seeds/"), listed);
+}
+
+#[test]
+fn scripts_can_be_run() {
+    let executable = |file: &String| fs::metadata(root().join(file)).unwrap().permissions().mode() & 0o111 == 0o111;
+    let script = |file: &String| file.starts_with("scripts/") || read(file).starts_with("#!/");
+    let (good, bad): (Vec<String>, Vec<String>) = files().into_iter().filter(script).partition(executable);
+    none(&bad);
+    assert!(good.iter().any(|file| file == "scripts/test"));
+}
