@@ -92,7 +92,7 @@ where
             Effect::Write => kms.vault.writing(),
         };
         let found = access::resolve(&mut tx, call, &action.access())?;
-        note(trace, &found);
+        note(trace, call, &found);
         let granted = access::authorize(call, &action, found)?;
         granted.check_states(&A::SPEC.states)?;
         let token = Token::of(&A::SPEC, call, params);
@@ -108,7 +108,7 @@ where
         trace.keys.append(&mut tx.made());
         // What changes nothing needs no promise.
         trace.pending = if tx.has_writes() {
-            let event = audit::call_event(&A::SPEC, call, params, trace, None);
+            let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, params, trace, None);
             Some(outbox::put(&mut tx, &call.request_id, event)?)
         } else {
             None
@@ -129,12 +129,13 @@ fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, 
     body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into())
 }
 
-fn note(trace: &mut Trace, found: &access::Found) {
+/// Notes what of the caller's own the call is about: whether another account's key exists is not told.
+fn note(trace: &mut Trace, call: &Call, found: &access::Found) {
     trace.keys.clear();
     trace.aliases.clear();
     for (_, resource) in &found.needs {
         match resource {
-            Resource::Key(key) => trace.keys.push(key.place.clone()),
+            Resource::Key(key) if key.place.account == *call.caller.account() => trace.keys.push(key.place.clone()),
             Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
             _ => {}
         }

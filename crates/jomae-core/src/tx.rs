@@ -153,13 +153,19 @@ impl Tx<'_> {
             record.encode().map_err(|error| Fault::internal(format!("record {path} cannot be written: {error}")))?,
         );
         let sealed = self.vault.keyring.seal_record(path.as_str(), &plain)?;
-        self.writes.push(Write::Put(path, sealed));
+        self.write(Write::Put(path, sealed));
         Ok(())
     }
 
     /// Removes a record when the transaction commits.
     pub fn delete(&mut self, path: Path) {
-        self.writes.push(Write::Delete(path));
+        self.write(Write::Delete(path));
+    }
+
+    /// The last write to a path is the one that counts.
+    fn write(&mut self, write: Write) {
+        self.writes.retain(|earlier| earlier.path() != write.path());
+        self.writes.push(write);
     }
 
     /// Notes a key that this call makes, for its audit event.

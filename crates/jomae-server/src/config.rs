@@ -118,7 +118,7 @@ pub struct RootKeyConfig {
     pub provider: RootKeyProvider,
     /// The key file; default `root.key` in the data directory. Better: on another disk.
     pub file: Option<PathBuf>,
-    /// A file with the passphrase; without it `JOMAE_ROOT_PASSPHRASE` or a prompt on the terminal.
+    /// A file with the passphrase; without it the environment variable `JOMAE_ROOT_PASSPHRASE`.
     pub passphrase_file: Option<PathBuf>,
 }
 

@@ -58,7 +58,7 @@ pub struct BackupReport {
 /// copied: a backup alone reveals nothing.
 pub fn back_up(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
     refuse_if_used(to)?;
-    // The log first: events that the copy of the store knows nothing of are harmless, the reverse is not the case.
+    // The store first: events that the copy of the store knows nothing of are harmless, the reverse is not the case.
     files::private_dir(&to.join("audit")).map_err(io_error(to))?;
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
     let from = audit_dir(data_dir);
