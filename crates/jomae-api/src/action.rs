@@ -45,8 +45,11 @@ pub struct ActionSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     Keys,
+    Versions,
+    Import,
     Crypto,
     Aliases,
+    Tags,
     Service,
 }
 
@@ -54,6 +57,7 @@ pub enum Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     CryptoSymmetric,
+    CryptoAsymmetric,
     Management,
 }
 
@@ -110,25 +114,32 @@ pub enum Target<'a> {
     AliasAndItsKey(&'a AliasName),
 }
 
-/// The (RAM action, target) pairs of a call: one to three, all needed.
-#[derive(Clone, Copy, Debug)]
+/// The (RAM action, target) pairs of a call; all are needed.
+#[derive(Clone, Debug)]
 pub struct Access<'a> {
-    needs: [Option<(&'static str, Target<'a>)>; 3],
+    few: [Option<(&'static str, Target<'a>)>; 2],
+    more: Vec<(&'static str, Target<'a>)>,
 }
 
 impl<'a> Access<'a> {
     /// The usual case: one permission, named as the action.
     pub const fn one(ram_action: &'static str, target: Target<'a>) -> Self {
-        Self { needs: [Some((ram_action, target)), None, None] }
+        Self { few: [Some((ram_action, target)), None], more: Vec::new() }
     }
 
     /// Two permissions.
     pub const fn two(first: (&'static str, Target<'a>), second: (&'static str, Target<'a>)) -> Self {
-        Self { needs: [Some(first), Some(second), None] }
+        Self { few: [Some(first), Some(second)], more: Vec::new() }
+    }
+
+    /// The same permission on each of several keys.
+    pub fn on_each(ram_action: &'static str, keys: &'a [KeyRef]) -> Self {
+        let more = keys.iter().map(|key| (ram_action, Target::Key(key))).collect();
+        Self { few: [None, None], more }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Target<'a>)> + '_ {
-        self.needs.iter().flatten().copied()
+        self.few.iter().flatten().chain(&self.more).copied()
     }
 }
 

@@ -119,6 +119,11 @@ refusals! {
     /// A damaged blob, a wrong `EncryptionContext` and a wrong key are one and the same refusal.
     CiphertextInvalid => 400 "InvalidParameter" "The specified parameter \"CiphertextBlob\" is not valid." Kms Ours;
 
+    KeyMaterialInvalid => 400 "InvalidKeyMaterial" "key material is invalid." Kms Documented;
+    ImportTokenInvalid => 400 "InvalidImportToken" "import token is invalid." Kms Documented;
+    ImportTokenExpired => 400 "ExpiredImportToken" "import token is expired." Kms Documented;
+    ServiceOpened => 400 "Forbidden.Opened" "Your kms service has been opened." Kms Documented;
+
     // ---- not found ----
     KeyNotFound => 404 "Forbidden.KeyNotFound" "The specified Key is not found." Kms Documented;
     KeyVersionNotFound => 404 "Forbidden.KeyVersionNotFound" "The specified Key version is not found." Kms Documented;

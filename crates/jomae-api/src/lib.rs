@@ -9,7 +9,9 @@ pub mod error;
 pub mod limits;
 pub mod names;
 pub mod param;
+pub mod policy;
 pub mod sign;
+pub mod spec;
 pub mod time;
 pub mod wire;
 

@@ -12,6 +12,28 @@ pub const ENCRYPTION_CONTEXT_CHARS_MAX: usize = 8192;
 pub const DESCRIPTION_CHARS_MAX: usize = 8192;
 /// Days between `ScheduleKeyDeletion` and the destruction of the key.
 pub const PENDING_WINDOW_DAYS: RangeInclusive<u32> = 7..=366;
+/// Largest message that GenerateMac and the message-signing algorithms take, in bytes. No public source has a limit.
+pub const MESSAGE_BYTES_MAX: usize = 6144;
+/// Largest signature or public key that is looked at, in bytes.
+pub const SIGNATURE_BYTES_MAX: usize = 8192;
+/// Versions of one asymmetric key (page "CreateKeyVersion").
+pub const ASYMMETRIC_VERSIONS_MAX: u32 = 50;
+/// Largest key policy, in bytes.
+pub const POLICY_BYTES_MAX: usize = 32_768;
+/// Keys named by one call of the tag actions.
+pub const TAG_RESOURCES_MAX: usize = 50;
+/// Rows of a page of ListTagResources.
+pub const TAG_ROWS: usize = 200;
+/// Seconds that an import token is valid.
+pub const IMPORT_TOKEN_SECS: i64 = 86_400;
+/// Largest wrapped key material, in bytes: a wrapped RSA-4096 private key with room.
+pub const WRAPPED_MATERIAL_BYTES_MAX: usize = 8192;
+/// Largest import token, in bytes.
+pub const IMPORT_TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// Seconds for which a ClientToken is remembered.
+pub const CLIENT_TOKEN_SECS: i64 = 86_400;
+/// Longest ClientToken, in characters.
+pub const CLIENT_TOKEN_CHARS_MAX: usize = 64;
 /// Length of a data key in bytes (`NumberOfBytes`).
 pub const DATA_KEY_BYTES: RangeInclusive<u32> = 1..=1024;
 /// Length of a data key when neither `KeySpec` nor `NumberOfBytes` is given.

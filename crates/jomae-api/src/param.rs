@@ -198,6 +198,36 @@ impl<'p> Input<'p> {
         Ok(context)
     }
 
+    /// A list, `<name>.1`, `<name>.2`, …
+    pub fn list<T>(&self, param: &Param<T>) -> Result<Vec<T>, Refusal> {
+        self.note(param.name, false);
+        self.params
+            .numbered(param.name)
+            .iter()
+            .filter(|item| item.member.is_empty())
+            .map(|item| param.read(item.value))
+            .collect()
+    }
+
+    /// A list of pairs, `<name>.1.Key` and `<name>.1.Value`, … A value may be absent.
+    pub fn pairs(&self, param: &Param<()>) -> Result<Vec<(String, String)>, Refusal> {
+        let mut pairs: Vec<(u32, Option<String>, String)> = Vec::new();
+        for item in self.params.numbered(param.name) {
+            if pairs.last().is_none_or(|(number, ..)| *number != item.number) {
+                pairs.push((item.number, None, String::new()));
+            }
+            if let Some((_, key, value)) = pairs.last_mut() {
+                match item.member {
+                    "Key" => *key = Some(item.value.to_owned()),
+                    "Value" => item.value.clone_into(value),
+                    _ => {}
+                }
+            }
+        }
+        let invalid = Refusal::ParameterInvalid(param.name);
+        pairs.into_iter().map(|(_, key, value)| Ok((key.ok_or(invalid)?, value))).collect()
+    }
+
     /// The members of a flattened map, `<name>.<member>=<value>`.
     fn flattened(&self, name: &str) -> impl Iterator<Item = (&'p str, &'p str)> {
         self.params.iter().filter_map(move |(full, value)| {

@@ -1,5 +1,7 @@
 //! Moments, as the wire writes them.
 
+use std::cell::RefCell;
+
 use serde::{Serialize, Serializer};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z. On the wire `YYYY-MM-DDThh:mm:ssZ`, in UTC.
@@ -17,7 +19,17 @@ impl std::fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        thread_local! {
+            // Many values a second, one second a value.
+            static PRINTED: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+        }
+        PRINTED.with_borrow_mut(|(secs, text)| {
+            if *secs != self.0 {
+                *secs = self.0;
+                *text = self.to_string();
+            }
+            serializer.serialize_str(text)
+        })
     }
 }
 

@@ -85,23 +85,27 @@ impl NonceMemory {
             self.entries.fetch_sub(oldest.nonces.len(), Ordering::Relaxed);
             generations.pop_front();
         }
-        if generations.iter().any(|generation| generation.nonces.contains(&hash)) {
+        let last_moment = signed_at_secs + TIME_WINDOW_SECS;
+        let until_secs = last_moment - last_moment.rem_euclid(GENERATION_SECS) + GENERATION_SECS;
+        // Its own generation is looked into by the insertion below, once.
+        let mut others = generations.iter().filter(|generation| generation.until_secs != until_secs);
+        if others.any(|generation| generation.nonces.contains(&hash)) {
             return Seen::Before;
         }
         if self.entries.fetch_add(1, Ordering::Relaxed) >= self.entries_max {
             self.entries.fetch_sub(1, Ordering::Relaxed);
-            return Seen::MemoryFull;
+            let known = generations.iter().any(|generation| generation.nonces.contains(&hash));
+            return if known { Seen::Before } else { Seen::MemoryFull };
         }
-        let last_moment = signed_at_secs + TIME_WINDOW_SECS;
-        let until_secs = last_moment - last_moment.rem_euclid(GENERATION_SECS) + GENERATION_SECS;
         let at = generations.partition_point(|generation| generation.until_secs < until_secs);
         if generations.get(at).is_none_or(|generation| generation.until_secs != until_secs) {
             generations.insert(at, Generation { until_secs, nonces: HashSet::default() });
         }
-        if let Some(generation) = generations.get_mut(at) {
-            generation.nonces.insert(hash);
+        if generations.get_mut(at).is_some_and(|generation| generation.nonces.insert(hash)) {
+            return Seen::First;
         }
-        Seen::First
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+        Seen::Before
     }
 
     /// Drops what can no longer be replayed, also in shards that no request touches.

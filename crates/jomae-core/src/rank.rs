@@ -73,15 +73,16 @@ impl Ranks {
 
     /// The paths under `prefix` from the `offset`-th on, at most `limit`.
     pub async fn page(&self, store: &dyn Store, prefix: &str, offset: u64, limit: usize) -> Result<Ranked, Fault> {
-        self.count_first(store, prefix).await?;
-        let (block, skip, total) = {
+        let (block, skip, total) = loop {
+            self.count_first(store, prefix).await?;
             let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             lists.uses += 1;
             let uses = lists.uses;
-            let list = lists.by_prefix.get_mut(prefix).ok_or_else(|| Fault::unavailable("a list gave way"))?;
+            // A list may have given way to others just after it was counted.
+            let Some(list) = lists.by_prefix.get_mut(prefix).filter(|list| list.counted) else { continue };
             list.last_use = uses;
             list.recount(store, prefix)?;
-            list.find(offset)
+            break list.find(offset);
         };
         let mut paths = Vec::new();
         let Some(start) = block else { return Ok(Ranked { paths, total }) };
@@ -101,7 +102,8 @@ impl Ranks {
             }
             if !lists.by_prefix.contains_key(prefix) {
                 lists.make_room();
-                let list = List { blocks: BTreeMap::new(), counted: false, changed: Vec::new(), last_use: u64::MAX };
+                let last_use = lists.uses;
+                let list = List { blocks: BTreeMap::new(), counted: false, changed: Vec::new(), last_use };
                 lists.by_prefix.insert(prefix.to_owned(), list);
             }
         }
@@ -151,13 +153,7 @@ impl Lists {
 
     fn make_room(&mut self) {
         while self.by_prefix.len() >= LISTS_MAX {
-            let Some(oldest) = self
-                .by_prefix
-                .iter()
-                .filter(|(_, l)| l.counted)
-                .min_by_key(|(_, l)| l.last_use)
-                .map(|(p, _)| p.clone())
-            else {
+            let Some(oldest) = self.by_prefix.iter().min_by_key(|(_, l)| l.last_use).map(|(p, _)| p.clone()) else {
                 return;
             };
             self.by_prefix.remove(&oldest);

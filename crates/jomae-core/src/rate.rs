@@ -11,6 +11,7 @@ use jomae_api::{action::Class, names::AccountId};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimits {
     pub crypto_symmetric_per_sec: Option<u32>,
+    pub crypto_asymmetric_per_sec: Option<u32>,
     pub management_per_sec: Option<u32>,
 }
 
@@ -18,6 +19,7 @@ impl RateLimits {
     const fn of(&self, class: Class) -> Option<u32> {
         match class {
             Class::CryptoSymmetric => self.crypto_symmetric_per_sec,
+            Class::CryptoAsymmetric => self.crypto_asymmetric_per_sec,
             Class::Management => self.management_per_sec,
         }
     }
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_burst_of_a_second_then_the_rate() {
-        let meter = RateMeter::new(RateLimits { crypto_symmetric_per_sec: Some(10), management_per_sec: None });
+        let meter = RateMeter::new(RateLimits { crypto_symmetric_per_sec: Some(10), ..RateLimits::default() });
         let (a, b) = (AccountId::new("1000000000000001").unwrap(), AccountId::new("1000000000000002").unwrap());
         for _ in 0..10 {
             assert_eq!(meter.admit(&a, Class::CryptoSymmetric, 0), Ok(()));

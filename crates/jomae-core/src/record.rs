@@ -9,16 +9,18 @@ use std::{
 
 use jomae_api::{
     actions::{
-        metadata::{KeyOrigin, KeySpec, KeyState, KeyUsage},
+        metadata::{KeyOrigin, KeyState},
         params::Tags,
     },
     names::{AccountId, AliasName, KeyId, KeyVersionId, RegionId},
+    policy::KeyPolicy,
+    spec::{KeySpec, KeyUsage},
     time::Timestamp,
 };
 use jomae_crypto::envelope::Binding;
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::KeyHandle, store::Path};
+use crate::{backend::KeyHandle, store::Path, usage::UsageSlot};
 
 /// A kind of record. What is decoded once is kept in memory and shared.
 pub trait Record: Any + Send + Sync + Sized {
@@ -46,7 +48,9 @@ plain_records!(
     DueRecord,
     GoneRecord,
     Marker,
-    crate::identity::bootstrap::BootstrapRecord
+    crate::identity::bootstrap::BootstrapRecord,
+    crate::usage::UsageRecord,
+    crate::client_token::ClientTokenRecord
 );
 
 /// Where a key lives.
@@ -84,6 +88,15 @@ pub struct KeyRecord {
     pub deletion_protection: bool,
     pub deletion_protection_description: String,
     pub material_expires_at: Option<i64>,
+    /// For EXTERNAL keys: whether there is material now.
+    #[serde(default)]
+    pub has_imported_material: bool,
+    /// For EXTERNAL keys: the check value of the first material, to which the key is bound for ever.
+    #[serde(default)]
+    pub material_check: Option<Bytes>,
+    /// None: the default policy.
+    #[serde(default)]
+    pub policy: Option<KeyPolicy>,
     #[serde(default)]
     pub tags: Tags,
 }
@@ -99,6 +112,7 @@ pub struct PrimaryVersion {
 pub struct VersionRecord {
     pub stored: StoredVersion,
     pub handle: OnceLock<KeyHandle>,
+    pub usage: UsageSlot,
 }
 
 /// What is stored of a key version.
@@ -107,12 +121,23 @@ pub struct StoredVersion {
     pub id: KeyVersionId,
     pub number: u32,
     pub created: i64,
-    pub blob: Bytes,
+    /// None while imported material is away.
+    pub blob: Option<Bytes>,
+    /// DER SubjectPublicKeyInfo of an asymmetric version.
+    #[serde(default)]
+    pub public: Option<Bytes>,
+}
+
+impl VersionRecord {
+    /// A version whose material has not been used yet.
+    pub fn of(stored: StoredVersion) -> Self {
+        Self { stored, handle: OnceLock::new(), usage: UsageSlot::new() }
+    }
 }
 
 impl Record for VersionRecord {
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(Self { stored: serde_json::from_slice(bytes)?, handle: OnceLock::new() })
+        Ok(Self::of(serde_json::from_slice(bytes)?))
     }
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&self.stored)
@@ -152,6 +177,8 @@ pub struct DueRecord {
 pub enum Job {
     Destroy,
     Rotate,
+    /// Forget imported material.
+    ExpireMaterial,
 }
 
 /// What remains of a key that was destroyed: that it existed, and when it ended.
@@ -210,6 +237,14 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 impl KeyRecord {
+    /// Whether the key has material to work with.
+    pub const fn has_material(&self) -> bool {
+        match self.origin {
+            KeyOrigin::AliyunKms => true,
+            KeyOrigin::External => self.has_imported_material,
+        }
+    }
+
     /// The moment of the next rotation, if the key rotates by itself.
     pub fn next_rotation(&self) -> Option<Timestamp> {
         self.rotation_interval_secs.map(|interval| Timestamp(self.last_rotation.saturating_add(interval)))
@@ -283,6 +318,39 @@ pub mod path {
         format!("a/{}/{}/alias-of/{}/", key.account, key.region, key.id)
     }
 
+    /// Uses of one version.
+    pub fn version_usage(key: &KeyPlace, number: u32) -> Path {
+        join(&["a", key.account.as_str(), key.region.as_str(), "usage", key.id.as_str(), &format!("{number:08}")])
+    }
+
+    /// Uses of a key as a whole.
+    pub fn key_usage(key: &KeyPlace) -> Path {
+        join(&["a", key.account.as_str(), key.region.as_str(), "usage", key.id.as_str(), "all"])
+    }
+
+    /// All records of the uses of a key.
+    pub fn usages(key: &KeyPlace) -> String {
+        format!("a/{}/{}/usage/{}/", key.account, key.region, key.id)
+    }
+
+    pub fn client_token(hash: &str) -> Path {
+        join(&["sys/client-token", hash])
+    }
+
+    /// Tokens by the moment at which they are forgotten.
+    pub const CLIENT_TOKEN_EXPIRIES: &str = "sys/client-token-expiry/";
+
+    pub fn client_token_expiry(at_secs: i64, token: &Path) -> Path {
+        let hash = token.as_str().rsplit('/').next().unwrap_or_default();
+        Path::new(format!("{CLIENT_TOKEN_EXPIRIES}{:012}/{hash}", at_secs.max(0)))
+    }
+
+    /// Moment and token of a path made by [`client_token_expiry`].
+    pub fn expired_client_token(path: &Path) -> Option<(i64, Path)> {
+        let (at, hash) = path.as_str().strip_prefix(CLIENT_TOKEN_EXPIRIES)?.split_once('/')?;
+        Some((at.parse().ok()?, client_token(hash)))
+    }
+
     pub fn gone(key: &KeyPlace) -> Path {
         join(&["a", key.account.as_str(), key.region.as_str(), "gone", key.id.as_str()])
     }
@@ -297,6 +365,7 @@ pub mod path {
         let job = match job {
             Job::Destroy => "destroy",
             Job::Rotate => "rotate",
+            Job::ExpireMaterial => "expire",
         };
         let at = format!("{:012}", at_secs.max(0));
         join(&["sys/due", &at, job, key.account.as_str(), key.region.as_str(), key.id.as_str()])

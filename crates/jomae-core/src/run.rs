@@ -1,10 +1,10 @@
 //! The one way of every call: parse → resolve → authorize → state → handle → commit.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use jomae_api::{
     action::{Action, Effect},
-    actions::params::DRY_RUN,
+    actions::{ACTIONS, params::DRY_RUN},
     error::Refusal,
     for_each_action,
     names::RegionId,
@@ -13,15 +13,20 @@ use jomae_api::{
     wire::{Format, Params, render},
 };
 
+use serde::Serialize;
+
 use crate::{
     access::{self, Authorized, Resource},
     audit::{self, Trace, outbox},
     backend::KeyBackend,
+    client_token::Token,
     error::{Error, Fault},
     identity::Caller,
     rank::Ranks,
     store::BoxFuture,
     tx::{Outcome, Tx, Vault},
+    usage::Usage,
+    wait::Pool,
 };
 
 /// How often a changing call decides again when what it read has changed. Each time somebody else has succeeded.
@@ -46,6 +51,8 @@ pub struct Kms {
     pub vault: Vault,
     pub backend: Box<dyn KeyBackend>,
     pub ranks: Ranks,
+    pub pool: Arc<dyn Pool>,
+    pub usage: Usage,
     /// Every region that this deployment serves.
     pub regions: Vec<RegionId>,
 }
@@ -78,38 +85,57 @@ where
     Kms: Handle<A>,
 {
     let action = A::parse(Input::new(params))?;
+    let index = ACTIONS.iter().position(|spec| spec.name == A::SPEC.name).unwrap_or(usize::MAX);
     for _ in 0..COMMIT_ATTEMPTS_MAX {
         let mut tx = match A::SPEC.effect {
             Effect::Read => kms.vault.reading(),
             Effect::Write => kms.vault.writing(),
         };
         let found = access::resolve(&mut tx, call, &action.access())?;
-        note(trace, &found);
+        note(trace, call, &found);
         let granted = access::authorize(call, &action, found)?;
         granted.check_states(&A::SPEC.states)?;
+        let token = Token::of(&A::SPEC, call, params);
+        if let Some(token) = &token
+            && let Some(output) = token.remembered(&mut tx, call.now)?
+        {
+            return rendered::<A>(call, &output);
+        }
         let output = kms.handle(call, &mut tx, &granted).await?;
+        if let Some(token) = &token {
+            token.remember(&mut tx, &output, call.now)?;
+        }
         trace.keys.append(&mut tx.made());
         // What changes nothing needs no promise.
         trace.pending = if tx.has_writes() {
-            let event = audit::call_event(&A::SPEC, call, params, trace, None);
+            let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, params, trace, None);
             Some(outbox::put(&mut tx, &call.request_id, event)?)
         } else {
             None
         };
+        let used = tx.used();
         if tx.commit().await? == Outcome::Done {
-            let body = render::success(call.format, &output, &call.request_id);
-            return body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into());
+            for (place, version) in &used {
+                kms.usage.note(index, version, place, &call.caller, call.now);
+            }
+            return rendered::<A>(call, &output);
         }
     }
     Err(Fault::unavailable("what the call read kept changing").into())
 }
 
-fn note(trace: &mut Trace, found: &access::Found) {
+fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let body = render::success(call.format, output, &call.request_id);
+    body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into())
+}
+
+/// Notes what of the caller's own the call is about: whether another account's key exists is not told.
+fn note(trace: &mut Trace, call: &Call, found: &access::Found) {
     trace.keys.clear();
     trace.aliases.clear();
     for (_, resource) in &found.needs {
         match resource {
-            Resource::Key(key) => trace.keys.push(key.place.clone()),
+            Resource::Key(key) if key.place.account == *call.caller.account() => trace.keys.push(key.place.clone()),
             Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
             _ => {}
         }

@@ -13,7 +13,7 @@ use jomae_api::{
 use jomae_crypto::rng;
 
 use crate::{
-    audit::{self, AuditSink, Trace, outbox::Outbox},
+    audit::{self, AuditSink, Durability, Trace, outbox::Outbox},
     error::{Error, Fault},
     identity::{self, Caller, DummySecret},
     nonce::NonceMemory,
@@ -152,13 +152,6 @@ impl Service {
         let presented = Presented::read(request, params).map_err(Refusal::from)?;
         let caller = identity::authenticate(&self.kms.vault, &self.nonces, &self.dummy, &presented, arrival.now)
             .map_err(|error| with_echo(error, &presented))?;
-        if presented.api_version != jomae_api::API_VERSION {
-            return Err(Refusal::VersionInvalid.into());
-        }
-        let (found, route) = find_route(presented.action).ok_or(Refusal::ActionNotFound)?;
-        *spec = Some(found);
-        self.throttle(&caller, found.class, arrival.steady_ns)?;
-
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
             request_id: request_id.to_owned(),
@@ -171,17 +164,53 @@ impl Service {
             format: presented.format,
         };
         let mut trace = Trace::default();
-        let result = route(&self.kms, &call, params, &mut trace).await;
-        if audit::is_recorded(found) {
-            if let Some(pending) = trace.pending.take().filter(|_| result.is_ok()) {
-                self.outbox.append(&*self.audit, pending).await?;
-            } else {
-                let refusal = result.as_ref().err().map(Error::refusal);
-                let event = audit::call_event(found, &call, params, &trace, refusal);
-                self.audit.append(event, audit::durability(found)).wait().await.map_err(Fault::unavailable)?;
-            }
+        let result = self.dispatch(&presented, &call, params, &mut trace, arrival.steady_ns, spec).await;
+        self.record(*spec, &call, params, trace, &result).await?;
+        result
+    }
+
+    /// Finds the action of an authenticated call, and runs it.
+    async fn dispatch(
+        &self,
+        presented: &Presented<'_>,
+        call: &Call,
+        params: &Params<'_>,
+        trace: &mut Trace,
+        steady_ns: u64,
+        spec: &mut Option<&'static ActionSpec>,
+    ) -> Result<Vec<u8>, Refused> {
+        if presented.api_version != jomae_api::API_VERSION {
+            return Err(Refusal::VersionInvalid.into());
         }
-        Ok(result?)
+        let (found, route) = find_route(presented.action).ok_or(Refusal::ActionNotFound)?;
+        *spec = Some(found);
+        self.throttle(&call.caller, found.class, steady_ns)?;
+        Ok(route(&self.kms, call, params, trace).await?)
+    }
+
+    /// Puts the event of an authenticated call on the log before its answer leaves.
+    async fn record(
+        &self,
+        spec: Option<&'static ActionSpec>,
+        call: &Call,
+        params: &Params<'_>,
+        mut trace: Trace,
+        result: &Result<Vec<u8>, Refused>,
+    ) -> Result<(), Refused> {
+        let refusal = result.as_ref().err().map(|refused| refused.error.refusal());
+        let event_id = match (trace.pending.take(), refusal) {
+            (Some(pending), None) => return Ok(self.outbox.append(&*self.audit, pending).await?),
+            // The change may have happened all the same, and then its own event will be found in the outbox: it must
+            // not be taken for this one.
+            (Some(_), Some(_)) => new_request_id(),
+            (None, _) => call.request_id.clone(),
+        };
+        if spec.is_some_and(|spec| !audit::is_recorded(spec)) {
+            return Ok(());
+        }
+        let event = audit::call_event(spec, &event_id, call, params, &trace, refusal);
+        let durability = spec.map_or(Durability::Handed, audit::durability);
+        Ok(self.audit.append(event, durability).wait().await.map_err(Fault::unavailable)?)
     }
 
     fn throttle(&self, caller: &Caller, class: Class, now_ns: u64) -> Result<(), Refused> {
@@ -195,8 +224,10 @@ impl Service {
     /// The region in a host of the form `kms.<region>.…` or `kms-vpc.<region>.…`, if we serve it; else the default.
     fn region_of(&self, host: &str) -> RegionId {
         let host = host.split_once("://").map_or(host, |(_, rest)| rest);
-        let named =
-            host.strip_prefix("kms.").or_else(|| host.strip_prefix("kms-vpc.")).and_then(|rest| rest.split('.').next());
+        let named = host
+            .strip_prefix("kms.")
+            .or_else(|| host.strip_prefix("kms-vpc."))
+            .and_then(|rest| rest.split(['.', ':']).next());
         self.kms.regions.iter().find(|region| Some(region.as_str()) == named).unwrap_or(&self.default_region).clone()
     }
 }
@@ -247,5 +278,5 @@ fn text_header(request: &Request<'_>, name: &str, bytes_max: usize) -> String {
 
 /// A random lower-case UUID.
 pub fn new_request_id() -> String {
-    uuid::Builder::from_random_bytes(rng::array()).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(rng::public_array()).into_uuid().to_string()
 }

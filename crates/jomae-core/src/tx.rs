@@ -9,7 +9,7 @@ use crate::{
     cache::{Cache, Cached},
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
-    record::{KeyPlace, Record},
+    record::{KeyPlace, Record, VersionRecord},
     store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
 };
 
@@ -64,12 +64,12 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, writes: Vec::new(), made: Vec::new() }
+        Tx { vault: self, reads: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
-        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), made: Vec::new() }
+        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), made: Vec::new(), used: Vec::new() }
     }
 
     fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
@@ -106,6 +106,7 @@ pub struct Tx<'v> {
     reads: Option<Vec<(Path, Option<Revision>)>>,
     writes: Vec<Write>,
     made: Vec<KeyPlace>,
+    used: Vec<(KeyPlace, Arc<VersionRecord>)>,
 }
 
 /// How a commit ended, seen by the loop that may try again.
@@ -152,18 +153,34 @@ impl Tx<'_> {
             record.encode().map_err(|error| Fault::internal(format!("record {path} cannot be written: {error}")))?,
         );
         let sealed = self.vault.keyring.seal_record(path.as_str(), &plain)?;
-        self.writes.push(Write::Put(path, sealed));
+        self.write(Write::Put(path, sealed));
         Ok(())
     }
 
     /// Removes a record when the transaction commits.
     pub fn delete(&mut self, path: Path) {
-        self.writes.push(Write::Delete(path));
+        self.write(Write::Delete(path));
+    }
+
+    /// The last write to a path is the one that counts.
+    fn write(&mut self, write: Write) {
+        self.writes.retain(|earlier| earlier.path() != write.path());
+        self.writes.push(write);
     }
 
     /// Notes a key that this call makes, for its audit event.
     pub fn makes(&mut self, key: &KeyPlace) {
         self.made.push(key.clone());
+    }
+
+    /// Notes a key version that this call uses.
+    pub fn uses(&mut self, key: &KeyPlace, version: &Arc<VersionRecord>) {
+        self.used.push((key.clone(), Arc::clone(version)));
+    }
+
+    /// The key versions that this call uses.
+    pub fn used(&mut self) -> Vec<(KeyPlace, Arc<VersionRecord>)> {
+        std::mem::take(&mut self.used)
     }
 
     /// The keys that this call makes.

@@ -10,6 +10,7 @@ use crate::{
         outbox::{self, Pending},
     },
     error::{Error, Fault},
+    import::forget_material,
     keys::{add_version, plan_rotation},
     record::{AliasRecord, DueRecord, GoneRecord, Job, KeyPlace, KeyRecord, VersionRecord, path},
     run::Kms,
@@ -22,6 +23,8 @@ use crate::{
 const JOBS_PER_TURN: usize = 64;
 /// Records removed in one commit; each version takes two.
 const REMOVED_PER_COMMIT: usize = 50;
+/// Commits that one job may try; a key with many versions is destroyed over several turns.
+const ATTEMPTS_MAX: u32 = 256;
 /// How late the last destruction of a planned key may be looked at again after a failure, in seconds.
 const RETRY_SECS: i64 = 60;
 
@@ -32,16 +35,14 @@ impl Service {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written"));
         }
-        let due = self.kms.vault.reading().list::<DueRecord>(path::DUE, None, JOBS_PER_TURN)?;
-        let mut done = 0;
-        let mut failed = None;
-        for (at, record) in due {
+        let due = self.kms.vault.reading().paths(path::DUE, None, JOBS_PER_TURN)?;
+        let (mut done, mut failed) = (0, None);
+        for at in due {
             if path::due_at(at.as_str()).is_none_or(|secs| secs > now.0) {
                 break;
             }
-            if let Err(error) = self.do_job(&at, &record, now).await {
-                failed = Some(error);
-                self.put_off(&at, &record, now).await?;
+            if let Err(fault) = self.do_entry(&at, now).await {
+                failed = Some(fault);
             }
             done += 1;
         }
@@ -51,10 +52,22 @@ impl Service {
         }
     }
 
+    /// Does one entry of the list of due work. One that cannot be read is left, and named in the fault; one whose job
+    /// fails is put off.
+    async fn do_entry(&self, at: &Path, now: Timestamp) -> Result<(), Fault> {
+        let Some(due) = self.kms.vault.reading().get::<DueRecord>(at)? else { return Ok(()) };
+        if let Err(fault) = self.do_job(at, &due, now).await {
+            self.put_off(at, &due, now).await?;
+            return Err(fault);
+        }
+        Ok(())
+    }
+
     async fn do_job(&self, at: &Path, due: &DueRecord, now: Timestamp) -> Result<(), Fault> {
         let event = match due.job {
             Job::Destroy => self.kms.destroy(at, &due.key, now).await?,
             Job::Rotate => self.kms.rotate(at, &due.key, now).await?,
+            Job::ExpireMaterial => self.kms.expire_material(at, &due.key, now).await?,
         };
         match event {
             Some(pending) => self.outbox.append(&*self.audit, pending).await,
@@ -83,7 +96,7 @@ impl Kms {
     /// Destroys a key whose waiting period is over: its versions first, a few at a time, then its names and itself.
     /// Gives the event, if this call ended it.
     async fn destroy(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
-        loop {
+        for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.vault.writing();
             let key = tx.get::<KeyRecord>(&path::key(place))?;
             let key = key.filter(|key| {
@@ -110,14 +123,18 @@ impl Kms {
                 return Ok(pending);
             }
         }
+        Err(unsettled(place))
     }
 
-    /// Removes versions and aliases of a key, as many as fit in one commit. Tells whether there may be more.
+    /// Removes versions, aliases and usage counts of a key, as many as fit in one commit. Tells whether there may be more.
     fn remove_some(tx: &mut Tx<'_>, place: &KeyPlace) -> Result<bool, Fault> {
-        let versions = tx.list::<VersionRecord>(&path::versions(place), None, REMOVED_PER_COMMIT)?;
-        for (at, version) in &versions {
+        let versions = tx.paths(&path::versions(place), None, REMOVED_PER_COMMIT)?;
+        for at in &versions {
+            // A damaged version cannot say its id; that its material goes is what counts.
+            if let Ok(Some(version)) = tx.get::<VersionRecord>(at) {
+                tx.delete(path::version_index(&place.region, &version.stored.id));
+            }
             tx.delete(at.clone());
-            tx.delete(path::version_index(&place.region, &version.stored.id));
         }
         if versions.len() == REMOVED_PER_COMMIT {
             return Ok(true);
@@ -129,18 +146,41 @@ impl Kms {
             if let Some(name) = path::tail(at, &prefix).and_then(AliasName::new) {
                 let named = path::alias(&place.account, &place.region, &name);
                 // Read, so that an alias that is pointed at another key meanwhile is not taken along.
-                if tx.get::<AliasRecord>(&named)?.is_some_and(|alias| alias.key == place.id) {
+                if tx.get::<AliasRecord>(&named).is_ok_and(|alias| alias.is_none_or(|alias| alias.key == place.id)) {
                     tx.delete(named);
                 }
             }
             tx.delete(at.clone());
         }
-        Ok(aliases.len() == room)
+        let left = room - aliases.len();
+        let usages = tx.paths(&path::usages(place), None, left)?;
+        for at in &usages {
+            tx.delete(at.clone());
+        }
+        Ok(usages.len() == left)
+    }
+
+    /// Forgets imported material whose time is over.
+    async fn expire_material(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut tx = self.vault.writing();
+            let key = tx.get::<KeyRecord>(&path::key(place))?;
+            tx.delete(at.clone());
+            let mut pending = None;
+            if let Some(key) = key.filter(|key| key.material_expires_at.is_some_and(|at| at <= now.0)) {
+                forget_material(self, &mut tx, place, &key).map_err(into_fault)?;
+                pending = Some(event(&mut tx, "ExpireKeyMaterial", now, place)?);
+            }
+            if tx.commit().await? == Outcome::Done {
+                return Ok(pending);
+            }
+        }
+        Err(unsettled(place))
     }
 
     /// Rotates a key whose interval is over: once, however late.
     async fn rotate(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
-        loop {
+        for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.vault.writing();
             let key = tx.get::<KeyRecord>(&path::key(place))?;
             tx.delete(at.clone());
@@ -161,7 +201,13 @@ impl Kms {
                 return Ok(rotated);
             }
         }
+        Err(unsettled(place))
     }
+}
+
+/// The records of the key kept changing; the job is put off.
+fn unsettled(place: &KeyPlace) -> Fault {
+    Fault::unavailable(format!("key {} kept changing", place.id))
 }
 
 fn into_fault(error: Error) -> Fault {

@@ -18,6 +18,8 @@ use jomae_core::{
     service::Service,
     store::Store,
     tx::Vault,
+    usage::Usage,
+    wait::Pool,
 };
 use zeroize::Zeroizing;
 
@@ -26,6 +28,7 @@ use crate::{
     certificates::CertificateError,
     config::{Config, ConfigError},
     files,
+    pool::CryptoPool,
     root_key::{self, RootKeyError},
     store::{OpenError, Options, SqliteStore},
 };
@@ -114,8 +117,10 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     let audit = AuditLog::open(&audit_path, strict)
         .map_err(|source| StartError::Audit { path: audit_path, source })
         .map(Arc::new)?;
+    let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
     let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
-    let kms = Kms { vault, backend: Box::new(SoftwareBackend::new(keyring)), ranks, regions };
+    let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
+    let kms = Kms { vault, backend, ranks, pool, usage: Usage::default(), regions };
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let service = Service::new(kms, sink, default_region, config.rate_limits(), config.server.nonces_max);
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;

@@ -62,6 +62,8 @@ impl Default for Config {
 pub struct Server {
     /// Request threads; 0: one a core.
     pub worker_threads: usize,
+    /// Threads for private-key operations, and as many again for the making of keys; 0: one a core.
+    pub crypto_threads: usize,
     /// Connections open at once.
     pub connections_max: usize,
     /// Seconds that requests under way have to finish after SIGTERM.
@@ -85,6 +87,7 @@ impl Default for Server {
         let limits = Limits::default();
         Self {
             worker_threads: 0,
+            crypto_threads: 0,
             connections_max: limits.connections_max,
             drain_secs: limits.drain_timeout.as_secs(),
             head_timeout_secs: limits.head_timeout.as_secs(),
@@ -115,7 +118,7 @@ pub struct RootKeyConfig {
     pub provider: RootKeyProvider,
     /// The key file; default `root.key` in the data directory. Better: on another disk.
     pub file: Option<PathBuf>,
-    /// A file with the passphrase; without it `JOMAE_ROOT_PASSPHRASE` or a prompt on the terminal.
+    /// A file with the passphrase; without it the environment variable `JOMAE_ROOT_PASSPHRASE`.
     pub passphrase_file: Option<PathBuf>,
 }
 
@@ -151,6 +154,7 @@ pub enum AuditDurability {
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
     pub crypto_symmetric_per_sec: u32,
+    pub crypto_asymmetric_per_sec: u32,
     pub management_per_sec: u32,
 }
 
@@ -247,8 +251,15 @@ impl Config {
         let limit = |per_sec: u32| (per_sec > 0).then_some(per_sec);
         RateLimits {
             crypto_symmetric_per_sec: limit(self.limits.crypto_symmetric_per_sec),
+            crypto_asymmetric_per_sec: limit(self.limits.crypto_asymmetric_per_sec),
             management_per_sec: limit(self.limits.management_per_sec),
         }
+    }
+
+    /// Threads for each kind of cryptographic work.
+    pub fn crypto_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        if self.server.crypto_threads == 0 { cores } else { self.server.crypto_threads }
     }
 
     /// Where the root key file is.

@@ -2,6 +2,7 @@
 
 use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use jomae_core::client_token;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -13,7 +14,7 @@ use crate::{
     admin::{self, Admin},
     bootstrap::{self, StartError, Started},
     certificates::Certificates,
-    config::Config,
+    config::{Config, RootKeyProvider},
     gateway::{self, Gateway},
     http::{self, HttpStats},
     logging::{self, LevelHandle},
@@ -24,7 +25,9 @@ use crate::{
 const WORK_EVERY: Duration = Duration::from_secs(1);
 /// How often the private CA issues a fresh certificate, in turns of the work.
 const RENEW_EVERY_TURNS: u64 = 30 * 86_400;
-/// How often old nonces are swept out, in turns of the work.
+/// How often the use of keys is stored, in turns of the work: what a crash can lose.
+const FLUSH_EVERY_TURNS: u64 = 5;
+/// How often old nonces and client tokens are swept out, in turns of the work.
 const SWEEP_EVERY_TURNS: u64 = 30;
 
 /// Where the configuration came from, so that it can be read again.
@@ -91,6 +94,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
+    flush_usage(&started).await;
     // The next start would do it too, event by event.
     if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox is left for the next start");
@@ -134,6 +138,12 @@ async fn watch_signals(
     }
 }
 
+async fn flush_usage(started: &Started) {
+    if let Err(fault) = started.service.kms.usage.flush(&started.service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the use of keys cannot be stored; it will be tried again");
+    }
+}
+
 async fn work(config: &Config, started: &Started, certificates: &Certificates, turns: u64) {
     match started.service.do_due_work(gateway::now()).await {
         Ok(0) => {}
@@ -143,7 +153,13 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
     if let Err(fault) = started.service.outbox.clear(&started.service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
     }
+    if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
+        flush_usage(started).await;
+    }
     if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
+        if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {
+            tracing::warn!(cause = %fault, "old client tokens cannot be forgotten; it will be tried again");
+        }
         started.service.nonces.sweep(gateway::now().0);
     }
     if turns.is_multiple_of(RENEW_EVERY_TURNS)
@@ -178,39 +194,29 @@ fn reload(source: &Source, old: Config, started: &Started, certificates: &Certif
 
 /// Says where things are and what to type next.
 fn announce(config: &Config, started: &Started, listening: SocketAddr, admin: SocketAddr) {
-    let dir = config.data_dir.display();
-    let endpoint = bootstrap::reachable(listening);
-    let mut text = String::new();
+    let env = bootstrap::env_path(&config.data_dir);
+    let mut lines = Vec::new();
     if let Some(first) = &started.first {
-        text.push_str(&format!("Jomae has made a new service in {dir}\n"));
-        text.push_str(&format!("  account      {}\n", first.account));
-        text.push_str(&format!(
-            "  credential   {} (readable by you alone)\n",
-            bootstrap::env_path(&config.data_dir).display()
-        ));
+        lines.push(format!("Jomae has made a new service in {}", config.data_dir.display()));
+        lines.push(format!("  account      {}", first.account));
+        lines.push(format!("  credential   {} (readable by you alone)", env.display()));
         if started.root_key_created {
-            let place = match config.root_key.provider {
-                crate::config::RootKeyProvider::File => {
-                    format!(
-                        "{}\n               keep a copy elsewhere: without it no key can ever be used again",
-                        config.root_key_file().display()
-                    )
-                }
-                crate::config::RootKeyProvider::Passphrase => {
-                    "your passphrase: without it no key can ever be used again".to_owned()
-                }
-            };
-            text.push_str(&format!("  root key     {place}\n"));
+            lines.push(match config.root_key.provider {
+                RootKeyProvider::File => format!("  root key     {}", config.root_key_file().display()),
+                RootKeyProvider::Passphrase => "  root key     your passphrase".to_owned(),
+            });
+            lines.push("               keep a copy elsewhere: without it no key can ever be used again".to_owned());
         }
     }
-    text.push_str(&format!(
-        "Jomae serves https://{endpoint} (region {}), admin http://{}\n",
-        config.region,
-        bootstrap::reachable(admin)
-    ));
-    let env = bootstrap::shell_quoted(&bootstrap::env_path(&config.data_dir).display().to_string());
-    text.push_str(&format!("In another shell:\n  . {env}\n  jomae key create --description 'my first key'\n"));
+    let (endpoint, admin) = (bootstrap::reachable(listening), bootstrap::reachable(admin));
+    lines.push(format!("Jomae serves https://{endpoint} (region {}), admin http://{admin}", config.region));
+    if env.exists() {
+        lines.push("In another shell:".to_owned());
+        lines.push(format!("  . {}", bootstrap::shell_quoted(&env.display().to_string())));
+        lines.push("  jomae key create --description 'my first key'".to_owned());
+    }
+    lines.push(String::new());
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason to stop serving.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(lines.join("\n").as_bytes()).and_then(|()| out.flush());
 }

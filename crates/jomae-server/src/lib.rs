@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http;
 pub mod metrics;
 pub mod operate;
+pub mod pool;
 pub mod root_key;
 pub mod store;
 pub mod tls;

@@ -75,9 +75,7 @@ pub enum Command {
         command: DomainKey,
     },
     /// Print shell completions.
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write those of all commands to a directory.
     Man {
         #[arg(long, value_name = "DIR")]
@@ -109,7 +107,6 @@ pub struct Serve {
 }
 
 #[derive(ClapArgs)]
-#[command(disable_help_flag = true)]
 pub struct Call {
     #[expect(clippy::doc_markdown, reason = "the help text shows it as it stands here")]
     /// Name of the action, e.g. DescribeKey.

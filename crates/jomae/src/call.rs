@@ -1,6 +1,6 @@
 //! `jomae call`: any action, with its parameters as the API names them.
 
-use std::io::Read;
+use std::{fmt::Write as _, io::Read};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_api::{actions, param::Kind};
@@ -19,14 +19,25 @@ const FILE_BYTES_MAX: u64 = 128 * 1024;
 type Parameter = (String, Zeroizing<String>);
 
 pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
-    if matches!(call.action.as_str(), "--help" | "-h") {
-        return output::line("usage: jomae call ACTION [--Name value]...\nActions and parameters: docs/compatibility.md");
+    if call.parameters.iter().any(|word| word == "--help") {
+        return help(&call.action);
     }
     let (parameters, form) = parameters(&call.action, &call.parameters)?;
     let client = client(connection)?;
     let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let answer = block_on(async { Ok(client.call(&call.action, &pairs).await?) })?;
     output::answer(form.or(connection.output), &answer)
+}
+
+/// What an action is and takes, from its declaration.
+fn help(action: &str) -> Result<(), Failure> {
+    let spec = actions::find(action).ok_or_else(|| Failure::Usage(format!("there is no action {action}")))?;
+    let mut text = format!("{}\n\n", spec.doc);
+    for used in spec.params {
+        let (param, needed) = (used.param, if used.required { "required" } else { "optional" });
+        let _ = writeln!(text, "  --{} ({needed})\n      {}\n      {}", param.name(), param.doc(), param.limits());
+    }
+    output::line(text.trim_end())
 }
 
 /// Reads `--Name value` and `--Name=value`. `--output` is ours, since everything after the action comes here.

@@ -10,7 +10,9 @@ use crate::{args::Connection, output::Failure};
 /// A client for the service that flags and environment name.
 pub fn client(connection: &Connection) -> Result<Client, Failure> {
     let missing = |what: &str| {
-        Failure::Usage(format!("{what} is not set; in the shell that starts jomae, source the service's file first: . ./jomae-data/env"))
+        Failure::Usage(format!(
+            "{what} is not set; in the shell that starts jomae, source the service's file first: . ./jomae-data/env"
+        ))
     };
     let endpoint = connection.endpoint.clone().ok_or_else(|| missing("JOMAE_ENDPOINT (or --endpoint)"))?;
     let credential = |name: &str| env::var(name).map_err(|_| missing(name));

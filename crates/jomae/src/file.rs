@@ -80,8 +80,8 @@ fn inspect(connection: &Connection, input: &Path) -> Result<(), Failure> {
     let header = if is_dash(input) {
         file::inspect(&mut std::io::stdin().lock())
     } else {
-        let mut opened = std::fs::File::open(input)
-            .map_err(|error| Failure::Local(format!("{}: {error}", input.display())))?;
+        let mut opened =
+            std::fs::File::open(input).map_err(|error| Failure::Local(format!("{}: {error}", input.display())))?;
         file::inspect(&mut opened)
     }
     .map_err(failure)?;

@@ -92,6 +92,12 @@ async fn create(
     if let Some(interval) = rotate_every {
         params.extend([("EnableAutomaticRotation", "true"), ("RotationInterval", interval)]);
     }
+    // Before the key is made: a name that is taken would leave a key without one.
+    if let Some(alias) = alias
+        && client.call("DescribeKey", &[("KeyId", alias)]).await.is_ok()
+    {
+        return Err(Failure::Local(format!("{alias} names another key; no key was made")));
+    }
     let answer = client.call("CreateKey", &params).await?;
     let id = answer.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap_or_default();
     if let Some(alias) = alias

@@ -2,45 +2,11 @@
 
 use serde::Serialize;
 
+pub use crate::spec::{KeySpec, KeyUsage};
 use crate::{
     names::{AccountId, KeyId, KeyVersionId},
     time::Timestamp,
 };
-
-/// What a key is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-pub enum KeySpec {
-    /// A 256-bit symmetric key.
-    #[serde(rename = "Aliyun_AES_256")]
-    AliyunAes256,
-}
-
-impl KeySpec {
-    pub const ALL: &[Self] = &[Self::AliyunAes256];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AliyunAes256 => "Aliyun_AES_256",
-        }
-    }
-}
-
-/// What a key may do, for life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-pub enum KeyUsage {
-    #[serde(rename = "ENCRYPT/DECRYPT")]
-    EncryptDecrypt,
-}
-
-impl KeyUsage {
-    pub const ALL: &[Self] = &[Self::EncryptDecrypt];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EncryptDecrypt => "ENCRYPT/DECRYPT",
-        }
-    }
-}
 
 /// Who made the key material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
@@ -102,6 +68,20 @@ pub struct KeyMetadata {
     /// `DescribeKey` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_protection_description: Option<String>,
+}
+
+/// Extension: what a key, or a version, has been used for. Counted in memory and stored every few seconds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UsageStatistics {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_used: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Timestamp>,
+    /// The access key of the last caller.
+    pub last_used_by: String,
+    /// Successful calls by action.
+    pub calls: std::collections::BTreeMap<String, u64>,
 }
 
 /// A date, or the empty text.

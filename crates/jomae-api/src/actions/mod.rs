@@ -2,10 +2,13 @@
 
 pub mod aliases;
 pub mod crypto;
+pub mod import;
 pub mod keys;
 pub mod metadata;
 pub mod params;
 pub mod service;
+pub mod tags;
+pub mod versions;
 
 use crate::action::{Action, ActionSpec};
 
@@ -23,17 +26,43 @@ macro_rules! for_each_action {
             keys::schedule_key_deletion::ScheduleKeyDeletion,
             keys::cancel_key_deletion::CancelKeyDeletion,
             keys::set_deletion_protection::SetDeletionProtection,
+            keys::get_key_policy::GetKeyPolicy,
+            keys::set_key_policy::SetKeyPolicy,
+            versions::create_key_version::CreateKeyVersion,
+            versions::describe_key_version::DescribeKeyVersion,
+            versions::list_key_versions::ListKeyVersions,
+            versions::update_rotation_policy::UpdateRotationPolicy,
+            import::get_parameters_for_import::GetParametersForImport,
+            import::import_key_material::ImportKeyMaterial,
+            import::delete_key_material::DeleteKeyMaterial,
             crypto::encrypt::Encrypt,
             crypto::decrypt::Decrypt,
             crypto::generate_data_key::GenerateDataKey,
             crypto::generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext,
+            crypto::re_encrypt::ReEncrypt,
+            crypto::export_data_key::ExportDataKey,
+            crypto::generate_and_export_data_key::GenerateAndExportDataKey,
+            crypto::asymmetric_encrypt::AsymmetricEncrypt,
+            crypto::asymmetric_decrypt::AsymmetricDecrypt,
+            crypto::asymmetric_sign::AsymmetricSign,
+            crypto::asymmetric_verify::AsymmetricVerify,
+            crypto::get_public_key::GetPublicKey,
+            crypto::generate_mac::GenerateMac,
+            crypto::verify_mac::VerifyMac,
             aliases::create_alias::CreateAlias,
             aliases::update_alias::UpdateAlias,
             aliases::delete_alias::DeleteAlias,
             aliases::list_aliases::ListAliases,
             aliases::list_aliases_by_key_id::ListAliasesByKeyId,
+            tags::tag_resource::TagResource,
+            tags::untag_resource::UntagResource,
+            tags::list_resource_tags::ListResourceTags,
+            tags::tag_resources::TagResources,
+            tags::untag_resources::UntagResources,
+            tags::list_tag_resources::ListTagResources,
             service::describe_regions::DescribeRegions,
             service::describe_account_kms_status::DescribeAccountKmsStatus,
+            service::open_kms_service::OpenKmsService,
         }
     };
 }

@@ -8,10 +8,12 @@ use serde::Deserialize;
 use crate::{
     error::Refusal,
     limits,
-    names::{ALIAS_PREFIX, AliasName, KeyId, KeyRef},
+    names::{ALIAS_PREFIX, AliasName, KeyId, KeyRef, KeyVersionId},
     param::{
         EncryptionContext, Input, Invalid, Kind, Param, parse_bool, parse_bytes, parse_number, parse_secret, parse_text,
     },
+    policy::KeyPolicy,
+    spec::{Algorithm, KeySpec, Purpose},
 };
 
 pub static KEY_REF: Param<KeyRef> = Param::new(
@@ -133,6 +135,147 @@ pub static RECIPIENT: Param<()> = Param::new(
     |_| Err(Invalid::Value),
 );
 
+pub static KEY_ID_OR_ARN: Param<KeyRef> =
+    Param::new("KeyId", Kind::Text, "a key ID or the full name of a key", "The key.", |text| {
+        match KeyRef::from_wire(text) {
+            Some(KeyRef::Alias(_)) => Err(Invalid::As(Refusal::AliasUnsupported)),
+            Some(key) => Ok(key),
+            None => Err(Invalid::Value),
+        }
+    })
+    .public();
+
+pub static KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
+    "KeyVersionId",
+    Kind::Text,
+    "the ID of a version of the key",
+    "The version of the key. Asymmetric keys have no default version.",
+    |text| KeyVersionId::new(text).ok_or(Invalid::Value),
+)
+.public();
+
+pub static ALGORITHM: Param<Algorithm> = Param::new(
+    "Algorithm",
+    Kind::Text,
+    "an algorithm that fits the key's spec and usage",
+    "What to compute.",
+    |text| Algorithm::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
+
+pub static DIGEST: Param<Vec<u8>> = Param::new(
+    "Digest",
+    Kind::Base64,
+    "Base64 of a digest of the length that the algorithm has (32 bytes for SHA-256 and SM3)",
+    "The digest to sign, made by the caller; for ED25519 and ML_DSA_65 (extensions) the message, at most 6144 bytes.",
+    |text| parse_bytes(text, limits::MESSAGE_BYTES_MAX),
+);
+
+pub static SIGNATURE: Param<Vec<u8>> =
+    Param::new("Value", Kind::Base64, "Base64 of a signature", "The signature to check.", |text| {
+        parse_bytes(text, limits::SIGNATURE_BYTES_MAX)
+    });
+
+pub static MAC: Param<Vec<u8>> =
+    Param::new("Mac", Kind::Base64, "Base64 of a MAC", "The MAC to check.", |text| parse_bytes(text, 64));
+
+pub static MESSAGE: Param<SecretBytes> =
+    Param::new("Message", Kind::Base64, "Base64 of 1–6144 bytes", "What to authenticate.", |text| {
+        parse_secret(text, limits::MESSAGE_BYTES_MAX)
+    });
+
+pub static POLICY: Param<KeyPolicy> = Param::new(
+    "Policy",
+    Kind::Json,
+    "JSON of a key policy, at most 32768 bytes, Version 1",
+    "Who may use and manage the key, beside what RAM policies say.",
+    |text| KeyPolicy::from_json(text).ok_or(Invalid::Value),
+);
+
+pub static POLICY_NAME: Param<()> = Param::new("PolicyName", Kind::Text, "default", "A key has one policy.", |text| {
+    if text == "default" { Ok(()) } else { Err(Invalid::Value) }
+})
+.public();
+
+pub static ENABLE_AUTOMATIC_ROTATION: Param<bool> = Param::new(
+    "EnableAutomaticRotation",
+    Kind::Boolean,
+    "true or false; symmetric Aliyun_KMS keys only",
+    "Whether new versions are made by themselves.",
+    parse_bool,
+)
+.public();
+
+pub static ROTATION_INTERVAL: Param<i64> = Param::new(
+    "RotationInterval",
+    Kind::Text,
+    "<integer>d|h|m|s, 7 to 730 days; needed when rotation is on, ignored when it is off",
+    "Time between rotations.",
+    parse_rotation_interval,
+)
+.public();
+
+pub static TAGS: Param<Tags> =
+    Param::new("Tags", Kind::Json, "[{\"TagKey\":…,\"TagValue\":…}], at most 20", "Tags by key and value.", parse_tags)
+        .public();
+
+pub static CLIENT_TOKEN: Param<String> = Param::new(
+    "ClientToken",
+    Kind::Text,
+    "1–64 visible ASCII characters",
+    "Extension: a retry with the same token within 24 hours returns the first result and makes nothing new.",
+    |text| {
+        let fits = text.len() <= limits::CLIENT_TOKEN_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
+    },
+);
+
+pub static PUBLIC_KEY_BLOB: Param<Vec<u8>> = Param::new(
+    "PublicKeyBlob",
+    Kind::Base64,
+    "Base64 of a DER SubjectPublicKeyInfo",
+    "The caller's public key, under which the data key leaves.",
+    |text| parse_bytes(text, limits::SIGNATURE_BYTES_MAX),
+);
+
+pub static EXPORT_KEY_SPEC: Param<KeySpec> =
+    Param::new("WrappingKeySpec", Kind::Text, "RSA_2048 or EC_SM2", "The kind of the caller's public key.", |text| {
+        match text {
+            "RSA_2048" => Ok(KeySpec::Rsa2048),
+            "EC_SM2" => Ok(KeySpec::EcSm2),
+            _ => Err(Invalid::Value),
+        }
+    })
+    .public();
+
+pub static EXPORT_ALGORITHM: Param<Algorithm> = Param::new(
+    "WrappingAlgorithm",
+    Kind::Text,
+    "RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1 or SM2PKE",
+    "How the data key is encrypted under the public key.",
+    |text| Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value),
+)
+.public();
+
+/// The three parameters of an export, which must fit each other.
+pub struct ExportTo {
+    pub public_key: Vec<u8>,
+    pub spec: KeySpec,
+    pub algorithm: Algorithm,
+}
+
+impl ExportTo {
+    pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let public_key = input.required(&PUBLIC_KEY_BLOB)?;
+        let spec = input.required(&EXPORT_KEY_SPEC)?;
+        let algorithm = input.required(&EXPORT_ALGORITHM)?;
+        if !spec.row().algorithms.contains(&algorithm) {
+            return Err(Refusal::ParameterInvalid("WrappingAlgorithm"));
+        }
+        Ok(Self { public_key, spec, algorithm })
+    }
+}
+
 /// The length of a data key in bytes, from the two parameters that can set it.
 pub fn data_key_bytes(input: Input<'_>) -> Result<u32, Refusal> {
     let by_spec = input.optional(&DATA_KEY_SPEC)?;
@@ -188,7 +331,8 @@ pub fn parse_tags(text: &str) -> Result<Tags, Invalid> {
     Ok(tags)
 }
 
-fn valid_tag(key: &str, value: &str) -> bool {
+/// Whether key and value of a tag are within their limits and letters.
+pub fn valid_tag(key: &str, value: &str) -> bool {
     let allowed = |text: &str| {
         text.bytes().all(|b| {
             b.is_ascii_alphanumeric()

@@ -11,6 +11,9 @@ use crate::error::Refusal;
 /// Most parameters of one request, query and body together.
 pub const PARAMS_MAX: usize = 256;
 
+/// Up to so many parameters are looked through one by one.
+const SCANNED_PAIRS_MAX: usize = 32;
+
 /// Largest number in a numbered name such as `ResourceId.1`.
 const LIST_NUMBER_MAX: u32 = 1000;
 
@@ -105,8 +108,14 @@ impl<'a> Params<'a> {
 
     /// The value of a name, if it was sent at all; it may be empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.pairs.binary_search_by(|pair| pair.name.get(&self.decoded).cmp(name)).ok()?;
-        self.pairs.get(found).map(|pair| pair.value.get(&self.decoded))
+        // Nearly all requests have a dozen parameters: comparing lengths first beats halving.
+        let found = if self.pairs.len() <= SCANNED_PAIRS_MAX {
+            self.pairs.iter().find(|pair| pair.name.get(&self.decoded) == name)
+        } else {
+            let at = self.pairs.binary_search_by(|pair| pair.name.get(&self.decoded).cmp(name)).ok()?;
+            self.pairs.get(at)
+        };
+        found.map(|pair| pair.value.get(&self.decoded))
     }
 
     /// The value of a name unless it is absent or empty: clients send empty values for what they do not mean.

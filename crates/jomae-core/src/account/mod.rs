@@ -2,3 +2,4 @@
 
 mod describe_account_kms_status;
 mod describe_regions;
+mod open_kms_service;

@@ -16,6 +16,6 @@ impl Handle<ListAliases> for Kms {
         granted: &Authorized<'_, ListAliases>,
     ) -> Result<Output, Error> {
         let prefix = path::aliases(call.caller.account(), &call.region);
-        self.alias_page(call, tx, &prefix, granted.action().page).await
+        self.alias_page(call, tx, &prefix, None, granted.action().page).await
     }
 }

@@ -15,7 +15,7 @@ impl Handle<ListAliasesByKeyId> for Kms {
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListAliasesByKeyId>,
     ) -> Result<Output, Error> {
-        let prefix = path::aliases_of(&granted.key()?.place);
-        self.alias_page(call, tx, &prefix, granted.action().page).await
+        let key = &granted.key()?.place;
+        self.alias_page(call, tx, &path::aliases_of(key), Some(&key.id), granted.action().page).await
     }
 }

@@ -11,7 +11,7 @@ use jomae_api::{
         aliases::list_aliases::{AliasList, AliasRow, Output},
         params::Page,
     },
-    names::{AliasName, alias_arn},
+    names::{AliasName, KeyId, alias_arn},
 };
 
 use crate::{
@@ -23,7 +23,16 @@ use crate::{
 
 impl Kms {
     /// A page of the aliases whose paths stand under `prefix`.
-    async fn alias_page(&self, call: &Call, tx: &mut Tx<'_>, prefix: &str, page: Page) -> Result<Output, Error> {
+    ///
+    /// `of`: only those of this key. An index entry that the alias itself does not confirm is no row.
+    async fn alias_page(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        prefix: &str,
+        of: Option<&KeyId>,
+        page: Page,
+    ) -> Result<Output, Error> {
         let (account, region) = (call.caller.account(), &call.region);
         let ranked = self.ranks.page(self.vault.store(), prefix, page.offset(), page.size as usize).await?;
         let mut alias = Vec::with_capacity(ranked.paths.len());
@@ -31,6 +40,9 @@ impl Kms {
             let Some(name) = path::tail(found, prefix).and_then(AliasName::new) else { continue };
             // Deleted since the page was found: it is no row any more.
             let Some(record) = tx.get::<AliasRecord>(&path::alias(account, region, &name))? else { continue };
+            if of.is_some_and(|of| *of != record.key) {
+                continue;
+            }
             alias.push(AliasRow {
                 alias_name: name.to_wire(),
                 alias_arn: alias_arn(region, account, &name),

@@ -54,7 +54,7 @@ pub struct Trace {
 pub const fn durability(spec: &ActionSpec) -> Durability {
     match spec.class {
         Class::Management => Durability::OnDisk,
-        Class::CryptoSymmetric => Durability::Handed,
+        Class::CryptoSymmetric | Class::CryptoAsymmetric => Durability::Handed,
     }
 }
 
@@ -159,8 +159,11 @@ const fn read_or_write(effect: Effect) -> &'static str {
 }
 
 /// The event of a call that was answered, or refused.
+///
+/// An unknown action is called `Unknown`: what stands in its place may be anything.
 pub fn call_event(
-    spec: &ActionSpec,
+    spec: Option<&ActionSpec>,
+    event_id: &str,
     call: &Call,
     params: &Params<'_>,
     trace: &Trace,
@@ -169,13 +172,13 @@ pub fn call_event(
     let Caller::Root { account, access_key_id } = &call.caller;
     let message = refusal.map(|refusal| refusal.message());
     write(&Event {
-        event_id: &call.request_id,
+        event_id,
         event_version: 1,
-        event_name: spec.name,
+        event_name: spec.map_or("Unknown", |spec| spec.name),
         event_source: &call.host,
         event_type: "ApiCall",
         event_category: "Management",
-        event_rw: read_or_write(spec.effect),
+        event_rw: read_or_write(spec.map_or(Effect::Read, |spec| spec.effect)),
         event_time: call.now,
         service_name: "Kms",
         api_version: jomae_api::API_VERSION,
@@ -191,7 +194,7 @@ pub fn call_event(
             user_name: "root",
             access_key_id: Some(access_key_id),
         },
-        request_parameters: Some(PublicParameters { spec, params }),
+        request_parameters: spec.map(|spec| PublicParameters { spec, params }),
         referenced_resources: Resources::of(trace),
         error_code: refusal.map(|refusal| refusal.code()),
         error_message: message.as_deref(),

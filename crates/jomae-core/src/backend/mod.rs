@@ -4,7 +4,10 @@ pub mod software;
 
 use std::{any::Any, sync::Arc};
 
-use jomae_api::{actions::metadata::KeySpec, param::EncryptionContext};
+use jomae_api::{
+    param::EncryptionContext,
+    spec::{Algorithm, KeySpec},
+};
 use jomae_crypto::{envelope::Binding, secret::SecretBytes};
 
 use crate::{error::Fault, wait::Work};
@@ -12,6 +15,13 @@ use crate::{error::Fault, wait::Work};
 /// Material in the form in which it may be stored: wrapped under a domain key, bound to its [`Binding`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyBlob(pub Vec<u8>);
+
+/// New material, and its public half (DER SubjectPublicKeyInfo) if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    pub blob: KeyBlob,
+    pub public: Option<Vec<u8>>,
+}
 
 /// Material made ready for use by the backend that made it. Opaque to everyone else, erased when dropped.
 #[derive(Clone)]
@@ -23,7 +33,12 @@ impl KeyHandle {
     }
 
     /// The backend's own view of it.
-    pub fn get<T: Any>(&self) -> Option<&T> {
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(&self.0).downcast().ok()
+    }
+
+    /// As [`KeyHandle::get`], without sharing it.
+    pub fn peek<T: Any>(&self) -> Option<&T> {
         self.0.downcast_ref()
     }
 }
@@ -32,20 +47,33 @@ impl KeyHandle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
+/// The material is not that of a key of this spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadMaterial;
+
 /// Where keys live and are used. What a backend supports is asked before it is called.
 pub trait KeyBackend: Send + Sync {
     /// Whether keys of this spec can be made and used.
     fn supports(&self, spec: KeySpec) -> bool;
 
     /// New material for the key version that the binding names.
-    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<KeyBlob, Fault>>;
+    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<NewKey, Fault>>;
+
+    /// Takes material that was made elsewhere: the bytes of a symmetric key, or a private key in DER.
+    fn import(
+        &self,
+        spec: KeySpec,
+        material: &SecretBytes,
+        binding: &Binding<'_>,
+    ) -> Work<'_, Result<Result<NewKey, BadMaterial>, Fault>>;
 
     /// Makes stored material ready. A blob under another binding, or a damaged one, is a fault.
-    fn load(&self, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>>;
+    fn load(&self, spec: KeySpec, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>>;
 
-    /// A fresh ciphertext blob.
+    /// A fresh ciphertext blob, under a symmetric key.
     fn encrypt(
         &self,
+        spec: KeySpec,
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
@@ -55,9 +83,24 @@ pub trait KeyBackend: Send + Sync {
     /// The plaintext of a ciphertext blob.
     fn decrypt(
         &self,
+        spec: KeySpec,
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
         ciphertext: &[u8],
     ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>>;
+
+    /// The plaintext of a public-key ciphertext, or the secret of an encapsulation.
+    fn private_decrypt(
+        &self,
+        key: &KeyHandle,
+        algorithm: Algorithm,
+        ciphertext: &[u8],
+    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>>;
+
+    /// A signature over a digest of the algorithm's length, or over a message.
+    fn sign(&self, key: &KeyHandle, algorithm: Algorithm, digest: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>>;
+
+    /// A MAC over a message.
+    fn mac(&self, key: &KeyHandle, algorithm: Algorithm, message: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>>;
 }

@@ -1,84 +1,274 @@
 //! Keys in this process: material wrapped under a domain key in the store, unwrapped in memory while it is in use.
+//!
+//! What takes long (RSA, the making of asymmetric keys, post-quantum algorithms) goes to the pool; the rest is done at
+//! once, on the request's thread.
 
 use std::sync::Arc;
 
-use jomae_api::{actions::metadata::KeySpec, param::EncryptionContext};
+use jomae_api::{
+    param::EncryptionContext,
+    spec::{Algorithm, KeyKind, KeySpec},
+};
 use jomae_crypto::{
-    envelope::{self, Binding},
+    asym::{AsymSpec, EncAlg, PrivateKey, SignAlg},
+    envelope::{self, Binding, Cipher},
+    mac::{self, MacAlg},
     secret::SecretBytes,
     wrap,
 };
 
-use super::{KeyBackend, KeyBlob, KeyHandle, Unreadable};
-use crate::{error::Fault, keyring::Keyring, wait::Work};
+use super::{BadMaterial, KeyBackend, KeyBlob, KeyHandle, NewKey, Unreadable};
+use crate::{
+    error::Fault,
+    keyring::Keyring,
+    wait::{Effort, Pool, Work, offload},
+};
 
 /// The software backend.
 pub struct SoftwareBackend {
     keyring: Arc<Keyring>,
+    pool: Arc<dyn Pool>,
 }
 
 impl SoftwareBackend {
-    pub fn new(keyring: Arc<Keyring>) -> Self {
-        Self { keyring }
+    pub fn new(keyring: Arc<Keyring>, pool: Arc<dyn Pool>) -> Self {
+        Self { keyring, pool }
+    }
+
+    fn wrap(&self, binding: &Binding<'_>, material: &SecretBytes, public: Option<Vec<u8>>) -> Result<NewKey, Fault> {
+        let blob = self.keyring.seal_with(|domain| wrap::wrap_cmk_material(domain, binding, material))?;
+        Ok(NewKey { blob: KeyBlob(blob), public })
+    }
+
+    fn offload<T: Send + 'static>(
+        &self,
+        effort: Effort,
+        job: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Work<'_, Result<T, Fault>> {
+        let result = offload(&*self.pool, effort, job);
+        Work::Later(Box::pin(async move { result.await.map_err(Fault::internal)? }))
     }
 }
 
-/// Bytes of material that a key of this spec has.
-const fn material_bytes(spec: KeySpec) -> usize {
+/// The cipher of a symmetric spec.
+const fn cipher(spec: KeySpec) -> Option<Cipher> {
     match spec {
-        KeySpec::AliyunAes256 => 32,
+        KeySpec::AliyunAes256 => Some(Cipher::Aes256),
+        KeySpec::AliyunAes192 => Some(Cipher::Aes192),
+        KeySpec::AliyunAes128 => Some(Cipher::Aes128),
+        KeySpec::AliyunSm4 => Some(Cipher::Sm4),
+        _ => None,
     }
+}
+
+/// The asymmetric spec in the terms of `jomae-crypto`.
+pub(crate) const fn asym_spec(spec: KeySpec) -> Option<AsymSpec> {
+    Some(match spec {
+        KeySpec::Rsa2048 => AsymSpec::Rsa2048,
+        KeySpec::Rsa3072 => AsymSpec::Rsa3072,
+        KeySpec::Rsa4096 => AsymSpec::Rsa4096,
+        KeySpec::EcP256 => AsymSpec::EcP256,
+        KeySpec::EcP256K => AsymSpec::EcP256K,
+        KeySpec::EcSm2 => AsymSpec::EcSm2,
+        KeySpec::EcP384 => AsymSpec::EcP384,
+        KeySpec::EcP521 => AsymSpec::EcP521,
+        KeySpec::Ed25519 => AsymSpec::Ed25519,
+        KeySpec::MlDsa65 => AsymSpec::MlDsa65,
+        KeySpec::MlKem768 => AsymSpec::MlKem768,
+        _ => return None,
+    })
+}
+
+/// A signing algorithm in the terms of `jomae-crypto`.
+pub(crate) const fn sign_alg(algorithm: Algorithm) -> Option<SignAlg> {
+    Some(match algorithm {
+        Algorithm::RsaPssSha256 => SignAlg::RsaPssSha256,
+        Algorithm::RsaPkcs1Sha256 => SignAlg::RsaPkcs1Sha256,
+        Algorithm::EcdsaSha256 => SignAlg::EcdsaSha256,
+        Algorithm::Sm2Dsa => SignAlg::Sm2Dsa,
+        Algorithm::EcdsaSha384 => SignAlg::EcdsaSha384,
+        Algorithm::EcdsaSha512 => SignAlg::EcdsaSha512,
+        Algorithm::Ed25519 => SignAlg::Ed25519,
+        Algorithm::MlDsa65 => SignAlg::MlDsa65,
+        _ => return None,
+    })
+}
+
+/// An encryption algorithm in the terms of `jomae-crypto`.
+pub(crate) const fn enc_alg(algorithm: Algorithm) -> Option<EncAlg> {
+    Some(match algorithm {
+        Algorithm::RsaesOaepSha1 => EncAlg::RsaesOaepSha1,
+        Algorithm::RsaesOaepSha256 => EncAlg::RsaesOaepSha256,
+        Algorithm::Sm2Pke => EncAlg::Sm2Pke,
+        _ => return None,
+    })
+}
+
+const fn mac_alg(algorithm: Algorithm) -> Option<MacAlg> {
+    Some(match algorithm {
+        Algorithm::HmacSha224 => MacAlg::Sha224,
+        Algorithm::HmacSha256 => MacAlg::Sha256,
+        Algorithm::HmacSha384 => MacAlg::Sha384,
+        Algorithm::HmacSha512 => MacAlg::Sha512,
+        Algorithm::HmacSm3 => MacAlg::Sm3,
+        _ => return None,
+    })
+}
+
+/// A key whose private operation is quick enough for a request's thread.
+const fn is_quick(spec: AsymSpec) -> bool {
+    matches!(spec, AsymSpec::EcP256 | AsymSpec::Ed25519)
+}
+
+fn unsuitable() -> Fault {
+    Fault::internal("an algorithm that does not fit the key, or a handle of another backend")
 }
 
 impl KeyBackend for SoftwareBackend {
     fn supports(&self, spec: KeySpec) -> bool {
-        match spec {
-            KeySpec::AliyunAes256 => true,
+        match spec.row().kind {
+            KeyKind::Symmetric => cipher(spec).is_some(),
+            KeyKind::Asymmetric => asym_spec(spec).is_some(),
+            KeyKind::Mac => true,
         }
     }
 
-    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<KeyBlob, Fault>> {
-        let material = SecretBytes::random(material_bytes(spec));
-        Work::Done(self.keyring.seal_with(|domain| wrap::wrap_cmk_material(domain, binding, &material)).map(KeyBlob))
+    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<NewKey, Fault>> {
+        if let Some(bytes) = spec.row().material_bytes {
+            return Work::Done(self.wrap(binding, &SecretBytes::random(bytes), None));
+        }
+        let Some(spec) = asym_spec(spec) else { return Work::Done(Err(unsuitable())) };
+        let made = self.offload(Effort::Generation, move || {
+            let key = PrivateKey::generate(spec).map_err(Fault::internal)?;
+            Ok((key.to_pkcs8().map_err(Fault::internal)?, key.public_spki()))
+        });
+        let binding = OwnedBinding::of(binding);
+        Work::Later(Box::pin(async move {
+            let (pkcs8, public) = made.wait().await?;
+            self.wrap(&binding.borrow(), &pkcs8, Some(public))
+        }))
     }
 
-    fn load(&self, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>> {
-        Work::Done(
-            self.keyring
-                .open_with(&blob.0, |domain, wrapped| wrap::unwrap_cmk_material(domain, binding, wrapped))
-                .map(KeyHandle::new)
-                .map_err(|error| Fault::internal(format!("material of key version {}: {error}", binding.version_id))),
-        )
+    fn import(
+        &self,
+        spec: KeySpec,
+        material: &SecretBytes,
+        binding: &Binding<'_>,
+    ) -> Work<'_, Result<Result<NewKey, BadMaterial>, Fault>> {
+        let row = spec.row();
+        if let Some(bytes) = row.material_bytes {
+            if material.len() != bytes {
+                return Work::Done(Ok(Err(BadMaterial)));
+            }
+            return Work::Done(self.wrap(binding, material, None).map(Ok));
+        }
+        let Some(spec) = asym_spec(spec) else { return Work::Done(Err(unsuitable())) };
+        let Ok(key) = PrivateKey::import(spec, material.expose()) else { return Work::Done(Ok(Err(BadMaterial))) };
+        let wrapped = key
+            .to_pkcs8()
+            .map_err(Fault::internal)
+            .and_then(|pkcs8| self.wrap(binding, &pkcs8, Some(key.public_spki())));
+        Work::Done(wrapped.map(Ok))
+    }
+
+    fn load(&self, spec: KeySpec, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>> {
+        let opened = self
+            .keyring
+            .open_with(&blob.0, |domain, wrapped| wrap::unwrap_cmk_material(domain, binding, wrapped))
+            .map_err(|error| Fault::internal(format!("material of key version {}: {error}", binding.version_id)));
+        let material = match opened {
+            Ok(material) => material,
+            Err(fault) => return Work::Done(Err(fault)),
+        };
+        match asym_spec(spec) {
+            None => Work::Done(Ok(KeyHandle::new(material))),
+            Some(spec) => {
+                Work::Done(PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal))
+            }
+        }
     }
 
     fn encrypt(
         &self,
+        spec: KeySpec,
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>> {
-        let Some(material) = key.get::<SecretBytes>() else { return Work::Done(Err(foreign_handle())) };
+        let (Some(cipher), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
+            return Work::Done(Err(unsuitable()));
+        };
         let context = envelope::canonical_context(context.pairs());
         Work::Done(
-            envelope::encrypt(envelope::Cipher::Aes256, material, binding, &context, plaintext.expose())
+            envelope::encrypt(cipher, material, binding, &context, plaintext.expose())
                 .map_err(|error| Fault::internal(format!("encrypt under {}: {error}", binding.version_id))),
         )
     }
 
     fn decrypt(
         &self,
+        spec: KeySpec,
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
         ciphertext: &[u8],
     ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>> {
-        let Some(material) = key.get::<SecretBytes>() else { return Work::Done(Err(foreign_handle())) };
+        let (Some(_), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
+            return Work::Done(Err(unsuitable()));
+        };
         let context = envelope::canonical_context(context.pairs());
         Work::Done(Ok(envelope::decrypt(material, binding, &context, ciphertext).map_err(|_| Unreadable)))
     }
+
+    fn private_decrypt(
+        &self,
+        key: &KeyHandle,
+        algorithm: Algorithm,
+        ciphertext: &[u8],
+    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>> {
+        let Some(key) = key.get::<PrivateKey>() else { return Work::Done(Err(unsuitable())) };
+        let ciphertext = ciphertext.to_vec();
+        self.offload(Effort::Operation, move || {
+            let opened = match (algorithm, enc_alg(algorithm)) {
+                (Algorithm::MlKem768, _) => key.decapsulate(&ciphertext),
+                (_, Some(algorithm)) => key.decrypt(algorithm, &ciphertext),
+                (_, None) => return Err(unsuitable()),
+            };
+            Ok(opened.map_err(|_| Unreadable))
+        })
+    }
+
+    fn sign(&self, key: &KeyHandle, algorithm: Algorithm, digest: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>> {
+        let (Some(key), Some(algorithm)) = (key.get::<PrivateKey>(), sign_alg(algorithm)) else {
+            return Work::Done(Err(unsuitable()));
+        };
+        if is_quick(key.spec()) {
+            return Work::Done(key.sign(algorithm, digest).map_err(Fault::internal));
+        }
+        let digest = digest.to_vec();
+        self.offload(Effort::Operation, move || key.sign(algorithm, &digest).map_err(Fault::internal))
+    }
+
+    fn mac(&self, key: &KeyHandle, algorithm: Algorithm, message: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>> {
+        let (Some(material), Some(algorithm)) = (key.peek::<SecretBytes>(), mac_alg(algorithm)) else {
+            return Work::Done(Err(unsuitable()));
+        };
+        Work::Done(Ok(mac::mac(algorithm, material.expose(), message).to_vec()))
+    }
 }
 
-fn foreign_handle() -> Fault {
-    Fault::internal("a key handle of another backend")
+/// A binding that outlives its record, for work that is waited for.
+struct OwnedBinding([String; 6]);
+
+impl OwnedBinding {
+    fn of(binding: &Binding<'_>) -> Self {
+        let Binding { account, region, key_id, version_id, spec, usage } = *binding;
+        Self([account, region, key_id, version_id, spec, usage].map(str::to_owned))
+    }
+
+    fn borrow(&self) -> Binding<'_> {
+        let [account, region, key_id, version_id, spec, usage] = &self.0;
+        Binding { account, region, key_id, version_id, spec, usage }
+    }
 }

@@ -1,44 +1,101 @@
-//! Encrypting and decrypting. One file an action.
+//! Encrypting, decrypting, signing, authenticating. One file an action.
 
+mod asymmetric_decrypt;
+mod asymmetric_encrypt;
+mod asymmetric_sign;
+mod asymmetric_verify;
 mod decrypt;
 mod encrypt;
+mod export_data_key;
+mod generate_and_export_data_key;
 mod generate_data_key;
 mod generate_data_key_without_plaintext;
+mod generate_mac;
+mod get_public_key;
+mod re_encrypt;
+mod verify_mac;
 
 use std::sync::Arc;
 
-use jomae_api::{names::KeyVersionId, param::EncryptionContext};
-use jomae_crypto::secret::SecretBytes;
+use jomae_api::{
+    actions::params::ExportTo,
+    error::Refusal,
+    names::KeyVersionId,
+    param::EncryptionContext,
+    spec::{Algorithm, KeyKind},
+};
+use jomae_crypto::{asym, secret::SecretBytes};
 
 use crate::{
     access::FoundKey,
-    backend::KeyHandle,
+    backend::{
+        KeyBlob, KeyHandle, Unreadable,
+        software::{asym_spec, enc_alg},
+    },
     error::{Error, Fault},
-    record::{VersionRecord, binding, path},
+    record::{VersionIndex, VersionRecord, binding, path},
     run::Kms,
     tx::Tx,
 };
 
 /// A key version, ready for use.
-struct Ready {
-    version: Arc<VersionRecord>,
-    handle: KeyHandle,
+pub(crate) struct Ready {
+    pub(crate) version: Arc<VersionRecord>,
+    pub(crate) handle: KeyHandle,
+}
+
+/// A plaintext, and the version that opened it.
+struct Opened {
+    version: KeyVersionId,
+    plaintext: SecretBytes,
 }
 
 impl Kms {
-    /// Version `number` of a key with its material unwrapped; unwrapping is done once while the record stays in memory.
-    async fn ready(&self, tx: &mut Tx<'_>, key: &FoundKey, number: u32) -> Result<Ready, Error> {
+    /// Version `number` of a key.
+    pub(crate) fn version(&self, tx: &mut Tx<'_>, key: &FoundKey, number: u32) -> Result<Arc<VersionRecord>, Error> {
         let at = path::version(&key.place, number);
-        let version: Arc<VersionRecord> =
-            tx.get(&at)?.ok_or_else(|| Fault::internal(format!("record {at} is missing")))?;
+        tx.get(&at)?.ok_or_else(|| Fault::internal(format!("record {at} is missing")).into())
+    }
+
+    /// The version of a key that a caller names.
+    pub(crate) fn named_version(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &FoundKey,
+        id: &KeyVersionId,
+    ) -> Result<Arc<VersionRecord>, Error> {
+        match tx.get::<VersionIndex>(&path::version_index(&key.place.region, id))? {
+            Some(index) if index.key == key.place => self.version(tx, key, index.number),
+            _ => Err(Refusal::KeyVersionNotFound.into()),
+        }
+    }
+
+    /// Unwraps the material of a version; it is done once while the record stays in memory.
+    pub(crate) async fn ready(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &FoundKey,
+        version: Arc<VersionRecord>,
+    ) -> Result<Ready, Error> {
+        tx.uses(&key.place, &version);
         if let Some(handle) = version.handle.get() {
             let handle = handle.clone();
             return Ok(Ready { version, handle });
         }
-        let blob = crate::backend::KeyBlob(version.stored.blob.0.clone());
-        let handle = self.backend.load(&blob, &binding(&key.place, &key.record, &version.stored.id)).wait().await?;
+        let blob = version.stored.blob.clone();
+        let blob = blob.ok_or_else(|| Fault::internal(format!("version {} has no material", version.stored.id)))?;
+        let binding = binding(&key.place, &key.record, &version.stored.id);
+        let handle = self.backend.load(key.record.spec, &KeyBlob(blob.0), &binding).wait().await?;
         let handle = version.handle.get_or_init(|| handle).clone();
         Ok(Ready { version, handle })
+    }
+
+    /// The version that encrypts, or computes MACs.
+    async fn primary(&self, tx: &mut Tx<'_>, key: &FoundKey) -> Result<Ready, Error> {
+        let primary = key.record.primary.as_ref();
+        let primary = primary.ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
+        let version = self.version(tx, key, primary.number)?;
+        self.ready(tx, key, version).await
     }
 
     /// Encrypts under the primary version.
@@ -49,14 +106,86 @@ impl Kms {
         context: &EncryptionContext,
         plaintext: &SecretBytes,
     ) -> Result<(KeyVersionId, Vec<u8>), Error> {
-        let primary = key
-            .record
-            .primary
-            .as_ref()
-            .ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
-        let ready = self.ready(tx, key, primary.number).await?;
+        expect_kind(key, KeyKind::Symmetric)?;
+        let ready = self.primary(tx, key).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
-        let blob = self.backend.encrypt(&ready.handle, &binding, context, plaintext).wait().await?;
+        let blob = self.backend.encrypt(key.record.spec, &ready.handle, &binding, context, plaintext).wait().await?;
         Ok((ready.version.stored.id.clone(), blob))
     }
+
+    /// Decrypts a ciphertext blob that names a version of the key.
+    async fn decrypt_under(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &FoundKey,
+        context: &EncryptionContext,
+        ciphertext: &[u8],
+    ) -> Result<Opened, Error> {
+        if key.record.spec.row().kind != KeyKind::Symmetric {
+            return Err(Refusal::CiphertextInvalid.into());
+        }
+        let number = key.version.ok_or_else(|| Fault::internal("a ciphertext without a key version"))?;
+        let version = self.version(tx, key, number)?;
+        let ready = self.ready(tx, key, version).await?;
+        let binding = binding(&key.place, &key.record, &ready.version.stored.id);
+        let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
+        let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
+        Ok(Opened { version: ready.version.stored.id.clone(), plaintext })
+    }
+
+    /// Decrypts what was encrypted under the public key of a version.
+    async fn private_decrypt_under(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &FoundKey,
+        version: &KeyVersionId,
+        algorithm: Algorithm,
+        ciphertext: &[u8],
+    ) -> Result<Opened, Error> {
+        expect_kind(key, KeyKind::Asymmetric)?;
+        expect_algorithm(key, algorithm)?;
+        let version = self.named_version(tx, key, version)?;
+        let ready = self.ready(tx, key, version).await?;
+        let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext).wait().await?;
+        let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
+        Ok(Opened { version: ready.version.stored.id.clone(), plaintext })
+    }
+}
+
+/// Refuses a key of another kind than the action is for.
+fn expect_kind(key: &FoundKey, kind: KeyKind) -> Result<(), Refusal> {
+    if key.record.spec.row().kind == kind { Ok(()) } else { Err(Refusal::OperationUnsupported) }
+}
+
+/// Refuses an algorithm that the key does not take.
+fn expect_algorithm(key: &FoundKey, algorithm: Algorithm) -> Result<(), Refusal> {
+    let takes = key.record.spec.row().takes(key.record.usage, algorithm);
+    if takes { Ok(()) } else { Err(Refusal::ParameterInvalid("Algorithm")) }
+}
+
+/// Refuses a digest of another length than the algorithm takes.
+fn expect_digest(algorithm: Algorithm, digest: &[u8]) -> Result<(), Refusal> {
+    let fits = algorithm.digest_bytes().is_none_or(|bytes| digest.len() == bytes);
+    if fits { Ok(()) } else { Err(Refusal::ParameterInvalid("Digest")) }
+}
+
+/// The public key of an asymmetric version.
+fn public_key(version: &VersionRecord) -> Result<&[u8], Error> {
+    let public = version.stored.public.as_ref();
+    let missing = || Fault::internal(format!("version {} has no public key", version.stored.id));
+    Ok(&public.ok_or_else(missing)?.0)
+}
+
+/// Encrypts a data key under the caller's public key.
+fn export(data_key: &SecretBytes, to: &ExportTo) -> Result<Vec<u8>, Error> {
+    let (Some(spec), Some(algorithm)) = (asym_spec(to.spec), enc_alg(to.algorithm)) else {
+        return Err(Refusal::ParameterInvalid("WrappingAlgorithm").into());
+    };
+    if asym::spec_of_spki(&to.public_key) != Some(spec) {
+        return Err(Refusal::ParameterInvalid("PublicKeyBlob").into());
+    }
+    asym::encrypt(spec, algorithm, &to.public_key, data_key.expose()).map_err(|refused| match refused {
+        asym::EncryptRefused::TooLong => Refusal::ParameterInvalid("WrappingAlgorithm").into(),
+        _ => Refusal::ParameterInvalid("PublicKeyBlob").into(),
+    })
 }

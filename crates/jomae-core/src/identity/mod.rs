@@ -28,6 +28,13 @@ pub enum Caller {
 }
 
 impl Caller {
+    /// By what name events and usage counts know the caller.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Root { access_key_id, .. } => access_key_id,
+        }
+    }
+
     /// The account that the caller belongs to.
     pub const fn account(&self) -> &AccountId {
         match self {

@@ -29,7 +29,7 @@ impl Handle<CancelKeyDeletion> for Kms {
             tx.delete(path::due(at, Job::Destroy, &key.place));
         }
         // Enabling an EXTERNAL key that has no material would promise what it cannot do.
-        let state = if key.record.primary.is_some() { KeyState::Enabled } else { KeyState::PendingImport };
+        let state = if key.record.has_material() { KeyState::Enabled } else { KeyState::PendingImport };
         let record = KeyRecord { state, delete_at: None, ..(*key.record).clone() };
         tx.put(path::key(&key.place), &record)?;
         plan_rotation(tx, &key.place, &record)?;

@@ -43,10 +43,15 @@ impl Handle<CreateKey> for Kms {
             deletion_protection: false,
             deletion_protection_description: String::new(),
             material_expires_at: None,
+            has_imported_material: false,
+            material_check: None,
+            policy: wanted.policy.clone(),
             tags: wanted.tags.clone(),
         };
         match wanted.origin {
-            KeyOrigin::AliyunKms => add_version(self, tx, &place, &mut record, call.now).await?,
+            KeyOrigin::AliyunKms => {
+                add_version(self, tx, &place, &mut record, call.now).await?;
+            }
             KeyOrigin::External => record.state = KeyState::PendingImport,
         }
         // A random id that is taken is as good as impossible, and still must never overwrite a key.

@@ -4,16 +4,19 @@ use super::metadata;
 use crate::{
     access::Authorized,
     error::Error,
+    record::path,
     run::{Call, Handle, Kms},
     tx::Tx,
+    usage::UsageRecord,
 };
 
 impl Handle<DescribeKey> for Kms {
-    async fn handle(&self, _: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output, Error> {
         let key = granted.key()?;
         let mut key_metadata = metadata(&key.place, &key.record);
         key_metadata.deletion_protection = Some(if key.record.deletion_protection { "Enabled" } else { "Disabled" });
         key_metadata.deletion_protection_description = Some(key.record.deletion_protection_description.clone());
-        Ok(Output { key_metadata })
+        let usage = tx.get::<UsageRecord>(&path::key_usage(&key.place))?;
+        Ok(Output { key_metadata, usage_statistics: usage.map(|usage| usage.statistics()) })
     }
 }

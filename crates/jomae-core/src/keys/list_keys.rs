@@ -24,14 +24,16 @@ impl Handle<ListKeys> for Kms {
         } else {
             self.filtered(call, tx, &prefix, wanted).await?
         };
-        let key = paths
-            .iter()
-            .filter_map(|found| KeyId::new(path::tail(found, &prefix)?))
-            .map(|id| {
+        let mut key = Vec::with_capacity(paths.len());
+        for found in &paths {
+            let Some(id) = path::tail(found, &prefix).and_then(KeyId::new) else { continue };
+            // Opened, so that a row that somebody has planted or moved is a fault and not a key. One that was destroyed
+            // since the page was found is no row any more.
+            if tx.get::<KeyRecord>(found)?.is_some() {
                 let place = KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id };
-                KeyRow { key_arn: place.arn(), key_id: place.id }
-            })
-            .collect();
+                key.push(KeyRow { key_arn: place.arn(), key_id: place.id });
+            }
+        }
         Ok(Output { keys: KeyList { key }, total_count, page_number: wanted.page.number, page_size: wanted.page.size })
     }
 }

@@ -5,14 +5,17 @@ mod create_key;
 mod describe_key;
 mod disable_key;
 mod enable_key;
+mod get_key_policy;
 mod list_keys;
 mod schedule_key_deletion;
 mod set_deletion_protection;
+mod set_key_policy;
 mod update_key_description;
 
 use jomae_api::{
     actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState},
     names::KeyVersionId,
+    spec::KeyKind,
     time::Timestamp,
 };
 use jomae_crypto::rng;
@@ -41,17 +44,21 @@ pub(crate) async fn add_version(
     place: &KeyPlace,
     record: &mut KeyRecord,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<KeyVersionId, Error> {
     let id = KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))?;
     let number = record.versions + 1;
-    let blob = kms.backend.generate(record.spec, &binding(place, record, &id)).wait().await?;
-    let stored = StoredVersion { id: id.clone(), number, created: now.0, blob: Bytes(blob.0) };
-    tx.put(path::version(place, number), &VersionRecord { stored, handle: std::sync::OnceLock::new() })?;
+    let made = kms.backend.generate(record.spec, &binding(place, record, &id)).wait().await?;
+    let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
+    let stored = StoredVersion { id: id.clone(), number, created: now.0, blob, public };
+    tx.put(path::version(place, number), &VersionRecord::of(stored))?;
     tx.put(path::version_index(&place.region, &id), &VersionIndex { key: place.clone(), number })?;
     record.versions = number;
-    record.primary = Some(PrimaryVersion { number, id });
+    // Asymmetric keys have no primary version that anything falls back to; the first one is shown as such.
+    if record.spec.row().kind != KeyKind::Asymmetric || record.primary.is_none() {
+        record.primary = Some(PrimaryVersion { number, id: id.clone() });
+    }
     record.last_rotation = now.0;
-    Ok(())
+    Ok(id)
 }
 
 /// Puts the key's next rotation on the list of due work.
@@ -61,6 +68,19 @@ pub(crate) fn plan_rotation(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecor
         tx.put(path::due(next.0, job, place), &DueRecord { key: place.clone(), job })?;
     }
     Ok(())
+}
+
+/// Moves the key's next rotation from where it was planned to where it belongs now.
+pub(crate) fn replan_rotation(
+    tx: &mut Tx<'_>,
+    place: &KeyPlace,
+    planned: Option<Timestamp>,
+    record: &KeyRecord,
+) -> Result<(), Fault> {
+    if let Some(old) = planned.filter(|old| Some(*old) != record.next_rotation()) {
+        tx.delete(path::due(old.0, Job::Rotate, place));
+    }
+    plan_rotation(tx, place, record)
 }
 
 /// `KeyMetadata` as `CreateKey` and `DescribeKey` give it.

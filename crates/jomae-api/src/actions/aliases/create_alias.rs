@@ -2,10 +2,10 @@
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::{ALIAS_NAME, KEY_ID_ONLY},
+    actions::params::{ALIAS_NAME, CLIENT_TOKEN, KEY_ID_ONLY},
     error::Refusal,
     names::{AliasName, KeyRef},
-    param::{Input, required},
+    param::{Input, optional, required},
 };
 
 pub struct CreateAlias {
@@ -20,7 +20,7 @@ impl Action for CreateAlias {
         group: Group::Aliases,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&ALIAS_NAME), required(&KEY_ID_ONLY)],
+        params: &[required(&ALIAS_NAME), required(&KEY_ID_ONLY), optional(&CLIENT_TOKEN)],
         output: &[],
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::AliasExists, Refusal::StateModifiedFailed],
@@ -33,7 +33,9 @@ impl Action for CreateAlias {
         if alias.is_reserved() {
             return Err(Refusal::ParameterInvalid("AliasName"));
         }
-        Ok(Self { alias, key: input.required(&KEY_ID_ONLY)? })
+        let key = input.required(&KEY_ID_ONLY)?;
+        input.optional(&CLIENT_TOKEN)?;
+        Ok(Self { alias, key })
     }
 
     fn access(&self) -> Access<'_> {

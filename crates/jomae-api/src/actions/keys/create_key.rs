@@ -6,10 +6,12 @@ use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         metadata::{KeyMetadata, KeyOrigin, KeySpec, KeyUsage},
-        params::{DESCRIPTION, Tags, parse_rotation_interval, parse_tags},
+        params::{CLIENT_TOKEN, DESCRIPTION, ENABLE_AUTOMATIC_ROTATION, POLICY, ROTATION_INTERVAL, TAGS, Tags},
     },
     error::Refusal,
-    param::{Input, Invalid, Kind, Param, optional, parse_bool},
+    param::{Input, Invalid, Kind, Param, optional},
+    policy::KeyPolicy,
+    spec::KeyKind,
 };
 
 pub struct CreateKey {
@@ -20,6 +22,8 @@ pub struct CreateKey {
     /// Seconds between rotations, if the key rotates by itself.
     pub rotation_interval_secs: Option<i64>,
     pub tags: Tags,
+    /// None: the default policy.
+    pub policy: Option<KeyPolicy>,
 }
 
 #[derive(Serialize)]
@@ -28,17 +32,23 @@ pub struct Output {
     pub key_metadata: KeyMetadata,
 }
 
-static KEY_SPEC: Param<KeySpec> =
-    Param::new("KeySpec", Kind::Text, "Aliyun_AES_256 (default)", "The kind of key.", |text| {
-        KeySpec::ALL.iter().copied().find(|spec| spec.as_str() == text).ok_or(Invalid::Value)
-    })
-    .public();
+static KEY_SPEC: Param<KeySpec> = Param::new(
+    "KeySpec",
+    Kind::Text,
+    "Aliyun_AES_256 (default), Aliyun_AES_192, Aliyun_AES_128, Aliyun_SM4, RSA_2048, RSA_3072, RSA_4096, EC_P256, EC_P256K, EC_SM2, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512, HMAC_SM3; extensions: EC_P384, EC_P521, EC_ED25519, ML_DSA_65, ML_KEM_768",
+    "The kind of key.",
+    |text| KeySpec::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
 
-static KEY_USAGE: Param<KeyUsage> =
-    Param::new("KeyUsage", Kind::Text, "ENCRYPT/DECRYPT (default)", "What the key may do, for life.", |text| {
-        KeyUsage::ALL.iter().copied().find(|usage| usage.as_str() == text).ok_or(Invalid::Value)
-    })
-    .public();
+static KEY_USAGE: Param<KeyUsage> = Param::new(
+    "KeyUsage",
+    Kind::Text,
+    "ENCRYPT/DECRYPT, SIGN/VERIFY or GENERATE/VERIFY_MAC; default SIGN/VERIFY where the spec can sign, else what it can do",
+    "What the key may do, for life.",
+    |text| KeyUsage::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
 
 static ORIGIN: Param<KeyOrigin> = Param::new(
     "Origin",
@@ -66,28 +76,6 @@ static PROTECTION_LEVEL: Param<()> = Param::new(
 )
 .public();
 
-static ENABLE_AUTOMATIC_ROTATION: Param<bool> = Param::new(
-    "EnableAutomaticRotation",
-    Kind::Boolean,
-    "true or false (default); symmetric Aliyun_KMS keys only",
-    "Whether new versions are made by themselves.",
-    parse_bool,
-)
-.public();
-
-static ROTATION_INTERVAL: Param<i64> = Param::new(
-    "RotationInterval",
-    Kind::Text,
-    "<integer>d|h|m|s, 7 to 730 days; needed when rotation is on, ignored when it is off",
-    "Time between rotations.",
-    parse_rotation_interval,
-)
-.public();
-
-static TAGS: Param<Tags> =
-    Param::new("Tags", Kind::Json, "[{\"TagKey\":…,\"TagValue\":…}], at most 20", "Tags of the new key.", parse_tags)
-        .public();
-
 /// Parameters that only keys in dedicated instances take, and this service has none.
 macro_rules! not_offered {
     ($static:ident $name:literal $why:literal) => {
@@ -96,7 +84,6 @@ macro_rules! not_offered {
 }
 not_offered!(DKMS_INSTANCE_ID "DKMSInstanceId" "Dedicated instances do not exist here.");
 not_offered!(KEY_STORAGE_MECHANISM "KeyStorageMechanism" "Dedicated instances do not exist here.");
-not_offered!(POLICY "Policy" "A key policy that nobody enforces is refused rather than stored.");
 
 impl Action for CreateKey {
     type Output = Output;
@@ -117,6 +104,7 @@ impl Action for CreateKey {
             optional(&DKMS_INSTANCE_ID),
             optional(&KEY_STORAGE_MECHANISM),
             optional(&POLICY),
+            optional(&CLIENT_TOKEN),
         ],
         output: &["KeyMetadata"],
         states: StateRule::ANY,
@@ -131,13 +119,18 @@ impl Action for CreateKey {
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let spec = input.optional(&KEY_SPEC)?.unwrap_or(KeySpec::AliyunAes256);
-        let usage = input.optional(&KEY_USAGE)?.unwrap_or(KeyUsage::EncryptDecrypt);
+        let row = spec.row();
+        let usage = match input.optional(&KEY_USAGE)? {
+            Some(usage) if row.usages.contains(&usage) => usage,
+            Some(_) => return Err(Refusal::ParameterInvalid("KeyUsage")),
+            None => *row.usages.first().ok_or(Refusal::ParameterInvalid("KeySpec"))?,
+        };
         let origin = input.optional(&ORIGIN)?.unwrap_or(KeyOrigin::AliyunKms);
         input.optional(&PROTECTION_LEVEL)?;
         let description = input.optional(&DESCRIPTION)?.unwrap_or_default();
         let rotates = input.optional(&ENABLE_AUTOMATIC_ROTATION)?.unwrap_or(false);
         let interval = if rotates {
-            if origin == KeyOrigin::External {
+            if origin == KeyOrigin::External || row.kind != KeyKind::Symmetric {
                 return Err(Refusal::ParameterInvalid("EnableAutomaticRotation"));
             }
             Some(input.required(&ROTATION_INTERVAL)?)
@@ -147,8 +140,9 @@ impl Action for CreateKey {
         let tags = input.optional(&TAGS)?.unwrap_or_default();
         input.optional(&DKMS_INSTANCE_ID)?;
         input.optional(&KEY_STORAGE_MECHANISM)?;
-        input.optional(&POLICY)?;
-        Ok(Self { spec, usage, origin, description, rotation_interval_secs: interval, tags })
+        let policy = input.optional(&POLICY)?;
+        input.optional(&CLIENT_TOKEN)?;
+        Ok(Self { spec, usage, origin, description, rotation_interval_secs: interval, tags, policy })
     }
 
     fn access(&self) -> Access<'_> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::{metadata::KeyMetadata, params::KEY_REF},
+    actions::{metadata::{KeyMetadata, UsageStatistics}, params::KEY_REF},
     error::Refusal,
     names::KeyRef,
     param::{Input, required},
@@ -18,6 +18,9 @@ pub struct DescribeKey {
 #[serde(rename_all = "PascalCase")]
 pub struct Output {
     pub key_metadata: KeyMetadata,
+    /// Extension; absent for a key that was never used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_statistics: Option<UsageStatistics>,
 }
 
 impl Action for DescribeKey {
@@ -28,7 +31,7 @@ impl Action for DescribeKey {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_REF)],
-        output: &["KeyMetadata"],
+        output: &["KeyMetadata", "UsageStatistics"],
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
         doc: "Tells state, dates, origin and protection of a key, in any state.",

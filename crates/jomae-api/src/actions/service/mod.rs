@@ -2,3 +2,4 @@
 
 pub mod describe_account_kms_status;
 pub mod describe_regions;
+pub mod open_kms_service;

@@ -1,0 +1,77 @@
+//! `ExportDataKey`: an encrypted data key, under a public key of the caller.
+
+use jomae_crypto::envelope;
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
+    actions::params::{
+        CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, EXPORT_ALGORITHM, EXPORT_KEY_SPEC, ExportTo, PUBLIC_KEY_BLOB,
+    },
+    error::Refusal,
+    names::{KeyId, KeyVersionId},
+    param::{EncryptionContext, Input, optional, required},
+};
+
+pub struct ExportDataKey {
+    pub ciphertext: Vec<u8>,
+    pub version: KeyVersionId,
+    pub to: ExportTo,
+    pub context: EncryptionContext,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub key_id: KeyId,
+    pub key_version_id: KeyVersionId,
+    pub exported_data_key: Base64,
+}
+
+impl Action for ExportDataKey {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "ExportDataKey",
+        group: Group::Crypto,
+        class: Class::CryptoSymmetric,
+        effect: Effect::Read,
+        params: &[
+            required(&CIPHERTEXT_BLOB),
+            required(&PUBLIC_KEY_BLOB),
+            required(&EXPORT_KEY_SPEC),
+            required(&EXPORT_ALGORITHM),
+            optional(&ENCRYPTION_CONTEXT),
+            optional(&DRY_RUN),
+        ],
+        output: &["KeyId", "KeyVersionId", "ExportedDataKey"],
+        states: StateRule::ENABLED_ONLY,
+        errors: &[
+            Refusal::KeyNotFound,
+            Refusal::CiphertextInvalid,
+            Refusal::Disabled,
+            Refusal::PendingDeletion,
+            Refusal::PendingImport,
+        ],
+        doc: "Decrypts a data key and encrypts it under the public key that is given. The plain key leaves the service in no other form.",
+        example: &[
+            ("CiphertextBlob", "MTIzNDU2NzgtMTIzNC0xMjM0LTEyMzQtMTIzNDU2Nzg5YWJjAQ=="),
+            ("PublicKeyBlob", "aGVsbG8="),
+            ("WrappingKeySpec", "RSA_2048"),
+            ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
+        let version =
+            envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
+        let to = ExportTo::parse(input)?;
+        let context = input.context(&ENCRYPTION_CONTEXT)?;
+        input.optional(&DRY_RUN)?;
+        Ok(Self { ciphertext, version, to, context })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:ExportDataKey", Target::CiphertextOf(&self.version))
+    }
+}

@@ -1,0 +1,157 @@
+//! `ReEncrypt`: from one key to another, without showing the plaintext.
+
+use jomae_crypto::envelope;
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
+    actions::params::{CIPHERTEXT_BLOB, DRY_RUN},
+    error::Refusal,
+    names::{KeyId, KeyRef, KeyVersionId},
+    param::{EncryptionContext, Input, Invalid, Kind, Param, optional, required},
+    spec::{Algorithm, Purpose},
+};
+
+pub struct ReEncrypt {
+    pub ciphertext: Vec<u8>,
+    pub source: Source,
+    pub destination: KeyRef,
+    pub destination_context: EncryptionContext,
+}
+
+/// What the ciphertext is.
+pub enum Source {
+    /// A ciphertext blob, which names its key version.
+    Symmetric { version: KeyVersionId, context: EncryptionContext },
+    /// Encrypted under the public key of a key of ours.
+    PublicKey { key: KeyRef, version: KeyVersionId, algorithm: Algorithm },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub ciphertext_blob: Base64,
+    /// The key that decrypted the source, not the destination.
+    pub key_id: KeyId,
+    pub key_version_id: KeyVersionId,
+}
+
+static DESTINATION_KEY_ID: Param<KeyRef> = Param::new(
+    "DestinationKeyId",
+    Kind::Text,
+    "a key ID, alias/<name>, or the full name of a symmetric key",
+    "The key to encrypt under.",
+    |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
+
+static SOURCE_KEY_ID: Param<KeyRef> = Param::new(
+    "SourceKeyId",
+    Kind::Text,
+    "a key ID, alias/<name>, or the full name of an asymmetric key; only for a public-key ciphertext",
+    "The key whose public key made the ciphertext.",
+    |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
+
+static SOURCE_KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
+    "SourceKeyVersionId",
+    Kind::Text,
+    "needed with SourceKeyId",
+    "The version whose public key made the ciphertext.",
+    |text| KeyVersionId::new(text).ok_or(Invalid::Value),
+)
+.public();
+
+static SOURCE_ALGORITHM: Param<Algorithm> = Param::new(
+    "SourceEncryptionAlgorithm",
+    Kind::Text,
+    "RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1 or SM2PKE; needed with SourceKeyId",
+    "How the ciphertext was made.",
+    |text| Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value),
+)
+.public();
+
+static SOURCE_CONTEXT: Param<EncryptionContext> = Param::new(
+    "SourceEncryptionContext",
+    Kind::Json,
+    "a JSON object of strings, at most 8192 characters",
+    "What the ciphertext was bound to.",
+    |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
+)
+.public();
+
+static DESTINATION_CONTEXT: Param<EncryptionContext> = Param::new(
+    "DestinationEncryptionContext",
+    Kind::Json,
+    "a JSON object of strings, at most 8192 characters",
+    "What the new ciphertext is bound to.",
+    |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
+)
+.public();
+
+impl Action for ReEncrypt {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "ReEncrypt",
+        group: Group::Crypto,
+        class: Class::CryptoSymmetric,
+        effect: Effect::Read,
+        params: &[
+            required(&CIPHERTEXT_BLOB),
+            required(&DESTINATION_KEY_ID),
+            optional(&SOURCE_KEY_ID),
+            optional(&SOURCE_KEY_VERSION_ID),
+            optional(&SOURCE_ALGORITHM),
+            optional(&SOURCE_CONTEXT),
+            optional(&DESTINATION_CONTEXT),
+            optional(&DRY_RUN),
+        ],
+        output: &["CiphertextBlob", "KeyId", "KeyVersionId"],
+        states: StateRule::ENABLED_ONLY,
+        errors: &[
+            Refusal::KeyNotFound,
+            Refusal::AliasNotFound,
+            Refusal::KeyVersionNotFound,
+            Refusal::CiphertextInvalid,
+            Refusal::OperationUnsupported,
+            Refusal::Disabled,
+            Refusal::PendingDeletion,
+            Refusal::PendingImport,
+        ],
+        doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",
+        example: &[
+            ("CiphertextBlob", "MTIzNDU2NzgtMTIzNC0xMjM0LTEyMzQtMTIzNDU2Nzg5YWJjAQ=="),
+            ("DestinationKeyId", "alias/new"),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
+        let destination = input.required(&DESTINATION_KEY_ID)?;
+        let source = match input.optional(&SOURCE_KEY_ID)? {
+            Some(key) => Source::PublicKey {
+                key,
+                version: input.required(&SOURCE_KEY_VERSION_ID)?,
+                algorithm: input.required(&SOURCE_ALGORITHM)?,
+            },
+            None => Source::Symmetric {
+                version: envelope::version_id(&ciphertext)
+                    .and_then(KeyVersionId::new)
+                    .ok_or(Refusal::CiphertextInvalid)?,
+                context: input.context(&SOURCE_CONTEXT)?,
+            },
+        };
+        let destination_context = input.context(&DESTINATION_CONTEXT)?;
+        input.optional(&DRY_RUN)?;
+        Ok(Self { ciphertext, source, destination, destination_context })
+    }
+
+    fn access(&self) -> Access<'_> {
+        let from = match &self.source {
+            Source::Symmetric { version, .. } => Target::CiphertextOf(version),
+            Source::PublicKey { key, .. } => Target::Key(key),
+        };
+        Access::two(("kms:ReEncryptFrom", from), ("kms:ReEncryptTo", Target::Key(&self.destination)))
+    }
+}

@@ -1,0 +1,86 @@
+//! `GetParametersForImport`: a public key and a token for bringing key material.
+
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
+    actions::params::KEY_ID_ONLY,
+    error::Refusal,
+    names::{KeyId, KeyRef},
+    param::{Input, Invalid, Kind, Param, required},
+    spec::{KeySpec, WrappingAlgorithm},
+    time::Timestamp,
+};
+
+pub struct GetParametersForImport {
+    pub key: KeyRef,
+    pub wrapping_spec: KeySpec,
+    pub algorithm: WrappingAlgorithm,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub key_id: KeyId,
+    pub import_token: Base64,
+    /// DER SubjectPublicKeyInfo.
+    pub public_key: Base64,
+    pub token_expire_time: Timestamp,
+}
+
+static WRAPPING_KEY_SPEC: Param<KeySpec> = Param::new(
+    "WrappingKeySpec",
+    Kind::Text,
+    "RSA_2048 or EC_SM2; extension: RSA_4096",
+    "The kind of the wrapping key.",
+    |text| match text {
+        "RSA_2048" => Ok(KeySpec::Rsa2048),
+        "RSA_4096" => Ok(KeySpec::Rsa4096),
+        "EC_SM2" => Ok(KeySpec::EcSm2),
+        _ => Err(Invalid::Value),
+    },
+)
+.public();
+
+static WRAPPING_ALGORITHM: Param<WrappingAlgorithm> = Param::new(
+    "WrappingAlgorithm",
+    Kind::Text,
+    "with RSA: RSAES_PKCS1_V1_5, RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256; extensions: RSA_AES_KEY_WRAP_SHA_1, RSA_AES_KEY_WRAP_SHA_256; with EC_SM2: SM2PKE",
+    "How the material will be wrapped. Private keys need one of the extensions.",
+    |text| WrappingAlgorithm::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
+
+impl Action for GetParametersForImport {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "GetParametersForImport",
+        group: Group::Import,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[required(&KEY_ID_ONLY), required(&WRAPPING_KEY_SPEC), required(&WRAPPING_ALGORITHM)],
+        output: &["KeyId", "ImportToken", "PublicKey", "TokenExpireTime"],
+        states: StateRule::ANY,
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
+        doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",
+        example: &[
+            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+            ("WrappingKeySpec", "RSA_2048"),
+            ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let key = input.required(&KEY_ID_ONLY)?;
+        let wrapping_spec = input.required(&WRAPPING_KEY_SPEC)?;
+        let algorithm = input.required(&WRAPPING_ALGORITHM)?;
+        if (wrapping_spec == KeySpec::EcSm2) != (algorithm == WrappingAlgorithm::Sm2Pke) {
+            return Err(Refusal::ParameterInvalid("WrappingAlgorithm"));
+        }
+        Ok(Self { key, wrapping_spec, algorithm })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:GetParametersForImport", Target::Key(&self.key))
+    }
+}

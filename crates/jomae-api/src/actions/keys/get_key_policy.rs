@@ -1,0 +1,47 @@
+//! `GetKeyPolicy`: the policy of a key.
+
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    actions::params::{KEY_ID_OR_ARN, POLICY_NAME},
+    error::Refusal,
+    names::KeyRef,
+    param::{Input, optional, required},
+};
+
+pub struct GetKeyPolicy {
+    pub key: KeyRef,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub policy: String,
+}
+
+impl Action for GetKeyPolicy {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "GetKeyPolicy",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[required(&KEY_ID_OR_ARN), optional(&POLICY_NAME)],
+        output: &["Policy"],
+        states: StateRule::ANY,
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
+        doc: "Gives the policy of a key as it was set, or the default one.",
+        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let key = input.required(&KEY_ID_OR_ARN)?;
+        input.optional(&POLICY_NAME)?;
+        Ok(Self { key })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:GetKeyPolicy", Target::Key(&self.key))
+    }
+}

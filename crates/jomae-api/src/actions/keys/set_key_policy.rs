@@ -1,0 +1,48 @@
+//! `SetKeyPolicy`: another policy for a key.
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
+    actions::params::{KEY_ID_OR_ARN, POLICY, POLICY_NAME},
+    error::Refusal,
+    names::KeyRef,
+    param::{Input, optional, required},
+    policy::KeyPolicy,
+};
+
+pub struct SetKeyPolicy {
+    pub key: KeyRef,
+    pub policy: KeyPolicy,
+}
+
+impl Action for SetKeyPolicy {
+    type Output = Empty;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "SetKeyPolicy",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: &[required(&KEY_ID_OR_ARN), required(&POLICY), optional(&POLICY_NAME)],
+        output: &[],
+        states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
+        doc: "Replaces the policy of a key.",
+        example: &[
+            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+            (
+                "Policy",
+                "{\"Version\":\"1\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"RAM\":[\"acs:ram::1234567890123456:*\"]},\"Action\":[\"kms:*\"],\"Resource\":[\"*\"]}]}",
+            ),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let key = input.required(&KEY_ID_OR_ARN)?;
+        let policy = input.required(&POLICY)?;
+        input.optional(&POLICY_NAME)?;
+        Ok(Self { key, policy })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:SetKeyPolicy", Target::Key(&self.key))
+    }
+}

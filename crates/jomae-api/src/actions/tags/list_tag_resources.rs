@@ -1,0 +1,87 @@
+//! `ListTagResources`: the tags of several keys.
+
+use serde::Serialize;
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    actions::{
+        params::Tags,
+        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, TagResourceRow, resource_ids, tags},
+    },
+    error::Refusal,
+    names::{KeyId, KeyRef, RegionId},
+    param::{Input, Invalid, Kind, Param, optional, required},
+};
+
+pub struct ListTagResources {
+    pub region: RegionId,
+    /// None: all keys of the region.
+    pub keys: Vec<KeyRef>,
+    /// Only keys that have all of these tags; an empty value matches any.
+    pub tags: Tags,
+    pub after: Option<Cursor>,
+}
+
+/// Where a page begins: behind the last key of the one before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub KeyId);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub tag_resources: TagResourceList,
+    /// Empty at the end.
+    pub next_token: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagResourceList {
+    pub tag_resource: Vec<TagResourceRow>,
+}
+
+static NEXT_TOKEN: Param<Cursor> =
+    Param::new("NextToken", Kind::Text, "as the page before gave it", "Where to go on.", |text| {
+        KeyId::new(text).map(Cursor).ok_or(Invalid::Value)
+    })
+    .public();
+
+impl Action for ListTagResources {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "ListTagResources",
+        group: Group::Tags,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[
+            required(&REGION_ID),
+            required(&RESOURCE_TYPE),
+            optional(&RESOURCE_ID),
+            optional(&TAG),
+            optional(&NEXT_TOKEN),
+        ],
+        output: &["TagResources", "NextToken"],
+        states: StateRule::ANY,
+        errors: &[Refusal::KeyNotFound],
+        doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given.",
+        example: &[
+            ("RegionId", "cn-hangzhou"),
+            ("ResourceType", "key"),
+            ("ResourceId.1", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let region = input.required(&REGION_ID)?;
+        input.required(&RESOURCE_TYPE)?;
+        Ok(Self { region, keys: resource_ids(input, 0)?, tags: tags(input)?, after: input.optional(&NEXT_TOKEN)? })
+    }
+
+    fn access(&self) -> Access<'_> {
+        if self.keys.is_empty() {
+            Access::one("kms:ListTagResources", Target::Keys)
+        } else {
+            Access::on_each("kms:ListTagResources", &self.keys)
+        }
+    }
+}

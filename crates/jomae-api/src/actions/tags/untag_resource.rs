@@ -1,0 +1,50 @@
+//! `UntagResource`: fewer tags for one key.
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
+    actions::{
+        params::KEY_ID_ONLY,
+        tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
+    },
+    error::Refusal,
+    limits,
+    names::KeyRef,
+    param::{Input, Invalid, Kind, Param, optional, required},
+};
+
+pub struct UntagResource {
+    pub key: KeyRef,
+    pub tag_keys: Vec<String>,
+}
+
+static TAG_KEYS: Param<Vec<String>> =
+    Param::new("TagKeys", Kind::Json, "a JSON array of strings, at most 20", "Keys of the tags to remove.", |text| {
+        let keys: Vec<String> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
+        if keys.len() > limits::TAGS_MAX { Err(Invalid::Value) } else { Ok(keys) }
+    })
+    .public();
+
+impl Action for UntagResource {
+    type Output = Empty;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "UntagResource",
+        group: Group::Tags,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: &[required(&TAG_KEYS), optional(&KEY_ID_ONLY), optional(&SECRET_NAME), optional(&CERTIFICATE_ID)],
+        output: &[],
+        states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
+        doc: "Removes tags from a key. Tags that it does not have are ignored.",
+        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("TagKeys", "[\"team\"]")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let tag_keys = input.required(&TAG_KEYS)?;
+        Ok(Self { key: tagged_key(input)?, tag_keys })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("kms:UntagResource", Target::Key(&self.key))
+    }
+}

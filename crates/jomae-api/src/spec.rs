@@ -1,0 +1,264 @@
+//! Key specs: one table that says what a key of each kind is and can do. Everything else asks it.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The spelling on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads the spelling of the wire; case matters.
+            pub fn from_wire(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+    };
+}
+
+wire_enum!(
+    /// What a key is made of.
+    KeySpec {
+        AliyunAes256 = "Aliyun_AES_256",
+        AliyunAes192 = "Aliyun_AES_192",
+        AliyunAes128 = "Aliyun_AES_128",
+        AliyunSm4 = "Aliyun_SM4",
+        Rsa2048 = "RSA_2048",
+        Rsa3072 = "RSA_3072",
+        Rsa4096 = "RSA_4096",
+        EcP256 = "EC_P256",
+        EcP256K = "EC_P256K",
+        EcSm2 = "EC_SM2",
+        EcP384 = "EC_P384",
+        EcP521 = "EC_P521",
+        Ed25519 = "EC_ED25519",
+        MlDsa65 = "ML_DSA_65",
+        MlKem768 = "ML_KEM_768",
+        HmacSha224 = "HMAC_SHA_224",
+        HmacSha256 = "HMAC_SHA_256",
+        HmacSha384 = "HMAC_SHA_384",
+        HmacSha512 = "HMAC_SHA_512",
+        HmacSm3 = "HMAC_SM3",
+    }
+);
+
+wire_enum!(
+    /// What a key may do, for life.
+    KeyUsage {
+        EncryptDecrypt = "ENCRYPT/DECRYPT",
+        SignVerify = "SIGN/VERIFY",
+        /// The name of this usage is in no public source.
+        GenerateVerifyMac = "GENERATE/VERIFY_MAC",
+    }
+);
+
+wire_enum!(
+    /// What asymmetric and MAC actions take as `Algorithm`.
+    Algorithm {
+        RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+        RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
+        Sm2Pke = "SM2PKE",
+        /// Extension: AsymmetricDecrypt decapsulates a shared secret (FIPS 203).
+        MlKem768 = "ML_KEM_768",
+        RsaPssSha256 = "RSA_PSS_SHA_256",
+        RsaPkcs1Sha256 = "RSA_PKCS1_SHA_256",
+        EcdsaSha256 = "ECDSA_SHA_256",
+        Sm2Dsa = "SM2DSA",
+        /// Extension: a 48-byte digest.
+        EcdsaSha384 = "ECDSA_SHA_384",
+        /// Extension: a 64-byte digest.
+        EcdsaSha512 = "ECDSA_SHA_512",
+        /// Extension: signs the bytes given as `Digest` as a message (RFC 8032).
+        Ed25519 = "ED25519",
+        /// Extension: signs the bytes given as `Digest` as a message (FIPS 204).
+        MlDsa65 = "ML_DSA_65",
+        HmacSha224 = "HMAC_SHA_224",
+        HmacSha256 = "HMAC_SHA_256",
+        HmacSha384 = "HMAC_SHA_384",
+        HmacSha512 = "HMAC_SHA_512",
+        HmacSm3 = "HMAC_SM3",
+    }
+);
+
+wire_enum!(
+    /// How material is wrapped for import.
+    WrappingAlgorithm {
+        RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
+        RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
+        RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+        Sm2Pke = "SM2PKE",
+        /// Extension: RSA-OAEP (SHA-1) of an AES-256 key, then AES-KWP (RFC 5649) of the material.
+        RsaAesKeyWrapSha1 = "RSA_AES_KEY_WRAP_SHA_1",
+        /// Extension: the same with SHA-256.
+        RsaAesKeyWrapSha256 = "RSA_AES_KEY_WRAP_SHA_256",
+    }
+);
+
+/// What an algorithm is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Encrypt,
+    /// Decapsulation only: anyone with the public key encapsulates by himself.
+    Decapsulate,
+    Sign,
+    Mac,
+}
+
+impl Algorithm {
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::RsaesOaepSha256 | Self::RsaesOaepSha1 | Self::Sm2Pke => Purpose::Encrypt,
+            Self::MlKem768 => Purpose::Decapsulate,
+            Self::RsaPssSha256
+            | Self::RsaPkcs1Sha256
+            | Self::EcdsaSha256
+            | Self::Sm2Dsa
+            | Self::EcdsaSha384
+            | Self::EcdsaSha512
+            | Self::Ed25519
+            | Self::MlDsa65 => Purpose::Sign,
+            Self::HmacSha224 | Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 | Self::HmacSm3 => Purpose::Mac,
+        }
+    }
+
+    /// The exact length of `Digest` in bytes; `None`: the bytes are a message of at most 4096.
+    pub const fn digest_bytes(self) -> Option<usize> {
+        match self {
+            Self::EcdsaSha384 => Some(48),
+            Self::EcdsaSha512 => Some(64),
+            Self::Ed25519 | Self::MlDsa65 => None,
+            _ => Some(32),
+        }
+    }
+}
+
+/// What kind of key it is, hence which actions take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Encrypt, Decrypt, data keys.
+    Symmetric,
+    /// The Asymmetric* actions.
+    Asymmetric,
+    /// GenerateMac, VerifyMac.
+    Mac,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct SpecRow {
+    pub spec: KeySpec,
+    pub kind: KeyKind,
+    /// The first is the default of CreateKey.
+    pub usages: &'static [KeyUsage],
+    /// All algorithms, of all usages.
+    pub algorithms: &'static [Algorithm],
+    /// Bytes of secret material, for keys that are nothing but random bytes.
+    pub material_bytes: Option<usize>,
+    /// Not in the cloud's API.
+    pub extension: bool,
+}
+
+use Algorithm as A;
+use KeyUsage::{EncryptDecrypt, GenerateVerifyMac, SignVerify};
+
+const fn symmetric(spec: KeySpec, material_bytes: usize) -> SpecRow {
+    let (usages, algorithms): (&[KeyUsage], &[A]) = (&[EncryptDecrypt], &[]);
+    SpecRow {
+        spec,
+        kind: KeyKind::Symmetric,
+        usages,
+        algorithms,
+        material_bytes: Some(material_bytes),
+        extension: false,
+    }
+}
+
+const fn asymmetric(
+    spec: KeySpec,
+    usages: &'static [KeyUsage],
+    algorithms: &'static [Algorithm],
+    extension: bool,
+) -> SpecRow {
+    SpecRow { spec, kind: KeyKind::Asymmetric, usages, algorithms, material_bytes: None, extension }
+}
+
+const fn mac(spec: KeySpec, algorithms: &'static [Algorithm], material_bytes: usize) -> SpecRow {
+    let usages: &[KeyUsage] = &[GenerateVerifyMac];
+    SpecRow { spec, kind: KeyKind::Mac, usages, algorithms, material_bytes: Some(material_bytes), extension: false }
+}
+
+const RSA_USAGES: &[KeyUsage] = &[SignVerify, EncryptDecrypt];
+const RSA_ALGORITHMS: &[A] = &[A::RsaesOaepSha256, A::RsaesOaepSha1, A::RsaPssSha256, A::RsaPkcs1Sha256];
+
+/// The table, in the order of [`KeySpec::ALL`].
+pub const SPECS: &[SpecRow] = &[
+    symmetric(KeySpec::AliyunAes256, 32),
+    symmetric(KeySpec::AliyunAes192, 24),
+    symmetric(KeySpec::AliyunAes128, 16),
+    symmetric(KeySpec::AliyunSm4, 16),
+    asymmetric(KeySpec::Rsa2048, RSA_USAGES, RSA_ALGORITHMS, false),
+    asymmetric(KeySpec::Rsa3072, RSA_USAGES, RSA_ALGORITHMS, false),
+    asymmetric(KeySpec::Rsa4096, RSA_USAGES, RSA_ALGORITHMS, false),
+    asymmetric(KeySpec::EcP256, &[SignVerify], &[A::EcdsaSha256], false),
+    asymmetric(KeySpec::EcP256K, &[SignVerify], &[A::EcdsaSha256], false),
+    asymmetric(KeySpec::EcSm2, &[SignVerify, EncryptDecrypt], &[A::Sm2Dsa, A::Sm2Pke], false),
+    asymmetric(KeySpec::EcP384, &[SignVerify], &[A::EcdsaSha384], true),
+    asymmetric(KeySpec::EcP521, &[SignVerify], &[A::EcdsaSha512], true),
+    asymmetric(KeySpec::Ed25519, &[SignVerify], &[A::Ed25519], true),
+    asymmetric(KeySpec::MlDsa65, &[SignVerify], &[A::MlDsa65], true),
+    asymmetric(KeySpec::MlKem768, &[EncryptDecrypt], &[A::MlKem768], true),
+    mac(KeySpec::HmacSha224, &[A::HmacSha224], 28),
+    mac(KeySpec::HmacSha256, &[A::HmacSha256], 32),
+    mac(KeySpec::HmacSha384, &[A::HmacSha384], 48),
+    mac(KeySpec::HmacSha512, &[A::HmacSha512], 64),
+    mac(KeySpec::HmacSm3, &[A::HmacSm3], 32),
+];
+
+impl KeySpec {
+    /// The row of the table.
+    pub const fn row(self) -> &'static SpecRow {
+        &SPECS[self as usize]
+    }
+}
+
+impl SpecRow {
+    /// Whether a key of this spec and usage takes the algorithm.
+    pub fn takes(&self, usage: KeyUsage, algorithm: Algorithm) -> bool {
+        let fits = match algorithm.purpose() {
+            Purpose::Encrypt | Purpose::Decapsulate => usage == EncryptDecrypt,
+            Purpose::Sign => usage == SignVerify,
+            Purpose::Mac => usage == GenerateVerifyMac,
+        };
+        fits && self.algorithms.contains(&algorithm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_whole() {
+        assert_eq!(SPECS.len(), KeySpec::ALL.len());
+        for (row, spec) in SPECS.iter().zip(KeySpec::ALL) {
+            assert_eq!(row.spec, *spec);
+            assert_eq!(spec.row().spec, *spec);
+            assert!(!row.usages.is_empty());
+            assert_eq!(KeySpec::from_wire(spec.as_str()), Some(*spec));
+            assert_eq!(row.algorithms.is_empty(), row.kind == KeyKind::Symmetric);
+            for algorithm in row.algorithms {
+                assert!(row.usages.iter().any(|usage| row.takes(*usage, *algorithm)), "{spec:?} {algorithm:?}");
+            }
+        }
+    }
+}

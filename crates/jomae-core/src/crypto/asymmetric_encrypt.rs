@@ -1,0 +1,48 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::asymmetric_encrypt::{AsymmetricEncrypt, Output},
+    error::Refusal,
+    spec::KeyKind,
+};
+use jomae_crypto::asym;
+
+use super::{expect_algorithm, expect_kind, public_key};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+use crate::{
+    backend::software::{asym_spec, enc_alg},
+    error::Fault,
+};
+
+impl Handle<AsymmetricEncrypt> for Kms {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricEncrypt>,
+    ) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        expect_kind(key, KeyKind::Asymmetric)?;
+        expect_algorithm(key, wanted.algorithm)?;
+        let version = self.named_version(tx, key, &wanted.version)?;
+        tx.uses(&key.place, &version);
+        // Decapsulation has no counterpart here: anyone with the public key encapsulates by himself.
+        let (Some(spec), Some(algorithm)) = (asym_spec(key.record.spec), enc_alg(wanted.algorithm)) else {
+            return Err(Refusal::OperationUnsupported.into());
+        };
+        let ciphertext = asym::encrypt(spec, algorithm, public_key(&version)?, wanted.plaintext.expose());
+        let ciphertext = ciphertext.map_err(|refused| match refused {
+            asym::EncryptRefused::TooLong => Error::Refused(Refusal::ParameterInvalid("Plaintext")),
+            other => Error::Failed(Fault::internal(other.to_string())),
+        })?;
+        Ok(Output {
+            key_id: key.place.id.clone(),
+            key_version_id: version.stored.id.clone(),
+            ciphertext_blob: Base64(ciphertext),
+        })
+    }
+}

@@ -1,0 +1,35 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::asymmetric_sign::{AsymmetricSign, Output},
+    spec::KeyKind,
+};
+
+use super::{expect_algorithm, expect_digest, expect_kind};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<AsymmetricSign> for Kms {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricSign>,
+    ) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        expect_kind(key, KeyKind::Asymmetric)?;
+        expect_algorithm(key, wanted.algorithm)?;
+        expect_digest(wanted.algorithm, &wanted.digest)?;
+        let version = self.named_version(tx, key, &wanted.version)?;
+        let ready = self.ready(tx, key, version).await?;
+        let signature = self.backend.sign(&ready.handle, wanted.algorithm, &wanted.digest).wait().await?;
+        Ok(Output {
+            key_id: key.place.id.clone(),
+            key_version_id: ready.version.stored.id.clone(),
+            value: Base64(signature),
+        })
+    }
+}

@@ -1,0 +1,36 @@
+use jomae_api::{
+    actions::crypto::asymmetric_verify::{AsymmetricVerify, Output},
+    error::Refusal,
+    spec::KeyKind,
+};
+use jomae_crypto::asym;
+
+use super::{expect_algorithm, expect_digest, expect_kind, public_key};
+use crate::backend::software::{asym_spec, sign_alg};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<AsymmetricVerify> for Kms {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricVerify>,
+    ) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        expect_kind(key, KeyKind::Asymmetric)?;
+        expect_algorithm(key, wanted.algorithm)?;
+        expect_digest(wanted.algorithm, &wanted.digest)?;
+        let version = self.named_version(tx, key, &wanted.version)?;
+        tx.uses(&key.place, &version);
+        let (Some(spec), Some(algorithm)) = (asym_spec(key.record.spec), sign_alg(wanted.algorithm)) else {
+            return Err(Refusal::ParameterInvalid("Algorithm").into());
+        };
+        let value = asym::verify(spec, algorithm, public_key(&version)?, &wanted.digest, &wanted.signature);
+        Ok(Output { key_id: key.place.id.clone(), key_version_id: version.stored.id.clone(), value })
+    }
+}

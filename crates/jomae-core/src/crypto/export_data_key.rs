@@ -1,0 +1,26 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::export_data_key::{ExportDataKey, Output},
+};
+
+use super::export;
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<ExportDataKey> for Kms {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ExportDataKey>,
+    ) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext).await?;
+        let exported = export(&opened.plaintext, &wanted.to)?;
+        Ok(Output { key_id: key.place.id.clone(), key_version_id: opened.version, exported_data_key: Base64(exported) })
+    }
+}

@@ -1,0 +1,33 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::generate_and_export_data_key::{GenerateAndExportDataKey, Output},
+};
+use jomae_crypto::secret::SecretBytes;
+
+use super::export;
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<GenerateAndExportDataKey> for Kms {
+    async fn handle(
+        &self,
+        _: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, GenerateAndExportDataKey>,
+    ) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        let data_key = SecretBytes::random(wanted.length_bytes as usize);
+        let exported = export(&data_key, &wanted.to)?;
+        let (version, blob) = self.encrypt_under(tx, key, &wanted.context, &data_key).await?;
+        Ok(Output {
+            key_id: key.place.id.clone(),
+            key_version_id: version,
+            ciphertext_blob: Base64(blob),
+            exported_data_key: Base64(exported),
+        })
+    }
+}

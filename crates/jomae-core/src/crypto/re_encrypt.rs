@@ -1,0 +1,30 @@
+use jomae_api::{
+    action::Base64,
+    actions::crypto::re_encrypt::{Output, ReEncrypt, Source},
+};
+
+use crate::error::Fault;
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<ReEncrypt> for Kms {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output, Error> {
+        let wanted = granted.action();
+        let mut keys = granted.keys();
+        let (Some(from), Some(to)) = (keys.next(), keys.next()) else {
+            return Err(Fault::internal("ReEncrypt declares two keys").into());
+        };
+        let opened = match &wanted.source {
+            Source::Symmetric { context, .. } => self.decrypt_under(tx, from, context, &wanted.ciphertext).await?,
+            Source::PublicKey { version, algorithm, .. } => {
+                self.private_decrypt_under(tx, from, version, *algorithm, &wanted.ciphertext).await?
+            }
+        };
+        let (_, blob) = self.encrypt_under(tx, to, &wanted.destination_context, &opened.plaintext).await?;
+        Ok(Output { ciphertext_blob: Base64(blob), key_id: from.place.id.clone(), key_version_id: opened.version })
+    }
+}

@@ -1,0 +1,25 @@
+use jomae_api::{
+    actions::crypto::verify_mac::{Output, VerifyMac},
+    spec::KeyKind,
+};
+use jomae_crypto::secret::ct_eq;
+
+use super::{expect_algorithm, expect_kind};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<VerifyMac> for Kms {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, VerifyMac>) -> Result<Output, Error> {
+        let (key, wanted) = (granted.key()?, granted.action());
+        expect_kind(key, KeyKind::Mac)?;
+        expect_algorithm(key, wanted.algorithm)?;
+        let ready = self.primary(tx, key).await?;
+        let mac = self.backend.mac(&ready.handle, wanted.algorithm, wanted.message.expose()).wait().await?;
+        let value = ct_eq(&mac, &wanted.mac);
+        Ok(Output { key_id: key.place.id.clone(), algorithm: wanted.algorithm, value })
+    }
+}

@@ -1,0 +1,147 @@
+//! Bring your own key. One file an action.
+//!
+//! The import token is the wrapping private key, sealed under a domain key and bound to the key that it is for: nothing
+//! is stored between the two calls, and any node can finish what another began.
+
+mod delete_key_material;
+mod get_parameters_for_import;
+mod import_key_material;
+
+use jomae_api::{
+    actions::metadata::KeyState,
+    error::Refusal,
+    names::KeyVersionId,
+    spec::{KeySpec, WrappingAlgorithm},
+    time::Timestamp,
+};
+use jomae_crypto::{
+    asym::{AsymSpec, PrivateKey},
+    hash::sha256,
+    import::{self, Unwrapped, WrapAlg},
+    sealed,
+    secret::SecretBytes,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    backend::software::asym_spec,
+    error::{Error, Fault},
+    keyring::Keyring,
+    keys::new_id,
+    record::{Job, KeyPlace, KeyRecord, StoredVersion, VersionRecord, path},
+    run::Kms,
+    tx::Tx,
+    wait::{Effort, offload},
+};
+
+/// The purpose under which import tokens are sealed.
+const TOKEN_PURPOSE: &str = "import-token";
+
+/// What an import token says of itself.
+#[derive(Serialize, Deserialize)]
+struct Token {
+    wrapping_spec: KeySpec,
+    algorithm: WrappingAlgorithm,
+    /// Unix seconds.
+    expires_at: i64,
+}
+
+impl Token {
+    /// Token and wrapping key as one sealed message: a length (u32, big-endian), the token as JSON, the PKCS#8 key.
+    fn seal(&self, keyring: &Keyring, key: &KeyPlace, pkcs8: &SecretBytes) -> Result<Vec<u8>, Fault> {
+        let json = serde_json::to_vec(self).map_err(Fault::internal)?;
+        let length = u32::try_from(json.len()).map_err(Fault::internal)?;
+        let mut plain = Vec::with_capacity(4 + json.len() + pkcs8.len());
+        plain.extend_from_slice(&length.to_be_bytes());
+        plain.extend_from_slice(&json);
+        plain.extend_from_slice(pkcs8.expose());
+        let plain = SecretBytes::new(plain);
+        let arn = key.arn();
+        keyring.seal_with(|domain| sealed::seal(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], plain.expose()))
+    }
+
+    /// Opens a token for this key; one for another key, a damaged one and a foreign one are the same refusal.
+    fn open(keyring: &Keyring, key: &KeyPlace, token: &[u8]) -> Result<(Self, SecretBytes), Refusal> {
+        let arn = key.arn();
+        let plain = keyring
+            .open_with(token, |domain, sealed| {
+                sealed::open(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], sealed)
+            })
+            .map_err(|_| Refusal::ImportTokenInvalid)?;
+        let (length, rest) = plain.expose().split_first_chunk::<4>().ok_or(Refusal::ImportTokenInvalid)?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Refusal::ImportTokenInvalid)?;
+        let (json, pkcs8) = rest.split_at_checked(length).ok_or(Refusal::ImportTokenInvalid)?;
+        let token = serde_json::from_slice(json).map_err(|_| Refusal::ImportTokenInvalid)?;
+        Ok((token, SecretBytes::new(pkcs8.to_vec())))
+    }
+}
+
+impl Kms {
+    /// A fresh wrapping key: private (PKCS#8) and public (SubjectPublicKeyInfo).
+    async fn new_wrapping_key(&self, spec: AsymSpec) -> Result<(SecretBytes, Vec<u8>), Error> {
+        let made = offload(&*self.pool, Effort::Generation, move || {
+            let key = PrivateKey::generate(spec).map_err(Fault::internal)?;
+            Ok::<_, Fault>((key.to_pkcs8().map_err(Fault::internal)?, key.public_spki()))
+        });
+        Ok(made.await.map_err(Fault::internal)??)
+    }
+
+    /// Unwraps material, or makes a substitute that fails in the end, after the same steps.
+    async fn unwrap_material(
+        &self,
+        token: &Token,
+        wrapping_key: SecretBytes,
+        spec: KeySpec,
+        wrapped: &[u8],
+    ) -> Result<Unwrapped, Error> {
+        let wrapping_spec = asym_spec(token.wrapping_spec).ok_or_else(|| Fault::internal("wrapping key spec"))?;
+        let (algorithm, wrapped) = (wrap_alg(token.algorithm), wrapped.to_vec());
+        let expected_bytes = spec.row().material_bytes;
+        let unwrapped = offload(&*self.pool, Effort::Operation, move || {
+            let key = PrivateKey::from_pkcs8(wrapping_spec, wrapping_key.expose()).map_err(Fault::internal)?;
+            Ok::<_, Fault>(import::unwrap_material(&key, algorithm, &wrapped, expected_bytes))
+        });
+        Ok(unwrapped.await.map_err(Fault::internal)??)
+    }
+
+    fn new_version_id(&self, now: Timestamp) -> Result<KeyVersionId, Fault> {
+        KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))
+    }
+}
+
+const fn wrap_alg(algorithm: WrappingAlgorithm) -> WrapAlg {
+    match algorithm {
+        WrappingAlgorithm::RsaesPkcs1V15 => WrapAlg::RsaesPkcs1V15,
+        WrappingAlgorithm::RsaesOaepSha1 => WrapAlg::RsaesOaepSha1,
+        WrappingAlgorithm::RsaesOaepSha256 => WrapAlg::RsaesOaepSha256,
+        WrappingAlgorithm::Sm2Pke => WrapAlg::Sm2Pke,
+        WrappingAlgorithm::RsaAesKeyWrapSha1 => WrapAlg::RsaAesKeyWrapSha1,
+        WrappingAlgorithm::RsaAesKeyWrapSha256 => WrapAlg::RsaAesKeyWrapSha256,
+    }
+}
+
+/// By what a key knows its first material again. Kept only inside a sealed record.
+fn check_value(key: &KeyPlace, material: &SecretBytes) -> [u8; 32] {
+    sha256(&[b"jomae/v1/imported-material", key.arn().as_bytes(), b"\0", material.expose()])
+}
+
+/// Destroys imported material. The version stays, so that the same material can bring its ciphertexts back to life.
+pub(crate) fn forget_material(kms: &Kms, tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Error> {
+    if !record.has_imported_material {
+        return Ok(());
+    }
+    if let Some(primary) = &record.primary {
+        let at = path::version(place, primary.number);
+        let version = tx.get::<VersionRecord>(&at)?;
+        let version = version.ok_or_else(|| Fault::internal(format!("record {at} is missing")))?;
+        tx.put(at, &VersionRecord::of(StoredVersion { blob: None, ..version.stored.clone() }))?;
+    }
+    if let Some(planned) = record.material_expires_at {
+        tx.delete(path::due(planned, Job::ExpireMaterial, place));
+    }
+    // A key that waits for its deletion goes on waiting.
+    let state = if record.state == KeyState::PendingDeletion { record.state } else { KeyState::PendingImport };
+    let record = KeyRecord { state, has_imported_material: false, material_expires_at: None, ..record.clone() };
+    let _ = kms;
+    Ok(tx.put(path::key(place), &record)?)
+}

@@ -1,0 +1,19 @@
+use jomae_api::{
+    actions::keys::get_key_policy::{GetKeyPolicy, Output},
+    policy::KeyPolicy,
+};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<GetKeyPolicy> for Kms {
+    async fn handle(&self, _: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, GetKeyPolicy>) -> Result<Output, Error> {
+        let key = granted.key()?;
+        let policy = key.record.policy.clone().unwrap_or_else(|| KeyPolicy::default_of(&key.place.account));
+        Ok(Output { policy: policy.as_str().to_owned() })
+    }
+}

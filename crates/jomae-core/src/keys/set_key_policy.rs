@@ -1,0 +1,18 @@
+use jomae_api::{action::Empty, actions::keys::set_key_policy::SetKeyPolicy};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{KeyRecord, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<SetKeyPolicy> for Kms {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, SetKeyPolicy>) -> Result<Empty, Error> {
+        let key = granted.key()?;
+        let policy = Some(granted.action().policy.clone());
+        tx.put(path::key(&key.place), &KeyRecord { policy, ..(*key.record).clone() })?;
+        Ok(Empty {})
+    }
+}
