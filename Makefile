@@ -21,12 +21,12 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# A server with throw-away data, to try things out.
+# The main job end to end, then a server to try things on; its data stays in ./jomae-data.
 run:
 	scripts/run-demo
 
 bench:
-	scripts/bench
+	bench/run
 
 # Every fuzz target for a few seconds.
 fuzz-smoke:

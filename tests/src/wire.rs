@@ -110,9 +110,7 @@ impl Wire {
         }
     }
 
-    /// Reads one answer.
-    #[track_caller]
-    pub fn answer(&mut self) -> Answer {
+    fn head(&mut self) -> (u16, Vec<(String, String)>) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -123,10 +121,21 @@ impl Wire {
         let text = String::from_utf8(head).expect("the head is text");
         let mut lines = text.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
-        let headers: Vec<(String, String)> = lines
+        let headers = lines
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
+        (status, headers)
+    }
+
+    /// Waits for `100 Continue`: the server has read the head.
+    pub fn continued(&mut self) {
+        assert_eq!(self.head().0, 100);
+    }
+
+    /// Reads one answer.
+    pub fn answer(&mut self) -> Answer {
+        let (status, headers) = self.head();
         let mut answer = Answer { status, headers, body: Vec::new() };
         let bytes = answer.header("content-length").and_then(|text| text.parse().ok()).expect("a length");
         answer.body = vec![0; bytes];
@@ -140,7 +149,6 @@ impl Wire {
     }
 
     /// Sends a request and reads the answer.
-    #[track_caller]
     pub fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request);
         self.answer()
@@ -196,4 +204,10 @@ pub fn signed(server: &Server, host: &str, action: &str, form: &[(&str, &str)]) 
         write!(head, "content-length: {}\r\n", signed.body.len()).expect("text");
     }
     [head.as_bytes(), b"\r\n", &signed.body].concat()
+}
+
+/// Adds a header that is not signed to a request.
+pub fn with_header(request: &[u8], header: &str) -> Vec<u8> {
+    let end = request.windows(2).position(|pair| pair == b"\r\n").expect("a request line") + 2;
+    [&request[..end], header.as_bytes(), b"\r\n", &request[end..]].concat()
 }

@@ -16,7 +16,7 @@ use jomae_tests::{
     Server, Site, cli, random,
     scan::Secrets,
     server::{ask, create_key, decrypt, encrypt, refused},
-    wire::{Wire, signed},
+    wire::{Wire, signed, with_header},
 };
 
 /// What is searched for, and what must be found so that the search proves something.
@@ -205,13 +205,11 @@ fn raw_bytes(server: &Server, key: &str, planted: &mut Planted) {
     let host = server.listening.to_string();
 
     let secret = planted.text("secret in a header");
-    let request = signed(server, &host, "Encrypt", &form);
-    let request = String::from_utf8(request).unwrap().replacen("\r\n", &format!("\r\nX-Password: {secret}\r\n"), 1);
+    let request = with_header(&signed(server, &host, "Encrypt", &form), &format!("X-Password: {secret}"));
     assert_eq!(Wire::tls(server).ask(request).status, 200);
 
     let secret = planted.text("secret in the name of a header");
-    let request = signed(server, &host, "Encrypt", &form);
-    let request = String::from_utf8(request).unwrap().replacen("\r\n", &format!("\r\n{secret}: x\r\n"), 1);
+    let request = with_header(&signed(server, &host, "Encrypt", &form), &format!("{secret}: x"));
     assert_eq!(Wire::tls(server).ask(request).status, 200);
 
     let secret = planted.text("plaintext in a request with a wrong signature");

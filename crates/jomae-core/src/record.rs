@@ -97,8 +97,50 @@ pub struct KeyRecord {
     /// None: the default policy.
     #[serde(default)]
     pub policy: Option<KeyPolicy>,
+    /// The primary version, once it has been used. Every commit that changes that version changes this record too, so
+    /// both are dropped from memory together.
+    #[serde(skip)]
+    pub primary_in_memory: Memo<Arc<VersionRecord>>,
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// Something found out once and kept with a record in memory. It is no part of the record: a copy does not have it.
+pub struct Memo<T>(OnceLock<T>);
+
+impl<T> Memo<T> {
+    pub fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Keeps the value, unless there is one.
+    pub fn keep(&self, value: T) {
+        let _ = self.0.set(value);
+    }
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Clone for Memo<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> PartialEq for Memo<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> std::fmt::Debug for Memo<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memo")
+    }
 }
 
 /// The version of a key that encrypts.

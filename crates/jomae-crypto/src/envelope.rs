@@ -172,7 +172,7 @@ pub fn encrypt(
     context: &CanonicalContext,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, EncryptError> {
-    encrypt_with_salt(cipher, &crate::rng::array(), material, binding, context, plaintext)
+    encrypt_with_salt(cipher, &crate::rng::public_array(), material, binding, context, plaintext)
 }
 
 fn encrypt_with_salt(

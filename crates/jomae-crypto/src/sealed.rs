@@ -98,7 +98,7 @@ pub(crate) fn seal_onto(
     aad: &[u8],
     plaintext: &[u8],
 ) -> Result<(), SealError> {
-    seal_with_salt(Cipher::Aes256, out, &rng::array(), key, purpose, binding, aad, plaintext)
+    seal_with_salt(Cipher::Aes256, out, &rng::public_array(), key, purpose, binding, aad, plaintext)
 }
 
 /// As [`seal_onto`] with a given salt. Only tests may choose the salt: two messages under the same salt, key, purpose

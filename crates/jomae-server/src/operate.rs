@@ -57,9 +57,18 @@ pub struct BackupReport {
 }
 
 /// Copies store and audit log of a data directory, in use or not, into the new directory `to`. The root key is not
-/// copied: a backup alone reveals nothing.
+/// copied: a backup alone reveals nothing. On a failure what was made is removed again.
 pub fn back_up(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
     refuse_if_used(to)?;
+    let copied = back_up_into(data_dir, to);
+    if copied.is_err() {
+        // It was absent or empty before.
+        let _ = fs::remove_dir_all(to);
+    }
+    copied
+}
+
+fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
     files::private_dir(&to.join("audit")).map_err(io_error(to))?;
     // The store first: events that it knows nothing of are harmless, the reverse is not.
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;

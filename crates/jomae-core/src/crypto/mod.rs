@@ -94,7 +94,14 @@ impl Kms {
     async fn primary(&self, tx: &mut Tx<'_>, key: &FoundKey) -> Result<Ready, Error> {
         let primary = key.record.primary.as_ref();
         let primary = primary.ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
-        let version = self.version(tx, key, primary.number)?;
+        let version = match key.record.primary_in_memory.get() {
+            Some(version) => Arc::clone(version),
+            None => {
+                let version = self.version(tx, key, primary.number)?;
+                key.record.primary_in_memory.keep(Arc::clone(&version));
+                version
+            }
+        };
         self.ready(tx, key, version).await
     }
 

@@ -11,7 +11,7 @@ use super::{add_version, metadata, new_id, plan_rotation};
 use crate::{
     access::Authorized,
     error::{Error, Fault},
-    record::{KeyPlace, KeyRecord, path},
+    record::{KeyPlace, KeyRecord, Memo, path},
     run::{Call, Handle, Kms},
     tx::Tx,
 };
@@ -46,6 +46,7 @@ impl Handle<CreateKey> for Kms {
             has_imported_material: false,
             material_check: None,
             policy: wanted.policy.clone(),
+            primary_in_memory: Memo::default(),
             tags: wanted.tags.clone(),
         };
         match wanted.origin {

@@ -28,6 +28,8 @@ use jomae_core::{
     service::{Arrival, Reply, Service},
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
     tx::{Outcome, Tx, Vault},
+    usage::Usage,
+    wait::Inline,
 };
 use jomae_sim::{block_on, faults::FaultStore};
 
@@ -242,7 +244,9 @@ fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Set
     let kms = Kms {
         ranks: Ranks::watch(vault.store()),
         vault,
-        backend: Box::new(SoftwareBackend::new(keyring)),
+        backend: Box::new(SoftwareBackend::new(keyring, Arc::new(Inline))),
+        pool: Arc::new(Inline),
+        usage: Usage::default(),
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };
     Service::new(kms, audit, region("cn-hangzhou"), setup.limits, setup.nonces_max)

@@ -164,7 +164,7 @@ fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
 
 #[test]
 fn rates() {
-    let limits = RateLimits { crypto_symmetric_per_sec: Some(3), management_per_sec: Some(5) };
+    let limits = RateLimits { crypto_symmetric_per_sec: Some(3), management_per_sec: Some(5), ..RateLimits::default() };
     let world = World::with(Setup { limits, ..Setup::default() });
     let key = world.key();
     let encrypt = [("KeyId", key.as_str()), ("Plaintext", HELLO)];

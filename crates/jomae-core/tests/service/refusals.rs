@@ -231,9 +231,13 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::ParameterInvalid(_) => Here(|| call("ListKeys", &[("PageSize", "0")])),
         Refusal::AliasUnsupported => Here(|| call("EnableKey", &[("KeyId", "alias/a")])),
         Refusal::ProtectionLevelUnsupported => Here(|| call("CreateKey", &[("ProtectionLevel", "HSM")])),
-        Refusal::OriginUnsupported => Elsewhere("no action imports key material"),
-        Refusal::OperationUnsupported => Elsewhere("every key can do all that the actions ask"),
-        Refusal::KeyVersionNotFound => Elsewhere("no action names a key version"),
+        Refusal::OriginUnsupported => Here(|| on_key(S::PendingImport, "CreateKeyVersion", &[])),
+        Refusal::OperationUnsupported => Here(|| on_key(S::Enabled, "GenerateMac", &[("Algorithm", "HMAC_SHA_256"), ("Message", "aGk=")])),
+        Refusal::KeyVersionNotFound => Here(|| on_key(S::Enabled, "DescribeKeyVersion", &[("KeyVersionId", "none")])),
+        Refusal::KeyMaterialInvalid | Refusal::ImportTokenInvalid | Refusal::ImportTokenExpired => {
+            Elsewhere("the tests of the import actions")
+        }
+        Refusal::ServiceOpened => Here(|| call("OpenKmsService", &[])),
         Refusal::AliasExists => Here(alias_taken),
         Refusal::LimitExceeded => Here(too_many_tags),
         Refusal::CiphertextInvalid => Here(|| on_key(S::Enabled, "Decrypt", &[("EncryptionContext", r#"{"a":"b"}"#)])),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, PqdsaKeyPair};
+use pkcs8::der::{AnyRef, Decode as _};
 
 use super::public::{encapsulate, verify};
 use super::{
@@ -81,7 +82,8 @@ impl PrivateKey {
     ///
     /// The key must have exactly the kind and size of `spec`, and its private half must belong to its public half.
     pub fn import(spec: AsymSpec, der: &[u8]) -> Result<Self, InvalidKey> {
-        if der.len() > DER_BYTES_MAX {
+        // The libraries do not all look behind the end of the outermost value.
+        if der.len() > DER_BYTES_MAX || AnyRef::from_der(der).is_err() {
             return Err(InvalidKey);
         }
         let pkcs8 = match spec {

@@ -52,13 +52,13 @@ fn the_example_of_the_standard_ciphertext() {
     let raw = hex(&format!("04{x}{y}{c3}{c2}"));
     let open = |ciphertext: &[u8]| standard_key().decrypt(EncAlg::Sm2Pke, ciphertext);
     assert_eq!(open(&raw).unwrap().expose(), b"encryption standard");
-    let der = hex(&format!("307a0220{x}022100{y}0420{c3}0413{c2}"));
+    let der = hex(&format!("307c0220{x}022100{y}0420{c3}0413{c2}"));
     assert_eq!(open(&der).unwrap().expose(), b"encryption standard");
     // Not taken: the older order of the parts, a point in compressed form, and DER that is no DER.
     assert!(open(&hex(&format!("04{x}{y}{c2}{c3}"))).is_err());
     assert!(open(&hex(&format!("02{x}{c3}{c2}"))).is_err());
-    assert!(open(&hex(&format!("30817a0220{x}022100{y}0420{c3}0413{c2}"))).is_err());
-    assert!(open(&hex(&format!("307a0220{x}022100{y}0420{c3}0413{c2}00"))).is_err());
+    assert!(open(&hex(&format!("30817c0220{x}022100{y}0420{c3}0413{c2}"))).is_err());
+    assert!(open(&hex(&format!("307c0220{x}022100{y}0420{c3}0413{c2}00"))).is_err());
     // A point off the curve.
     assert!(open(&hex(&format!("04{x}{x}{c3}{c2}"))).is_err());
 }

@@ -1,0 +1,193 @@
+//! Backup and restore.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
+};
+
+use jomae_tests::{
+    Site, cli,
+    server::{audit_events, create_key, decrypt, encrypt},
+    tree,
+};
+
+use super::word;
+
+/// Gives a restored directory the credential that a backup does not hold.
+fn bring_env(from: &Path, to: &Path) {
+    fs::copy(from.join("env"), to.join("env")).unwrap();
+    fs::set_permissions(to.join("env"), Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_under_load_has_all_that_was_made_before() {
+    let site = Site::default();
+    let server = site.start();
+    let made: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (client, made, stop) = (server.client(), Arc::clone(&made), Arc::clone(&stop));
+        tasks.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let key = create_key(&client, "under load").await;
+                let blob = encrypt(&client, &key, "aGVsbG8=").await;
+                made.lock().unwrap().push((key, blob));
+            }
+        });
+    }
+    let count = || made.lock().unwrap().len();
+    let mut backups = Vec::new();
+    for n in 0..3 {
+        let grown = count() + 10;
+        while count() < grown {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        let before = made.lock().unwrap().clone();
+        let to = site.path(&format!("backup-{n}"));
+        let ran = cli::jomae(&["backup", "--data-dir", word(&site.data()), "--to", word(&to)]).ok();
+        assert!(ran.text().contains("root key is not in it"), "{}", ran.text());
+        backups.push((to, before));
+    }
+    stop.store(true, Ordering::Relaxed);
+    tasks.join_all().await;
+    assert!(count() > backups[2].1.len(), "there was no load");
+
+    let root_key = site.data().join("root.key");
+    for (n, (backup, before)) in backups.iter().enumerate() {
+        let names: Vec<String> = tree::read(backup).into_keys().collect();
+        assert_eq!(names, ["audit/", "audit/00000001.jsonl", "store.db"]);
+        assert_eq!(fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o700);
+        let restored = site.path(&format!("restored-{n}"));
+        let words = ["restore", "--from", word(backup), "--root-key", word(&root_key), "--data-dir", word(&restored)];
+        let ran = cli::jomae(&words).ok();
+        assert!(ran.text().contains("every one opened"), "{}", ran.text());
+        bring_env(&site.data(), &restored);
+        let server = site.launch().data(&restored).start();
+        let client = server.client();
+        for (_, blob) in before {
+            assert_eq!(decrypt(&client, blob).await, "aGVsbG8=");
+        }
+        // No change in it without its event.
+        let events = audit_events(&restored);
+        for (key, _) in before {
+            let named = |event: &serde_json::Value| event["referencedResources"]["ACS::KMS::Key"][0] == **key;
+            assert!(events.iter().any(|event| event["eventName"] == "CreateKey" && named(event)), "{key}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_restore_refuses() {
+    let site = Site::default();
+    let mut server = site.start();
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
+    let (data, backup) = (site.data(), site.path("backup"));
+    let root_key = data.join("root.key");
+    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    assert_eq!(server.stop(), Some(0));
+    let restore = |from: &Path, root_key: Option<&Path>, to: &Path| {
+        let mut words = vec!["restore", "--from", word(from), "--data-dir", word(to)];
+        words.extend(root_key.map(word).into_iter().flat_map(|path| ["--root-key", path]));
+        cli::jomae(&words)
+    };
+
+    // A directory that is in use, or holds anything at all.
+    let before = tree::read(&data);
+    restore(&backup, Some(&root_key), &data).failed(1, &[word(&data), "not empty"]);
+    assert!(tree::differences(&before, &tree::read(&data)).is_empty());
+    let used = site.path("used");
+    fs::create_dir(&used).unwrap();
+    fs::write(used.join("precious"), "x").unwrap();
+    restore(&backup, Some(&root_key), &used).failed(1, &[word(&used), "not empty"]);
+    assert_eq!(fs::read(used.join("precious")).unwrap(), b"x");
+
+    let to = site.path("to");
+    restore(&site.path("nothing"), Some(&root_key), &to).failed(1, &["not a backup"]);
+    assert!(!to.exists());
+    let other = Site::default();
+    drop(other.start());
+    let wrong = other.data().join("root.key");
+    restore(&backup, Some(&wrong), &to).failed(1, &["root key"]);
+    assert!(!to.exists(), "what was made is removed");
+    restore(&backup, None, &to).failed(1, &["root key"]);
+    assert!(!to.exists());
+    restore(&backup, Some(&site.path("no such key")), &to).failed(1, &["no such key"]);
+    assert!(!to.exists());
+    let garbage = site.write("garbage.key", "garbage");
+    restore(&backup, Some(&garbage), &to).failed(1, &["root key"]);
+    assert!(!to.exists());
+
+    // A damaged backup: one byte in the middle of the sealed records.
+    let store = backup.join("store.db");
+    let own = fs::read(&store).unwrap();
+    let at = memchr::memmem::find(&own, format!("/key/{key}").as_bytes()).unwrap() + 100;
+    let mut damaged = own.clone();
+    damaged[at] ^= 1;
+    fs::write(&store, damaged).unwrap();
+    restore(&backup, Some(&root_key), &to).failed(1, &["damaged", &key]);
+    assert!(!to.exists());
+    fs::write(&store, own).unwrap();
+
+    // A configuration that places the root key where another one is.
+    let precious = site.path("precious.key");
+    fs::copy(&wrong, &precious).unwrap();
+    let config = site.write("elsewhere.toml", format!("[root_key]\nfile = \"{}\"\n", word(&precious)));
+    let words = ["restore", "--config", word(&config), "--from", word(&backup), "--root-key", word(&root_key)];
+    cli::jomae(&[&words[..], &["--data-dir", word(&to)]].concat()).failed(1, &[word(&precious), "left as it is"]);
+    assert_eq!(fs::read(&precious).unwrap(), fs::read(&wrong).unwrap());
+    assert!(!to.exists());
+
+    // After all that it still can be restored, into an empty directory too.
+    fs::create_dir(&to).unwrap();
+    restore(&backup, Some(&root_key), &to).ok();
+    bring_env(&data, &to);
+    let server = site.launch().data(&to).start();
+    assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_backup_refuses() {
+    let site = Site::default();
+    let server = site.start();
+    create_key(&server.client(), "k").await;
+    let used = site.path("used");
+    fs::create_dir(&used).unwrap();
+    fs::write(used.join("precious"), "x").unwrap();
+    let data = site.data();
+    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&used)]).failed(1, &[word(&used), "not empty"]);
+    assert_eq!(tree::read(&used).len(), 1);
+    let nothing = site.path("nothing");
+    let to = site.path("to");
+    cli::jomae(&["backup", "--data-dir", word(&nothing), "--to", word(&to)]).failed(1, &["nothing"]);
+    assert!(!to.exists(), "a failed backup leaves nothing that looks like one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passphrase_restores_without_a_key_file() {
+    let site = Site::default();
+    let config = "[root_key]\nprovider = \"passphrase\"\n";
+    let launch = || site.launch().config(config).variable("JOMAE_ROOT_PASSPHRASE", "correct horse");
+    let mut server = launch().start();
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
+    let (data, backup, to) = (site.data(), site.path("backup"), site.path("to"));
+    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    assert_eq!(server.stop(), Some(0));
+    let config_file = site.path("jomae.toml");
+    let restore = |passphrase: &str| {
+        let mut command = jomae_tests::binary::command();
+        command.args(["restore", "--config", word(&config_file), "--from", word(&backup), "--data-dir", word(&to)]);
+        command.env("JOMAE_ROOT_PASSPHRASE", passphrase);
+        cli::run(command, b"")
+    };
+    restore("wrong horse").failed(1, &["root key"]);
+    assert!(!to.exists());
+    restore("correct horse").ok();
+    bring_env(&data, &to);
+    let server = launch().data(&to).start();
+    assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
+}

@@ -1,0 +1,144 @@
+//! Examining a data directory, and making a new domain key.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use jomae_tests::{
+    Ran, Site, cli,
+    server::{create_key, decrypt, encrypt},
+    tree,
+};
+
+use super::word;
+
+fn doctor(data: &Path) -> Ran {
+    cli::jomae(&["doctor", "--data-dir", word(data)])
+}
+
+/// Checks that a single finding is wrong and has these words.
+#[track_caller]
+fn finds(data: &Path, words: &[&str]) {
+    let before = tree::read(data);
+    let ran = doctor(data);
+    let wrong: Vec<&str> = ran.text().lines().filter(|line| line.starts_with("WRONG")).collect();
+    assert_eq!(wrong.len(), 1, "{}", ran.text());
+    for word in words {
+        assert!(wrong[0].contains(word), "{word:?} is not in {}", wrong[0]);
+    }
+    let changed = tree::differences(&before, &tree::read(data));
+    let harmless = ["store.db-wal", "store.db-shm"];
+    assert!(changed.iter().all(|path| harmless.contains(&path.as_str())), "changed: {changed:?}");
+    ran.failed(1, &["1 thing(s) to mend"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_finds_what_is_wrong_and_changes_nothing() {
+    let site = Site::default();
+    let data = site.data();
+    let mut server = site.start();
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
+    // Beside a running server too.
+    let text = doctor(&data).ok().text().to_owned();
+    assert!(!text.contains("WRONG") && text.contains("open with the root key"), "{text}");
+    assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
+    assert_eq!(server.stop(), Some(0));
+    doctor(&data).ok();
+
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    mode(&data, 0o755);
+    finds(&data, &["data directory", "chmod 700"]);
+    mode(&data, 0o700);
+
+    let store = data.join("store.db");
+    let own = fs::read(&store).unwrap();
+    let at = memchr::memmem::find(&own, format!("/key/{key}").as_bytes()).unwrap() + 100;
+    let mut flipped = own.clone();
+    flipped[at] ^= 1;
+    fs::write(&store, &flipped).unwrap();
+    finds(&data, &["records", &key, "restore a backup"]);
+    fs::write(&store, &own).unwrap();
+
+    let log = data.join("audit/00000001.jsonl");
+    let events = fs::read(&log).unwrap();
+    let mut damaged = events.clone();
+    damaged[0] = b'[';
+    fs::write(&log, damaged).unwrap();
+    finds(&data, &["audit log", "event 1"]);
+    fs::write(&log, events).unwrap();
+
+    // Who can read the root key file has everything: the service does not start with it either.
+    mode(&data.join("root.key"), 0o644);
+    let ran = doctor(&data);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.text().contains("chmod 600"), "{}", ran.text());
+    mode(&data.join("root.key"), 0o600);
+    doctor(&data).ok();
+
+    let nothing = site.path("nothing");
+    let ran = doctor(&nothing);
+    assert_eq!(ran.code, Some(1));
+    assert!(!nothing.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_moved_to_another_path_is_noticed() {
+    let site = Site::default();
+    let mut server = site.start();
+    let client = server.client();
+    let (one, other) = (create_key(&client, "one").await, create_key(&client, "other").await);
+    let blob = encrypt(&client, &one, "aGVsbG8=").await;
+    assert_eq!(server.stop(), Some(0));
+    // The ids swapped wherever they stand in paths: each key has the other's record then.
+    let store = site.data().join("store.db");
+    let mut content = fs::read(&store).unwrap();
+    let find = |id: &str| memchr::memmem::find_iter(&content, id.as_bytes()).collect::<Vec<_>>();
+    let (at_one, at_other) = (find(&one), find(&other));
+    assert!(!at_one.is_empty() && !at_other.is_empty());
+    for at in at_one {
+        content[at..at + other.len()].copy_from_slice(other.as_bytes());
+    }
+    for at in at_other {
+        content[at..at + one.len()].copy_from_slice(one.as_bytes());
+    }
+    fs::write(&store, content).unwrap();
+    let ran = doctor(&site.data());
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    if let Ok(server) = site.launch().try_start() {
+        let answer = server.client().call("Decrypt", &[("CiphertextBlob", &blob)]).await;
+        assert!(answer.is_err(), "a moved record was obeyed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_domain_key() {
+    let site = Site::default();
+    let data = site.data();
+    let rotate = || cli::jomae(&["domain-key", "rotate", "--data-dir", word(&data)]);
+    rotate().failed(1, &["store.db"]);
+    assert!(!data.exists());
+    let mut sealed = Vec::new();
+    for version in 2..5 {
+        let mut server = site.start();
+        let client = server.client();
+        let key = create_key(&client, "k").await;
+        sealed.push((key.clone(), encrypt(&client, &key, "aGVsbG8=").await));
+        for (key, blob) in &sealed {
+            assert_eq!(decrypt(&client, blob).await, "aGVsbG8=");
+            let new = encrypt(&client, key, "d29ybGQ=").await;
+            assert_eq!(decrypt(&client, &new).await, "d29ybGQ=");
+        }
+        rotate().failed(1, &["another process"]);
+        assert_eq!(server.stop(), Some(0));
+        let ran = rotate().ok();
+        assert!(ran.text().contains(&format!("version {version}")), "{}", ran.text());
+    }
+    let server = site.start();
+    for (_, blob) in &sealed {
+        assert_eq!(decrypt(&server.client(), blob).await, "aGVsbG8=");
+    }
+    doctor(&data).ok();
+}

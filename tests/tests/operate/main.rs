@@ -1,0 +1,21 @@
+//! What an operator does: first start, backup, restore, doctor, domain keys, signals, regions.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test; the lint does not see that its helpers are tests too"
+)]
+
+mod backup;
+mod doctor;
+mod first_start;
+mod regions;
+mod signals;
+
+use std::path::Path;
+
+/// A path as a word of a command line.
+fn word(path: &Path) -> &str {
+    path.to_str().expect("a path that is text")
+}
