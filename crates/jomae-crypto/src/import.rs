@@ -36,14 +36,20 @@ pub const BLOB_BYTES_MAX: usize = MATERIAL_BYTES_MAX + 1024;
 /// Length of the substitute if the caller expects no certain length, in bytes.
 const SUBSTITUTE_BYTES: usize = 32;
 
-/// How material is wrapped.
+/// How material is wrapped; the table of the module has the details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WrapAlg {
+    /// RSAES-PKCS1-v1_5.
     RsaesPkcs1V15,
+    /// RSAES-OAEP with SHA-1.
     RsaesOaepSha1,
+    /// RSAES-OAEP with SHA-256.
     RsaesOaepSha256,
+    /// SM2 encryption.
     Sm2Pke,
+    /// AES-KWP under a key that travels by RSAES-OAEP with SHA-1.
     RsaAesKeyWrapSha1,
+    /// AES-KWP under a key that travels by RSAES-OAEP with SHA-256.
     RsaAesKeyWrapSha256,
 }
 

@@ -17,6 +17,7 @@ pub mod envelope;
 pub mod hash;
 pub mod import;
 pub mod mac;
+pub mod pem;
 pub mod rng;
 pub mod root;
 pub mod rsa;

@@ -95,3 +95,19 @@ impl OneTimeKey {
 fn zero_nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_exactly_the_length_of_the_cipher() {
+        for (cipher, key_bytes) in [(Cipher::Aes128, 16), (Cipher::Aes192, 24), (Cipher::Aes256, 32), (Cipher::Sm4, 16)]
+        {
+            assert_eq!(cipher.key_bytes(), key_bytes);
+            for len in 0..=64 {
+                assert_eq!(OneTimeKey::new(cipher, &vec![7; len]).is_some(), len == key_bytes, "{cipher:?} {len}");
+            }
+        }
+    }
+}

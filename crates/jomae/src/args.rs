@@ -129,7 +129,46 @@ pub enum Key {
         /// Rotate by itself, e.g. every 365d.
         #[arg(long, value_name = "INTERVAL")]
         rotate_every: Option<String>,
+        /// Kind of key, e.g. RSA_2048 [default: `Aliyun_AES_256`].
+        #[arg(long)]
+        spec: Option<String>,
+        /// What it may do, e.g. ENCRYPT/DECRYPT.
+        #[arg(long)]
+        usage: Option<String>,
+        /// Its material will be brought by `jomae key import`.
+        #[arg(long)]
+        external: bool,
     },
+    /// Give an external key its material, from a file: raw bytes, DER or PEM.
+    Import {
+        key: String,
+        #[arg(long, value_name = "FILE")]
+        material: PathBuf,
+        /// When the service shall forget the material, in Unix seconds.
+        #[arg(long, value_name = "SECONDS")]
+        expires: Option<u64>,
+        /// Kind of the wrapping key: `RSA_2048`, `RSA_4096` or `EC_SM2`.
+        #[arg(long, value_name = "SPEC", default_value = "RSA_2048")]
+        wrapping: String,
+        /// How to wrap [default: what fits the material].
+        #[arg(long, value_name = "NAME")]
+        algorithm: Option<String>,
+    },
+    /// Wrap key material under a public key from `GetParametersForImport`; needs no service.
+    Wrap {
+        #[arg(long, value_name = "FILE")]
+        public_key: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        material: PathBuf,
+        #[arg(long, value_name = "NAME", default_value = "RSAES_OAEP_SHA_256")]
+        algorithm: String,
+    },
+    /// Make a new version now.
+    Rotate { key: String },
+    /// List the versions of a key, newest first.
+    Versions { key: String },
+    /// Tell what a key has been used for.
+    Usage { key: String },
     /// List all keys.
     List {
         /// Only keys in this state, e.g. Enabled.

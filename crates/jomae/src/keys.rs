@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     args::{Alias, Connection, Key, OutputForm},
     connect::{block_on, client},
+    import,
     output::{self, Failure},
 };
 
@@ -13,13 +14,27 @@ use crate::{
 const PAGE_SIZE: &str = "100";
 
 pub fn key(connection: &Connection, command: Key) -> Result<(), Failure> {
+    if let Key::Wrap { public_key, material, algorithm } = &command {
+        return import::wrap(public_key, material, algorithm);
+    }
     let client = client(connection)?;
     let form = connection.output;
     block_on(async move {
         match command {
-            Key::Create { description, alias, rotate_every } => {
-                create(&client, form, &description, alias.as_deref(), rotate_every.as_deref()).await
+            Key::Create { .. } => create(&client, form, &command).await,
+            Key::Import { key, material, expires, wrapping, algorithm } => {
+                import::import(&client, &key, &material, expires, &wrapping, algorithm.as_deref()).await
             }
+            Key::Wrap { public_key, material, algorithm } => import::wrap(&public_key, &material, &algorithm),
+            Key::Rotate { key } => {
+                let answer = client.call("CreateKeyVersion", &[("KeyId", &key)]).await?;
+                output::answer(form, &answer)
+            }
+            Key::Versions { key } => {
+                let rows = pages(&client, "ListKeyVersions", &[("KeyId", &key)], "/KeyVersions/KeyVersion").await?;
+                show(form, &["VERSION", "CREATED"], &["KeyVersionId", "CreationDate"], rows)
+            }
+            Key::Usage { key } => usage(&client, form, &key).await,
             Key::List { state } => list(&client, form, state).await,
             Key::Describe { key } => {
                 let answer = client.call("DescribeKey", &[("KeyId", &key)]).await?;
@@ -31,6 +46,7 @@ pub fn key(connection: &Connection, command: Key) -> Result<(), Failure> {
             Key::Enable { key } => quiet(&client, "EnableKey", &[("KeyId", &key)]).await,
             Key::Disable { key } => quiet(&client, "DisableKey", &[("KeyId", &key)]).await,
             Key::ScheduleDeletion { key, days } => {
+                warn_of_use(&client, &key).await?;
                 let days = days.to_string();
                 client.call("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", &days)]).await?;
                 let answer = client.call("DescribeKey", &[("KeyId", &key)]).await?;
@@ -81,22 +97,46 @@ async fn quiet(client: &Client, action: &str, params: &[(&str, &str)]) -> Result
     Ok(())
 }
 
-async fn create(
-    client: &Client,
-    form: Option<OutputForm>,
-    description: &str,
-    alias: Option<&str>,
-    rotate_every: Option<&str>,
-) -> Result<(), Failure> {
-    let mut params = vec![("Description", description)];
+/// Shows the counts of a key.
+async fn usage(client: &Client, form: Option<OutputForm>, key: &str) -> Result<(), Failure> {
+    let answer = client.call("DescribeKey", &[("KeyId", key)]).await?;
+    match answer.get("UsageStatistics") {
+        Some(statistics) => output::answer(Some(form.unwrap_or(OutputForm::Table)), statistics),
+        None => output::line("never used"),
+    }
+}
+
+/// Before a key is condemned, tells when it was used last. The counts are a few seconds behind.
+async fn warn_of_use(client: &Client, key: &str) -> Result<(), Failure> {
+    let answer = client.call("DescribeKey", &[("KeyId", key)]).await?;
+    let text = |at: &str| answer.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    let note = match (text("/UsageStatistics/LastUsed"), text("/UsageStatistics/LastUsedBy")) {
+        (Some(last), by) => format!("used last at {last} by {}", by.unwrap_or_default()),
+        (None, _) => "never used".to_owned(),
+    };
+    output::note(&format!("{key}: {note}"));
+    Ok(())
+}
+
+async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Result<(), Failure> {
+    let Key::Create { description, alias, rotate_every, spec, usage, external } = command else {
+        return Err(Failure::Usage("not a creation".into()));
+    };
+    let alias = alias.as_deref();
+    let mut params = vec![("Description", description.as_str())];
     if let Some(interval) = rotate_every {
         params.extend([("EnableAutomaticRotation", "true"), ("RotationInterval", interval)]);
     }
+    params.extend(spec.as_deref().map(|spec| ("KeySpec", spec)));
+    params.extend(usage.as_deref().map(|usage| ("KeyUsage", usage)));
+    params.extend(external.then_some(("Origin", "EXTERNAL")));
     // Before the key is made: a name that is taken would leave a key without one.
-    if let Some(alias) = alias
-        && client.call("DescribeKey", &[("KeyId", alias)]).await.is_ok()
-    {
-        return Err(Failure::Local(format!("{alias} names another key; no key was made")));
+    if let Some(alias) = alias {
+        match client.call("DescribeKey", &[("KeyId", alias)]).await {
+            Ok(_) => return Err(Failure::Local(format!("{alias} names another key; no key was made"))),
+            Err(error @ CallError::Refused { .. }) if error.code() == Some("InvalidParameter") => return Err(error.into()),
+            Err(_) => {}
+        }
     }
     let answer = client.call("CreateKey", &params).await?;
     let id = answer.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap_or_default();

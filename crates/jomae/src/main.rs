@@ -5,6 +5,7 @@ mod call;
 mod connect;
 mod document;
 mod file;
+mod import;
 mod keys;
 mod operate;
 mod output;

@@ -47,6 +47,11 @@ impl From<CallError> for Failure {
     }
 }
 
+/// Says something beside the result, on standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "jomae: {text}");
+}
+
 /// Writes a line to standard output.
 pub fn line(text: &str) -> Result<(), Failure> {
     write_out(format!("{text}\n").as_bytes())

@@ -24,10 +24,9 @@
 //!
 //! # Constant time
 //!
-//! The private operations of aws-lc-rs are (RSA is blinded as well). `sm2` computes with formally verified
-//! constant-time field arithmetic. It compares C3 with a plain comparison; whoever could measure that may
-//! already ask for any decryption under the key. It erases its [`sm2::SecretKey`] on drop but not the scalar in a key
-//! that is ready to use.
+//! The private operations of aws-lc-rs are (RSA is blinded as well). `sm2` computes in constant time with the field
+//! arithmetic of fiat-crypto. It compares C3 with a plain comparison; whoever could measure that may already ask for
+//! any decryption under the key. It does not erase the scalar in a key that is ready to use when that is dropped.
 
 mod ec;
 mod pq;

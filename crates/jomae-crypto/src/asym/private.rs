@@ -152,7 +152,7 @@ impl PrivateKey {
         }
     }
 
-    /// Decrypts what [`encrypt`], or any other implementation of the standard, made with the public key.
+    /// Decrypts what [`encrypt`](super::encrypt), or any other implementation of the standard, made with the public key.
     pub fn decrypt(&self, alg: EncAlg, ciphertext: &[u8]) -> Result<SecretBytes, Undecipherable> {
         match (&self.key, alg) {
             (Key::Rsa(key), EncAlg::RsaesOaepSha1 | EncAlg::RsaesOaepSha256) => key.decrypt_oaep(alg, ciphertext),

@@ -1,0 +1,49 @@
+//! What the command line says of itself.
+
+use std::fs;
+
+use jomae_tests::{cli, cli::jomae};
+
+use super::word;
+
+#[test]
+fn help_and_version() {
+    let help = jomae(&["--help"]).ok();
+    for command in ["serve", "call", "key", "alias", "file", "backup", "restore", "doctor", "domain-key"] {
+        assert!(help.text().contains(&format!("\n  {command} ")), "{command}");
+        let help = jomae(&[command, "--help"]).ok();
+        assert!(help.text().to_lowercase().contains("usage"), "{command}: {}", help.text());
+    }
+    assert!(help.text().contains("Exit codes"));
+    assert!(jomae(&["--version"]).ok().text().starts_with("jomae "));
+}
+
+#[test]
+fn completions() {
+    let bash = jomae(&["completions", "bash"]).ok();
+    // Bash completes a word with it.
+    let mut command = std::process::Command::new("bash");
+    command.args(["--norc", "-c", "source /dev/stdin; COMP_WORDS=(jomae al); COMP_CWORD=1; _jomae jomae al jomae; echo \"${COMPREPLY[*]}\""]);
+    assert_eq!(cli::run(command, &bash.stdout).ok().text(), "alias\n");
+    assert!(jomae(&["completions", "zsh"]).ok().text().starts_with("#compdef jomae"));
+    let fish = jomae(&["completions", "fish"]).ok();
+    assert!(fish.text().contains("complete -c jomae") && fish.text().contains("domain-key"));
+    assert_eq!(jomae(&["completions", "tcsh"]).code, Some(2));
+}
+
+#[test]
+fn manual_pages() {
+    let page = jomae(&["man"]).ok();
+    assert!(page.text().contains(".TH jomae 1"), "{}", page.text());
+    assert!(page.text().contains(".SH NAME"));
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(jomae(&["man", "--directory", word(dir.path())]).ok().text(), "");
+    let mut names: Vec<String> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    for name in ["jomae.1", "jomae-serve.1", "jomae-key-create.1", "jomae-file-encrypt.1", "jomae-domain-key-rotate.1"] {
+        assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
+    }
+    let missing = dir.path().join("missing");
+    jomae(&["man", "--directory", word(&missing)]).failed(1, &["manual page"]);
+}
