@@ -226,7 +226,10 @@ fn raw_bytes(server: &Server, key: &str, planted: &mut Planted) {
         ("version", "GET / SECRET\r\nHost: h\r\n\r\n"),
         ("Authorization", "GET / HTTP/1.1\r\nAuthorization: Basic SECRET\r\n\r\n"),
         ("access key id", "GET /?Action=DescribeKey&AccessKeyId=SECRET HTTP/1.1\r\n\r\n"),
-        ("Authorization of ACS3", "GET / HTTP/1.1\r\nx-acs-action: ListKeys\r\nx-acs-version: 2016-01-20\r\nx-acs-date: SECRET\r\nx-acs-signature-nonce: SECRET\r\nAuthorization: ACS3-HMAC-SHA256 Credential=SECRET,SignedHeaders=host,Signature=SECRET\r\n\r\n"),
+        (
+            "Authorization of ACS3",
+            "GET / HTTP/1.1\r\nx-acs-action: ListKeys\r\nx-acs-version: 2016-01-20\r\nx-acs-date: SECRET\r\nx-acs-signature-nonce: SECRET\r\nAuthorization: ACS3-HMAC-SHA256 Credential=SECRET,SignedHeaders=host,Signature=SECRET\r\n\r\n",
+        ),
         ("request that is none", "SECRET\r\n\r\n"),
         ("bytes that are not text", "\0\u{1}SECRET\r\n\r\n"),
     ] {

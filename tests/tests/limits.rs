@@ -234,9 +234,13 @@ fn connections_beyond_the_limit_are_told_so() {
     assert_eq!(server.page("/readyz").unwrap().0, 200, "the admin listener is not in the count");
     drop(open);
     // Their places are free as soon as the server has seen them go.
-    while server.page("/metrics").unwrap().1.lines().any(|line| {
-        line.strip_prefix("jomae_http_connections_open ").is_some_and(|open| open != "0")
-    }) {
+    while server
+        .page("/metrics")
+        .unwrap()
+        .1
+        .lines()
+        .any(|line| line.strip_prefix("jomae_http_connections_open ").is_some_and(|open| open != "0"))
+    {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     still_serves(&server);

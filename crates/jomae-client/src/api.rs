@@ -22,7 +22,7 @@ const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where the service is, and who calls it. No `Debug`.
 pub struct Settings {

@@ -168,7 +168,7 @@ impl Kms {
             tx.delete(at.clone());
             let mut pending = None;
             if let Some(key) = key.filter(|key| key.material_expires_at.is_some_and(|at| at <= now.0)) {
-                forget_material(self, &mut tx, place, &key).map_err(into_fault)?;
+                forget_material(&mut tx, place, &key).map_err(into_fault)?;
                 pending = Some(event(&mut tx, "ExpireKeyMaterial", now, place)?);
             }
             if tx.commit().await? == Outcome::Done {

@@ -179,13 +179,8 @@ pub async fn write_env(
 /// with the CA begins.
 fn kept_lines(content: &[u8], ca_line: &str) -> Zeroizing<String> {
     let text = Zeroizing::new(String::from_utf8_lossy(content).into_owned());
-    let renewed = [
-        "export JOMAE_ENDPOINT=",
-        "export JOMAE_ADMIN=",
-        "export JOMAE_REGION=",
-        ca_line,
-        "# Source this file",
-    ];
+    let renewed =
+        ["export JOMAE_ENDPOINT=", "export JOMAE_ADMIN=", "export JOMAE_REGION=", ca_line, "# Source this file"];
     let mut kept = Zeroizing::new(String::with_capacity(text.len()));
     for line in text.lines().filter(|line| !renewed.iter().any(|start| line.starts_with(start))) {
         kept.push_str(line);

@@ -111,8 +111,8 @@ impl PrivateCa {
             Ok::<_, CertificateError>(zeroize::Zeroizing::new(String::from_utf8_lossy(&content).into_owned()))
         };
         let (ca, ca_key) = (read(&self.ca)?, read(&self.ca_key)?);
-        let made = tls::issue(&ca, &ca_key, &names(config), tls::LEAF_DAYS_MAX)
-            .map_err(pair_error(&self.ca, &self.ca_key))?;
+        let made =
+            tls::issue(&ca, &ca_key, &names(config), tls::LEAF_DAYS_MAX).map_err(pair_error(&self.ca, &self.ca_key))?;
         files::write_private(&self.key, made.key_pem.as_bytes()).map_err(io_error(&self.key))?;
         files::write_public(&self.cert, made.cert_pem.as_bytes()).map_err(io_error(&self.cert))
     }

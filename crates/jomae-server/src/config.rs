@@ -209,7 +209,8 @@ impl Config {
         toml::from_str(text).map_err(|error| {
             let line =
                 error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
+            // The message quotes names as they stand in the file, line ends within quotes too.
+            format!("line {line}: {}", error.message().replace(char::is_control, " "))
         })
     }
 
@@ -218,7 +219,7 @@ impl Config {
         let mut regions: Vec<RegionId> = Vec::new();
         for name in std::iter::once(&self.region).chain(&self.regions) {
             let region =
-                RegionId::new(name).ok_or_else(|| ConfigError::Value(format!("`{name}` is not a region name")))?;
+                RegionId::new(name).ok_or_else(|| ConfigError::Value(format!("{name:?} is not a region name")))?;
             if !regions.contains(&region) {
                 regions.push(region);
             }
@@ -286,6 +287,10 @@ mod tests {
         assert!(Config::parse("listen = \"nowhere\"").is_err());
         let config = Config::parse("region = \"Nowhere Land\"").unwrap();
         assert!(config.checked_regions().unwrap_err().to_string().contains("Nowhere Land"));
+        let one_line = |message: &str| !message.contains(char::is_control);
+        assert!(one_line(&Config::parse("\"a\\nb\" = 1").unwrap_err()));
+        let config = Config::parse("region = \"a\\nb\"").unwrap();
+        assert!(one_line(&config.checked_regions().unwrap_err().to_string()));
         let config = Config::parse("[tls]\ncert_file = \"a\"").unwrap();
         assert!(config.checked_regions().is_err());
     }

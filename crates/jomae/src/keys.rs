@@ -134,7 +134,9 @@ async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Res
     if let Some(alias) = alias {
         match client.call("DescribeKey", &[("KeyId", alias)]).await {
             Ok(_) => return Err(Failure::Local(format!("{alias} names another key; no key was made"))),
-            Err(error @ CallError::Refused { .. }) if error.code() == Some("InvalidParameter") => return Err(error.into()),
+            Err(error @ CallError::Refused { .. }) if error.code() == Some("InvalidParameter") => {
+                return Err(error.into());
+            }
             Err(_) => {}
         }
     }

@@ -105,7 +105,9 @@ fn exit_codes() {
     server.jomae(&["call", "DescribeKey"]).failed(3, &["MissingParameter", "KeyId"]);
     let large = site.write("large", vec![0; 6145]);
     let at = format!("@{}", word(&large));
-    server.jomae(&["call", "Encrypt", "--KeyId", &id, "--Plaintext", &at]).failed(3, &["InvalidParameter", "Plaintext"]);
+    server
+        .jomae(&["call", "Encrypt", "--KeyId", &id, "--Plaintext", &at])
+        .failed(3, &["InvalidParameter", "Plaintext"]);
     let settings = server.settings.as_mut().unwrap();
     settings.insert("ALIBABA_CLOUD_ACCESS_KEY_SECRET".into(), "not the secret".into());
     let ran = server.jomae(&["key", "list"]).failed(3, &["SignatureDoesNotMatch"]);

@@ -23,7 +23,11 @@ fn completions() {
     let bash = jomae(&["completions", "bash"]).ok();
     // Bash completes a word with it.
     let mut command = std::process::Command::new("bash");
-    command.args(["--norc", "-c", "source /dev/stdin; COMP_WORDS=(jomae al); COMP_CWORD=1; _jomae jomae al jomae; echo \"${COMPREPLY[*]}\""]);
+    command.args([
+        "--norc",
+        "-c",
+        "source /dev/stdin; COMP_WORDS=(jomae al); COMP_CWORD=1; _jomae jomae al jomae; echo \"${COMPREPLY[*]}\"",
+    ]);
     assert_eq!(cli::run(command, &bash.stdout).ok().text(), "alias\n");
     assert!(jomae(&["completions", "zsh"]).ok().text().starts_with("#compdef jomae"));
     let fish = jomae(&["completions", "fish"]).ok();
@@ -41,7 +45,8 @@ fn manual_pages() {
     let mut names: Vec<String> =
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    for name in ["jomae.1", "jomae-serve.1", "jomae-key-create.1", "jomae-file-encrypt.1", "jomae-domain-key-rotate.1"] {
+    for name in ["jomae.1", "jomae-serve.1", "jomae-key-create.1", "jomae-file-encrypt.1", "jomae-domain-key-rotate.1"]
+    {
         assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
     }
     let missing = dir.path().join("missing");

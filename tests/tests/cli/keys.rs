@@ -17,7 +17,8 @@ fn a_key_through_its_life() {
     let done = |words: &[&str]| assert_eq!(server.jomae(words).ok().text(), "");
     let described = |name: &str| server.jomae(&["key", "describe", name]).ok().json()["KeyMetadata"].clone();
 
-    let words = ["key", "create", "--description", "orders database", "--alias", "alias/orders", "--rotate-every", "365d"];
+    let words =
+        ["key", "create", "--description", "orders database", "--alias", "alias/orders", "--rotate-every", "365d"];
     let made = server.jomae(&words).ok();
     let id = made.text().trim_end();
     let found = described("alias/orders");

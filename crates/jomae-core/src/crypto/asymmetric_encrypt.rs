@@ -28,7 +28,7 @@ impl Handle<AsymmetricEncrypt> for Kms {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm)?;
-        let version = self.named_version(tx, key, &wanted.version)?;
+        let version = Self::named_version(tx, key, &wanted.version)?;
         tx.uses(&key.place, &version);
         // Decapsulation has no counterpart here: anyone with the public key encapsulates by himself.
         let (Some(spec), Some(algorithm)) = (asym_spec(key.record.spec), enc_alg(wanted.algorithm)) else {

@@ -23,7 +23,7 @@ impl Handle<AsymmetricSign> for Kms {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm)?;
         expect_digest(wanted.algorithm, &wanted.digest)?;
-        let version = self.named_version(tx, key, &wanted.version)?;
+        let version = Self::named_version(tx, key, &wanted.version)?;
         let ready = self.ready(tx, key, version).await?;
         let signature = self.backend.sign(&ready.handle, wanted.algorithm, &wanted.digest).wait().await?;
         Ok(Output {

@@ -25,7 +25,7 @@ impl Handle<AsymmetricVerify> for Kms {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm)?;
         expect_digest(wanted.algorithm, &wanted.digest)?;
-        let version = self.named_version(tx, key, &wanted.version)?;
+        let version = Self::named_version(tx, key, &wanted.version)?;
         tx.uses(&key.place, &version);
         let (Some(spec), Some(algorithm)) = (asym_spec(key.record.spec), sign_alg(wanted.algorithm)) else {
             return Err(Refusal::ParameterInvalid("Algorithm").into());

@@ -16,7 +16,7 @@ impl Handle<GetPublicKey> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPublicKey>) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
-        let version = self.named_version(tx, key, &wanted.version)?;
+        let version = Self::named_version(tx, key, &wanted.version)?;
         let public_key = asym::spki_to_pem(public_key(&version)?);
         Ok(Output { key_id: key.place.id.clone(), key_version_id: version.stored.id.clone(), public_key })
     }

@@ -52,20 +52,19 @@ struct Opened {
 
 impl Kms {
     /// Version `number` of a key.
-    pub(crate) fn version(&self, tx: &mut Tx<'_>, key: &FoundKey, number: u32) -> Result<Arc<VersionRecord>, Error> {
+    pub(crate) fn version(tx: &mut Tx<'_>, key: &FoundKey, number: u32) -> Result<Arc<VersionRecord>, Error> {
         let at = path::version(&key.place, number);
         tx.get(&at)?.ok_or_else(|| Fault::internal(format!("record {at} is missing")).into())
     }
 
     /// The version of a key that a caller names.
     pub(crate) fn named_version(
-        &self,
         tx: &mut Tx<'_>,
         key: &FoundKey,
         id: &KeyVersionId,
     ) -> Result<Arc<VersionRecord>, Error> {
         match tx.get::<VersionIndex>(&path::version_index(&key.place.region, id))? {
-            Some(index) if index.key == key.place => self.version(tx, key, index.number),
+            Some(index) if index.key == key.place => Self::version(tx, key, index.number),
             _ => Err(Refusal::KeyVersionNotFound.into()),
         }
     }
@@ -94,13 +93,12 @@ impl Kms {
     async fn primary(&self, tx: &mut Tx<'_>, key: &FoundKey) -> Result<Ready, Error> {
         let primary = key.record.primary.as_ref();
         let primary = primary.ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
-        let version = match key.record.primary_in_memory.get() {
-            Some(version) => Arc::clone(version),
-            None => {
-                let version = self.version(tx, key, primary.number)?;
-                key.record.primary_in_memory.keep(Arc::clone(&version));
-                version
-            }
+        let version = if let Some(version) = key.record.primary_in_memory.get() {
+            Arc::clone(version)
+        } else {
+            let version = Self::version(tx, key, primary.number)?;
+            key.record.primary_in_memory.keep(Arc::clone(&version));
+            version
         };
         self.ready(tx, key, version).await
     }
@@ -132,7 +130,7 @@ impl Kms {
             return Err(Refusal::CiphertextInvalid.into());
         }
         let number = key.version.ok_or_else(|| Fault::internal("a ciphertext without a key version"))?;
-        let version = self.version(tx, key, number)?;
+        let version = Self::version(tx, key, number)?;
         let ready = self.ready(tx, key, version).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
         let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
@@ -151,7 +149,7 @@ impl Kms {
     ) -> Result<Opened, Error> {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, algorithm)?;
-        let version = self.named_version(tx, key, version)?;
+        let version = Self::named_version(tx, key, version)?;
         let ready = self.ready(tx, key, version).await?;
         let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext).wait().await?;
         let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;

@@ -22,7 +22,7 @@ impl Handle<DeleteKeyMaterial> for Kms {
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());
         }
-        forget_material(self, tx, &key.place, &key.record)?;
+        forget_material(tx, &key.place, &key.record)?;
         Ok(Empty {})
     }
 }

@@ -40,7 +40,7 @@ impl Handle<ImportKeyMaterial> for Kms {
         let mut record = (*key.record).clone();
         let (number, id) = match &record.primary {
             Some(primary) => (primary.number, primary.id.clone()),
-            None => (1, self.new_version_id(call.now)?),
+            None => (1, Self::new_version_id(call.now)?),
         };
         let binding = binding(&key.place, &record, &id);
         let made = self.backend.import(record.spec, unwrapped.material(), &binding).wait().await?;
@@ -49,7 +49,7 @@ impl Handle<ImportKeyMaterial> for Kms {
             return Err(Refusal::KeyMaterialInvalid.into());
         };
         let created = match &record.primary {
-            Some(_) => self.version(tx, key, number)?.stored.created,
+            Some(_) => Self::version(tx, key, number)?.stored.created,
             None => call.now.0,
         };
         let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));

@@ -104,7 +104,7 @@ impl Kms {
         Ok(unwrapped.await.map_err(Fault::internal)??)
     }
 
-    fn new_version_id(&self, now: Timestamp) -> Result<KeyVersionId, Fault> {
+    fn new_version_id(now: Timestamp) -> Result<KeyVersionId, Fault> {
         KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))
     }
 }
@@ -126,7 +126,7 @@ fn check_value(key: &KeyPlace, material: &SecretBytes) -> [u8; 32] {
 }
 
 /// Destroys imported material. The version stays, so that the same material can bring its ciphertexts back to life.
-pub(crate) fn forget_material(kms: &Kms, tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Error> {
+pub(crate) fn forget_material(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Error> {
     if !record.has_imported_material {
         return Ok(());
     }
@@ -142,6 +142,5 @@ pub(crate) fn forget_material(kms: &Kms, tx: &mut Tx<'_>, place: &KeyPlace, reco
     // A key that waits for its deletion goes on waiting.
     let state = if record.state == KeyState::PendingDeletion { record.state } else { KeyState::PendingImport };
     let record = KeyRecord { state, has_imported_material: false, material_expires_at: None, ..record.clone() };
-    let _ = kms;
     Ok(tx.put(path::key(place), &record)?)
 }

@@ -17,7 +17,7 @@ impl Handle<DescribeKeyVersion> for Kms {
         granted: &Authorized<'_, DescribeKeyVersion>,
     ) -> Result<Output, Error> {
         let key = granted.key()?;
-        let version = self.named_version(tx, key, &granted.action().version)?;
+        let version = Self::named_version(tx, key, &granted.action().version)?;
         let usage = tx.get::<UsageRecord>(&path::version_usage(&key.place, version.stored.number))?;
         Ok(Output { key_version: row(&key.place, &version), usage_statistics: usage.map(|usage| usage.statistics()) })
     }

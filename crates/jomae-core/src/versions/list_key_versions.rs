@@ -23,7 +23,7 @@ impl Handle<ListKeyVersions> for Kms {
         let oldest = newest.saturating_sub(page.size);
         let mut key_version = Vec::new();
         for number in (oldest..newest).rev() {
-            let version = self.version(tx, key, number + 1)?;
+            let version = Self::version(tx, key, number + 1)?;
             key_version.push(row(&key.place, &version));
         }
         Ok(Output {

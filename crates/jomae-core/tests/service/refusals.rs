@@ -232,7 +232,9 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::AliasUnsupported => Here(|| call("EnableKey", &[("KeyId", "alias/a")])),
         Refusal::ProtectionLevelUnsupported => Here(|| call("CreateKey", &[("ProtectionLevel", "HSM")])),
         Refusal::OriginUnsupported => Here(|| on_key(S::PendingImport, "CreateKeyVersion", &[])),
-        Refusal::OperationUnsupported => Here(|| on_key(S::Enabled, "GenerateMac", &[("Algorithm", "HMAC_SHA_256"), ("Message", "aGk=")])),
+        Refusal::OperationUnsupported => {
+            Here(|| on_key(S::Enabled, "GenerateMac", &[("Algorithm", "HMAC_SHA_256"), ("Message", "aGk=")]))
+        }
         Refusal::KeyVersionNotFound => Here(|| on_key(S::Enabled, "DescribeKeyVersion", &[("KeyVersionId", "none")])),
         Refusal::KeyMaterialInvalid | Refusal::ImportTokenInvalid | Refusal::ImportTokenExpired => {
             Elsewhere("the tests of the import actions")

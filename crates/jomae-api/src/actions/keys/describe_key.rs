@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::{metadata::{KeyMetadata, UsageStatistics}, params::KEY_REF},
+    actions::{
+        metadata::{KeyMetadata, UsageStatistics},
+        params::KEY_REF,
+    },
     error::Refusal,
     names::KeyRef,
     param::{Input, required},
