@@ -1,4 +1,5 @@
-//! What the load generator and the bare server share: measuring a process and counting latencies.
+//! What the programs of the bench share: measuring a process, counting latencies, making keys.
 
 pub mod histogram;
+pub mod keys;
 pub mod process;

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use jomae_api::{
     action::{Action, Effect},
-    actions::{ACTIONS, params::DRY_RUN},
+    actions::params::DRY_RUN,
     error::Refusal,
     for_each_action,
     names::RegionId,
@@ -85,7 +85,6 @@ where
     Kms: Handle<A>,
 {
     let action = A::parse(Input::new(params))?;
-    let index = ACTIONS.iter().position(|spec| spec.name == A::SPEC.name).unwrap_or(usize::MAX);
     for _ in 0..COMMIT_ATTEMPTS_MAX {
         let mut tx = match A::SPEC.effect {
             Effect::Read => kms.vault.reading(),
@@ -113,10 +112,11 @@ where
         } else {
             None
         };
-        let used = tx.used();
+        // What is only tried does not count as a use.
+        let used = if is_dry_run::<A>(params) { Vec::new() } else { tx.used() };
         if tx.commit().await? == Outcome::Done {
             for (place, version) in &used {
-                kms.usage.note(index, version, place, &call.caller, call.now);
+                kms.usage.note(trace.action, version, place, &call.caller, call.now);
             }
             return rendered::<A>(call, &output);
         }

@@ -182,8 +182,9 @@ impl Service {
         if presented.api_version != jomae_api::API_VERSION {
             return Err(Refusal::VersionInvalid.into());
         }
-        let (found, route) = find_route(presented.action).ok_or(Refusal::ActionNotFound)?;
+        let (index, found, route) = find_route(presented.action).ok_or(Refusal::ActionNotFound)?;
         *spec = Some(found);
+        trace.action = index;
         self.throttle(&call.caller, found.class, steady_ns)?;
         Ok(route(&self.kms, call, params, trace).await?)
     }
@@ -232,8 +233,9 @@ impl Service {
     }
 }
 
-fn find_route(action: &str) -> Option<(&'static ActionSpec, Route)> {
-    ROUTES.iter().find(|(spec, _)| spec.name == action).copied()
+fn find_route(action: &str) -> Option<(usize, &'static ActionSpec, Route)> {
+    let index = ROUTES.iter().position(|(spec, _)| spec.name == action)?;
+    ROUTES.get(index).map(|(spec, route)| (index, *spec, *route))
 }
 
 /// The string to sign goes back to a caller whose signature does not match: SDKs compare it with their own.

@@ -1,6 +1,6 @@
 //! `jomae key` and `jomae alias`.
 
-use jomae_client::api::Client;
+use jomae_client::api::{CallError, Client};
 use serde_json::{Value, json};
 
 use crate::{
@@ -134,9 +134,7 @@ async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Res
     if let Some(alias) = alias {
         match client.call("DescribeKey", &[("KeyId", alias)]).await {
             Ok(_) => return Err(Failure::Local(format!("{alias} names another key; no key was made"))),
-            Err(error @ CallError::Refused { .. }) if error.code() == Some("InvalidParameter") => {
-                return Err(error.into());
-            }
+            Err(error) if is_invalid(&error) => return Err(error.into()),
             Err(_) => {}
         }
     }
@@ -151,6 +149,10 @@ async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Res
         None => output::line(id),
         form => output::answer(form, &answer),
     }
+}
+
+fn is_invalid(error: &CallError) -> bool {
+    matches!(error, CallError::Refused { code, .. } if code == "InvalidParameter")
 }
 
 async fn list(client: &Client, form: Option<OutputForm>, state: Option<String>) -> Result<(), Failure> {

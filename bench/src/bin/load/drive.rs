@@ -208,6 +208,7 @@ pub async fn create_keys(
     signer: Signer,
     connections: u16,
     count: usize,
+    spec: &str,
 ) -> Result<Vec<String>, Failure> {
     let left = Arc::new(AtomicU64::new(count as u64));
     let signer = Arc::new(signer);
@@ -215,12 +216,13 @@ pub async fn create_keys(
     for _ in 0..connections {
         let mut connection = Connection::open(&target).await?;
         let (left, signer) = (left.clone(), signer.clone());
+        let call = Call::CreateKey(spec.to_owned());
         tasks.spawn(async move {
             let (mut ids, mut request, mut date) = (Vec::new(), Vec::new(), Date::default());
             while left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-                signer.write(&Call::CreateKey, &mut date, &mut request)?;
+                signer.write(&call, &mut date, &mut request)?;
                 let answer = connection.send(&request).await?;
-                ids.push(member(&answer, &Call::CreateKey, "/KeyMetadata/KeyId")?);
+                ids.push(member(&answer, &call, "/KeyMetadata/KeyId")?);
             }
             Ok::<_, Failure>(ids)
         });
@@ -241,6 +243,25 @@ pub async fn ciphertexts(target: &Target, signer: &Signer, keys: Vec<String>) ->
         signer.write(&call, &mut date, &mut request)?;
         let answer = connection.send(&request).await?;
         calls.push(Call::Decrypt(member(&answer, &call, "/CiphertextBlob")?));
+    }
+    Ok(calls)
+}
+
+/// Asks for version and spec of each key; returns the calls that sign with it.
+pub async fn signatures(target: &Target, signer: &Signer, keys: Vec<String>) -> Result<Vec<Call>, Failure> {
+    let mut connection = Connection::open(target).await?;
+    let (mut calls, mut request, mut date) = (Vec::new(), Vec::new(), Date::default());
+    for key in keys {
+        let call = Call::Describe(key.clone());
+        signer.write(&call, &mut date, &mut request)?;
+        let answer = connection.send(&request).await?;
+        let version = member(&answer, &call, "/KeyMetadata/PrimaryKeyVersion")?;
+        let algorithm = match member(&answer, &call, "/KeyMetadata/KeySpec")?.as_str() {
+            "EC_P256" => "ECDSA_SHA_256",
+            "RSA_2048" => "RSA_PSS_SHA_256",
+            spec => return Err(format!("signing with {spec} is not measured").into()),
+        };
+        calls.push(Call::Sign { key, version, algorithm });
     }
     Ok(calls)
 }

@@ -17,6 +17,9 @@ use crate::{
     target::Target,
 };
 
+/// What `CreateKey` makes if nothing else is asked for.
+const DEFAULT_SPEC: &str = "Aliyun_AES_256";
+
 #[derive(Parser)]
 #[command(about = "Loads a KMS endpoint with signed requests and measures what they cost")]
 struct Options {
@@ -58,6 +61,8 @@ enum Command {
     CreateKeys {
         #[arg(long)]
         count: usize,
+        #[arg(long, default_value = DEFAULT_SPEC)]
+        spec: String,
         #[arg(long)]
         out: PathBuf,
     },
@@ -67,12 +72,15 @@ enum Command {
 struct RunOptions {
     #[arg(long, value_enum, default_value_t = ActionName::Encrypt)]
     action: ActionName,
-    /// Ids of the keys to use in turn, one in a line.
+    /// Ids of the keys to use in turn, one in a line. Needed by every action that uses keys.
     #[arg(long)]
-    keys_file: PathBuf,
+    keys_file: Option<PathBuf>,
     /// How many of them, from the first.
     #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
     keys_max: usize,
+    /// The page that list-keys asks for, of 100 keys each.
+    #[arg(long, default_value_t = 1)]
+    page: u32,
     /// How long to send before measuring.
     #[arg(long, default_value_t = 1000)]
     warm_up_ms: u64,
@@ -95,6 +103,9 @@ enum ActionName {
     Encrypt,
     Decrypt,
     Describe,
+    Sign,
+    CreateKey,
+    ListKeys,
 }
 
 fn main() -> ExitCode {
@@ -123,8 +134,8 @@ async fn run(options: &Options) -> Result<(), Failure> {
     let connections = options.target.connections;
     match &options.command {
         Command::Run(run) => measure(target, signer, connections, run).await,
-        Command::CreateKeys { count, out } => {
-            let ids = drive::create_keys(target, signer, connections, *count).await?;
+        Command::CreateKeys { count, spec, out } => {
+            let ids = drive::create_keys(target, signer, connections, *count, spec).await?;
             let mut text = ids.join("\n");
             text.push('\n');
             Ok(fs::write(out, text)?)
@@ -133,15 +144,13 @@ async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 async fn measure(target: Target, signer: Signer, connections: u16, options: &RunOptions) -> Result<(), Failure> {
-    let text = fs::read_to_string(&options.keys_file)?;
-    let keys: Vec<String> = text.lines().take(options.keys_max).map(str::to_owned).collect();
-    if keys.is_empty() {
-        return Err("the file of keys is empty".into());
-    }
     let calls: Vec<Call> = match options.action {
-        ActionName::Encrypt => keys.into_iter().map(Call::Encrypt).collect(),
-        ActionName::Describe => keys.into_iter().map(Call::Describe).collect(),
-        ActionName::Decrypt => drive::ciphertexts(&target, &signer, keys).await?,
+        ActionName::Encrypt => keys(options)?.into_iter().map(Call::Encrypt).collect(),
+        ActionName::Describe => keys(options)?.into_iter().map(Call::Describe).collect(),
+        ActionName::Decrypt => drive::ciphertexts(&target, &signer, keys(options)?).await?,
+        ActionName::Sign => drive::signatures(&target, &signer, keys(options)?).await?,
+        ActionName::CreateKey => vec![Call::CreateKey(DEFAULT_SPEC.to_owned())],
+        ActionName::ListKeys => vec![Call::ListKeys(options.page.to_string())],
     };
     let plan = Plan {
         connections,
@@ -156,4 +165,11 @@ async fn measure(target: Target, signer: Signer, connections: u16, options: &Run
         Some(refusal) => Err(format!("{} answers were not 200; the first: {refusal}", measured.refused).into()),
         None => Ok(()),
     }
+}
+
+fn keys(options: &RunOptions) -> Result<Vec<String>, Failure> {
+    let path = options.keys_file.as_ref().ok_or("this action needs --keys-file")?;
+    let text = fs::read_to_string(path)?;
+    let keys: Vec<String> = text.lines().take(options.keys_max).map(str::to_owned).collect();
+    if keys.is_empty() { Err("the file of keys is empty".into()) } else { Ok(keys) }
 }

@@ -26,7 +26,16 @@ pub enum Call {
     Decrypt(String),
     /// Describes the key with this id.
     Describe(String),
-    CreateKey,
+    /// Signs [`PLAINTEXT`], which is as long as a SHA-256 digest.
+    Sign {
+        key: String,
+        version: String,
+        algorithm: &'static str,
+    },
+    /// Creates a key of this spec.
+    CreateKey(String),
+    /// Lists this page of 100 keys.
+    ListKeys(String),
 }
 
 impl Call {
@@ -35,7 +44,9 @@ impl Call {
         match self {
             Self::Encrypt(_) => r#""CiphertextBlob":""#,
             Self::Decrypt(_) => PLAINTEXT,
-            Self::Describe(_) | Self::CreateKey => r#""KeyMetadata":{"#,
+            Self::Describe(_) | Self::CreateKey(_) => r#""KeyMetadata":{"#,
+            Self::Sign { .. } => r#""Value":""#,
+            Self::ListKeys(_) => r#""KeyId":""#,
         }
     }
 }
@@ -69,7 +80,12 @@ impl Signer {
             Call::Encrypt(key) => ("Encrypt", &[("KeyId", key), ("Plaintext", PLAINTEXT)]),
             Call::Decrypt(blob) => ("Decrypt", &[("CiphertextBlob", blob)]),
             Call::Describe(key) => ("DescribeKey", &[("KeyId", key)]),
-            Call::CreateKey => ("CreateKey", &[]),
+            Call::Sign { key, version, algorithm } => (
+                "AsymmetricSign",
+                &[("KeyId", key), ("KeyVersionId", version), ("Algorithm", algorithm), ("Digest", PLAINTEXT)],
+            ),
+            Call::CreateKey(spec) => ("CreateKey", &[("KeySpec", spec)]),
+            Call::ListKeys(page) => ("ListKeys", &[("PageNumber", page), ("PageSize", "100")]),
         };
         let request = SignRequest {
             scheme: self.scheme,

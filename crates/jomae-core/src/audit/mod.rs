@@ -44,6 +44,8 @@ pub trait AuditSink: Send + Sync {
 /// What a call touched, noted on its way.
 #[derive(Default)]
 pub struct Trace {
+    /// The number of the action in the list of all actions.
+    pub action: usize,
     pub keys: Vec<KeyPlace>,
     pub aliases: Vec<String>,
     /// The event of a change, committed with it.
