@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 
 use jomae_api::action::Action;
-use jomae_api::actions::{aliases, crypto, keys, service};
 use jomae_api::param::Input;
 use jomae_api::wire::Params;
 use libfuzzer_sys::fuzz_target;
@@ -39,7 +38,7 @@ macro_rules! parse_all {
     ($($($part:ident)::+),* $(,)?) => {
         fuzz_target!(|query: &str| {
             let Ok(params) = Params::parse(query, None) else { return };
-            $(parse::<$($part)::+>(&params);)*
+            $(parse::<jomae_api::actions::$($part)::+>(&params);)*
         });
     };
 }

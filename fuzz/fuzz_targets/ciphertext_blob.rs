@@ -1,8 +1,7 @@
 //! The ciphertext blob: `envelope::version_id` and `decrypt`.
 //!
 //! Input: the number of a published vector (one byte), then either 0 and a whole blob, or 1 and changes to the blob of
-//! the vector, three bytes each: place (u16, big-endian) and what to add there by XOR; a place beyond the end cuts the
-//! blob or makes it longer. Only the blob of the vector itself may open.
+//! the vector. Only the blob of the vector itself may open.
 
 #![no_main]
 
@@ -11,6 +10,7 @@ use std::sync::LazyLock;
 
 use jomae_crypto::envelope::{self, BLOB_BYTES_MAX, BLOB_BYTES_MIN, Binding, CanonicalContext};
 use jomae_crypto::secret::SecretBytes;
+use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -40,13 +40,10 @@ impl Vector {
 }
 
 static VECTORS: LazyLock<Vec<Vector>> = LazyLock::new(|| {
-    let text = include_str!("../../crates/jomae-crypto/tests/vectors/envelope-v1.json");
-    let file: Value = serde_json::from_str(text).unwrap();
     let bytes = |json: &Value, name: &str| {
         let hex = json[name].as_str().unwrap().as_bytes();
-        hex.chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-            .collect::<Vec<u8>>()
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        hex.chunks(2).map(byte).collect::<Vec<u8>>()
     };
     let vector = |json: &Value| {
         let pairs: Option<BTreeMap<String, String>> = serde_json::from_value(json["context"].clone()).unwrap();
@@ -58,19 +55,15 @@ static VECTORS: LazyLock<Vec<Vector>> = LazyLock::new(|| {
             json: json.clone(),
         }
     };
-    file["envelope"].as_array().unwrap().iter().map(vector).collect()
+    let list = |text: &str, name: &str| -> Vec<Vector> {
+        let file: Value = serde_json::from_str(text).unwrap();
+        file[name].as_array().unwrap().iter().map(vector).collect()
+    };
+    let mut all = list(include_str!("../../crates/jomae-crypto/tests/vectors/envelope-v1.json"), "envelope");
+    let ciphers = include_str!("../../crates/jomae-crypto/tests/vectors/envelope-ciphers.json");
+    all.extend(list(ciphers, "envelope_ciphers"));
+    all
 });
-
-fn change(blob: &mut Vec<u8>, changes: &[u8]) {
-    for change in changes.chunks_exact(3) {
-        let place = usize::from(u16::from_be_bytes([change[0], change[1]]));
-        match blob.get_mut(place) {
-            Some(byte) => *byte ^= change[2],
-            None if place % 2 == 0 => blob.truncate(blob.len().saturating_sub(usize::from(change[2]))),
-            None => blob.extend(std::iter::repeat_n(change[2], place % 64)),
-        }
-    }
-}
 
 fuzz_target!(|data: &[u8]| {
     let [number, mode, rest @ ..] = data else { return };

@@ -1,8 +1,7 @@
 //! What stands in the store: sealed records (`Keyring::open_record`) and the JSON inside (`Record::decode`).
 //!
 //! Input: one byte that chooses. 0: the rest is a sealed record as found in the database. 1: changes to a record that
-//! we sealed, three bytes each (place as u16, big-endian, and what to add there by XOR). Else: what stands inside a
-//! seal, read as every kind of record.
+//! we sealed. Else: what stands inside a seal, read as every kind of record.
 
 #![no_main]
 
@@ -10,6 +9,7 @@ use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
+use jomae_core::client_token::ClientTokenRecord;
 use jomae_core::error::Fault;
 use jomae_core::identity::bootstrap::BootstrapRecord;
 use jomae_core::keyring::{Keyring, RootKey, WrongRootKey};
@@ -18,8 +18,10 @@ use jomae_core::record::{
     VersionRecord, path,
 };
 use jomae_core::store::memory::MemoryStore;
+use jomae_core::usage::UsageRecord;
 use jomae_crypto::secret::Key256;
 use jomae_crypto::wrap;
+use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;
 
 struct Root(Key256);
@@ -68,14 +70,7 @@ fuzz_target!(|data: &[u8]| {
         0 => assert!(keyring.open_record(PLACE, rest).is_err(), "a record that we did not seal opens"),
         1 => {
             let mut record = SEALED.record.clone();
-            for change in rest.chunks_exact(3) {
-                let place = usize::from(u16::from_be_bytes([change[0], change[1]]));
-                match record.get_mut(place) {
-                    Some(byte) => *byte ^= change[2],
-                    None if place % 2 == 0 => record.truncate(record.len().saturating_sub(usize::from(change[2]))),
-                    None => record.push(change[2]),
-                }
-            }
+            change(&mut record, rest);
             let genuine = record == SEALED.record;
             match keyring.open_record(PLACE, &record) {
                 Ok(inside) => assert!(genuine && inside.expose() == INSIDE, "a changed record opens"),
@@ -94,6 +89,8 @@ fuzz_target!(|data: &[u8]| {
             read::<GoneRecord>(rest);
             read::<Marker>(rest);
             read::<BootstrapRecord>(rest);
+            read::<UsageRecord>(rest);
+            read::<ClientTokenRecord>(rest);
             if let Ok(record) = KeyRecord::decode(rest) {
                 let _ = record.next_rotation().map(|at| at.to_string());
             }

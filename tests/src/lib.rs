@@ -5,10 +5,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::return_self_not_must_use,
     reason = "all of this is test code; the lint sees only a library"
 )]
 
 pub mod binary;
+pub mod calls;
 pub mod cli;
 pub mod random;
 pub mod scan;
@@ -16,5 +18,6 @@ pub mod server;
 pub mod tree;
 pub mod wire;
 
+pub use calls::Refused;
 pub use cli::Ran;
-pub use server::{Refused, Server, Site};
+pub use server::{Server, Site};

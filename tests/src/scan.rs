@@ -60,7 +60,7 @@ fn forms(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
     add("spaced hex", spaced(secret, " ", |byte| format!("{byte:02x}")));
     add("percent-encoded", percent(secret));
     add("all percent-encoded", spaced(secret, "", |byte| format!("%{byte:02X}")));
-    add("decimal", spaced(secret, ", ", |byte| byte.to_string()));
+    add("decimal", spaced(secret, ", ", u8::to_string));
     add("escaped", secret.escape_ascii().to_string().into_bytes());
     for (name, unit) in [("UTF-16LE", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("UTF-16BE", u16::to_be_bytes)] {
         if let Ok(text) = std::str::from_utf8(secret) {

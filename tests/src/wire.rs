@@ -128,18 +128,6 @@ impl Wire {
         (status, headers)
     }
 
-    /// Whether the server has sent something already; never waits.
-    pub fn has_answer(&self) -> bool {
-        let stream = match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => &stream.sock,
-        };
-        stream.set_nonblocking(true).expect("a socket");
-        let arrived = stream.peek(&mut [0]).is_ok();
-        stream.set_nonblocking(false).expect("a socket");
-        arrived
-    }
-
     /// Waits for `100 Continue`: the server has read the head.
     pub fn continued(&mut self) {
         assert_eq!(self.head().0, 100);

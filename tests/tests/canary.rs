@@ -13,9 +13,10 @@ use std::fs;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_client::api::Client;
 use jomae_tests::{
-    Server, Site, cli, random,
+    Server, Site,
+    calls::{ask, create_key, decrypt, encrypt, refused},
+    cli, random,
     scan::Secrets,
-    server::{ask, create_key, decrypt, encrypt, refused},
     wire::{Wire, signed, with_header},
 };
 
@@ -77,6 +78,7 @@ async fn check(site: &Site, mut server: Server, mut planted: Planted, end: impl 
     planted.controls.add("description", description.as_bytes());
     planted.controls.add("key id", key.as_bytes());
     right_places(&client, &key, &mut planted).await;
+    other_keys(&client, site, &server, &mut planted).await;
     wrong_places(&client, &key, &mut planted).await;
     raw_bytes(&server, &key, &mut planted);
     let metrics = server.page("/metrics").expect("metrics").1;
@@ -155,6 +157,41 @@ async fn right_places(client: &Client, key: &str, planted: &mut Planted) {
     planted.add("data key without plaintext", &STANDARD.decode(data_key).unwrap());
 }
 
+/// Secrets of other kinds of keys: material of one's own, what is encrypted to a public key, what is authenticated.
+async fn other_keys(client: &Client, site: &Site, server: &Server, planted: &mut Planted) {
+    let made = ask(client, "CreateKey", &[("Origin", "EXTERNAL")]).await;
+    let external = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let material = random::bytes(32);
+    planted.add("key material", &material);
+    let file = site.write("material", &material);
+    server.jomae(&["key", "import", external, "--material", file.to_str().unwrap()]).ok();
+    fs::remove_file(file).unwrap();
+    let secret = random::bytes(40);
+    planted.add("plaintext that is encrypted anew", &secret);
+    let blob = encrypt(client, external, &STANDARD.encode(&secret)).await;
+    let other = create_key(client, "other").await;
+    ask(client, "ReEncrypt", &[("CiphertextBlob", &blob), ("DestinationKeyId", &other)]).await;
+
+    let made = ask(client, "CreateKey", &[("KeySpec", "RSA_2048"), ("KeyUsage", "ENCRYPT/DECRYPT")]).await;
+    let key = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let versions = ask(client, "ListKeyVersions", &[("KeyId", key)]).await;
+    let version = versions["KeyVersions"]["KeyVersion"][0]["KeyVersionId"].as_str().unwrap();
+    let secret = planted.text("plaintext under a public key");
+    let plaintext = STANDARD.encode(&secret);
+    let common = [("KeyId", key), ("KeyVersionId", version), ("Algorithm", "RSAES_OAEP_SHA_256")];
+    let params = [common[0], common[1], common[2], ("Plaintext", &plaintext)];
+    let sealed = ask(client, "AsymmetricEncrypt", &params).await;
+    let blob = sealed["CiphertextBlob"].as_str().unwrap();
+    let params = [common[0], common[1], common[2], ("CiphertextBlob", blob)];
+    assert_eq!(ask(client, "AsymmetricDecrypt", &params).await["Plaintext"], plaintext);
+
+    let made = ask(client, "CreateKey", &[("KeySpec", "HMAC_SHA_256"), ("KeyUsage", "GENERATE/VERIFY_MAC")]).await;
+    let key = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let secret = planted.text("message that is authenticated");
+    let params = [("KeyId", key), ("Algorithm", "HMAC_SHA_256"), ("Message", &STANDARD.encode(&secret))];
+    ask(client, "GenerateMac", &params).await;
+}
+
 /// Secrets in parameters that are meant for something else.
 async fn wrong_places(client: &Client, key: &str, planted: &mut Planted) {
     let hello = STANDARD.encode("hello");
@@ -189,6 +226,17 @@ async fn wrong_places(client: &Client, key: &str, planted: &mut Planted) {
         ("Decrypt", "CiphertextBlob"),
         ("GenerateDataKey", "NumberOfBytes"),
         ("GenerateDataKey", "KeySpec"),
+        ("GenerateMac", "Message"),
+        ("AsymmetricDecrypt", "CiphertextBlob"),
+        ("AsymmetricSign", "Digest"),
+        ("ImportKeyMaterial", "EncryptedKeyMaterial"),
+        ("ImportKeyMaterial", "ImportToken"),
+        ("ReEncrypt", "CiphertextBlob"),
+        ("ExportDataKey", "PublicKeyBlob"),
+        ("SetKeyPolicy", "Policy"),
+        ("TagResource", "Tags"),
+        ("UpdateRotationPolicy", "RotationInterval"),
+        ("DescribeKeyVersion", "KeyVersionId"),
     ] {
         let secret = planted.text(&format!("secret in {name} of {action}"));
         let mut params = vec![("KeyId", key)];

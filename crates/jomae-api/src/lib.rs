@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod actions;
+pub mod describe;
 pub mod error;
 pub mod limits;
 pub mod names;

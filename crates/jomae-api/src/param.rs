@@ -24,6 +24,12 @@ pub enum Kind {
     Base64,
     /// JSON text.
     Json,
+    /// A JSON object of strings, or its flattened form `<name>.<member>=<value>`.
+    Map,
+    /// `<name>.1`, `<name>.2`, …
+    List,
+    /// `<name>.1.Key`, `<name>.1.Value`, …
+    Pairs,
 }
 
 /// A request parameter: its name on the wire, its limits, and how its text becomes a `T`.
@@ -31,6 +37,7 @@ pub struct Param<T: 'static> {
     name: &'static str,
     kind: Kind,
     secrecy: Secrecy,
+    extension: bool,
     limits: &'static str,
     doc: &'static str,
     parse: fn(&str) -> Result<T, Invalid>,
@@ -55,7 +62,7 @@ impl<T> Param<T> {
         doc: &'static str,
         parse: fn(&str) -> Result<T, Invalid>,
     ) -> Self {
-        Self { name, kind, secrecy: Secrecy::Secret, limits, doc, parse, recognised: |_| false }
+        Self { name, kind, secrecy: Secrecy::Secret, extension: false, limits, doc, parse, recognised: |_| false }
     }
 
     /// Lets valid values show in audit events.
@@ -73,6 +80,13 @@ impl<T> Param<T> {
         self
     }
 
+    /// Marks what the cloud's API does not have.
+    #[must_use]
+    pub const fn extension(mut self) -> Self {
+        self.extension = true;
+        self
+    }
+
     fn read(&self, text: &str) -> Result<T, Refusal> {
         (self.parse)(text).map_err(|invalid| match invalid {
             Invalid::Value => Refusal::ParameterInvalid(self.name),
@@ -86,6 +100,8 @@ pub trait ParamInfo: Sync {
     fn name(&self) -> &'static str;
     fn kind(&self) -> Kind;
     fn secrecy(&self) -> Secrecy;
+    /// Whether the cloud's API does not have it.
+    fn extension(&self) -> bool;
     /// The limits, in words.
     fn limits(&self) -> &'static str;
     fn doc(&self) -> &'static str;
@@ -104,6 +120,9 @@ impl<T> ParamInfo for Param<T> {
     }
     fn secrecy(&self) -> Secrecy {
         self.secrecy
+    }
+    fn extension(&self) -> bool {
+        self.extension
     }
     fn limits(&self) -> &'static str {
         self.limits
@@ -201,6 +220,17 @@ impl<'p> Input<'p> {
     /// A list, `<name>.1`, `<name>.2`, …
     pub fn list<T>(&self, param: &Param<T>) -> Result<Vec<T>, Refusal> {
         self.note(param.name, false);
+        self.items(param)
+    }
+
+    /// A list that must not be empty.
+    pub fn required_list<T>(&self, param: &Param<T>) -> Result<Vec<T>, Refusal> {
+        self.note(param.name, true);
+        self.items(param).and_then(|items| not_empty(items, param.name))
+    }
+
+    fn items<T>(&self, param: &Param<T>) -> Result<Vec<T>, Refusal> {
+        self.expect_numbered(param.name)?;
         self.params
             .numbered(param.name)
             .iter()
@@ -211,6 +241,18 @@ impl<'p> Input<'p> {
 
     /// A list of pairs, `<name>.1.Key` and `<name>.1.Value`, … A value may be absent.
     pub fn pairs(&self, param: &Param<()>) -> Result<Vec<(String, String)>, Refusal> {
+        self.note(param.name, false);
+        self.items_of_two(param)
+    }
+
+    /// A list of pairs that must not be empty.
+    pub fn required_pairs(&self, param: &Param<()>) -> Result<Vec<(String, String)>, Refusal> {
+        self.note(param.name, true);
+        self.items_of_two(param).and_then(|pairs| not_empty(pairs, param.name))
+    }
+
+    fn items_of_two(&self, param: &Param<()>) -> Result<Vec<(String, String)>, Refusal> {
+        self.expect_numbered(param.name)?;
         let mut pairs: Vec<(u32, Option<String>, String)> = Vec::new();
         for item in self.params.numbered(param.name) {
             if pairs.last().is_none_or(|(number, ..)| *number != item.number) {
@@ -226,6 +268,11 @@ impl<'p> Input<'p> {
         }
         let invalid = Refusal::ParameterInvalid(param.name);
         pairs.into_iter().map(|(_, key, value)| Ok((key.ok_or(invalid)?, value))).collect()
+    }
+
+    /// Refuses a list under its bare name: a caller who sends one means something that would be ignored.
+    fn expect_numbered(&self, name: &'static str) -> Result<(), Refusal> {
+        if self.text(name).is_some() { Err(Refusal::ParameterInvalid(name)) } else { Ok(()) }
     }
 
     /// The members of a flattened map, `<name>.<member>=<value>`.
@@ -245,6 +292,10 @@ impl<'p> Input<'p> {
             asked.borrow_mut().push((name, required));
         }
     }
+}
+
+fn not_empty<T>(items: Vec<T>, name: &'static str) -> Result<Vec<T>, Refusal> {
+    if items.is_empty() { Err(Refusal::ParameterMissing(name)) } else { Ok(items) }
 }
 
 /// Authenticated, not stored, and equal whatever the order, spacing or escapes of its JSON text.

@@ -131,7 +131,7 @@ impl Algorithm {
         }
     }
 
-    /// The exact length of `Digest` in bytes; `None`: the bytes are a message of at most 4096.
+    /// The exact length of `Digest` in bytes; `None`: the bytes are a message of at most 6144.
     pub const fn digest_bytes(self) -> Option<usize> {
         match self {
             Self::EcdsaSha384 => Some(48),
@@ -141,6 +141,29 @@ impl Algorithm {
         }
     }
 }
+
+impl Algorithm {
+    /// Not in the cloud's API: every key spec that takes it is an extension.
+    pub fn extension(self) -> bool {
+        SPECS.iter().filter(|row| row.algorithms.contains(&self)).all(|row| row.extension)
+    }
+}
+
+impl WrappingAlgorithm {
+    /// Not in the cloud's API.
+    pub const fn extension(self) -> bool {
+        matches!(self, Self::RsaAesKeyWrapSha1 | Self::RsaAesKeyWrapSha256)
+    }
+
+    /// Whether a wrapping key of this spec is for it.
+    pub fn fits(self, wrapping: KeySpec) -> bool {
+        (wrapping == KeySpec::EcSm2) == (self == Self::Sm2Pke)
+    }
+}
+
+/// The kinds of wrapping keys for import, and whether each is an extension.
+pub const WRAPPING_KEYS: &[(KeySpec, bool)] =
+    &[(KeySpec::Rsa2048, false), (KeySpec::Rsa4096, true), (KeySpec::EcSm2, false)];
 
 /// What kind of key it is, hence which actions take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,8 +26,11 @@ class Kms:
 
     def refused(self, action, code, status, /, **parameters):
         """Calls the action and checks that it is refused with this code and HTTP status."""
+        return self.expect_refusal(code, status, lambda: self.client.call(action, parameters))
+
+    def expect_refusal(self, code, status, call):
         with pytest.raises(KmsError) as caught:
-            self.client.call(action, parameters)
+            call()
         error = caught.value
         assert (error.code, error.status) == (code, status), str(error)
         assert uuid.UUID(error.request_id)

@@ -1,9 +1,10 @@
 //! `jomae key` and `jomae alias`.
 
-use jomae_tests::{Ran, Site, server::create_key};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jomae_tests::{Ran, Site, calls::create_key, cli::jomae, random};
 use serde_json::Value;
 
-use super::key;
+use super::{key, word};
 
 /// The columns of a table, row by row, without its head.
 fn rows(ran: &Ran) -> Vec<Vec<&str>> {
@@ -36,15 +37,83 @@ fn a_key_through_its_life() {
 
     done(&["key", "protect", id, "--reason", "in use"]);
     assert_eq!(described(id)["DeletionProtectionDescription"], "in use");
-    server.jomae(&["key", "schedule-deletion", id]).failed(3, &["Rejected.DeletionProtected", "request id"]);
+    let ran = server.jomae(&["key", "schedule-deletion", id]);
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("jomae: Rejected.DeletionProtected") && ran.stderr.contains("request id"));
     done(&["key", "unprotect", id]);
-    let planned = server.jomae(&["key", "schedule-deletion", id, "--days", "7"]).ok().json();
+    // Who condemns a key is told whether it was used.
+    let planned = server.jomae(&["key", "schedule-deletion", id, "--days", "7"]);
+    assert_eq!((planned.code, planned.stderr), (Some(0), format!("jomae: {id}: never used\n")));
+    let planned: Value = serde_json::from_slice(&planned.stdout).unwrap();
     assert_eq!(planned["KeyMetadata"]["KeyState"], "PendingDeletion");
     assert_ne!(planned["KeyMetadata"]["DeleteDate"], "");
     done(&["key", "cancel-deletion", id]);
     assert_eq!(described(id)["KeyState"], "Enabled");
     assert_eq!(server.jomae(&["key", "schedule-deletion", id, "--days", "6"]).code, Some(2));
     assert_eq!(server.jomae(&["key", "schedule-deletion", id, "--days", "367"]).code, Some(2));
+}
+
+#[test]
+fn versions_and_usage() {
+    let site = Site::default();
+    let server = site.start();
+    let id = key(&server);
+    assert_eq!(server.jomae(&["key", "usage", &id]).ok().text(), "never used\n");
+    let made = server.jomae(&["key", "rotate", &id]).ok().json();
+    let version = made["KeyVersion"]["KeyVersionId"].as_str().unwrap();
+    let listed = server.jomae(&["key", "versions", &id]).ok();
+    assert!(listed.text().starts_with("VERSION"), "{}", listed.text());
+    let listed = rows(&listed);
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0][0], version, "the newest is the first");
+    server.jomae(&["call", "Encrypt", "--KeyId", &id, "--Plaintext", "aGVsbG8="]).ok();
+    // The counts are a few seconds behind.
+    while server.jomae(&["key", "usage", &id]).ok().text() == "never used\n" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(server.jomae(&["key", "usage", &id]).ok().text().contains("LastUsed"));
+}
+
+#[test]
+fn material_of_ones_own() {
+    let site = Site::default();
+    let server = site.start();
+    let material = site.write("material", random::bytes(32));
+    let external = || {
+        let made = server.jomae(&["key", "create", "--external"]).ok();
+        made.text().trim_end().to_owned()
+    };
+    let state = |id: &str| server.jomae(&["key", "describe", id]).ok().json()["KeyMetadata"]["KeyState"].clone();
+    for wrapping in ["RSA_2048", "EC_SM2"] {
+        let id = external();
+        assert_eq!(state(&id), "PendingImport");
+        let words = ["key", "import", &id, "--material", word(&material), "--wrapping", wrapping];
+        assert!(server.jomae(&words).ok().text().contains("has its material"));
+        assert_eq!(state(&id), "Enabled");
+        server.jomae(&["call", "Encrypt", "--KeyId", &id, "--Plaintext", "aGVsbG8="]).ok();
+    }
+    // In two steps, the wrapping where the material is.
+    let id = external();
+    let words = ["--WrappingKeySpec", "RSA_2048", "--WrappingAlgorithm", "RSAES_OAEP_SHA_256"];
+    let given = server.jomae(&[&["call", "GetParametersForImport", "--KeyId", &id], &words[..]].concat()).ok().json();
+    let public_key = STANDARD.decode(given["PublicKey"].as_str().unwrap()).unwrap();
+    let public_key = site.write("public.der", public_key);
+    let wrap = ["key", "wrap", "--public-key", word(&public_key), "--material"];
+    let wrapped = jomae(&[&wrap[..], &[word(&material)]].concat()).ok();
+    let (token, wrapped) = (given["ImportToken"].as_str().unwrap(), wrapped.text().trim_end());
+    let words =
+        ["call", "ImportKeyMaterial", "--KeyId", &id, "--ImportToken", token, "--EncryptedKeyMaterial", wrapped];
+    server.jomae(&words).ok();
+    assert_eq!(state(&id), "Enabled");
+
+    let missing = site.path("missing");
+    jomae(&[&wrap[..], &[word(&missing)]].concat()).failed(1, &["missing"]);
+    let large = site.write("large", vec![0; 20_000]);
+    jomae(&[&wrap[..], &[word(&large)]].concat()).failed(1, &["16 KiB"]);
+    let id = external();
+    let short = site.write("short", [1; 5]);
+    server.jomae(&["key", "import", &id, "--material", word(&short)]).failed(3, &["request id"]);
+    assert_eq!(state(&id), "PendingImport");
 }
 
 #[test]
@@ -66,11 +135,12 @@ fn aliases() {
     assert_eq!(names, ["alias/b"]);
     server.jomae(&["alias", "create", "alias/b", &one]).failed(3, &["AliasAlreadyExists", "request id"]);
     server.jomae(&["alias", "delete", "alias/a"]).failed(3, &["Forbidden.AliasNotFound"]);
-    // The key was made, and is not lost with the alias that could not be.
-    let half = server.jomae(&["key", "create", "--alias", "alias/b"]);
-    let id = half.stderr.split(' ').nth(3).unwrap().to_owned();
-    half.failed(1, &["was made", "AliasAlreadyExists"]);
-    server.jomae(&["key", "describe", &id]).ok();
+    // A name that is taken, or is none, is noticed before a key is made for it.
+    let count = || server.jomae(&["call", "ListKeys"]).ok().json()["TotalCount"].clone();
+    let before = count();
+    server.jomae(&["key", "create", "--alias", "alias/b"]).failed(1, &["alias/b", "no key was made"]);
+    server.jomae(&["key", "create", "--alias", "alias/no name!"]).failed(3, &["InvalidParameter"]);
+    assert_eq!(count(), before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jomae_tests::{Site, cli, random, server};
+use jomae_tests::{Site, calls, cli, random};
 use tokio::task::JoinSet;
 
 use audit::AuditTrail;
@@ -85,7 +85,7 @@ async fn what_was_answered_survives_every_kill() {
 }
 
 /// What became of changes whose callers got no answer.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Unanswered {
     done: usize,
     without_event: usize,
@@ -110,10 +110,10 @@ async fn a_first_start_that_is_killed_is_finished_by_the_next_one() {
         }
         let mut running = site.start();
         let client = running.client();
-        let key = server::create_key(&client, "first").await;
-        let blob = server::encrypt(&client, &key, "aGVsbG8=").await;
+        let key = calls::create_key(&client, "first").await;
+        let blob = calls::encrypt(&client, &key, "aGVsbG8=").await;
         running.kill();
         let running = site.start();
-        assert_eq!(server::decrypt(&running.client(), &blob).await, "aGVsbG8=");
+        assert_eq!(calls::decrypt(&running.client(), &blob).await, "aGVsbG8=");
     }
 }

@@ -8,8 +8,10 @@ use std::{
 };
 
 use jomae_tests::{
-    Site, cli,
-    server::{audit_events, create_key, decrypt, encrypt},
+    Site,
+    calls::{create_key, decrypt, encrypt},
+    cli,
+    server::audit_events,
     tree,
 };
 
@@ -73,8 +75,8 @@ async fn a_backup_under_load_has_all_that_was_made_before() {
         // No change in it without its event.
         let events = audit_events(&restored);
         for (key, _) in before {
-            let named = |event: &serde_json::Value| event["referencedResources"]["ACS::KMS::Key"][0] == **key;
-            assert!(events.iter().any(|event| event["eventName"] == "CreateKey" && named(event)), "{key}");
+            let concerns = |event: &serde_json::Value| event["referencedResources"]["ACS::KMS::Key"][0] == **key;
+            assert!(events.iter().any(|event| event["eventName"] == "CreateKey" && concerns(event)), "{key}");
         }
     }
 }

@@ -7,9 +7,9 @@ use std::{
 };
 
 use jomae_tests::{
-    Ran, Site, cli,
-    server::{create_key, decrypt, encrypt},
-    tree,
+    Ran, Site,
+    calls::{create_key, decrypt, encrypt},
+    cli, tree,
 };
 
 use super::word;

@@ -4,8 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use jomae_tests::{
-    Site, cli,
-    server::{ask, create_key, decrypt, encrypt, read_env},
+    Site,
+    calls::{ask, create_key, decrypt, encrypt},
+    cli,
+    server::read_env,
     tree,
 };
 

@@ -4,7 +4,7 @@ use std::{fs, net::TcpStream};
 
 use jomae_tests::{
     Site,
-    server::{ask, create_key, encrypt, refused},
+    calls::{ask, create_key, encrypt, refused},
     wire::{Wire, signed, with_header},
 };
 use rustix::process::Signal;

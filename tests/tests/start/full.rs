@@ -5,8 +5,10 @@ use std::fs;
 
 use jomae_client::api::CallError;
 use jomae_tests::{
-    Refused, Server, Site, random,
-    server::{ask, create_key, decrypt, encrypt, read_env, refused},
+    Refused, Server, Site,
+    calls::{ask, create_key, decrypt, encrypt, refused},
+    random,
+    server::read_env,
 };
 use rustix::process::{Resource, Rlimit, prlimit};
 

@@ -10,7 +10,8 @@ use std::{
 use jomae_client::api::CallError;
 use jomae_tests::{
     Site,
-    server::{Launch, create_key, encrypt},
+    calls::{create_key, encrypt},
+    server::Launch,
     tree,
 };
 use serde_json::Value;
@@ -142,7 +143,7 @@ async fn a_damaged_page_never_gives_a_wrong_answer() {
     let path = data.join("store.db");
     let own = fs::read(&path).unwrap();
     let pages = own.len() / 4096;
-    let (mut found, mut served) = (0, 0);
+    let (mut found, mut started) = (0, 0);
     for page in 1..pages {
         fs::write(&path, &own).unwrap();
         patch(&path, |bytes| {
@@ -163,7 +164,7 @@ async fn a_damaged_page_never_gives_a_wrong_answer() {
                 continue;
             }
         };
-        served += 1;
+        started += 1;
         let client = server.client();
         let mut failures = 0;
         let mut check = |answer: Result<Value, CallError>, right: &dyn Fn(&Value) -> bool| match answer {
@@ -180,7 +181,7 @@ async fn a_damaged_page_never_gives_a_wrong_answer() {
         check(client.call("ListKeys", &[]).await, &|answer| answer["TotalCount"] == sealed.len());
         assert!(failures == 0 || !harmless, "page {page}: doctor saw nothing");
     }
-    assert!(found > 3 && served > 0, "{pages} pages, {found} with damage, {served} served");
+    assert!(found > 3 && started > 0, "{pages} pages, {found} with damage, {started} started");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -317,7 +318,7 @@ async fn passphrases() {
     let file = site.write("passphrase", "right horse\n");
     let config = format!("{passphrase}passphrase_file = \"{}\"\n", file.display());
     let server = site.launch().config(&config).start();
-    assert_eq!(jomae_tests::server::decrypt(&server.client(), &blob).await, "aGVsbG8=");
+    assert_eq!(jomae_tests::calls::decrypt(&server.client(), &blob).await, "aGVsbG8=");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

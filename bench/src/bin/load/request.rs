@@ -27,11 +27,7 @@ pub enum Call {
     /// Describes the key with this id.
     Describe(String),
     /// Signs [`PLAINTEXT`], which is as long as a SHA-256 digest.
-    Sign {
-        key: String,
-        version: String,
-        algorithm: &'static str,
-    },
+    Sign { key: String, version: String, algorithm: &'static str },
     /// Creates a key of this spec.
     CreateKey(String),
     /// Lists this page of 100 keys.

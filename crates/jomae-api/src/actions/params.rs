@@ -41,7 +41,7 @@ pub static KEY_ID_ONLY: Param<KeyRef> = Param::new(
 
 /// Whether a text names a key by its form. A key ID is opaque, so a short password would pass for one: only what has
 /// the form of the IDs that we make, or a prefix, is taken at its word.
-fn is_plainly_a_key(text: &str) -> bool {
+pub(crate) fn is_plainly_a_key(text: &str) -> bool {
     let is_uuid = text.len() == 36
         && text.bytes().enumerate().all(|(at, b)| match at {
             8 | 13 | 18 | 23 => b == b'-',
@@ -70,14 +70,14 @@ pub static PLAINTEXT: Param<SecretBytes> =
 pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
     "CiphertextBlob",
     Kind::Base64,
-    "Base64 of a ciphertext that this service made",
-    "The ciphertext, as Encrypt or GenerateDataKey gave it.",
+    "Base64 of at most 8192 bytes",
+    "The ciphertext, as Encrypt, ReEncrypt or a data key action gave it; of public-key algorithms as the standards have it.",
     |text| parse_bytes(text, limits::CIPHERTEXT_BYTES_MAX),
 );
 
 pub static ENCRYPTION_CONTEXT: Param<EncryptionContext> = Param::new(
     "EncryptionContext",
-    Kind::Json,
+    Kind::Map,
     "a JSON object of strings, at most 8192 characters",
     "Authenticated with the ciphertext, not stored in it: Decrypt must be given an equal map. Not a secret: it stands in the audit log.",
     |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
@@ -143,7 +143,7 @@ pub static KEY_ID_OR_ARN: Param<KeyRef> =
             None => Err(Invalid::Value),
         }
     })
-    .public();
+    .public_if(is_plainly_a_key);
 
 pub static KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "KeyVersionId",
@@ -152,7 +152,7 @@ pub static KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "The version of the key. Asymmetric keys have no default version.",
     |text| KeyVersionId::new(text).ok_or(Invalid::Value),
 )
-.public();
+.public_if(is_plainly_a_key);
 
 pub static ALGORITHM: Param<Algorithm> = Param::new(
     "Algorithm",
@@ -223,12 +223,13 @@ pub static CLIENT_TOKEN: Param<String> = Param::new(
     "ClientToken",
     Kind::Text,
     "1–64 visible ASCII characters",
-    "Extension: a retry with the same token within 24 hours returns the first result and makes nothing new.",
+    "A retry with the same token within 24 hours returns the first result and makes nothing new.",
     |text| {
         let fits = text.len() <= limits::CLIENT_TOKEN_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
         if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
     },
-);
+)
+.extension();
 
 pub static PUBLIC_KEY_BLOB: Param<Vec<u8>> = Param::new(
     "PublicKeyBlob",

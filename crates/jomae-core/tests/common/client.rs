@@ -1,6 +1,7 @@
 //! A client that signs as the SDKs do, each way in turn.
 
 use jomae_api::{
+    error::{Origin, Refusal},
     sign::client::{SignRequest, SignedRequest, SigningKey},
     wire::{Header, Request},
 };
@@ -106,6 +107,8 @@ impl<'w> Client<'w> {
             return Ok(body);
         }
         let refusal = reply.outcome.refusal.unwrap();
+        let declared = jomae_api::actions::find(action).is_none_or(|spec| spec.errors.contains(&refusal));
+        assert!(declared || any_action_gives(refusal), "{action} does not declare {refusal:?}");
         assert_eq!(members["Code"], refusal.code());
         assert_eq!(reply.status, refusal.status());
         if let Some(status) = members.get("HttpStatus") {
@@ -164,6 +167,22 @@ impl<'w> Client<'w> {
 
 /// Base64 of `hello`.
 pub const HELLO: &str = "aGVsbG8=";
+
+/// Refusals that no action declares.
+fn any_action_gives(refusal: Refusal) -> bool {
+    refusal.row().origin == Origin::Gateway
+        || matches!(
+            refusal,
+            Refusal::NoPermission
+                | Refusal::ParameterMissing(_)
+                | Refusal::ParameterInvalid(_)
+                | Refusal::DryRunWouldSucceed
+                | Refusal::DryRunInvalid
+                | Refusal::DryRunDenied
+                | Refusal::Unavailable
+                | Refusal::Internal
+        )
+}
 
 /// `"<status> <code>"`, or `"200"`.
 pub fn code_of(answer: &Answer) -> String {

@@ -1,6 +1,7 @@
 //! The whole service in one process, over a store in memory that can be made to fail, with a clock that a test sets.
 
 mod client;
+pub mod import;
 mod parts;
 mod subject;
 
@@ -33,9 +34,9 @@ use jomae_core::{
 };
 use jomae_sim::{block_on, faults::FaultStore};
 
-pub use client::{Client, HELLO, Scheme, code_of};
+pub use client::{Answer, Client, HELLO, Scheme, code_of};
 pub use parts::{AuditLog, HookStore, Root};
-pub use subject::{STATES, Subject, actions_on_keys, takes};
+pub use subject::{DIGEST, NEVER_DONE, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, takes};
 
 pub const HANGZHOU: &str = "kms.cn-hangzhou.example";
 pub const SHANGHAI: &str = "kms.cn-shanghai.example";
@@ -156,6 +157,18 @@ impl World {
                 done => jobs += done,
             }
         }
+    }
+
+    /// Adds to the store what keys have been used for.
+    pub fn flush(&self) {
+        block_on(self.service.kms.usage.flush(&self.service.kms.vault)).unwrap();
+    }
+
+    /// How often the store was read by this.
+    pub fn reads_of(&self, act: impl FnOnce()) -> u64 {
+        let before = self.store.faults().reads();
+        act();
+        self.store.faults().reads() - before
     }
 
     /// Everything in the store, as it lies there.

@@ -1,10 +1,9 @@
 //! A store that fails: what is answered, what is kept, what is tried again.
 
-use jomae_api::actions::ACTIONS;
 use jomae_sim::faults::{CommitFault, ReadFault};
 use serde_json::Value;
 
-use crate::common::{Subject, World, code_of};
+use crate::common::{Subject, World, actions_that_work, code_of};
 
 const WRITING: &[&str] = &[
     "CreateKey",
@@ -16,6 +15,15 @@ const WRITING: &[&str] = &[
     "CreateAlias",
     "UpdateAlias",
     "DeleteAlias",
+    "SetKeyPolicy",
+    "CreateKeyVersion",
+    "UpdateRotationPolicy",
+    "ImportKeyMaterial",
+    "DeleteKeyMaterial",
+    "TagResource",
+    "UntagResource",
+    "TagResources",
+    "UntagResources",
 ];
 const UNAVAILABLE: &str = "503 ServiceUnavailable";
 const INTERNAL: &str = "500 InternalFailure";
@@ -27,10 +35,10 @@ fn last_event(world: &World) -> Value {
 /// Each read of each call fails once, with nothing in memory: an answer of ours every time, and the next call works.
 #[test]
 fn every_read_that_fails() {
-    for spec in ACTIONS {
+    for spec in actions_that_work() {
         for (fault, expected) in [(ReadFault::Unavailable, UNAVAILABLE), (ReadFault::Damaged, INTERNAL)] {
             let original = World::new();
-            let subject = Subject::new(&original, Subject::state_for(spec.name));
+            let subject = Subject::of(&original, spec.name);
             let params = subject.params(spec.name);
             let before = original.dump();
             for read in 0.. {
@@ -55,9 +63,9 @@ fn every_read_that_fails() {
 
 #[test]
 fn a_store_that_is_down_and_comes_back() {
-    for spec in ACTIONS {
+    for spec in actions_that_work() {
         let world = World::new();
-        let subject = Subject::new(&world, Subject::state_for(spec.name));
+        let subject = Subject::of(&world, spec.name);
         let params = subject.params(spec.name);
         let cold = world.reopened();
         cold.store.faults().set_down(true);
@@ -73,7 +81,7 @@ fn a_conflict_is_decided_again() {
     for action in WRITING {
         for conflicts in [1, 5, 63] {
             let world = World::new();
-            let subject = Subject::new(&world, Subject::state_for(action));
+            let subject = Subject::of(&world, action);
             let (commits, events) = (world.store.faults().commits(), world.audit.len());
             world.store.faults().script_commits(vec![Some(CommitFault::Conflict); conflicts]);
             world.alice().ok(action, &subject.params(action));
@@ -103,7 +111,7 @@ fn what_may_have_happened_is_not_tried_again() {
             (CommitFault::Unavailable, false),
         ] {
             let world = World::new();
-            let subject = Subject::new(&world, Subject::state_for(action));
+            let subject = Subject::of(&world, action);
             let (before, commits) = (world.dump(), world.store.faults().commits());
             let events = world.audit.len();
             world.store.faults().script_commits([Some(fault)]);

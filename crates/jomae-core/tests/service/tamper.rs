@@ -48,7 +48,7 @@ impl Scene {
         let (subject, sibling) = (Subject::new(&world, KeyState::Enabled), Subject::new(&world, KeyState::Enabled));
         let calls = [
             ("DescribeKey", vec![("KeyId", subject.key.clone())]),
-            ("Encrypt", vec![("KeyId", subject.key.clone()), ("Plaintext", HELLO.to_owned())]),
+            ("Decrypt", vec![("CiphertextBlob", subject.blob.clone())]),
             ("Decrypt", vec![("CiphertextBlob", subject.blob.clone())]),
             ("GenerateDataKey", vec![("KeyId", subject.alias.clone())]),
         ];

@@ -1,10 +1,10 @@
 //! Answers in XML: the same members as in JSON, under the root `KMS`.
 
-use jomae_api::{actions::ACTIONS, actions::metadata::KeyState};
+use jomae_api::actions::metadata::KeyState;
 use quick_xml::{Reader, events::Event};
 use serde_json::Value;
 
-use crate::common::{Credentials, Subject, World};
+use crate::common::{Credentials, Subject, World, actions_that_work};
 
 const XML: (&str, &str) = ("Format", "xml");
 
@@ -98,9 +98,11 @@ fn reading_actions_say_the_same() {
 
 #[test]
 fn every_action_answers_in_xml() {
-    for spec in ACTIONS {
+    for spec in actions_that_work() {
         let world = World::new();
-        let subject = Subject::new(&world, Subject::state_for(spec.name));
+        let subject = Subject::of(&world, spec.name);
+        // So that there is something to say of the use of the key.
+        world.flush();
         let mut params = subject.params(spec.name);
         params.push(XML);
         let reply = world.alice().reply(spec.name, &params);

@@ -44,6 +44,7 @@ pub(super) async fn run<S: Service>(
     mut stop: Stop,
 ) {
     let (idle_timeout, last_timeout) = (shared.limits.idle_timeout, shared.limits.drain_timeout);
+    let linger_timeout = shared.limits.linger_timeout;
     let activity = Arc::new(Activity::default());
     let service = {
         let activity = Arc::clone(&activity);
@@ -87,7 +88,22 @@ pub(super) async fn run<S: Service>(
         }
     }
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(last_timeout, connection).await;
+    // A client that does not take its leave is not waited for once no call of its is under way.
+    let nothing_to_wait_for = async {
+        loop {
+            sleep(linger_timeout).await;
+            if activity.begun.load(Ordering::Relaxed) == activity.ended.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    };
+    let leave = async {
+        tokio::select! {
+            _ = connection => {}
+            () = nothing_to_wait_for => {}
+        }
+    };
+    let _ = timeout(last_timeout, leave).await;
 }
 
 async fn exchange<S: Service>(

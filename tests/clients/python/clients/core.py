@@ -8,6 +8,9 @@ from aliyunsdkcore.client import AcsClient
 
 from kms_error import KmsError
 
+# Lists that this client flattens by itself, under the plural of their wire name.
+FLATTENED = {"ResourceId": "ResourceIds", "Tag": "Tags", "TagKey": "TagKeys"}
+
 
 class Client:
     def __init__(self, endpoint, region, ca_file, key_id, key_secret):
@@ -22,6 +25,13 @@ class Client:
         request.set_endpoint(self.endpoint)
         request.set_accept_format("json")
         for name, value in parameters.items():
+            if name == "RegionId":
+                # This client always states its own region.
+                assert value == self.sdk.get_region_id()
+                continue
+            if name in FLATTENED:
+                getattr(request, f"set_{FLATTENED[name]}")(value)
+                continue
             # This client takes maps and lists as JSON text.
             text = json.dumps(value) if isinstance(value, (dict, list)) else value
             getattr(request, f"set_{name}")(text)

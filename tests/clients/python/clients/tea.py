@@ -6,13 +6,18 @@ import re
 
 from alibabacloud_kms20160120 import models
 from alibabacloud_kms20160120.client import Client as SdkClient
-from alibabacloud_tea_openapi.models import Config
+from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import TeaException, UnretryableException
 
 from kms_error import KmsError
 
 # Parameters that the models declare as JSON text, while a test states them as values.
 JSON_TEXT = ("Filters", "Tags", "TagKeys")
+
+# Action -> what the typed method of the SDK has met in this process: ANSWERED, or the code of a refusal.
+OUTCOMES = {}
+ANSWERED = "answered"
 
 
 class Client:
@@ -43,19 +48,45 @@ class Client:
             arguments.append(request)
         else:
             assert not parameters, f"{action} of this SDK takes no parameters"
+        outcomes = OUTCOMES.setdefault(action, set())
         try:
-            return method(*arguments)
-        except UnretryableException as error:
-            # With signature v4 the client wraps the refusal.
-            inner = error.inner_exception
-            if not isinstance(inner, TeaException):
-                raise
-            raise refusal(inner) from error
-        except TeaException as error:
-            raise refusal(error) from error
+            response = raising_kms_errors(method, *arguments)
+        except KmsError as error:
+            outcomes.add(error.code)
+            raise
+        outcomes.add(ANSWERED)
+        return response
 
     def call(self, action, parameters):
         return self.send(action, parameters).body.to_map()
+
+    def generic(self, action, parameters):
+        """The SDK's generic call, which takes actions, parameters and answers that its models do not know."""
+        params = Params(
+            action=action,
+            version="2016-01-20",
+            protocol="HTTPS",
+            pathname="/",
+            method="POST",
+            auth_type="AK",
+            style="RPC",
+            req_body_type="formData",
+            body_type="json",
+        )
+        return raising_kms_errors(self.sdk.call_api, params, OpenApiRequest(query=parameters), RuntimeOptions())["body"]
+
+
+def raising_kms_errors(call, *arguments):
+    try:
+        return call(*arguments)
+    except UnretryableException as error:
+        # With signature v4 the client wraps the refusal.
+        inner = error.inner_exception
+        if not isinstance(inner, TeaException):
+            raise
+        raise refusal(inner) from error
+    except TeaException as error:
+        raise refusal(error) from error
 
 
 def refusal(error):

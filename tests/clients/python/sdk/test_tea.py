@@ -3,11 +3,9 @@
 import pytest
 from alibabacloud_kms20160120 import models
 from alibabacloud_tea_openapi.exceptions import ClientException
-from alibabacloud_tea_openapi.models import OpenApiRequest, Params
-from darabonba.runtime import RuntimeOptions
 
 from clients import CLIENTS
-from clients.tea import refusal
+from kms_error import KmsError
 
 TEA = [name for name in CLIENTS if name.startswith("tea3-")]
 
@@ -34,21 +32,9 @@ def test_the_typed_exception(server, make):
 
 
 def test_an_action_that_does_not_exist(tea):
-    params = Params(
-        action="MakeCoffee",
-        version="2016-01-20",
-        protocol="HTTPS",
-        pathname="/",
-        method="POST",
-        auth_type="AK",
-        style="RPC",
-        req_body_type="formData",
-        body_type="json",
-    )
-    with pytest.raises(Exception) as caught:
-        tea.sdk.call_api(params, OpenApiRequest(), RuntimeOptions())
-    error = refusal(getattr(caught.value, "inner_exception", caught.value))
-    assert (error.code, error.status) == ("InvalidAction.NotFound", 404)
+    with pytest.raises(KmsError) as caught:
+        tea.generic("MakeCoffee", {})
+    assert (caught.value.code, caught.value.status) == ("InvalidAction.NotFound", 404)
 
 
 def test_an_endpoint_given_as_a_url(server, make):

@@ -47,6 +47,7 @@ impl Action for AsymmetricDecrypt {
             Refusal::KeyNotFound,
             Refusal::AliasNotFound,
             Refusal::KeyVersionNotFound,
+            Refusal::CiphertextInvalid,
             Refusal::OperationUnsupported,
             Refusal::Disabled,
             Refusal::PendingDeletion,

@@ -38,6 +38,7 @@ impl Action for Encrypt {
         errors: &[
             Refusal::KeyNotFound,
             Refusal::AliasNotFound,
+            Refusal::OperationUnsupported,
             Refusal::Disabled,
             Refusal::PendingDeletion,
             Refusal::PendingImport,

@@ -54,7 +54,10 @@ impl Action for ExportDataKey {
         ],
         doc: "Decrypts a data key and encrypts it under the public key that is given. The plain key leaves the service in no other form.",
         example: &[
-            ("CiphertextBlob", "MTIzNDU2NzgtMTIzNC0xMjM0LTEyMzQtMTIzNDU2Nzg5YWJjAQ=="),
+            (
+                "CiphertextBlob",
+                "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
+            ),
             ("PublicKeyBlob", "aGVsbG8="),
             ("WrappingKeySpec", "RSA_2048"),
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
@@ -63,11 +66,11 @@ impl Action for ExportDataKey {
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
-        let version =
-            envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
         let to = ExportTo::parse(input)?;
         let context = input.context(&ENCRYPTION_CONTEXT)?;
         input.optional(&DRY_RUN)?;
+        let version =
+            envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
         Ok(Self { ciphertext, version, to, context })
     }
 

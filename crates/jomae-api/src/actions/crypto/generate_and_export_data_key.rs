@@ -51,6 +51,7 @@ impl Action for GenerateAndExportDataKey {
         errors: &[
             Refusal::KeyNotFound,
             Refusal::AliasNotFound,
+            Refusal::OperationUnsupported,
             Refusal::Disabled,
             Refusal::PendingDeletion,
             Refusal::PendingImport,

@@ -48,6 +48,7 @@ impl Action for GenerateDataKey {
         errors: &[
             Refusal::KeyNotFound,
             Refusal::AliasNotFound,
+            Refusal::OperationUnsupported,
             Refusal::Disabled,
             Refusal::PendingDeletion,
             Refusal::PendingImport,

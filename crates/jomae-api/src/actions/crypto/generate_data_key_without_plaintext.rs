@@ -44,6 +44,7 @@ impl Action for GenerateDataKeyWithoutPlaintext {
         errors: &[
             Refusal::KeyNotFound,
             Refusal::AliasNotFound,
+            Refusal::OperationUnsupported,
             Refusal::Disabled,
             Refusal::PendingDeletion,
             Refusal::PendingImport,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{CIPHERTEXT_BLOB, DRY_RUN},
+    actions::params::{CIPHERTEXT_BLOB, DRY_RUN, is_plainly_a_key},
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{EncryptionContext, Input, Invalid, Kind, Param, optional, required},
@@ -43,7 +43,7 @@ static DESTINATION_KEY_ID: Param<KeyRef> = Param::new(
     "The key to encrypt under.",
     |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
 )
-.public();
+.public_if(is_plainly_a_key);
 
 static SOURCE_KEY_ID: Param<KeyRef> = Param::new(
     "SourceKeyId",
@@ -52,7 +52,7 @@ static SOURCE_KEY_ID: Param<KeyRef> = Param::new(
     "The key whose public key made the ciphertext.",
     |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
 )
-.public();
+.public_if(is_plainly_a_key);
 
 static SOURCE_KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "SourceKeyVersionId",
@@ -61,7 +61,7 @@ static SOURCE_KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "The version whose public key made the ciphertext.",
     |text| KeyVersionId::new(text).ok_or(Invalid::Value),
 )
-.public();
+.public_if(is_plainly_a_key);
 
 static SOURCE_ALGORITHM: Param<Algorithm> = Param::new(
     "SourceEncryptionAlgorithm",
@@ -74,7 +74,7 @@ static SOURCE_ALGORITHM: Param<Algorithm> = Param::new(
 
 static SOURCE_CONTEXT: Param<EncryptionContext> = Param::new(
     "SourceEncryptionContext",
-    Kind::Json,
+    Kind::Map,
     "a JSON object of strings, at most 8192 characters",
     "What the ciphertext was bound to.",
     |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
@@ -83,7 +83,7 @@ static SOURCE_CONTEXT: Param<EncryptionContext> = Param::new(
 
 static DESTINATION_CONTEXT: Param<EncryptionContext> = Param::new(
     "DestinationEncryptionContext",
-    Kind::Json,
+    Kind::Map,
     "a JSON object of strings, at most 8192 characters",
     "What the new ciphertext is bound to.",
     |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
@@ -121,7 +121,10 @@ impl Action for ReEncrypt {
         ],
         doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",
         example: &[
-            ("CiphertextBlob", "MTIzNDU2NzgtMTIzNC0xMjM0LTEyMzQtMTIzNDU2Nzg5YWJjAQ=="),
+            (
+                "CiphertextBlob",
+                "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
+            ),
             ("DestinationKeyId", "alias/new"),
         ],
     };
@@ -129,21 +132,25 @@ impl Action for ReEncrypt {
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
         let destination = input.required(&DESTINATION_KEY_ID)?;
-        let source = match input.optional(&SOURCE_KEY_ID)? {
+        let key = input.optional(&SOURCE_KEY_ID)?;
+        let version = input.optional(&SOURCE_KEY_VERSION_ID)?;
+        let algorithm = input.optional(&SOURCE_ALGORITHM)?;
+        let context = input.context(&SOURCE_CONTEXT)?;
+        let destination_context = input.context(&DESTINATION_CONTEXT)?;
+        input.optional(&DRY_RUN)?;
+        let source = match key {
             Some(key) => Source::PublicKey {
                 key,
-                version: input.required(&SOURCE_KEY_VERSION_ID)?,
-                algorithm: input.required(&SOURCE_ALGORITHM)?,
+                version: version.ok_or(Refusal::ParameterMissing("SourceKeyVersionId"))?,
+                algorithm: algorithm.ok_or(Refusal::ParameterMissing("SourceEncryptionAlgorithm"))?,
             },
             None => Source::Symmetric {
                 version: envelope::version_id(&ciphertext)
                     .and_then(KeyVersionId::new)
                     .ok_or(Refusal::CiphertextInvalid)?,
-                context: input.context(&SOURCE_CONTEXT)?,
+                context,
             },
         };
-        let destination_context = input.context(&DESTINATION_CONTEXT)?;
-        input.optional(&DRY_RUN)?;
         Ok(Self { ciphertext, source, destination, destination_context })
     }
 

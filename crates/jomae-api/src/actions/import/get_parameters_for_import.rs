@@ -8,7 +8,7 @@ use crate::{
     error::Refusal,
     names::{KeyId, KeyRef},
     param::{Input, Invalid, Kind, Param, required},
-    spec::{KeySpec, WrappingAlgorithm},
+    spec::{KeySpec, WRAPPING_KEYS, WrappingAlgorithm},
     time::Timestamp,
 };
 
@@ -33,12 +33,7 @@ static WRAPPING_KEY_SPEC: Param<KeySpec> = Param::new(
     Kind::Text,
     "RSA_2048 or EC_SM2; extension: RSA_4096",
     "The kind of the wrapping key.",
-    |text| match text {
-        "RSA_2048" => Ok(KeySpec::Rsa2048),
-        "RSA_4096" => Ok(KeySpec::Rsa4096),
-        "EC_SM2" => Ok(KeySpec::EcSm2),
-        _ => Err(Invalid::Value),
-    },
+    |text| WRAPPING_KEYS.iter().map(|(spec, _)| *spec).find(|spec| spec.as_str() == text).ok_or(Invalid::Value),
 )
 .public();
 
@@ -74,7 +69,7 @@ impl Action for GetParametersForImport {
         let key = input.required(&KEY_ID_ONLY)?;
         let wrapping_spec = input.required(&WRAPPING_KEY_SPEC)?;
         let algorithm = input.required(&WRAPPING_ALGORITHM)?;
-        if (wrapping_spec == KeySpec::EcSm2) != (algorithm == WrappingAlgorithm::Sm2Pke) {
+        if !algorithm.fits(wrapping_spec) {
             return Err(Refusal::ParameterInvalid("WrappingAlgorithm"));
         }
         Ok(Self { key, wrapping_spec, algorithm })

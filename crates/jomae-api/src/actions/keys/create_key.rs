@@ -109,7 +109,7 @@ impl Action for CreateKey {
         output: &["KeyMetadata"],
         states: StateRule::ANY,
         errors: &[Refusal::ProtectionLevelUnsupported, Refusal::LimitExceeded],
-        doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Not idempotent.",
+        doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Without a ClientToken it is not idempotent.",
         example: &[
             ("Description", "orders database"),
             ("EnableAutomaticRotation", "true"),

@@ -25,7 +25,7 @@ impl Action for SetKeyPolicy {
         output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
-        doc: "Replaces the policy of a key.",
+        doc: "Replaces the policy of a key. It is checked for its form and kept; nothing enforces it yet.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             (

@@ -14,7 +14,7 @@ impl Action for OpenKmsService {
         name: "OpenKmsService",
         group: Group::Service,
         class: Class::Management,
-        effect: Effect::Read,
+        effect: Effect::Write,
         params: &[],
         output: &[],
         states: StateRule::ANY,

@@ -6,7 +6,7 @@ use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         params::Tags,
-        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, TagResourceRow, resource_ids, tags},
+        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, TagResourceRow, each_once, tags_of},
     },
     error::Refusal,
     names::{KeyId, KeyRef, RegionId},
@@ -43,8 +43,7 @@ pub struct TagResourceList {
 static NEXT_TOKEN: Param<Cursor> =
     Param::new("NextToken", Kind::Text, "as the page before gave it", "Where to go on.", |text| {
         KeyId::new(text).map(Cursor).ok_or(Invalid::Value)
-    })
-    .public();
+    });
 
 impl Action for ListTagResources {
     type Output = Output;
@@ -63,7 +62,7 @@ impl Action for ListTagResources {
         output: &["TagResources", "NextToken"],
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound],
-        doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given.",
+        doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region.",
         example: &[
             ("RegionId", "cn-hangzhou"),
             ("ResourceType", "key"),
@@ -74,7 +73,9 @@ impl Action for ListTagResources {
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let region = input.required(&REGION_ID)?;
         input.required(&RESOURCE_TYPE)?;
-        Ok(Self { region, keys: resource_ids(input, 0)?, tags: tags(input)?, after: input.optional(&NEXT_TOKEN)? })
+        let keys = each_once(input.list(&RESOURCE_ID)?)?;
+        let tags = tags_of(input.pairs(&TAG)?)?;
+        Ok(Self { region, keys, tags, after: input.optional(&NEXT_TOKEN)? })
     }
 
     fn access(&self) -> Access<'_> {

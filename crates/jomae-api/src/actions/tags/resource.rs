@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    actions::params::{KEY_ID_ONLY, Tags, valid_tag},
+    actions::params::{KEY_ID_ONLY, Tags, is_plainly_a_key, valid_tag},
     error::Refusal,
     limits,
     names::{KeyId, KeyRef, RegionId},
@@ -23,8 +23,7 @@ not_offered!(CERTIFICATE_ID "CertificateId");
 pub static REGION_ID: Param<RegionId> =
     Param::new("RegionId", Kind::Text, "the region of the request", "Where the resources are.", |text| {
         RegionId::new(text).ok_or(Invalid::Value)
-    })
-    .public();
+    });
 
 pub static RESOURCE_TYPE: Param<()> =
     Param::new("ResourceType", Kind::Text, "key", "Only keys can be tagged here.", |text| {
@@ -33,24 +32,23 @@ pub static RESOURCE_TYPE: Param<()> =
     .public();
 
 pub static RESOURCE_ID: Param<KeyRef> =
-    Param::new("ResourceId", Kind::Text, "ResourceId.1 to ResourceId.50, key IDs", "The keys.", |text| {
+    Param::new("ResourceId", Kind::List, "ResourceId.1 to ResourceId.50, key IDs", "The keys.", |text| {
         KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
     })
-    .public();
+    .public_if(is_plainly_a_key);
 
 pub static TAG: Param<()> = Param::new(
     "Tag",
-    Kind::Text,
+    Kind::Pairs,
     "Tag.1.Key and Tag.1.Value to Tag.20.…; keys 1–128, values 0–128 characters",
     "Tags by key and value.",
     |_| Err(Invalid::Value),
 );
 
 pub static TAG_KEY: Param<String> =
-    Param::new("TagKey", Kind::Text, "TagKey.1 to TagKey.20", "Keys of tags.", |text| {
+    Param::new("TagKey", Kind::List, "TagKey.1 to TagKey.20", "Keys of tags.", |text| {
         if valid_tag(text, "") { Ok(text.to_owned()) } else { Err(Invalid::Value) }
-    })
-    .public();
+    });
 
 pub static ALL: Param<bool> = Param::new(
     "All",
@@ -68,27 +66,22 @@ pub fn tagged_key(input: Input<'_>) -> Result<KeyRef, Refusal> {
     input.optional(&KEY_ID_ONLY)?.ok_or(Refusal::ParameterMissing("KeyId"))
 }
 
-/// `ResourceId.N`, each once.
-pub fn resource_ids(input: Input<'_>, least: usize) -> Result<Vec<KeyRef>, Refusal> {
+/// What was given as `ResourceId.N`, each once.
+pub fn each_once(given: Vec<KeyRef>) -> Result<Vec<KeyRef>, Refusal> {
     let mut keys = Vec::new();
-    for key in input.list(&RESOURCE_ID)? {
+    for key in given {
         if !keys.contains(&key) {
             keys.push(key);
         }
     }
-    match keys.len() {
-        count if count < least => Err(Refusal::ParameterMissing("ResourceId.1")),
-        count if count > limits::TAG_RESOURCES_MAX => Err(Refusal::ParameterInvalid("ResourceId")),
-        _ => Ok(keys),
-    }
+    if keys.len() > limits::TAG_RESOURCES_MAX { Err(Refusal::ParameterInvalid("ResourceId")) } else { Ok(keys) }
 }
 
-/// `Tag.N.Key` and `Tag.N.Value`.
-pub fn tags(input: Input<'_>) -> Result<Tags, Refusal> {
-    input.optional(&TAG)?;
+/// What was given as `Tag.N.Key` and `Tag.N.Value`.
+pub fn tags_of(pairs: Vec<(String, String)>) -> Result<Tags, Refusal> {
     let invalid = Refusal::ParameterInvalid("Tag");
     let mut tags = Tags::new();
-    for (key, value) in input.pairs(&TAG)? {
+    for (key, value) in pairs {
         if !valid_tag(&key, &value) || tags.insert(key, value).is_some() {
             return Err(invalid);
         }

@@ -4,11 +4,11 @@ use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule},
     actions::{
         params::Tags,
-        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, resource_ids, tags},
+        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, each_once, tags_of},
     },
     error::Refusal,
     names::{KeyRef, RegionId},
-    param::{Input, optional, required},
+    param::{Input, required},
 };
 
 pub struct TagResources {
@@ -24,7 +24,7 @@ impl Action for TagResources {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&REGION_ID), required(&RESOURCE_TYPE), optional(&RESOURCE_ID), optional(&TAG)],
+        params: &[required(&REGION_ID), required(&RESOURCE_TYPE), required(&RESOURCE_ID), required(&TAG)],
         output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
@@ -41,11 +41,8 @@ impl Action for TagResources {
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let region = input.required(&REGION_ID)?;
         input.required(&RESOURCE_TYPE)?;
-        let keys = resource_ids(input, 1)?;
-        let tags = tags(input)?;
-        if tags.is_empty() {
-            return Err(Refusal::ParameterMissing("Tag.1.Key"));
-        }
+        let keys = each_once(input.required_list(&RESOURCE_ID)?)?;
+        let tags = tags_of(input.required_pairs(&TAG)?)?;
         Ok(Self { region, keys, tags })
     }
 

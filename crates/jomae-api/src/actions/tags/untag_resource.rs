@@ -3,7 +3,7 @@
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
     actions::{
-        params::KEY_ID_ONLY,
+        params::{KEY_ID_ONLY, valid_tag},
         tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
     },
     error::Refusal,
@@ -20,7 +20,8 @@ pub struct UntagResource {
 static TAG_KEYS: Param<Vec<String>> =
     Param::new("TagKeys", Kind::Json, "a JSON array of strings, at most 20", "Keys of the tags to remove.", |text| {
         let keys: Vec<String> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
-        if keys.len() > limits::TAGS_MAX { Err(Invalid::Value) } else { Ok(keys) }
+        let fits = keys.len() <= limits::TAGS_MAX && keys.iter().all(|key| valid_tag(key, ""));
+        if fits { Ok(keys) } else { Err(Invalid::Value) }
     })
     .public();
 

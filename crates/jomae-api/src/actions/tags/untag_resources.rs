@@ -2,7 +2,7 @@
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule},
-    actions::tags::resource::{ALL, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG_KEY, resource_ids},
+    actions::tags::resource::{ALL, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG_KEY, each_once},
     error::Refusal,
     limits,
     names::{KeyRef, RegionId},
@@ -31,7 +31,7 @@ impl Action for UntagResources {
         params: &[
             required(&REGION_ID),
             required(&RESOURCE_TYPE),
-            optional(&RESOURCE_ID),
+            required(&RESOURCE_ID),
             optional(&TAG_KEY),
             optional(&ALL),
         ],
@@ -50,12 +50,12 @@ impl Action for UntagResources {
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let region = input.required(&REGION_ID)?;
         input.required(&RESOURCE_TYPE)?;
-        let keys = resource_ids(input, 1)?;
+        let keys = each_once(input.required_list(&RESOURCE_ID)?)?;
         let tag_keys = input.list(&TAG_KEY)?;
         let all = input.optional(&ALL)?.unwrap_or(false);
         let remove = match tag_keys.len() {
             0 if all => Removal::All,
-            0 => return Err(Refusal::ParameterMissing("TagKey.1")),
+            0 => return Err(Refusal::ParameterMissing("TagKey")),
             count if count > limits::TAGS_MAX => return Err(Refusal::ParameterInvalid("TagKey")),
             _ => Removal::Keys(tag_keys),
         };

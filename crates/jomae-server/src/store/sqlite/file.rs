@@ -67,6 +67,8 @@ pub enum OpenError {
     Foreign { path: PathBuf, application_id: i32 },
     #[error("{}: written by a newer version (schema {found}, this one knows {SCHEMA_VERSION}); it was left as it is", path.display())]
     Newer { path: PathBuf, found: i32 },
+    #[error("{}: can be read only; check its owner and mode, and whether the file system is mounted for writing", .0.display())]
+    ReadOnly(PathBuf),
     #[error("{}: damaged: {detail}", path.display())]
     Damaged { path: PathBuf, detail: String },
     #[error("{}: {detail}", path.display())]
@@ -209,6 +211,9 @@ fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> 
     let failed = |error| OpenError::from_sqlite(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(OpenError::ReadOnly(path.to_owned()));
+    }
     create_schema_if_empty(&connection).map_err(failed)?;
     let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
     if mode.map_err(failed)? != "wal" {

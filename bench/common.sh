@@ -1,0 +1,118 @@
+# Sourced by the scripts of this directory: servers on the first core, load on the second, and what to do with results.
+# shellcheck shell=bash
+
+ready_secs_max=60
+
+say() { printf 'bench: %s\n' "$*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+# set_up PROGRAM...: builds, unless $binaries names a directory; copies the programs; sets $built, $bin, $work, $rows.
+set_up() {
+    local tool program
+    for tool in taskset curl awk; do
+        command -v $tool >/dev/null || fail "$tool is missing"
+    done
+    [ "$(nproc)" -ge 2 ] || fail "this needs two cores: one for the server, one for the load"
+    built=${CARGO_TARGET_DIR:-target}/release
+    if [ -z "$binaries" ]; then
+        say "building"
+        cargo build --release --locked --quiet -p jomae -p jomae-bench
+        binaries=$built
+    fi
+    mkdir -p "$built"
+    # Beside the binaries and not in /tmp, which is often memory: a commit must cost what it costs on a disk.
+    work=$(mktemp -d "$built/bench-XXXXXX")
+    rows=$work/rows
+    declare -gA pid
+    trap stop_all EXIT
+    trap 'exit 130' INT TERM
+    # A build that runs meanwhile must not change what is measured.
+    bin=$work/bin
+    mkdir "$bin"
+    for program in "$@"; do
+        cp "$binaries/$program" "$bin/"
+    done
+}
+stop_all() {
+    for name in "${!pid[@]}"; do
+        kill "${pid[$name]}" 2>/dev/null && wait "${pid[$name]}" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+
+# start NAME [FLAG...]: a server on the first core with its own data, ready when this returns; sets ready_ms.
+start() {
+    local name=$1 began
+    shift
+    began=$(date +%s%N)
+    taskset -c 0 "$bin/jomae" serve --data-dir "$work/$name" "$@" >"$work/$name.log" 2>&1 &
+    pid[$name]=$!
+    until is_ready "$name"; do
+        kill -0 "${pid[$name]}" 2>/dev/null || fail "the server ended: $(tail -n 5 "$work/$name.log")"
+        [ $((($(date +%s%N) - began) / 1000000000)) -lt $ready_secs_max ] || fail "the server is not ready after $ready_secs_max s"
+        sleep 0.01
+    done
+    ready_ms=$((($(date +%s%N) - began) / 1000000))
+}
+is_ready() {
+    [ -s "$work/$1/env" ] || return 1
+    (. "$work/$1/env" && curl -fsS -o /dev/null "$JOMAE_ADMIN/readyz") 2>/dev/null
+}
+stop() {
+    kill "${pid[$1]}"
+    wait "${pid[$1]}" || fail "the server did not stop well: $(tail -n 5 "$work/$1.log")"
+    unset "pid[$1]"
+}
+# start_again NAME: a stopped server, on the same ports, with the same data.
+start_again() {
+    local listen admin_listen
+    listen=$(. "$work/$1/env" && echo "${JOMAE_ENDPOINT#https://}")
+    admin_listen=$(. "$work/$1/env" && echo "${JOMAE_ADMIN#http://}")
+    start "$1" --listen "$listen" --admin-listen "$admin_listen"
+}
+restart() {
+    stop "$1"
+    start_again "$1"
+}
+start_bare() {
+    taskset -c 0 "$bin/bare" --ca-file "$work/bare-ca.pem" --body-bytes "$1" >"$work/bare-address" &
+    pid[bare]=$!
+    for _ in $(seq 100); do
+        [ -s "$work/bare-address" ] && return
+        sleep 0.05
+    done
+    fail "the bare server does not start"
+}
+# load NAME ARGUMENT...: the load generator on the second core, against a server of ours.
+load() {
+    local name=$1
+    shift
+    (. "$work/$name/env" && exec taskset -c 1 "$bin/load" "$@")
+}
+# load_bare NAME ARGUMENT...: the same against the bare server, with the requests that are meant for ours.
+load_bare() {
+    local name=$1
+    shift
+    (. "$work/$name/env" && JOMAE_ENDPOINT=$(cat "$work/bare-address") JOMAE_CA_FILE=$work/bare-ca.pem \
+        exec taskset -c 1 "$bin/load" "$@")
+}
+
+# keep LABEL CONNECTIONS: notes a result, from its input.
+keep() { sed "s/^/$1 $2 /" >>"$rows"; }
+# value NAME PAIRS
+value() { sed -E "s/.*\b$1=([0-9]+).*/\1/" <<<"$2"; }
+# median LABEL CONNECTIONS [NAME]: of the rounds, the one with the median CPU time per request, or other value.
+median() {
+    grep "^$1 $2 " "$rows" | sed -E "s/.*\b${3:-cpu_ns_per_request}=([0-9]+).*/\1 &/" | sort -n |
+        awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }'
+}
+# quotient A B DIGITS
+quotient() { awk -v a="$1" -v b="$2" -v digits="$3" 'BEGIN { printf "%.*f", digits, b ? a / b : 0 }'; }
+# verdict VALUE BAR: the value may be as high as the bar. verdict_min: it must be as high.
+verdict() { awk -v a="$1" -v bar="$2" 'BEGIN { print (a <= bar ? "met" : "NOT met") }'; }
+verdict_min() { awk -v a="$1" -v bar="$2" 'BEGIN { print (a >= bar ? "met" : "NOT met") }'; }
+# machine: the processor's name, if the system tells it.
+machine() { sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1; }
