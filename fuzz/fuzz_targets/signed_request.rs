@@ -1,8 +1,8 @@
 //! A signed request from the first byte to the verdict: HTTP head, parameters, `Presented::read`, `check_time`,
 //! `verify`.
 //!
-//! Input: an HTTP/1.1 request. The secret is that of the captured requests in the seeds, so some do verify; then no
-//! other credential may.
+//! Input: an HTTP/1.1 request. Secret and public key are those of the captured requests in the seeds, so these do verify;
+//! then no other credential may.
 
 #![no_main]
 
@@ -21,8 +21,10 @@ const NOW_UNIX_SECS: i64 = 1_795_432_407;
 const SECRET: &[u8] = b"testAccessKeySecret";
 
 static SPKI: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let text = include_str!("../../crates/jomae-api/tests/keys/throwaway-rsa2048.spki.b64");
-    STANDARD.decode(text.split_whitespace().collect::<String>()).unwrap()
+    let text = include_str!("../../crates/jomae-api/tests/vectors/python-tea-acs3-rsa.json");
+    let file: serde_json::Value = serde_json::from_str(text).unwrap();
+    let pem = file["public_key_pem"].as_str().unwrap();
+    STANDARD.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap()
 });
 static LIMITS: LazyLock<Limits> = LazyLock::new(Limits::default);
 

@@ -257,12 +257,12 @@ def check_actions():
     source = read("crates/jomae-api/src/actions/mod.rs")
     offered = set(re.findall(r"^ +\w+::\w+::(\w+),$", source, re.M))
     public = {action["name"] for action in json.loads(read("crates/jomae-api/tests/actions.json"))["actions"]}
-    rows = dict(re.findall(r"^\| `(\w+)` \| (complete|planned|not offered\b[^|]*) \|", compatibility, re.M))
+    rows = dict(re.findall(r"^\| `(\w+)` \| (complete|extension|not offered\b[^|]*) \|", compatibility, re.M))
     for name in sorted(offered | public):
         status = rows.get(name)
         if status is None:
             wrong(f"docs/compatibility.md does not say whether {name} is offered")
-        elif (status == "complete") != (name in offered):
+        elif not status.startswith("not offered" if name not in offered else "complete" if name in public else "extension"):
             wrong(f"docs/compatibility.md calls {name} {status}")
         elif status.startswith("not offered") and not status.startswith("not offered, because "):
             wrong(f"docs/compatibility.md does not say why {name} is not offered")
@@ -273,28 +273,27 @@ def check_actions():
     print(f"       {len(rows)} actions, {len(offered)} of them complete", flush=True)
 
 
-def check_parameters():
-    """Every parameter of an offered action stands in the table of its action."""
-    compatibility = read("docs/compatibility.md")
-    shared = dict(re.findall(r"pub static (\w+): Param<.*?>\s*=\s*Param::new\(\s*\"(\w+)\"", read("crates/jomae-api/src/actions/params.rs"), re.S))
-    count = 0
-    for path in sorted((REPOSITORY / "crates/jomae-api/src/actions").glob("*/*.rs")):
-        text = path.read_text()
-        action = re.search(r"name: \"(\w+)\",", text)
-        if action is None:
-            continue
-        own = dict(re.findall(r"^static (\w+): Param<.*?>\s*=\s*Param::new\(\s*\"(\w+)\"", text, re.S | re.M))
-        own |= dict(re.findall(r"not_offered!\((\w+) \"(\w+)\"", text))
-        used = re.findall(r"\b(?:required|optional)\(&(\w+)\)", re.search(r"params: &\[(.*?)\],\n", text, re.S).group(1))
-        row = re.search(rf"^\| `{action.group(1)}` \|.*$", compatibility.split("## Parameters")[-1], re.M)
-        for name in used:
-            wire = own.get(name) or shared.get(name)
-            count += 1
-            if wire is None:
-                wrong(f"{path.relative_to(REPOSITORY)}: the parameter {name} was not found")
-            elif row is None or f"`{wire}`" not in row.group(0):
-                wrong(f"docs/compatibility.md does not list {wire} of {action.group(1)}")
-    print(f"       {count} parameters", flush=True)
+def check_openapi():
+    """docs/openapi.json against its standard, and against a server of its own."""
+    with tempfile.TemporaryDirectory(prefix="jomae-openapi-") as temporary:
+        directory = Path(temporary)
+        server = Server(directory)
+        try:
+            command = [SDK_PYTHON, REPOSITORY / "tests/docs/check_openapi.py", directory / "jomae-data/env"]
+            done = subprocess.run(
+                command,
+                cwd=directory,
+                env=clean_environment(),
+                capture_output=True,
+                timeout=EXAMPLE_SECONDS_MAX,
+                check=False,
+            )
+        finally:
+            server.stop()
+        if done.returncode != 0:
+            wrong(f"tests/docs/check_openapi.py\n{done.stdout.decode()}{done.stderr.decode()}")
+        else:
+            print(done.stdout.decode(), end="", flush=True)
 
 
 def check_errors():
@@ -373,10 +372,10 @@ def main():
         metrics |= run_examples(path)
     if not named:
         check_demo()
+        check_openapi()
         check_links()
         check_settings()
         check_actions()
-        check_parameters()
         check_errors()
         check_dependencies()
         check_metrics(metrics)

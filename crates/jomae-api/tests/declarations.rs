@@ -13,7 +13,7 @@ use jomae_api::{
     action::{Action, ActionSpec, Effect, StateRule, Target},
     actions::ACTIONS,
     error::Refusal,
-    param::{AskedLog, Input, Kind, ParamInfo, Secrecy},
+    param::{AskedLog, Input, Kind, ParamInfo},
     wire::Params,
 };
 use serde::Deserialize;

@@ -27,7 +27,44 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// Every parameter that may be shown. A new one is added here after some thought.
-const PUBLIC_NAMES: &[&str] = &[];
+const PUBLIC_NAMES: &[&str] = &[
+    "Algorithm",
+    "AliasName",
+    "All",
+    "DeletionProtectionDescription",
+    "Description",
+    "DestinationEncryptionContext",
+    "DestinationKeyId",
+    "DryRun",
+    "EnableAutomaticRotation",
+    "EnableDeletionProtection",
+    "EncryptionContext",
+    "Filters",
+    "KeyId",
+    "KeyMaterialExpireUnix",
+    "KeySpec",
+    "KeyUsage",
+    "KeyVersionId",
+    "NumberOfBytes",
+    "Origin",
+    "PageNumber",
+    "PageSize",
+    "PendingWindowInDays",
+    "PolicyName",
+    "ProtectedResourceArn",
+    "ProtectionLevel",
+    "ResourceId",
+    "ResourceType",
+    "RotationInterval",
+    "SourceEncryptionAlgorithm",
+    "SourceEncryptionContext",
+    "SourceKeyId",
+    "SourceKeyVersionId",
+    "TagKeys",
+    "Tags",
+    "WrappingAlgorithm",
+    "WrappingKeySpec",
+];
 
 #[test]
 fn secrets_are_secret() {

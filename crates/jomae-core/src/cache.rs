@@ -31,9 +31,17 @@ pub struct Cache {
 
 #[derive(Default)]
 struct Shard {
-    entries: HashMap<Path, Cached>,
-    order: VecDeque<Path>,
+    entries: HashMap<Path, Numbered>,
+    /// Paths by the time of their keeping, with the number of that keeping: a path that was forgotten and kept again
+    /// stands here twice, and only the later one counts.
+    order: VecDeque<(Path, u64)>,
+    keepings: u64,
     forgettings: u64,
+}
+
+struct Numbered {
+    cached: Cached,
+    keeping: u64,
 }
 
 /// Leave to keep what is loaded now, unless it changes meanwhile.
@@ -58,7 +66,7 @@ impl Cache {
     /// The record, or leave to load it.
     pub fn get(&self, path: &str) -> Result<Cached, Ticket> {
         let shard = self.shard(path).read().unwrap_or_else(PoisonError::into_inner);
-        shard.entries.get(path).cloned().ok_or(Ticket(shard.forgettings))
+        shard.entries.get(path).map(|entry| entry.cached.clone()).ok_or(Ticket(shard.forgettings))
     }
 
     /// Keeps what was loaded under a ticket, unless its shard has forgotten anything since.
@@ -67,13 +75,11 @@ impl Cache {
         if shard.forgettings != ticket.0 {
             return;
         }
-        if shard.entries.insert(path.clone(), loaded).is_none() {
-            shard.order.push_back(path);
-        }
-        while shard.entries.len() > self.shard_entries_max || shard.order.len() > 2 * self.shard_entries_max {
-            let Some(oldest) = shard.order.pop_front() else { break };
-            shard.entries.remove(&oldest);
-        }
+        shard.keepings += 1;
+        let keeping = shard.keepings;
+        shard.entries.insert(path.clone(), Numbered { cached: loaded, keeping });
+        shard.order.push_back((path, keeping));
+        shard.shrink(self.shard_entries_max);
     }
 
     /// Drops the record of a path that has changed.
@@ -90,6 +96,21 @@ impl Cache {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Shard {
+    /// Drops the oldest entries over the limit, and what is left in the order of entries that are gone.
+    fn shrink(&mut self, entries_max: usize) {
+        while self.entries.len() > entries_max || self.order.len() > 2 * entries_max {
+            let Some((path, keeping)) = self.order.pop_front() else { break };
+            let is_current = self.entries.get(&path).is_some_and(|entry| entry.keeping == keeping);
+            if is_current && self.entries.len() > entries_max {
+                self.entries.remove(&path);
+            } else if is_current {
+                self.order.push_back((path, keeping));
+            }
+        }
     }
 }
 
@@ -116,6 +137,19 @@ mod tests {
         assert!(cache.get("p").is_ok());
         cache.forget("p");
         assert!(cache.get("p").is_err());
+    }
+
+    #[test]
+    fn what_changes_often_is_kept_all_the_same() {
+        for entries_max in [1, 640] {
+            let cache = Cache::new(entries_max);
+            for n in 0..1000 {
+                cache.forget("p");
+                cache.keep(ticket(&cache, "p"), Path::new("p"), cached(n));
+                assert!(cache.get("p").is_ok(), "{n}");
+            }
+            assert_eq!(cache.len(), 1);
+        }
     }
 
     #[test]

@@ -135,11 +135,9 @@ fn note(trace: &mut Trace, call: &Call, found: &access::Found) {
     trace.aliases.clear();
     for (_, resource) in &found.needs {
         match resource {
-            Resource::Key(key) if key.place.account == *call.caller.account() => {
-                // ReEncrypt may name one key twice.
-                if !trace.keys.contains(&key.place) {
-                    trace.keys.push(key.place.clone());
-                }
+            // ReEncrypt may name one key twice.
+            Resource::Key(key) if key.place.account == *call.caller.account() && !trace.keys.contains(&key.place) => {
+                trace.keys.push(key.place.clone());
             }
             Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
             _ => {}

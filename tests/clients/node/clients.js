@@ -4,6 +4,7 @@
 const { default: KmsClient, ...kms } = require('@alicloud/kms20160120');
 const { Config: RpcConfig } = require('@alicloud/rpc-client');
 const { default: OpenApiClient, Config, OpenApiRequest, Params } = require('@alicloud/openapi-client');
+const { default: OpenApiUtil } = require('@alicloud/openapi-util');
 const { RPCClient } = require('@alicloud/pop-core');
 const { RuntimeOptions } = require('@alicloud/tea-util');
 const { toMap } = require('@alicloud/tea-typescript');
@@ -28,10 +29,15 @@ const credentials = {
   accessKeySecret: process.env.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
 };
 
-/** Maps and lists as the JSON text that the wire wants. */
+/** Lists that the clients flatten to ResourceId.1, Tag.1.Key, … */
+const FLATTENED = ['ResourceId', 'Tag', 'TagKey'];
+
+/** Maps and other lists as the JSON text that the wire wants. */
 function asText(parameters) {
-  const text = (value) => (typeof value === 'object' ? JSON.stringify(value) : value);
-  return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, text(value)]));
+  const isJson = (name, value) => typeof value === 'object' && !FLATTENED.includes(name);
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, isJson(name, value) ? JSON.stringify(value) : value]),
+  );
 }
 
 const lowerFirst = (name) => name[0].toLowerCase() + name.slice(1);
@@ -86,7 +92,8 @@ function generic(place, keys = credentials, more = {}) {
       reqBodyType: 'formData',
       bodyType: 'json',
     });
-    const request = new OpenApiRequest({ [place]: asText(parameters) });
+    // As the clients do that are generated on top of this one.
+    const request = new OpenApiRequest({ [place]: OpenApiUtil.query(asText(parameters)) });
     try {
       const response = await client.callApi(params, request, new RuntimeOptions({}));
       if (response.headers['x-acs-request-id'] !== response.body.RequestId) {

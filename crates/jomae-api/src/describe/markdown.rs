@@ -168,9 +168,15 @@ fn answer(rows: &mut Vec<Vec<String>>, prefix: &str, member: &Member) {
     let form = if member.optional { format!("{form}, may be absent") } else { form };
     rows.push(vec![format!("`{name}`"), form, format!("{}{}", mark(member.extension), text(member.doc))]);
     match member.shape {
-        Shape::Object(members) => members.iter().for_each(|inner| answer(rows, &format!("{name}."), inner)),
+        Shape::Object(members) => {
+            for inner in members {
+                answer(rows, &format!("{name}."), inner);
+            }
+        }
         Shape::List(row, members) => {
-            members.iter().for_each(|inner| answer(rows, &format!("{name}.{row}[]."), inner));
+            for inner in members {
+                answer(rows, &format!("{name}.{row}[]."), inner);
+            }
         }
         _ => {}
     }

@@ -79,7 +79,8 @@ impl Described {
 
 /// Every byte as an escape, which no reader can take for anything else.
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let escapes: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    escapes.concat()
 }
 
 /// A parameter whose every value is refused says so in its limits.

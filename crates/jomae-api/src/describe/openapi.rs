@@ -180,7 +180,7 @@ fn responses(described: &Described) -> Map<String, Value> {
     let spec = described.spec;
     let members = spec.output.iter().chain(&["RequestId"]).filter_map(|name| member(spec.name, name));
     let mut responses = Map::new();
-    responses.insert("200".to_owned(), response("Success.".to_owned(), object(members)));
+    responses.insert("200".to_owned(), response("Success.".to_owned(), &object(members)));
 
     let own = described.refusals();
     for (status, codes) in by_status(&own) {
@@ -221,10 +221,10 @@ fn by_status(refusals: &[Refusal]) -> BTreeMap<u16, Vec<&'static str>> {
 }
 
 fn error_response(codes: &[&str]) -> Value {
-    response(format!("{}.", codes.join(", ")), json!({ "$ref": "#/components/schemas/Error" }))
+    response(format!("{}.", codes.join(", ")), &json!({ "$ref": "#/components/schemas/Error" }))
 }
 
-fn response(description: String, schema: Value) -> Value {
+fn response(description: String, schema: &Value) -> Value {
     let mut response = json!({
         "headers": { "x-acs-request-id": { "$ref": "#/components/headers/RequestId" } },
         "content": { "application/json": { "schema": schema } },

@@ -6,7 +6,7 @@ use jomae_api::{
 };
 use jomae_crypto::asym;
 
-use super::{expect_algorithm, expect_kind, public_key};
+use super::{ENCRYPTION, expect_algorithm, expect_kind, public_key};
 use crate::{
     access::Authorized,
     error::Error,
@@ -27,7 +27,7 @@ impl Handle<AsymmetricEncrypt> for Kms {
     ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
-        expect_algorithm(key, wanted.algorithm)?;
+        expect_algorithm(key, wanted.algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
         tx.uses(&key.place, &version);
         // Decapsulation has no counterpart here: anyone with the public key encapsulates by himself.

@@ -1,7 +1,7 @@
 use jomae_api::{
     action::Base64,
     actions::crypto::asymmetric_sign::{AsymmetricSign, Output},
-    spec::KeyKind,
+    spec::{KeyKind, Purpose},
 };
 
 use super::{expect_algorithm, expect_digest, expect_kind};
@@ -21,7 +21,7 @@ impl Handle<AsymmetricSign> for Kms {
     ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
-        expect_algorithm(key, wanted.algorithm)?;
+        expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;
         expect_digest(wanted.algorithm, &wanted.digest)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
         let ready = self.ready(tx, key, version).await?;

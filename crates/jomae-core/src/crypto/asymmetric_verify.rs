@@ -1,7 +1,7 @@
 use jomae_api::{
     actions::crypto::asymmetric_verify::{AsymmetricVerify, Output},
     error::Refusal,
-    spec::KeyKind,
+    spec::{KeyKind, Purpose},
 };
 use jomae_crypto::asym;
 
@@ -23,7 +23,7 @@ impl Handle<AsymmetricVerify> for Kms {
     ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
-        expect_algorithm(key, wanted.algorithm)?;
+        expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;
         expect_digest(wanted.algorithm, &wanted.digest)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
         tx.uses(&key.place, &version);

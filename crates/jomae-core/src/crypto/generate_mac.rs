@@ -1,7 +1,7 @@
 use jomae_api::{
     action::Base64,
     actions::crypto::generate_mac::{GenerateMac, Output},
-    spec::KeyKind,
+    spec::{KeyKind, Purpose},
 };
 
 use super::{expect_algorithm, expect_kind};
@@ -16,7 +16,7 @@ impl Handle<GenerateMac> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GenerateMac>) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Mac)?;
-        expect_algorithm(key, wanted.algorithm)?;
+        expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;
         let ready = self.primary(tx, key).await?;
         let mac = self.backend.mac(&ready.handle, wanted.algorithm, wanted.message.expose()).wait().await?;
         Ok(Output { key_id: key.place.id.clone(), algorithm: wanted.algorithm, mac: Base64(mac) })

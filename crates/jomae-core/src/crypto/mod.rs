@@ -22,7 +22,7 @@ use jomae_api::{
     error::Refusal,
     names::KeyVersionId,
     param::EncryptionContext,
-    spec::{Algorithm, KeyKind},
+    spec::{Algorithm, KeyKind, Purpose},
 };
 use jomae_crypto::{asym, secret::SecretBytes};
 
@@ -148,7 +148,7 @@ impl Kms {
         ciphertext: &[u8],
     ) -> Result<Opened, Error> {
         expect_kind(key, KeyKind::Asymmetric)?;
-        expect_algorithm(key, algorithm)?;
+        expect_algorithm(key, algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, version)?;
         let ready = self.ready(tx, key, version).await?;
         let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext).wait().await?;
@@ -162,11 +162,14 @@ fn expect_kind(key: &FoundKey, kind: KeyKind) -> Result<(), Refusal> {
     if key.record.spec.row().kind == kind { Ok(()) } else { Err(Refusal::OperationUnsupported) }
 }
 
-/// Refuses an algorithm that the key does not take.
-fn expect_algorithm(key: &FoundKey, algorithm: Algorithm) -> Result<(), Refusal> {
-    let takes = key.record.spec.row().takes(key.record.usage, algorithm);
-    if takes { Ok(()) } else { Err(Refusal::ParameterInvalid("Algorithm")) }
+/// Refuses an algorithm that the key does not take, or that is not for what the action does.
+fn expect_algorithm(key: &FoundKey, algorithm: Algorithm, purposes: &[Purpose]) -> Result<(), Refusal> {
+    let fits = purposes.contains(&algorithm.purpose()) && key.record.spec.row().takes(key.record.usage, algorithm);
+    if fits { Ok(()) } else { Err(Refusal::ParameterInvalid("Algorithm")) }
 }
+
+/// What keys for encryption do.
+const ENCRYPTION: &[Purpose] = &[Purpose::Encrypt, Purpose::Decapsulate];
 
 /// Refuses a digest of another length than the algorithm takes.
 fn expect_digest(algorithm: Algorithm, digest: &[u8]) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 use jomae_api::{
     actions::crypto::verify_mac::{Output, VerifyMac},
-    spec::KeyKind,
+    spec::{KeyKind, Purpose},
 };
 use jomae_crypto::secret::ct_eq;
 
@@ -16,7 +16,7 @@ impl Handle<VerifyMac> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, VerifyMac>) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Mac)?;
-        expect_algorithm(key, wanted.algorithm)?;
+        expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;
         let ready = self.primary(tx, key).await?;
         let mac = self.backend.mac(&ready.handle, wanted.algorithm, wanted.message.expose()).wait().await?;
         let value = ct_eq(&mac, &wanted.mac);

@@ -55,6 +55,22 @@ pub fn parameters(client: Client<'_>, key: &str, spec: &str, algorithm: &str) ->
     Parameters { token: answer["ImportToken"].as_str().unwrap().to_owned(), public_key, algorithm }
 }
 
+/// An EXTERNAL key with this material.
+#[track_caller]
+pub fn imported(client: Client<'_>, params: &[(&str, &str)], material: &[u8]) -> String {
+    let key = client.key(&[params, &[("Origin", "EXTERNAL")]].concat());
+    // Of the ways that carry any material the quickest.
+    parameters(client, &key, "EC_SM2", "SM2PKE").import(client, &key, material, &[]).unwrap();
+    key
+}
+
+/// A key of a caller's own RSA key, for this usage: RSA is slow to generate.
+#[track_caller]
+pub fn imported_rsa(client: Client<'_>, usage: &str) -> String {
+    let pkcs8 = own_rsa_key().to_pkcs8().unwrap();
+    imported(client, &[("KeySpec", "RSA_2048"), ("KeyUsage", usage)], pkcs8.expose())
+}
+
 /// A caller's own SM2 key, one for all tests.
 pub fn own_key() -> &'static PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();

@@ -36,7 +36,7 @@ use jomae_sim::{block_on, faults::FaultStore};
 
 pub use client::{Answer, Client, HELLO, Scheme, code_of};
 pub use parts::{AuditLog, HookStore, Root};
-pub use subject::{DIGEST, NEVER_DONE, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, takes};
+pub use subject::{DIGEST, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, takes};
 
 pub const HANGZHOU: &str = "kms.cn-hangzhou.example";
 pub const SHANGHAI: &str = "kms.cn-shanghai.example";

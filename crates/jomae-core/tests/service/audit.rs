@@ -260,7 +260,7 @@ fn what_is_encrypted_is_not_recorded() {
     }
 }
 
-/// Members of answers that only the caller may see, or that are as long as useless in a log.
+/// Members of answers that only the caller may see, or that are long and of no use in a log.
 const NOT_RECORDED: &[&str] =
     &["Plaintext", "CiphertextBlob", "ExportedDataKey", "Value", "Mac", "ImportToken", "PublicKey", "Policy"];
 
@@ -275,7 +275,8 @@ fn what_is_answered_is_not_recorded() {
         for member in NOT_RECORDED {
             let Some(text) = answer[*member].as_str() else { continue };
             seen.insert(*member);
-            for part in [text, &text[text.len() - 20..], &text[..20]] {
+            let short = text.len().min(20);
+            for part in [text, &text[text.len() - short..], &text[..short]] {
                 assert!(!log.contains(part), "{} {member}", spec.name);
             }
         }

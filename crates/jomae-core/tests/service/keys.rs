@@ -124,7 +124,7 @@ fn what_create_key_refuses() {
     let before = world.dump();
     let too_long = "x".repeat(8193);
     for (name, value, expected) in [
-        ("KeySpec", "Aliyun_AES_128", "400 InvalidParameter"),
+        ("KeySpec", "Aliyun_AES_512", "400 InvalidParameter"),
         ("KeySpec", "aliyun_aes_256", "400 InvalidParameter"),
         ("KeyUsage", "SIGN/VERIFY", "400 InvalidParameter"),
         ("Origin", "external", "400 InvalidParameter"),

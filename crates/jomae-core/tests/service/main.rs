@@ -11,18 +11,23 @@
 mod common;
 
 mod aliases;
+mod asymmetric;
 mod audit;
 mod concurrency;
 mod crypto;
 mod deletion;
+mod export;
 mod faults;
 mod identity;
 mod isolation;
 mod keys;
 mod lists;
+mod mac;
 mod ranks;
+mod re_encrypt;
 mod refusals;
 mod rotation;
 mod states;
 mod tamper;
+mod versions;
 mod xml;

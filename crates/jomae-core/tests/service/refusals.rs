@@ -12,7 +12,7 @@ use jomae_core::{rate::RateLimits, service::Reply};
 use jomae_sim::faults::{CommitFault, ReadFault};
 use serde_json::Value;
 
-use crate::common::{Credentials, HELLO, Setup, Subject, World};
+use crate::common::{Credentials, DAY, HELLO, Setup, Subject, World};
 
 enum Origins {
     /// This makes the refusal.
@@ -33,6 +33,16 @@ fn on_key(state: KeyState, action: &str, more: &[(&str, &str)]) -> Reply {
     params.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
     params.extend(more);
     world.alice().reply(action, &params)
+}
+
+/// An import this much later, with nonsense in place of one parameter.
+fn import(later_secs: i64, nonsense: &str) -> Reply {
+    let world = World::new();
+    let subject = Subject::of(&world, "ImportKeyMaterial");
+    world.advance(later_secs);
+    let mut params = subject.params("ImportKeyMaterial");
+    params.iter_mut().filter(|(name, _)| *name == nonsense).for_each(|(_, value)| *value = HELLO);
+    world.alice().reply("ImportKeyMaterial", &params)
 }
 
 /// A call with the newest signature, changed after it was signed.
@@ -231,14 +241,14 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::ParameterInvalid(_) => Here(|| call("ListKeys", &[("PageSize", "0")])),
         Refusal::AliasUnsupported => Here(|| call("EnableKey", &[("KeyId", "alias/a")])),
         Refusal::ProtectionLevelUnsupported => Here(|| call("CreateKey", &[("ProtectionLevel", "HSM")])),
-        Refusal::OriginUnsupported => Here(|| on_key(S::PendingImport, "CreateKeyVersion", &[])),
+        Refusal::OriginUnsupported => Here(|| on_key(S::Enabled, "DeleteKeyMaterial", &[])),
         Refusal::OperationUnsupported => {
             Here(|| on_key(S::Enabled, "GenerateMac", &[("Algorithm", "HMAC_SHA_256"), ("Message", "aGk=")]))
         }
         Refusal::KeyVersionNotFound => Here(|| on_key(S::Enabled, "DescribeKeyVersion", &[("KeyVersionId", "none")])),
-        Refusal::KeyMaterialInvalid | Refusal::ImportTokenInvalid | Refusal::ImportTokenExpired => {
-            Elsewhere("the tests of the import actions")
-        }
+        Refusal::KeyMaterialInvalid => Here(|| import(0, "EncryptedKeyMaterial")),
+        Refusal::ImportTokenInvalid => Here(|| import(0, "ImportToken")),
+        Refusal::ImportTokenExpired => Here(|| import(DAY, "")),
         Refusal::ServiceOpened => Here(|| call("OpenKmsService", &[])),
         Refusal::AliasExists => Here(alias_taken),
         Refusal::LimitExceeded => Here(too_many_tags),

@@ -7,7 +7,7 @@ use jomae_core::{
 };
 use jomae_sim::block_on;
 
-use crate::common::{HELLO, Root, Subject, World};
+use crate::common::{Root, Subject, World};
 
 /// A record, and a call that reads it.
 struct Victim {

@@ -44,7 +44,7 @@ class Client:
             }
             request = getattr(models, f"{action}Request")().from_map(stated)
             # The models drop what they do not know; a test must not lose a parameter that way.
-            assert set(request.to_map()) == set(stated), f"{action} of this SDK does not take all of {sorted(stated)}"
+            assert set(stated) <= set(request.to_map()), f"{action} of this SDK does not take all of {sorted(stated)}"
             arguments.append(request)
         else:
             assert not parameters, f"{action} of this SDK takes no parameters"

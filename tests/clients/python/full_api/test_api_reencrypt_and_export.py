@@ -119,7 +119,12 @@ def test_export(api, symmetric_key, algorithm, context):
 @each_export
 @pytest.mark.parametrize(
     ("length", "data_key_bytes"),
-    [({}, 32), ({"KeySpec": "AES_128"}, 16), ({"KeySpec": "AES_256"}, 32), ({"NumberOfBytes": 100, "KeySpec": "AES_128"}, 100)],
+    [
+        ({}, 32),
+        ({"KeySpec": "AES_128"}, 16),
+        ({"KeySpec": "AES_256"}, 32),
+        ({"NumberOfBytes": 100, "KeySpec": "AES_128"}, 100),
+    ],
 )
 def test_generate_and_export(api, symmetric_key, algorithm, length, data_key_bytes):
     context = {"EncryptionContext": CONTEXT}

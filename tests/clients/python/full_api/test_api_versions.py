@@ -1,6 +1,7 @@
 """CreateKeyVersion, DescribeKeyVersion, ListKeyVersions, UpdateRotationPolicy."""
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 
 from kms import ABSENT_KEY, new_alias, unb64
 
@@ -31,6 +32,15 @@ def test_a_new_version_encrypts_and_old_ones_decrypt(api, key):
         assert (opened["KeyId"], opened["KeyVersionId"]) == (key, version)
         assert unb64(opened["Plaintext"]) == f"data {number}".encode()
     assert api.versions(key) == versions[::-1]
+
+
+def test_versions_made_at_the_same_time(api, key):
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: add_version(api, key), range(16)))
+    versions = api.versions(key)
+    assert len(versions) == 17
+    assert set(made) == set(versions[:-1])
+    assert api.describe(key)["PrimaryKeyVersion"] == versions[0]
 
 
 def test_describe_and_list(api, key):
@@ -76,7 +86,8 @@ def test_an_asymmetric_key_has_named_versions(api):
 def test_refusals(api, key):
     other = api.create_key()
     (foreign,) = api.versions(other)
-    for action, more in (("CreateKeyVersion", {}), ("ListKeyVersions", {}), ("DescribeKeyVersion", {"KeyVersionId": foreign})):
+    describe = ("DescribeKeyVersion", {"KeyVersionId": foreign})
+    for action, more in (("CreateKeyVersion", {}), ("ListKeyVersions", {}), describe):
         api.refused(action, "Forbidden.KeyNotFound", 404, KeyId=ABSENT_KEY, **more)
         api.refused(action, "Forbidden.AliasNotFound", 404, KeyId=new_alias(), **more)
     for version in (ABSENT_KEY, foreign):
