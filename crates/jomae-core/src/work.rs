@@ -115,6 +115,9 @@ impl Kms {
                 if let Some(rotation) = key.next_rotation() {
                     tx.delete(path::due(rotation.0, Job::Rotate, place));
                 }
+                if let Some(expiry) = key.material_expires_at {
+                    tx.delete(path::due(expiry, Job::ExpireMaterial, place));
+                }
                 tx.delete(path::key(place));
                 tx.put(path::gone(place), &GoneRecord { created: key.created, destroyed: now.0 })?;
                 tx.delete(at.clone());

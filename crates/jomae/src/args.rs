@@ -107,9 +107,11 @@ pub struct Serve {
 }
 
 #[derive(ClapArgs)]
+#[command(disable_help_flag = true)]
 pub struct Call {
     #[expect(clippy::doc_markdown, reason = "the help text shows it as it stands here")]
     /// Name of the action, e.g. DescribeKey.
+    #[arg(allow_hyphen_values = true)]
     pub action: String,
     /// Parameters as --Name value. @FILE takes the content of a file (Base64 is added where the parameter wants it),
     /// @- that of standard input, @@ begins a value with @.

@@ -19,6 +19,13 @@ const FILE_BYTES_MAX: u64 = 128 * 1024;
 type Parameter = (String, Zeroizing<String>);
 
 pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
+    if matches!(call.action.as_str(), "--help" | "-h") {
+        return output::line(
+            "usage: jomae call ACTION [--Name value]...\n\n\
+             Calls any action of the API. @FILE takes the content of a file, @- that of standard input.\n\
+             jomae call ACTION --help tells what an action takes; all actions are in docs/api.md.",
+        );
+    }
     if call.parameters.iter().any(|word| word == "--help") {
         return help(&call.action);
     }

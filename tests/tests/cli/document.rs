@@ -19,6 +19,15 @@ fn help_and_version() {
 }
 
 #[test]
+fn help_of_an_action_is_its_declaration() {
+    let help = jomae(&["call", "ScheduleKeyDeletion", "--help"]).ok();
+    assert!(help.text().contains("--PendingWindowInDays (required)"), "{}", help.text());
+    assert!(help.text().contains("7–366"), "{}", help.text());
+    assert!(jomae(&["call", "--help"]).ok().text().starts_with("usage: jomae call ACTION"));
+    jomae(&["call", "NoSuchAction", "--help"]).failed(2, &["NoSuchAction"]);
+}
+
+#[test]
 fn completions() {
     let bash = jomae(&["completions", "bash"]).ok();
     // Bash completes a word with it.

@@ -19,6 +19,8 @@ mod deletion;
 mod export;
 mod faults;
 mod identity;
+mod import;
+mod import_life;
 mod isolation;
 mod keys;
 mod lists;

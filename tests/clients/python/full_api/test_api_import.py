@@ -3,12 +3,14 @@
 import datetime
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sm2_key import Sm2PublicKey
 
 from byok import HYBRID_PADDINGS, RSA_PADDINGS, import_material, parameters_for_import, wrapped
 from kms import ABSENT_KEY, b64, new_alias, unb64
+from kms_error import KmsError
 
 EXPIRY_SECONDS = 8
 EXPIRY_SECONDS_MAX = 90
@@ -152,6 +154,24 @@ def test_a_key_is_bound_to_its_first_material(api, external):
     assert state(api, external) == "Enabled"
     assert api.describe(external)["PrimaryKeyVersion"] == version
     assert api.decrypt(blob) == b"data"
+
+
+def test_of_two_first_materials_one_wins(api, external):
+    given = parameters_for_import(api, external)
+    wrapped_ones = [wrapped(given, "RSAES_OAEP_SHA_256", os.urandom(32)) for _ in range(8)]
+
+    def attempt(parameters):
+        try:
+            api("ImportKeyMaterial", KeyId=external, **parameters)
+        except KmsError as error:
+            return error.code
+        return "imported"
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(attempt, wrapped_ones))
+    assert sorted(outcomes) == ["InvalidKeyMaterial"] * 7 + ["imported"]
+    assert attempt(wrapped_ones[outcomes.index("imported")]) == "imported"
+    assert len(api.versions(external)) == 1
 
 
 def test_two_keys_with_the_same_material_do_not_share_ciphertext(api, external):
