@@ -120,9 +120,11 @@ const fn wrap_alg(algorithm: WrappingAlgorithm) -> WrapAlg {
     }
 }
 
-/// By what a key knows its first material again. Kept only inside a sealed record.
-fn check_value(key: &KeyPlace, material: &SecretBytes) -> [u8; 32] {
-    sha256(&[b"jomae/v1/imported-material", key.arn().as_bytes(), b"\0", material.expose()])
+/// By what a key knows its first material again: of a symmetric key the material, of a private key its public half.
+/// Kept only inside a sealed record.
+fn check_value(key: &KeyPlace, material: &SecretBytes, public: Option<&[u8]>) -> [u8; 32] {
+    let identity = public.unwrap_or(material.expose());
+    sha256(&[b"jomae/v1/imported-material", key.arn().as_bytes(), b"\0", identity])
 }
 
 /// Destroys imported material. The version stays, so that the same material can bring its ciphertexts back to life.

@@ -144,6 +144,8 @@ impl Action for ReEncrypt {
                 version: version.ok_or(Refusal::ParameterMissing("SourceKeyVersionId"))?,
                 algorithm: algorithm.ok_or(Refusal::ParameterMissing("SourceEncryptionAlgorithm"))?,
             },
+            // Half of what a public-key source needs: ignoring it would take the blob for something else.
+            None if version.is_some() || algorithm.is_some() => return Err(Refusal::ParameterMissing("SourceKeyId")),
             None => Source::Symmetric {
                 version: envelope::version_id(&ciphertext)
                     .and_then(KeyVersionId::new)
