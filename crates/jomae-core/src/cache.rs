@@ -7,11 +7,13 @@
 use std::{
     any::Any,
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::store::{Path, Revision};
+use crate::{
+    hashed::{HashKey, Prehashed, shard},
+    store::Revision,
+};
 
 const SHARDS: usize = 64;
 
@@ -25,16 +27,17 @@ pub struct Cached {
 /// A bounded map from path to decoded record; the oldest entries give way.
 pub struct Cache {
     shards: Vec<RwLock<Shard>>,
-    hasher: RandomState,
+    key: HashKey,
     shard_entries_max: usize,
 }
 
 #[derive(Default)]
 struct Shard {
-    entries: HashMap<Path, Numbered>,
-    /// Paths by the time of their keeping, with the number of that keeping: a path that was forgotten and kept again
+    /// By the hash of the path.
+    entries: HashMap<u128, Numbered, Prehashed>,
+    /// Hashes by the time of their keeping, with the number of that keeping: a path that was forgotten and kept again
     /// stands here twice, and only the later one counts.
-    order: VecDeque<(Path, u64)>,
+    order: VecDeque<(u128, u64)>,
     keepings: u64,
     forgettings: u64,
 }
@@ -53,40 +56,43 @@ impl Cache {
     pub fn new(entries_max: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
-            hasher: RandomState::new(),
+            key: HashKey::random(),
             shard_entries_max: entries_max.div_ceil(SHARDS).max(1),
         }
     }
 
-    fn shard(&self, path: &str) -> &RwLock<Shard> {
-        let index = usize::try_from(self.hasher.hash_one(path) % SHARDS as u64).unwrap_or(0);
-        &self.shards[index]
+    fn shard(&self, path: &str) -> (u128, &RwLock<Shard>) {
+        let hash = self.key.hash(&[path]);
+        (hash, &self.shards[shard(hash, SHARDS)])
     }
 
     /// The record, or leave to load it.
     pub fn get(&self, path: &str) -> Result<Cached, Ticket> {
-        let shard = self.shard(path).read().unwrap_or_else(PoisonError::into_inner);
-        shard.entries.get(path).map(|entry| entry.cached.clone()).ok_or(Ticket(shard.forgettings))
+        let (hash, shard) = self.shard(path);
+        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+        shard.entries.get(&hash).map(|entry| entry.cached.clone()).ok_or(Ticket(shard.forgettings))
     }
 
     /// Keeps what was loaded under a ticket, unless its shard has forgotten anything since.
-    pub fn keep(&self, ticket: Ticket, path: Path, loaded: Cached) {
-        let mut shard = self.shard(path.as_str()).write().unwrap_or_else(PoisonError::into_inner);
+    pub fn keep(&self, ticket: Ticket, path: &str, loaded: Cached) {
+        let (hash, shard) = self.shard(path);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
         if shard.forgettings != ticket.0 {
             return;
         }
         shard.keepings += 1;
         let keeping = shard.keepings;
-        shard.entries.insert(path.clone(), Numbered { cached: loaded, keeping });
-        shard.order.push_back((path, keeping));
+        shard.entries.insert(hash, Numbered { cached: loaded, keeping });
+        shard.order.push_back((hash, keeping));
         shard.shrink(self.shard_entries_max);
     }
 
     /// Drops the record of a path that has changed.
     pub fn forget(&self, path: &str) {
-        let mut shard = self.shard(path).write().unwrap_or_else(PoisonError::into_inner);
+        let (hash, shard) = self.shard(path);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
         shard.forgettings += 1;
-        shard.entries.remove(path);
+        shard.entries.remove(&hash);
     }
 
     /// How many records are held.
@@ -103,12 +109,12 @@ impl Shard {
     /// Drops the oldest entries over the limit, and what is left in the order of entries that are gone.
     fn shrink(&mut self, entries_max: usize) {
         while self.entries.len() > entries_max || self.order.len() > 2 * entries_max {
-            let Some((path, keeping)) = self.order.pop_front() else { break };
-            let is_current = self.entries.get(&path).is_some_and(|entry| entry.keeping == keeping);
+            let Some((hash, keeping)) = self.order.pop_front() else { break };
+            let is_current = self.entries.get(&hash).is_some_and(|entry| entry.keeping == keeping);
             if is_current && self.entries.len() > entries_max {
-                self.entries.remove(&path);
+                self.entries.remove(&hash);
             } else if is_current {
-                self.order.push_back((path, keeping));
+                self.order.push_back((hash, keeping));
             }
         }
     }
@@ -131,9 +137,9 @@ mod tests {
         let cache = Cache::new(100);
         let before = ticket(&cache, "p");
         cache.forget("p");
-        cache.keep(before, Path::new("p"), cached(1));
+        cache.keep(before, "p", cached(1));
         assert!(cache.get("p").is_err());
-        cache.keep(ticket(&cache, "p"), Path::new("p"), cached(2));
+        cache.keep(ticket(&cache, "p"), "p", cached(2));
         assert!(cache.get("p").is_ok());
         cache.forget("p");
         assert!(cache.get("p").is_err());
@@ -145,7 +151,7 @@ mod tests {
             let cache = Cache::new(entries_max);
             for n in 0..1000 {
                 cache.forget("p");
-                cache.keep(ticket(&cache, "p"), Path::new("p"), cached(n));
+                cache.keep(ticket(&cache, "p"), "p", cached(n));
                 assert!(cache.get("p").is_ok(), "{n}");
             }
             assert_eq!(cache.len(), 1);
@@ -157,12 +163,12 @@ mod tests {
         let cache = Cache::new(640);
         for n in 0..10_000 {
             let path = format!("p{n}");
-            cache.keep(ticket(&cache, &path), Path::new(path.as_str()), cached(n));
+            cache.keep(ticket(&cache, &path), &path, cached(n));
         }
         assert!(cache.len() <= 640);
         for n in 0..10_000 {
             let path = format!("q{n}");
-            cache.keep(ticket(&cache, &path), Path::new(path.as_str()), cached(n));
+            cache.keep(ticket(&cache, &path), &path, cached(n));
             cache.forget(&path);
         }
         assert!(cache.shards.iter().all(|s| s.read().unwrap().order.len() <= 2 * 10));

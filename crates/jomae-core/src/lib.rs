@@ -15,6 +15,7 @@ pub mod cache;
 pub mod client_token;
 pub mod crypto;
 pub mod error;
+mod hashed;
 pub mod identity;
 pub mod import;
 pub mod keyring;

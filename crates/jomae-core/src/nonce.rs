@@ -6,7 +6,6 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    hash::{BuildHasherDefault, Hasher},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -14,8 +13,8 @@ use std::{
 };
 
 use jomae_api::sign::SKEW_SECS_MAX;
-use jomae_crypto::rng;
-use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::hashed::{HashKey, Prehashed, shard};
 
 const SHARDS: usize = 128;
 const GENERATION_SECS: i64 = 300;
@@ -34,7 +33,7 @@ pub enum Seen {
 /// Nonces of the requests that could still be replayed.
 pub struct NonceMemory {
     shards: Vec<Mutex<VecDeque<Generation>>>,
-    key: [u8; 16],
+    key: HashKey,
     entries: AtomicUsize,
     entries_max: usize,
 }
@@ -42,33 +41,15 @@ pub struct NonceMemory {
 struct Generation {
     /// The last moment, in seconds, at which one of its nonces matters.
     until_secs: i64,
-    nonces: HashSet<u128, BuildHasherDefault<Folded>>,
-}
-
-/// The entries are keyed hashes already: folding one is as good as hashing it again.
-#[derive(Default)]
-struct Folded(u64);
-
-impl Hasher for Folded {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u128(&mut self, value: u128) {
-        self.0 = u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
-    }
+    nonces: HashSet<u128, Prehashed>,
 }
 
 impl NonceMemory {
-    /// A memory of at most `entries_max` nonces, at 17 to 35 bytes each.
+    /// A memory of at most `entries_max` nonces, at 19 to 39 bytes each.
     pub fn new(entries_max: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            key: rng::array(),
+            key: HashKey::random(),
             entries: AtomicUsize::new(0),
             entries_max,
         }
@@ -76,9 +57,8 @@ impl NonceMemory {
 
     /// Notes the nonce of a request that was signed at `signed_at_secs`.
     pub fn remember(&self, access_key_id: &str, nonce: &str, signed_at_secs: i64, now_secs: i64) -> Seen {
-        let hash = self.hash(access_key_id, nonce);
-        let shard = usize::try_from((hash >> 64) % SHARDS as u128).unwrap_or(0);
-        let mut generations = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = self.key.hash(&[access_key_id, nonce]);
+        let mut generations = self.shards[shard(hash, SHARDS)].lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = generations.front()
             && oldest.until_secs < now_secs
         {
@@ -128,14 +108,6 @@ impl NonceMemory {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn hash(&self, access_key_id: &str, nonce: &str) -> u128 {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(access_key_id.as_bytes());
-        hasher.write(&[0xff]);
-        hasher.write(nonce.as_bytes());
-        hasher.finish128().as_u128()
     }
 }
 

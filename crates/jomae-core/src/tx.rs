@@ -79,7 +79,7 @@ impl Vault {
         };
         let Some(entry) = self.store.get(path.as_str())? else { return Ok(None) };
         let record: Arc<R> = Arc::new(self.decode(path, &entry.value)?);
-        self.cache.keep(ticket, path.clone(), Cached { record: record.clone(), revision: entry.revision });
+        self.cache.keep(ticket, path.as_str(), Cached { record: record.clone(), revision: entry.revision });
         Ok(Some((record, entry.revision)))
     }
 

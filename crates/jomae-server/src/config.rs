@@ -78,7 +78,7 @@ pub struct Server {
     pub write_timeout_secs: u64,
     /// Decoded records kept in memory; about 1 KB each.
     pub cached_records_max: usize,
-    /// Nonces remembered against replay; 17 to 35 bytes each.
+    /// Nonces remembered against replay; 19 to 39 bytes each.
     pub nonces_max: usize,
 }
 
