@@ -1,10 +1,10 @@
 //! What keys are used for: first and last use and counts, per key version and per key.
 //!
-//! Counted in memory, next to the decoded version, and added to the store every few seconds: no call waits for it, and
-//! a crash loses at most what was counted since the last [`Usage::flush`].
+//! Counted in memory, next to the decoded version, and added to the store a little later: no call waits for it, and a
+//! crash loses at most what was counted since the last [`Usage::flush`] that came to the version.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -52,7 +52,7 @@ pub struct UsageRecord {
 
 /// The cells that have something to flush.
 #[derive(Default)]
-pub struct Usage(Mutex<Vec<Arc<UsageCell>>>);
+pub struct Usage(Mutex<VecDeque<Arc<UsageCell>>>);
 
 /// Where a version keeps its cell, once it has been used.
 pub type UsageSlot = OnceLock<Arc<UsageCell>>;
@@ -81,28 +81,31 @@ impl Usage {
             caller.name().clone_into(&mut last_by);
         }
         if !cell.waits.swap(true, Ordering::AcqRel) {
-            self.cells().push(Arc::clone(cell));
+            self.cells().push_back(Arc::clone(cell));
         }
     }
 
-    /// Adds to the store what has been counted.
-    pub async fn flush(&self, vault: &Vault) -> Result<(), Fault> {
+    /// Adds to the store what has been counted for up to `versions_max` key versions, those that have waited longest
+    /// first. A service with very many keys in use must not spend its time on counting them.
+    pub async fn flush(&self, vault: &Vault, versions_max: usize) -> Result<(), Fault> {
+        let mut left = versions_max;
         loop {
             let cells: Vec<Arc<UsageCell>> = {
                 let mut all = self.cells();
-                let some = all.len().min(FLUSHED_PER_COMMIT);
+                let some = all.len().min(FLUSHED_PER_COMMIT).min(left);
                 all.drain(..some).collect()
             };
             if cells.is_empty() {
                 return Ok(());
             }
+            left -= cells.len();
             let taken: Vec<(Arc<UsageCell>, UsageRecord)> =
                 cells.into_iter().map(|cell| (Arc::clone(&cell), cell.take())).collect();
             if let Err(fault) = add(vault, &taken).await {
                 for (cell, record) in taken {
                     cell.put_back(&record);
                     if !cell.waits.swap(true, Ordering::AcqRel) {
-                        self.cells().push(cell);
+                        self.cells().push_back(cell);
                     }
                 }
                 return Err(fault);
@@ -110,7 +113,7 @@ impl Usage {
         }
     }
 
-    fn cells(&self) -> MutexGuard<'_, Vec<Arc<UsageCell>>> {
+    fn cells(&self) -> MutexGuard<'_, VecDeque<Arc<UsageCell>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,6 +27,8 @@ const WORK_EVERY: Duration = Duration::from_secs(1);
 const RENEW_EVERY_TURNS: u64 = 30 * 86_400;
 /// How often the use of keys is stored, in turns of the work: what a crash can lose.
 const FLUSH_EVERY_TURNS: u64 = 5;
+/// Key versions whose use is stored at a time: about 2 % of a processor when that many are always in use.
+const FLUSHED_VERSIONS_MAX: usize = 2000;
 /// How often old nonces and client tokens are swept out, in turns of the work.
 const SWEEP_EVERY_TURNS: u64 = 30;
 
@@ -94,7 +96,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
-    flush_usage(&started).await;
+    flush_usage(&started, usize::MAX).await;
     // The next start would do it too, event by event.
     if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox is left for the next start");
@@ -138,8 +140,8 @@ async fn watch_signals(
     }
 }
 
-async fn flush_usage(started: &Started) {
-    if let Err(fault) = started.service.kms.usage.flush(&started.service.kms.vault).await {
+async fn flush_usage(started: &Started, versions_max: usize) {
+    if let Err(fault) = started.service.kms.usage.flush(&started.service.kms.vault, versions_max).await {
         tracing::warn!(cause = %fault, "the use of keys cannot be stored; it will be tried again");
     }
 }
@@ -154,7 +156,7 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
         tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
     }
     if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
-        flush_usage(started).await;
+        flush_usage(started, FLUSHED_VERSIONS_MAX).await;
     }
     if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
         if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {

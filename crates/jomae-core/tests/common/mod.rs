@@ -161,7 +161,7 @@ impl World {
 
     /// Adds to the store what keys have been used for.
     pub fn flush(&self) {
-        block_on(self.service.kms.usage.flush(&self.service.kms.vault)).unwrap();
+        block_on(self.service.kms.usage.flush(&self.service.kms.vault, usize::MAX)).unwrap();
     }
 
     /// How often the store was read by this.

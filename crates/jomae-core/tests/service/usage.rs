@@ -56,6 +56,22 @@ fn uses_are_counted() {
     assert_eq!(of_key(alice, &key), expected);
 }
 
+/// A turn stores no more than it may, those that waited longest first.
+#[test]
+fn a_turn_is_bounded() {
+    let world = World::new();
+    let alice = world.alice();
+    let keys: Vec<String> = (0..5).map(|_| world.key()).collect();
+    for key in &keys {
+        alice.encrypt(key);
+    }
+    let stored = || keys.iter().filter(|key| of_key(alice, key) != Value::Null).count();
+    for (turn, expected) in [(2, 2), (2, 4), (2, 5), (2, 5)].into_iter().enumerate() {
+        block_on(world.service.kms.usage.flush(&world.service.kms.vault, expected.0)).unwrap();
+        assert_eq!(stored(), expected.1, "turn {turn}");
+    }
+}
+
 /// Each version has its own counts, and the key the sum.
 #[test]
 fn versions_are_counted_apart() {
@@ -185,7 +201,7 @@ fn a_flush_that_fails_is_made_up_for() {
     let world = World::new();
     let (key, alice) = (world.key(), world.alice());
     let blob = alice.encrypt(&key);
-    let flush = || block_on(world.service.kms.usage.flush(&world.service.kms.vault));
+    let flush = || block_on(world.service.kms.usage.flush(&world.service.kms.vault, usize::MAX));
     for fault in [CommitFault::Unavailable, CommitFault::UnknownWithoutEffect] {
         world.store.faults().script_commits([Some(fault)]);
         assert!(flush().is_err());
