@@ -78,6 +78,7 @@ impl Maker {
             material_check: None,
             policy: None,
             primary_in_memory: Memo::default(),
+            policy_in_memory: Memo::default(),
             tags: Tags::default(),
         };
         let kms = &self.service.kms;

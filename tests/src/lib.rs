@@ -12,6 +12,7 @@
 pub mod binary;
 pub mod calls;
 pub mod cli;
+pub mod party;
 pub mod random;
 pub mod scan;
 pub mod server;

@@ -271,6 +271,7 @@ impl Server {
             region: self.setting("JOMAE_REGION").to_owned(),
             access_key_id: self.setting("ALIBABA_CLOUD_ACCESS_KEY_ID").to_owned(),
             access_key_secret: SecretBytes::new(self.setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET").into()),
+            security_token: None,
         }
     }
 

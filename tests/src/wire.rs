@@ -12,7 +12,7 @@ use jomae_api::{
     API_VERSION,
     sign::{
         Scheme,
-        client::{SignRequest, SigningKey},
+        client::{SignRequest, SignedRequest, SigningKey},
     },
     time::Timestamp,
 };
@@ -195,7 +195,11 @@ pub fn signed(server: &Server, host: &str, action: &str, form: &[(&str, &str)]) 
         nonce: &random::word(32),
         region: server.setting("JOMAE_REGION"),
     };
-    let signed = request.sign().expect("a signature");
+    http_request(&request.sign().expect("a signature"))
+}
+
+/// A signed request as HTTP/1.1.
+pub fn http_request(signed: &SignedRequest) -> Vec<u8> {
     let mut head = format!("POST /?{} HTTP/1.1\r\n", signed.query);
     for (name, value) in &signed.headers {
         write!(head, "{name}: {value}\r\n").expect("text");

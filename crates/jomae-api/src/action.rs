@@ -6,9 +6,10 @@ use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::{
+    actions::params::Tags,
     error::Refusal,
-    names::{AliasName, KeyRef, KeyVersionId},
-    param::{Input, Use},
+    names::{AliasName, KeyRef, KeyVersionId, RoleRef},
+    param::{EncryptionContext, Input, Use},
 };
 
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
@@ -21,6 +22,65 @@ pub trait Action: Sized + Send + Sync + 'static {
 
     /// Which permissions the call needs, on what. All of them.
     fn access(&self) -> Access<'_>;
+
+    /// The encryption contexts that conditions of policies may ask about, one for each permission of
+    /// [`Action::access`] in its order. An action that takes a context and does not give it here fails a test.
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [None, None]
+    }
+
+    /// The tags that the call sets, for conditions of policies (`acs:RequestTag/<key>`).
+    fn request_tags(&self) -> Option<&Tags> {
+        None
+    }
+}
+
+/// An API of the cloud that answers on our port. A request names its version, and no two have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Api {
+    Kms,
+    Ram,
+    Sts,
+    ActionTrail,
+}
+
+impl Api {
+    pub const ALL: [Self; 4] = [Self::Kms, Self::Ram, Self::Sts, Self::ActionTrail];
+
+    /// What requests name as `Version`.
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Kms => crate::API_VERSION,
+            Self::Ram => "2015-05-01",
+            Self::Sts => "2015-04-01",
+            Self::ActionTrail => "2020-07-06",
+        }
+    }
+
+    /// `serviceName` of its events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kms => "Kms",
+            Self::Ram => "Ram",
+            Self::Sts => "Sts",
+            Self::ActionTrail => "Actiontrail",
+        }
+    }
+
+    /// The first part of its permissions and resource names.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Kms => "kms",
+            Self::Ram => "ram",
+            Self::Sts => "sts",
+            Self::ActionTrail => "actiontrail",
+        }
+    }
+
+    /// Whether its resources belong to no region.
+    pub const fn is_global(self) -> bool {
+        matches!(self, Self::Ram | Self::Sts)
+    }
 }
 
 /// Everything that is known of an action before it is called.
@@ -51,6 +111,34 @@ pub enum Group {
     Aliases,
     Tags,
     Service,
+    Users,
+    UserGroups,
+    AccessKeys,
+    Policies,
+    Roles,
+    Sts,
+    Trail,
+}
+
+impl Group {
+    /// The API that the actions of this chapter belong to.
+    pub const fn api(self) -> Api {
+        match self {
+            Self::Keys | Self::Versions | Self::Import | Self::Crypto | Self::Aliases | Self::Tags | Self::Service => {
+                Api::Kms
+            }
+            Self::Users | Self::UserGroups | Self::AccessKeys | Self::Policies | Self::Roles => Api::Ram,
+            Self::Sts => Api::Sts,
+            Self::Trail => Api::ActionTrail,
+        }
+    }
+}
+
+impl ActionSpec {
+    /// The API that the action belongs to.
+    pub const fn api(&self) -> Api {
+        self.group.api()
+    }
 }
 
 /// Rate limits and durability of the audit event follow from the class.
@@ -112,6 +200,38 @@ pub enum Target<'a> {
     AliasName(&'a AliasName),
     /// The alias and the key that it points to; it must exist.
     AliasAndItsKey(&'a AliasName),
+    /// `acs:ram:*:<account>:<kind>/<name>` of the caller's account, whether it is there or not: the handler looks it up.
+    Ram(RamKind, &'a str),
+    /// `acs:ram:*:<account>:<kind>/*`.
+    RamAll(RamKind),
+    /// The RAM user that calls (an absent `UserName`).
+    RamSelf,
+    /// A role to be assumed, in any account: both its trust policy and the caller's own policies must allow it.
+    Role(&'a RoleRef),
+}
+
+/// What RAM knows by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RamKind {
+    User,
+    Group,
+    Role,
+    /// A policy of the account.
+    Policy,
+    /// A policy that comes with the service (`acs:ram:*:system:policy/<name>`).
+    SystemPolicy,
+}
+
+impl RamKind {
+    /// As it stands in resource names.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Role => "role",
+            Self::Policy | Self::SystemPolicy => "policy",
+        }
+    }
 }
 
 /// The (RAM action, target) pairs of a call; all are needed.
@@ -150,6 +270,17 @@ impl Serialize for SecretBase64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = Zeroizing::new(STANDARD.encode(self.0.expose()));
         serializer.serialize_str(&text)
+    }
+}
+
+/// A secret text that an answer carries to a caller who may have it (the secret of a new access key). Written as it is.
+pub struct SecretText(pub SecretBytes);
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text =
+            std::str::from_utf8(self.0.expose()).map_err(|_| serde::ser::Error::custom("a secret is no text"))?;
+        serializer.serialize_str(text)
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::{action::Api, policy::Malformed};
+
 /// Who words an error: the API gateway in front (no `HttpStatus` member, XML root `<Error>`), or KMS itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -63,11 +65,15 @@ macro_rules! refusals {
         }
     };
     (@type name) => { &'static str };
-    (@skip name) => { _ };
+    (@type place) => { Malformed };
+    (@skip $arg:ident) => { _ };
     (@bind name $bound:ident) => { $bound };
+    (@bind place $bound:ident) => { _ };
     (@some name $bound:ident) => { Some($bound) };
+    (@some place $bound:ident) => { None };
     (@some) => { None };
     (@sample name) => { "Name" };
+    (@sample place) => { Malformed::ANY };
 }
 
 // Spellings that look wrong are the documented ones: `Forbidden.…NotFound` with 404, `AliasName Already Exists.`,
@@ -106,6 +112,8 @@ refusals! {
 
     // ---- permission ----
     NoPermission => 403 "Forbidden.NoPermission" "This operation is forbidden by permission system." Kms Documented;
+    /// The same in RAM, STS and ActionTrail.
+    NotAuthorized => 403 "NoPermission" "You are not authorized to do this action. You should be authorized by RAM." Gateway Documented;
 
     // ---- parameters ----
     ParameterMissing(name) => 400 "MissingParameter" "The parameter \"{}\" is needed but not provided." Kms Documented;
@@ -123,6 +131,93 @@ refusals! {
     ImportTokenInvalid => 400 "InvalidImportToken" "import token is invalid." Kms Documented;
     ImportTokenExpired => 400 "ExpiredImportToken" "import token is expired." Kms Documented;
     ServiceOpened => 400 "Forbidden.Opened" "Your kms service has been opened." Kms Documented;
+
+    // ---- RAM, STS and ActionTrail ----
+    /// What KMS calls `ParameterInvalid`.
+    ArgumentInvalid(name) => 400 "InvalidParameter" "The specified parameter \"{}\" is not valid." Gateway Ours;
+    MalformedPolicyDocument(place) => 400 "MalformedPolicyDocument" "The policy document is malformed." Gateway Documented;
+    KeyPolicyMalformed(place) => 400 "InvalidParameter" "The specified parameter \"Policy\" is not valid." Kms Ours;
+    RoleArnInvalid => 400 "InvalidParameter.RoleArn" "The parameter RoleArn is wrongly formed." Gateway Documented;
+    RoleSessionNameInvalid => 400 "InvalidParameter.RoleSessionName" "The parameter RoleSessionName is wrongly formed." Gateway Documented;
+    DurationSecondsInvalid => 400 "InvalidParameter.DurationSeconds" "The parameter DurationSeconds is not between 900 and the role's maximum." Gateway Documented;
+    PolicyGrammar(place) => 400 "InvalidParameter.PolicyGrammar" "The parameter Policy has not passed grammar check." Gateway Documented;
+    PolicySize => 400 "InvalidParameter.PolicySize" "The parameter Policy is too long." Gateway Documented;
+    UserNotFound => 404 "EntityNotExist.User" "The user does not exist." Gateway Documented;
+    GroupNotFound => 404 "EntityNotExist.Group" "The group does not exist." Gateway Documented;
+    PolicyNotFound => 404 "EntityNotExist.Policy" "The policy does not exist." Gateway Documented;
+    RoleNameChars => 400 "InvalidParameter.RoleName.InvalidChars" "The parameter - \"RoleName\" contains invalid chars." Gateway Documented;
+    RoleNameLength => 400 "InvalidParameter.RoleName.Length" "The parameter - \"RoleName\" beyond the length limit." Gateway Documented;
+    PolicyNameChars => 400 "InvalidParameter.PolicyName.InvalidChars" "The parameter - \"PolicyName\" contains invalid chars." Gateway Documented;
+    PolicyNameLength => 400 "InvalidParameter.PolicyName.Length" "The parameter - \"PolicyName\" beyond the length limit." Gateway Documented;
+    PolicyTypeInvalid => 400 "InvalidParameter.PolicyType" "The parameter - \"PolicyType\" is incorrect." Gateway Documented;
+    PolicyDocumentLength => 400 "InvalidParameter.PolicyDocument.Length" "The parameter - \"PolicyDocument\" beyond the length limit." Gateway Documented;
+    RamDescriptionLength => 400 "InvalidParameter.Description.Length" "The parameter - \"Description\" beyond the length limit." Gateway Documented;
+    PolicyVersionFormat => 400 "InvalidParameter.VersionId.Format" "The format of the parameter - \"VersionId\" is incorrect." Gateway Documented;
+    PolicyVersionNotFound => 404 "EntityNotExist.Policy.Version" "The policy version does not exist." Gateway Documented;
+    UserPolicyNotFound => 404 "EntityNotExist.User.Policy" "The indicate policy of the user does not exist." Gateway Documented;
+    GroupPolicyNotFound => 404 "EntityNotExist.Group.Policy" "The indicate policy attached to the group does not exist." Gateway Documented;
+    RolePolicyNotFound => 404 "EntityNotExist.Role.Policy" "The indicate policy attached to the role does not exist." Gateway Documented;
+    PolicyExists => 409 "EntityAlreadyExists.Policy" "The policy does already EXIST." Gateway Documented;
+    RoleExists => 409 "EntityAlreadyExists.Role" "The role does already EXIST." Gateway Documented;
+    UserPolicyExists => 409 "EntityAlreadyExists.User.Policy" "The user has already been attached this policy." Gateway Documented;
+    GroupPolicyExists => 409 "EntityAlreadyExists.Group.Policy" "The group has already been attached this policy." Gateway Documented;
+    RolePolicyExists => 409 "EntityAlreadyExists.Role.Policy" "The role has already been attached this policy." Gateway Documented;
+    PolicyHasUser => 409 "DeleteConflict.Policy.User" "The policy CAN NOT been attached to any user while deleting the policy." Gateway Documented;
+    PolicyHasGroup => 409 "DeleteConflict.Policy.Group" "The policy CAN NOT been attached to any group while deleting the policy." Gateway Documented;
+    PolicyHasRole => 409 "DeleteConflict.Policy.Role" "The policy CAN NOT been attached to any role while deleting the policy." Gateway Documented;
+    PolicyHasVersions => 409 "DeleteConflict.Policy.Version" "The policy CAN NOT has any version except the default version." Gateway Documented;
+    PolicyVersionIsDefault => 409 "DeleteConflict.Policy.Version.Default" "The default policy version CAN NOT been deleted directly." Gateway Documented;
+    RoleHasPolicies => 409 "DeleteConflict.Role.Policy" "The role CAN NOT has any attached policy while deleting the role." Gateway Documented;
+    PoliciesLimit => 409 "LimitExceeded.Policy" "The count of policy beyond the current limits." Gateway Documented;
+    PolicyVersionsLimit => 409 "LimitExceeded.Policy.Version" "The count of policy version beyond the current limits." Gateway Documented;
+    RolesLimit => 409 "LimitExceeded.Role" "The count of roles beyond the current limits." Gateway Documented;
+    UserPoliciesLimit => 409 "LimitExceeded.User.Policy" "The policy count of the user beyond the current limits." Gateway Documented;
+    GroupPoliciesLimit => 409 "LimitExceeded.Group.Policy" "The policy count of the group beyond the current limits." Gateway Documented;
+    RolePoliciesLimit => 409 "LimitExceeded.Role.Policy" "The count of policies attached to the role beyond the current limits." Gateway Documented;
+    RoleNotFound => 404 "EntityNotExist.Role" "The specified role does not exist." Gateway Documented;
+    OidcProviderNotFound => 401 "AuthenticationFail.NoPermission" "No such OIDC Provider registered." Gateway Documented;
+    OidcTokenInvalid => 401 "AuthenticationFail.OIDCToken.Invalid" "The Jwt content is invalid that cannot be recognized." Gateway Documented;
+    OidcTokenExpired => 401 "AuthenticationFail.OIDCToken.Expired" "This JsonWebToken is expired." Gateway Documented;
+    OidcSignatureInvalid => 401 "AuthenticationFail.OIDCToken.InvalidSignature" "OIDC token validate failed: invalid signature." Gateway Documented;
+    OidcIssuerMismatch => 401 "AuthenticationFail.OIDCToken.IssuerNotMatch" "The issuer in the OIDC Token doesn't match the OIDC Provider registered." Gateway Documented;
+    OidcAudienceMismatch => 401 "AuthenticationFail.OIDCToken.AudienceNotMatch" "Invalid audience." Gateway Documented;
+    RootMayNotAssume => 403 "NoPermission" "Roles may not be assumed by root accounts." Gateway Ours;
+
+    // ---- RAM: users, groups and access keys ----
+    UserNameChars => 400 "InvalidParameter.UserName.InvalidChars" "The parameter - \"UserName\" contains invalid chars." Gateway Documented;
+    UserNameLength => 400 "InvalidParameter.UserName.Length" "The parameter - \"UserName\" beyond the length limit." Gateway Documented;
+    NewUserNameChars => 400 "InvalidParameter.NewUserName.InvalidChars" "The parameter - \"NewUserName\" contains invalid chars." Gateway Documented;
+    NewUserNameLength => 400 "InvalidParameter.NewUserName.Length" "The parameter - \"NewUserName\" beyond the length limit." Gateway Documented;
+    DisplayNameChars => 400 "InvalidParameter.DisplayName.InvalidChars" "The parameter - \"DisplayName\" contains invalid chars." Gateway Documented;
+    DisplayNameLength => 400 "InvalidParameter.DisplayName.Length" "The parameter - \"DisplayName\" beyond the length limit." Gateway Documented;
+    NewDisplayNameChars => 400 "InvalidParameter.NewDisplayName.InvalidChars" "The parameter - \"NewDisplayName\" contains invalid chars." Gateway Documented;
+    NewDisplayNameLength => 400 "InvalidParameter.NewDisplayName.Length" "The parameter - \"NewDisplayName\" beyond the length limit." Gateway Documented;
+    GroupNameChars => 400 "InvalidParameter.GroupName.InvalidChars" "The parameter - \"GroupName\" contains invalid chars." Gateway Documented;
+    GroupNameLength => 400 "InvalidParameter.GroupName.Length" "The parameter - \"GroupName\" beyond the length limit." Gateway Documented;
+    NewGroupNameChars => 400 "InvalidParameter.NewGroupName.InvalidChars" "The parameter - \"NewGroupName\" contains invalid chars." Gateway Documented;
+    NewGroupNameLength => 400 "InvalidParameter.NewGroupName.Length" "The parameter - \"NewGroupName\" beyond the length limit." Gateway Documented;
+    MobilePhoneFormat => 400 "InvalidParameter.MobilePhone.Format" "The format of the parameter - \"MobilePhone\" is incorrect." Gateway Documented;
+    NewMobilePhoneFormat => 400 "InvalidParameter.NewMobilePhone.Format" "The format of the parameter - \"NewMobilePhone\" is incorrect." Gateway Documented;
+    EmailFormat => 400 "InvalidParameter.Email.Format" "The format of the parameter - \"Email\" is incorrect." Gateway Documented;
+    NewEmailFormat => 400 "InvalidParameter.NewEmail.Format" "The format of the parameter - \"NewEmail\" is incorrect." Gateway Documented;
+    CommentsLength => 400 "InvalidParameter.Comments.Length" "The parameter - \"Comments\" beyond the length limit." Gateway Documented;
+    NewCommentsLength => 400 "InvalidParameter.NewComments.Length" "The parameter - \"NewComments\" beyond the length limit." Gateway Documented;
+    UserAccessKeyNotFound => 404 "EntityNotExist.User.AccessKey" "The user access key does not exist." Gateway Documented;
+    UserNotInGroup => 404 "EntityNotExist.User.Group" "The user has not joined the group." Gateway Documented;
+    UserExists => 409 "EntityAlreadyExists.User" "The user does already EXIST." Gateway Documented;
+    GroupExists => 409 "EntityAlreadyExists.Group" "The group does already EXIST." Gateway Documented;
+    UserInGroup => 409 "EntityAlreadyExists.User.Group" "The user has already joined the group." Gateway Documented;
+    UserHasGroups => 409 "DeleteConflict.User.Group" "The user CAN NOT be in any group while deleting the user." Gateway Documented;
+    UserHasAccessKeys => 409 "DeleteConflict.User.AccessKey" "The user CAN NOT has any access key while deleting the user." Gateway Documented;
+    UserHasPolicies => 409 "DeleteConflict.User.Policy" "The user CAN NOT has any attached policy while deleting the user." Gateway Documented;
+    GroupHasUsers => 409 "DeleteConflict.Group.User" "The group CAN NOT has any user member while deleting the group." Gateway Documented;
+    GroupHasPolicies => 409 "DeleteConflict.Group.Policy" "The entity CAN NOT has any attached policy while deleting the group." Gateway Documented;
+    UserLimit => 409 "LimitExceeded.User" "The count of users beyond the current limits." Gateway Documented;
+    GroupLimit => 409 "LimitExceeded.Group" "The count of groups beyond the current limits." Gateway Documented;
+    UserGroupLimit => 409 "LimitExceeded.User.Group" "The count of groups the target user joined beyond the current limits." Gateway Documented;
+    UserAccessKeyLimit => 409 "LimitExceeded.User.AccessKey" "The access key count of the user access keys beyond the current limits." Gateway Documented;
+    /// Without it nobody could sign for the account any more.
+    LastRootAccessKey => 409 "DeleteConflict.Account.AccessKey" "The last active access key of the account can be neither deleted nor disabled." Gateway Ours;
 
     // ---- not found ----
     KeyNotFound => 404 "Forbidden.KeyNotFound" "The specified Key is not found." Kms Documented;
@@ -155,11 +250,28 @@ impl Refusal {
         self.row().status
     }
 
-    /// The message with the parameter's name in its place.
+    /// The message with the parameter's name in its place, or followed by the place of the mistake.
     pub fn message(&self) -> Cow<'static, str> {
-        match self.parameter() {
-            Some(name) => Cow::Owned(self.row().message.replacen("{}", name, 1)),
-            None => Cow::Borrowed(self.row().message),
+        match self {
+            Self::MalformedPolicyDocument(place) | Self::KeyPolicyMalformed(place) | Self::PolicyGrammar(place) => {
+                Cow::Owned(format!("{} {place}", self.row().message))
+            }
+            _ => match self.parameter() {
+                Some(name) => Cow::Owned(self.row().message.replacen("{}", name, 1)),
+                None => Cow::Borrowed(self.row().message),
+            },
+        }
+    }
+
+    /// The words that an API has for what all APIs can refuse.
+    #[must_use]
+    pub const fn in_api(self, api: Api) -> Self {
+        match (api, self) {
+            (Api::Kms, refusal) => refusal,
+            (_, Self::NoPermission) => Self::NotAuthorized,
+            (_, Self::ParameterMissing(name)) => Self::CommonParameterMissing(name),
+            (_, Self::ParameterInvalid(name)) => Self::ArgumentInvalid(name),
+            (_, refusal) => refusal,
         }
     }
 }

@@ -55,3 +55,43 @@ pub const TAG_KEY_CHARS: RangeInclusive<usize> = 1..=128;
 pub const TAG_VALUE_CHARS_MAX: usize = 128;
 /// Automatic rotation interval in seconds: 7 to 730 days (page "`UpdateRotationPolicy`").
 pub const ROTATION_INTERVAL_SECS: RangeInclusive<i64> = 7 * 86_400..=730 * 86_400;
+
+/// Users of an account (page "Limitations" of RAM, as all RAM limits).
+pub const RAM_USERS_MAX: u32 = 5000;
+/// Groups of an account.
+pub const RAM_GROUPS_MAX: u32 = 300;
+/// Groups that one user is in.
+pub const RAM_GROUPS_OF_USER_MAX: usize = 10;
+/// Access keys of a user.
+pub const RAM_ACCESS_KEYS_MAX: usize = 2;
+/// Longest name of a user, group or role, in characters.
+pub const RAM_NAME_CHARS: RangeInclusive<usize> = 1..=64;
+/// Longest display name of a user, in characters.
+pub const DISPLAY_NAME_CHARS: RangeInclusive<usize> = 1..=128;
+/// Longest comments on a user or a group, in characters.
+pub const COMMENTS_CHARS_MAX: usize = 128;
+/// Longest mobile phone number, in digits with the hyphen after the country's.
+pub const MOBILE_PHONE_CHARS: RangeInclusive<usize> = 3..=32;
+/// Longest mail address, in bytes.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Rows of a page of a RAM list.
+pub const MAX_ITEMS: RangeInclusive<u32> = 1..=1000;
+pub const MAX_ITEMS_DEFAULT: u32 = 100;
+/// Policies that an account can have beside those of the service (page "Limitations" of RAM).
+pub const RAM_POLICIES_MAX: u32 = 1500;
+/// Length of the name of a policy, in characters (the same page).
+pub const RAM_POLICY_NAME_CHARS: RangeInclusive<usize> = 1..=128;
+/// Versions of one policy (the same page).
+pub const RAM_POLICY_VERSIONS_MAX: usize = 5;
+/// Policies of the service attached to one user, group or role (the same page).
+pub const RAM_SYSTEM_POLICIES_ATTACHED_MAX: usize = 20;
+/// Policies of the account attached to one user, group or role (the same page).
+pub const RAM_CUSTOM_POLICIES_ATTACHED_MAX: usize = 10;
+/// Roles of an account (the same page).
+pub const RAM_ROLES_MAX: u32 = 1000;
+/// Longest description of a policy or role, in characters (pages "CreatePolicy", "CreateRole").
+pub const RAM_DESCRIPTION_CHARS_MAX: usize = 1024;
+/// Longest session of a role, in seconds (page "CreateRole").
+pub const RAM_SESSION_SECS: RangeInclusive<u32> = 3600..=43_200;
+/// Longest name of an account, in characters.
+pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;

@@ -28,6 +28,32 @@ macro_rules! text_name {
     };
 }
 
+text_name!(
+    /// A role of RAM: 1–64 letters, digits, `.` and `-`.
+    RoleName,
+    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+);
+
+/// A role by its full name, in any account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleRef {
+    pub account: AccountId,
+    pub name: RoleName,
+}
+
+impl RoleRef {
+    /// Reads `acs:ram::<account>:role/<name>`.
+    pub fn from_wire(text: &str) -> Option<Self> {
+        let (account, name) = text.strip_prefix("acs:ram::")?.split_once(":role/")?;
+        Some(Self { account: AccountId::new(account)?, name: RoleName::new(name)? })
+    }
+
+    /// `acs:ram::<account>:role/<name>`.
+    pub fn arn(&self) -> String {
+        format!("acs:ram::{}:role/{}", self.account, self.name)
+    }
+}
+
 fn plain_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

@@ -201,6 +201,12 @@ impl<'p> Input<'p> {
         self.text(param.name).map(|text| param.read(text)).transpose()
     }
 
+    /// The value if there is one; an empty one is a value too, which takes away what there was.
+    pub fn optional_maybe_empty<T>(&self, param: &Param<T>) -> Result<Option<T>, Refusal> {
+        self.note(param.name, false);
+        self.params.get(param.name).map(|text| param.read(text)).transpose()
+    }
+
     /// An encryption context: the JSON text, or the flattened form `EncryptionContext.<name>=<value>` in which one SDK
     /// sends a map. Ignoring that form would bind nothing where the caller believes that something is bound.
     pub fn context(&self, param: &Param<EncryptionContext>) -> Result<EncryptionContext, Refusal> {
@@ -270,9 +276,13 @@ impl<'p> Input<'p> {
         pairs.into_iter().map(|(_, key, value)| Ok((key.ok_or(invalid)?, value))).collect()
     }
 
-    /// Refuses a list under its bare name: a caller who sends one means something that would be ignored.
+    /// Refuses a list under its bare name: a caller who sends one means something that would be ignored. One SDK sends
+    /// an empty list as the text `[]`.
     fn expect_numbered(&self, name: &'static str) -> Result<(), Refusal> {
-        if self.text(name).is_some() { Err(Refusal::ParameterInvalid(name)) } else { Ok(()) }
+        match self.text(name) {
+            None | Some("[]") => Ok(()),
+            Some(_) => Err(Refusal::ParameterInvalid(name)),
+        }
     }
 
     /// The members of a flattened map, `<name>.<member>=<value>`.

@@ -74,8 +74,10 @@ fn every_refusal_has_a_place() {
 fn every_permission_is_one_of_ram() {
     for described in describe::ALL {
         for need in described.needs().unwrap() {
-            let is_named = need.ram_action.is_some_and(|action| action.starts_with("kms:"));
-            assert_eq!(is_named, described.spec.name != "DescribeRegions", "{}", described.spec.name);
+            let service = described.spec.api().prefix();
+            let is_named = need.ram_action.is_some_and(|action| action.split(':').next() == Some(service));
+            let needs_none = ["DescribeRegions", "GetCallerIdentity"].contains(&described.spec.name);
+            assert_eq!(is_named, !needs_none, "{}", described.spec.name);
             assert_eq!(is_named, !need.resource.is_empty(), "{}", described.spec.name);
         }
     }
@@ -96,6 +98,7 @@ fn fits(members: &[Member], value: &Value) -> bool {
             Shape::Object(members) => fits(members, value),
             Shape::List(row, members) => value[row].as_array().unwrap().iter().all(|row| fits(members, row)),
             Shape::Counts => value.as_object().unwrap().values().all(Value::is_u64),
+            Shape::Events => value.as_array().unwrap().iter().all(Value::is_object),
         },
     };
     members.iter().all(has) && object.keys().all(|name| members.iter().any(|member| member.name == name))
@@ -153,4 +156,106 @@ fn rows_are_as_described() {
     let tag = TagResourceRow { resource_id: key_id(), resource_type: "key", tag_key: text(), tag_value: text() };
     described_as(TAG_RESOURCE_ROW, tag);
     described_as(REGION_ROW, RegionRow { region_id: RegionId::new("cn-hangzhou").unwrap() });
+}
+
+#[test]
+fn policies_and_roles_are_as_described() {
+    use jomae_api::{
+        actions::ram::{
+            policies::{
+                list_entities_for_policy::{GroupRow, RoleRow as RoleWithPolicy, UserRow},
+                params::{AttachedRow, PolicyRow, PolicyType, VersionRow},
+            },
+            roles::params::RoleRow,
+        },
+        describe::policies,
+    };
+    let (date, text) = (Timestamp(1), String::new);
+    for (kind, given) in [(PolicyType::System, true), (PolicyType::Custom, false)] {
+        let row = PolicyRow {
+            policy_name: text(),
+            policy_type: kind,
+            description: text(),
+            default_version: text(),
+            create_date: date,
+            update_date: date,
+            attachment_count: given.then_some(1),
+        };
+        described_as(policies::POLICY, row);
+        let document = given.then(text);
+        let row = RoleRow {
+            role_id: text(),
+            role_name: text(),
+            arn: text(),
+            description: text(),
+            create_date: date,
+            update_date: date,
+            max_session_duration: 3600,
+            assume_role_policy_document: document,
+        };
+        described_as(policies::ROLE, row);
+        let row = AttachedRow {
+            policy_name: text(),
+            policy_type: kind,
+            description: text(),
+            default_version: text(),
+            attach_date: date,
+        };
+        described_as(policies::ATTACHED_POLICY, row);
+        let row =
+            VersionRow { version_id: text(), is_default_version: given, create_date: date, policy_document: text() };
+        described_as(policies::POLICY_VERSION, row);
+    }
+    let user = UserRow { user_id: text(), user_name: text(), display_name: text(), attach_date: date };
+    described_as(policies::USER_WITH_POLICY, user);
+    described_as(policies::GROUP_WITH_POLICY, GroupRow { group_name: text(), comments: text(), attach_date: date });
+    let role =
+        RoleWithPolicy { role_id: text(), role_name: text(), arn: text(), description: text(), attach_date: date };
+    described_as(policies::ROLE_WITH_POLICY, role);
+}
+
+#[test]
+fn users_groups_and_access_keys_are_as_described() {
+    use jomae_api::{
+        action::SecretText,
+        actions::ram::{
+            access_keys::{
+                Status, create_access_key::NewAccessKey, get_access_key_last_used::LastUsed,
+                list_access_keys::AccessKeyRow,
+            },
+            groups::{GroupInfo, list_groups_for_user::JoinedGroup, list_users_for_group},
+            users::UserInfo,
+        },
+        describe::members::{
+            ACCESS_KEY_LAST_USED, ACCESS_KEY_ROW, GROUP, GROUP_MEMBER, JOINED_GROUP, NEW_ACCESS_KEY, USER,
+        },
+    };
+    let (date, text) = (Timestamp(1), String::new);
+    for update_date in [None, Some(date)] {
+        let user = UserInfo {
+            user_id: text(),
+            user_name: text(),
+            display_name: text(),
+            mobile_phone: text(),
+            email: text(),
+            comments: text(),
+            create_date: date,
+            update_date,
+        };
+        described_as(USER, user);
+        let group =
+            GroupInfo { group_id: text(), group_name: text(), comments: text(), create_date: date, update_date };
+        described_as(GROUP, group);
+        described_as(ACCESS_KEY_LAST_USED, LastUsed { last_used_date: DateOrEmpty(update_date), service_name: text() });
+    }
+    let member = list_users_for_group::Member { user_name: text(), display_name: text(), join_date: date };
+    described_as(GROUP_MEMBER, member);
+    let joined = JoinedGroup { group_id: text(), group_name: text(), comments: text(), join_date: date };
+    described_as(JOINED_GROUP, joined);
+    for status in [Status::Active, Status::Inactive] {
+        described_as(ACCESS_KEY_ROW, AccessKeyRow { access_key_id: text(), status, create_date: date });
+        let secret = SecretText(jomae_crypto::secret::SecretBytes::new(b"secret".to_vec()));
+        let new = NewAccessKey { access_key_id: text(), access_key_secret: secret, status, create_date: date };
+        described_as(NEW_ACCESS_KEY, new);
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jomae_api::{
-    action::StateRule,
+    action::{Api, StateRule},
     actions::ACTIONS,
     error::Refusal::{self, Disabled, PendingDeletion, PendingImport, StateModifiedFailed},
 };
@@ -74,7 +74,11 @@ fn state_rules_are_the_table() {
     for spec in ACTIONS {
         let StateRule { enabled, disabled, pending_deletion, pending_import } = spec.states;
         let rule = [enabled, disabled, pending_deletion, pending_import];
+        if spec.api() != Api::Kms {
+            assert_eq!(rule, [None; 4], "{}: only KMS has keys", spec.name);
+            continue;
+        }
         assert_eq!(Some(&rule), table.get(spec.name), "{}", spec.name);
     }
-    assert_eq!(table.len(), ACTIONS.len());
+    assert_eq!(table.len(), ACTIONS.iter().filter(|spec| spec.api() == Api::Kms).count());
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_api::{
-    API_VERSION,
+    API_VERSION, actions,
     param::EncryptionContext,
     sign::{
         Scheme,
@@ -33,6 +33,8 @@ pub struct Settings {
     pub region: String,
     pub access_key_id: String,
     pub access_key_secret: SecretBytes,
+    /// The security token of temporary credentials.
+    pub security_token: Option<String>,
 }
 
 /// A client. Keeps its connections open.
@@ -91,7 +93,7 @@ impl Client {
         &self.settings.region
     }
 
-    /// Calls an action. Parameters travel in a form body. Gives the members of the answer.
+    /// Calls an action, of the API that has it. Parameters travel in a form body. Gives the members of the answer.
     pub async fn call(&self, action: &str, params: &[(&str, &str)]) -> Result<Value, CallError> {
         let nonce: String = rng::array::<16>().iter().fold(String::with_capacity(32), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
@@ -102,9 +104,9 @@ impl Client {
             scheme: Scheme::Acs3HmacSha256,
             access_key_id: &self.settings.access_key_id,
             key: SigningKey::Secret(self.settings.access_key_secret.expose()),
-            security_token: None,
+            security_token: self.settings.security_token.as_deref(),
             action,
-            version: API_VERSION,
+            version: actions::find(action).map_or(API_VERSION, |spec| spec.api().version()),
             host: &self.host,
             method: "POST",
             params: &[],

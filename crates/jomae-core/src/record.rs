@@ -4,7 +4,7 @@
 
 use std::{
     any::Any,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
 };
 
 use jomae_api::{
@@ -13,14 +13,21 @@ use jomae_api::{
         params::Tags,
     },
     names::{AccountId, AliasName, KeyId, KeyVersionId, RegionId},
-    policy::KeyPolicy,
+    policy::{Form, KeyPolicy},
     spec::{KeySpec, KeyUsage},
     time::Timestamp,
 };
 use jomae_crypto::envelope::Binding;
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::KeyHandle, store::Path, usage::UsageSlot};
+use crate::{
+    backend::KeyHandle,
+    error::Fault,
+    policy::Compiled,
+    ram::record::compiled,
+    store::Path,
+    usage::UsageSlot,
+};
 
 /// A kind of record. What is decoded once is kept in memory and shared.
 pub trait Record: Any + Send + Sync + Sized {
@@ -97,6 +104,8 @@ pub struct KeyRecord {
     /// None: the default policy.
     #[serde(default)]
     pub policy: Option<KeyPolicy>,
+    #[serde(skip)]
+    pub policy_in_memory: Memo<Arc<Compiled>>,
     /// The primary version, once it has been used. Every commit that changes that version changes this record too, so
     /// both are dropped from memory together.
     #[serde(skip)]
@@ -238,12 +247,24 @@ pub struct Marker {}
 pub struct AccessKeyRecord {
     pub stored: StoredAccessKey,
     pub secret: OnceLock<Arc<jomae_crypto::secret::SecretBytes>>,
+    /// When its use was last noted, in Unix seconds.
+    pub noted: AtomicI64,
+}
+
+impl AccessKeyRecord {
+    /// An access key whose secret has not been unwrapped yet.
+    pub fn of(stored: StoredAccessKey) -> Self {
+        Self { stored, secret: OnceLock::new(), noted: AtomicI64::new(0) }
+    }
 }
 
 /// What is stored of an access key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredAccessKey {
     pub account: AccountId,
+    /// The id of the user; none: the account itself.
+    #[serde(default)]
+    pub user: Option<String>,
     pub created: i64,
     pub active: bool,
     /// The secret, wrapped under a domain key and bound to the access key's id.
@@ -252,7 +273,7 @@ pub struct StoredAccessKey {
 
 impl Record for AccessKeyRecord {
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(Self { stored: serde_json::from_slice(bytes)?, secret: OnceLock::new() })
+        Ok(Self::of(serde_json::from_slice(bytes)?))
     }
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&self.stored)
@@ -279,6 +300,12 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 impl KeyRecord {
+    /// The key policy, ready to be asked. None: the default policy, which leaves all to RAM.
+    pub fn compiled_policy(&self) -> Result<Option<Arc<Compiled>>, Fault> {
+        let policy = self.policy.as_ref();
+        policy.map(|policy| compiled(&self.policy_in_memory, policy.as_str(), Form::Key)).transpose()
+    }
+
     /// Whether the key has material to work with.
     pub const fn has_material(&self) -> bool {
         match self.origin {
@@ -320,6 +347,9 @@ pub mod path {
     pub fn access_key(id: &str) -> Path {
         join(&["sys/access-key", id])
     }
+
+    /// Every account.
+    pub const ACCOUNTS: &str = "sys/account/";
 
     /// Every access key.
     pub const ACCESS_KEYS: &str = "sys/access-key/";

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use jomae_api::{
-    action::{Action, Effect},
+    action::{Action, Api, Effect, RamKind},
     actions::params::DRY_RUN,
     error::Refusal,
     for_each_action,
@@ -16,8 +16,8 @@ use jomae_api::{
 use serde::Serialize;
 
 use crate::{
-    access::{self, Authorized, Resource},
-    audit::{self, Trace, outbox},
+    access::{self, Authorized, FoundKey, FoundRole, Resource},
+    audit::{self, AuditSink, Trace, outbox},
     backend::KeyBackend,
     client_token::Token,
     error::{Error, Fault},
@@ -44,6 +44,8 @@ pub struct Call {
     pub source_ip: String,
     pub user_agent: String,
     pub format: Format,
+    /// `ExternalId`, which trust policies can ask for.
+    pub external_id: Option<String>,
 }
 
 /// What handlers work with.
@@ -53,6 +55,8 @@ pub struct Kms {
     pub ranks: Ranks,
     pub pool: Arc<dyn Pool>,
     pub usage: Usage,
+    /// For actions that read it; what is written to it goes through [`crate::service`].
+    pub audit: Arc<dyn AuditSink>,
     /// Every region that this deployment serves.
     pub regions: Vec<RegionId>,
 }
@@ -92,7 +96,8 @@ where
         };
         let found = access::resolve(&mut tx, call, &action.access())?;
         note(trace, call, &found);
-        let granted = access::authorize(call, &action, found)?;
+        let granted = access::authorize(&mut tx, call, &action, found, &mut trace.denial)?;
+        note_foreign(trace, call, granted.keys(), granted.role().ok());
         granted.check_states(&A::SPEC.states)?;
         let token = Token::of(&A::SPEC, call, params);
         if let Some(token) = &token
@@ -125,7 +130,10 @@ where
 }
 
 fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, Error> {
-    let body = render::success(call.format, output, &call.request_id);
+    let body = match A::SPEC.api() {
+        Api::Kms => render::success(call.format, output, &call.request_id, "KMS"),
+        _ => render::success(call.format, output, &call.request_id, &format!("{}Response", A::SPEC.name)),
+    };
     body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into())
 }
 
@@ -133,6 +141,8 @@ fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, 
 fn note(trace: &mut Trace, call: &Call, found: &access::Found) {
     trace.keys.clear();
     trace.aliases.clear();
+    trace.ram.clear();
+    trace.owner = None;
     for (_, resource) in &found.needs {
         match resource {
             // ReEncrypt may name one key twice.
@@ -140,8 +150,38 @@ fn note(trace: &mut Trace, call: &Call, found: &access::Found) {
                 trace.keys.push(key.place.clone());
             }
             Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
+            Resource::Ram(kind, Some(name)) => trace.ram.push((event_type(*kind), name.clone())),
+            Resource::Role(role) => {
+                trace.ram.push((event_type(RamKind::Role), role.role.name.to_string()));
+            }
             _ => {}
         }
+    }
+}
+
+/// Notes another account's key or role, once it is known that the caller may use it: its owner will find the event.
+fn note_foreign<'k>(
+    trace: &mut Trace,
+    call: &Call,
+    keys: impl Iterator<Item = &'k FoundKey>,
+    role: Option<&FoundRole>,
+) {
+    trace.owner = role.map(|found| &found.role.account).filter(|owner| *owner != call.caller.account()).cloned();
+    for key in keys.filter(|key| key.place.account != *call.caller.account()) {
+        trace.owner = Some(key.place.account.clone());
+        if !trace.keys.contains(&key.place) {
+            trace.keys.push(key.place.clone());
+        }
+    }
+}
+
+/// By what type events know a thing of RAM.
+const fn event_type(kind: RamKind) -> &'static str {
+    match kind {
+        RamKind::User => "ACS::RAM::User",
+        RamKind::Group => "ACS::RAM::Group",
+        RamKind::Role => "ACS::RAM::Role",
+        RamKind::Policy | RamKind::SystemPolicy => "ACS::RAM::Policy",
     }
 }
 

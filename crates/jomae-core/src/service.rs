@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use jomae_api::{
-    action::{ActionSpec, Class},
+    action::{ActionSpec, Api, Class},
+    actions,
     error::{Origin, Refusal},
     names::RegionId,
     sign::Presented,
@@ -13,13 +14,19 @@ use jomae_api::{
 use jomae_crypto::rng;
 
 use crate::{
+    access::Denial,
     audit::{self, AuditSink, Durability, Trace, outbox::Outbox},
     error::{Error, Fault},
-    identity::{self, Caller, DummySecret},
-    nonce::NonceMemory,
+    identity::{Caller, Gate},
+    oidc::TokenVerifier,
+    ram::last_used::LastUsed,
     rate::{RateLimits, RateMeter},
     run::{Call, Kms, ROUTES, Route},
+    sts,
 };
+
+/// A request with this header, `true`, is answered with a receipt of the audit log.
+const RECEIPT_HEADER: &str = "x-jomae-receipt";
 
 /// Longest user agent that is recorded, in bytes.
 const USER_AGENT_BYTES_MAX: usize = 512;
@@ -33,11 +40,13 @@ pub struct Service {
     pub kms: Kms,
     pub audit: Arc<dyn AuditSink>,
     pub outbox: Outbox,
-    pub nonces: NonceMemory,
+    pub gate: Gate,
+    pub last_used: LastUsed,
     pub meter: RateMeter,
     /// Where a key is made when the host names no region of ours.
     pub default_region: RegionId,
-    dummy: DummySecret,
+    /// Who vouches for callers without a signature.
+    pub oidc: Arc<dyn TokenVerifier>,
 }
 
 /// Where a request came from, and when.
@@ -56,6 +65,8 @@ pub struct Reply {
     pub request_id: String,
     /// Milliseconds after which a throttled caller may try again.
     pub retry_after_ms: Option<u32>,
+    /// Where the call stands in the audit log, and the receipt for it.
+    pub logged: Logged,
     pub body: Vec<u8>,
     /// For metrics and the operator's log.
     pub outcome: Outcome,
@@ -68,6 +79,25 @@ pub struct Outcome {
     pub refusal: Option<Refusal>,
     /// What went wrong on our side.
     pub fault: Option<Fault>,
+    /// Why permission was denied.
+    pub denial: Option<Denial>,
+}
+
+/// Where a call stands in the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logged {
+    /// How many events stand before its own. None for a call that is not recorded.
+    pub index: Option<u64>,
+    /// The signed receipt, if the caller has asked for one.
+    pub receipt: Option<String>,
+}
+
+/// What a call leaves beside its answer.
+#[derive(Default)]
+struct Aside {
+    spec: Option<&'static ActionSpec>,
+    logged: Logged,
+    denial: Option<Denial>,
 }
 
 /// A refusal on its way out.
@@ -75,6 +105,25 @@ struct Refused {
     error: Error,
     echo: Option<String>,
     retry_after_ms: Option<u32>,
+}
+
+impl Refused {
+    /// In the words of the API that was called.
+    fn in_api(self, api: Api) -> Self {
+        let error = match self.error {
+            Error::Refused(refusal) => Error::Refused(refusal.in_api(api)),
+            failed @ Error::Failed(_) => failed,
+        };
+        Self { error, ..self }
+    }
+}
+
+/// A caller, and what it calls.
+struct Named<'r> {
+    caller: Caller,
+    api_version: &'r str,
+    action: &'r str,
+    format: Format,
 }
 
 impl<E: Into<Error>> From<E> for Refused {
@@ -86,19 +135,20 @@ impl<E: Into<Error>> From<E> for Refused {
 impl Service {
     pub fn new(
         kms: Kms,
-        audit: Arc<dyn AuditSink>,
+        oidc: Arc<dyn TokenVerifier>,
         default_region: RegionId,
         limits: RateLimits,
         nonces_max: usize,
     ) -> Self {
         Self {
+            audit: Arc::clone(&kms.audit),
             kms,
-            audit,
             outbox: Outbox::default(),
-            nonces: NonceMemory::new(nonces_max),
+            gate: Gate::new(nonces_max),
+            last_used: LastUsed::default(),
             meter: RateMeter::new(limits),
             default_region,
-            dummy: DummySecret::default(),
+            oidc,
         }
     }
 
@@ -108,28 +158,35 @@ impl Service {
         let params = match Params::parse(request.query, request.form()) {
             Ok(params) => params,
             Err(error) => {
-                return refused_reply(Format::Json, request, request_id, None, Refusal::from(error).into());
+                let refused = Refusal::from(error).into();
+                return refused_reply(Format::Json, request, request_id, Aside::default(), refused);
             }
         };
         let format = Format::requested(&params);
-        let mut spec = None;
-        match self.call(request, &params, &request_id, arrival, &mut spec).await {
+        let mut aside = Aside::default();
+        match self.call(request, &params, &request_id, arrival, &mut aside).await {
             Ok(body) => Reply {
                 status: 200,
                 format,
                 request_id,
                 retry_after_ms: None,
+                logged: aside.logged,
                 body,
-                outcome: Outcome { action: spec.map(|spec| spec.name), refusal: None, fault: None },
+                outcome: Outcome {
+                    action: aside.spec.map(|spec| spec.name),
+                    refusal: None,
+                    fault: None,
+                    denial: None,
+                },
             },
-            Err(refused) => refused_reply(format, request, request_id, spec, refused),
+            Err(refused) => refused_reply(format, request, request_id, aside, refused),
         }
     }
 
     /// The answer to bytes that never became a request, or to a request whose handling broke.
     pub fn refuse(&self, refusal: Refusal) -> Reply {
         let request = Request { method: "", path: "", query: "", headers: &[], body: &[] };
-        refused_reply(Format::Json, &request, new_request_id(), None, refusal.into())
+        refused_reply(Format::Json, &request, new_request_id(), Aside::default(), refusal.into())
     }
 
     async fn call(
@@ -138,7 +195,7 @@ impl Service {
         params: &Params<'_>,
         request_id: &str,
         arrival: Arrival<'_>,
-        spec: &mut Option<&'static ActionSpec>,
+        aside: &mut Aside,
     ) -> Result<Vec<u8>, Refused> {
         if !matches!(request.method, "GET" | "POST") {
             return Err(Refusal::HttpMethodUnsupported.into());
@@ -149,40 +206,70 @@ impl Service {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written").into());
         }
-        let presented = Presented::read(request, params).map_err(Refusal::from)?;
-        let caller = identity::authenticate(&self.kms.vault, &self.nonces, &self.dummy, &presented, arrival.now)
-            .map_err(|error| with_echo(error, &presented))?;
+        let named = self.identify(request, params, arrival).await?;
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
             request_id: request_id.to_owned(),
             now: arrival.now,
-            caller,
+            caller: named.caller,
             region: self.region_of(&host),
             host,
             source_ip: arrival.source_ip.to_owned(),
             user_agent: text_header(request, "user-agent", USER_AGENT_BYTES_MAX),
-            format: presented.format,
+            format: named.format,
+            external_id: params.given("ExternalId").map(str::to_owned),
         };
         let mut trace = Trace::default();
-        let result = self.dispatch(&presented, &call, params, &mut trace, arrival.steady_ns, spec).await;
-        self.record(*spec, &call, params, trace, &result).await?;
+        let asked = (named.api_version, named.action);
+        let result = self.dispatch(asked, &call, params, &mut trace, arrival.steady_ns, &mut aside.spec).await;
+        aside.denial = trace.denial.take();
+        let api = aside.spec.map_or(Api::Kms, ActionSpec::api);
+        let result = result.map_err(|refused| refused.in_api(api));
+        let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
+        aside.logged = self.record(aside.spec, &call, params, trace, &result, wants_receipt).await?;
         result
+    }
+
+    /// Who calls what: by a signature, or by the token of an OIDC provider for the one action that takes it.
+    async fn identify<'r>(
+        &self,
+        request: &Request<'r>,
+        params: &'r Params<'r>,
+        arrival: Arrival<'_>,
+    ) -> Result<Named<'r>, Refused> {
+        if let Some((api_version, action)) = sts::unsigned_action(request, params) {
+            let caller = sts::authenticate_by_token(&*self.oidc, params, arrival.now).await?;
+            return Ok(Named { caller, api_version, action, format: Format::requested(params) });
+        }
+        let presented = Presented::read(request, params).map_err(Refusal::from)?;
+        let authenticated = self
+            .gate
+            .authenticate(&self.kms.vault, &presented, arrival.source_ip, arrival.now)
+            .map_err(|error| with_echo(error, &presented))?;
+        if let Some(access_key) = &authenticated.access_key {
+            let service = actions::api_of_version(presented.api_version).unwrap_or(Api::Kms).name();
+            self.last_used.note(access_key, presented.access_key_id, service, arrival.now);
+        }
+        Ok(Named {
+            caller: authenticated.caller,
+            api_version: presented.api_version,
+            action: presented.action,
+            format: presented.format,
+        })
     }
 
     /// Finds the action of an authenticated call, and runs it.
     async fn dispatch(
         &self,
-        presented: &Presented<'_>,
+        (api_version, action): (&str, &str),
         call: &Call,
         params: &Params<'_>,
         trace: &mut Trace,
         steady_ns: u64,
         spec: &mut Option<&'static ActionSpec>,
     ) -> Result<Vec<u8>, Refused> {
-        if presented.api_version != jomae_api::API_VERSION {
-            return Err(Refusal::VersionInvalid.into());
-        }
-        let (index, found, route) = find_route(presented.action).ok_or(Refusal::ActionNotFound)?;
+        let api = actions::api_of_version(api_version).ok_or(Refusal::VersionInvalid)?;
+        let (index, found, route) = find_route(api, action).ok_or(Refusal::ActionNotFound)?;
         *spec = Some(found);
         trace.action = index;
         self.throttle(&call.caller, found.class, steady_ns)?;
@@ -197,21 +284,38 @@ impl Service {
         params: &Params<'_>,
         mut trace: Trace,
         result: &Result<Vec<u8>, Refused>,
-    ) -> Result<(), Refused> {
+        wants_receipt: bool,
+    ) -> Result<Logged, Refused> {
         let refusal = result.as_ref().err().map(|refused| refused.error.refusal());
         let event_id = match (trace.pending.take(), refusal) {
-            (Some(pending), None) => return Ok(self.outbox.append(&*self.audit, pending).await?),
+            (Some(pending), None) => {
+                let event = wants_receipt.then(|| pending.event.clone());
+                let index = self.outbox.append(&*self.audit, pending).await?;
+                return self.logged(index, event, &call.request_id, call.now);
+            }
             // The change may have happened all the same, and then its own event will be found in the outbox: it must
             // not be taken for this one.
             (Some(_), Some(_)) => new_request_id(),
             (None, _) => call.request_id.clone(),
         };
         if spec.is_some_and(|spec| !audit::is_recorded(spec)) {
-            return Ok(());
+            return Ok(Logged::default());
         }
         let event = audit::call_event(spec, &event_id, call, params, &trace, refusal);
-        let durability = spec.map_or(Durability::Handed, audit::durability);
-        Ok(self.audit.append(event, durability).wait().await.map_err(Fault::unavailable)?)
+        let kept = wants_receipt.then(|| event.clone());
+        // A receipt promises that the event is there.
+        let durability = match kept {
+            Some(_) => Durability::OnDisk,
+            None => spec.map_or(Durability::Handed, audit::durability),
+        };
+        let appended = self.audit.append(event, durability);
+        appended.done.wait().await.map_err(Fault::unavailable)?;
+        self.logged(appended.index, kept, &event_id, call.now)
+    }
+
+    fn logged(&self, index: u64, event: Option<Vec<u8>>, id: &str, now: Timestamp) -> Result<Logged, Refused> {
+        let receipt = event.map(|event| self.audit.receipt(index, &event, id, now)).transpose();
+        Ok(Logged { index: Some(index), receipt: receipt.map_err(Fault::unavailable)? })
     }
 
     fn throttle(&self, caller: &Caller, class: Class, now_ns: u64) -> Result<(), Refused> {
@@ -233,8 +337,8 @@ impl Service {
     }
 }
 
-fn find_route(action: &str) -> Option<(usize, &'static ActionSpec, Route)> {
-    let index = ROUTES.iter().position(|(spec, _)| spec.name == action)?;
+fn find_route(api: Api, action: &str) -> Option<(usize, &'static ActionSpec, Route)> {
+    let index = ROUTES.iter().position(|(spec, _)| spec.name == action && spec.api() == api)?;
     ROUTES.get(index).map(|(spec, route)| (index, *spec, *route))
 }
 
@@ -248,7 +352,7 @@ fn refused_reply(
     format: Format,
     request: &Request<'_>,
     request_id: String,
-    spec: Option<&'static ActionSpec>,
+    aside: Aside,
     refused: Refused,
 ) -> Reply {
     let refusal = refused.error.refusal();
@@ -268,8 +372,14 @@ fn refused_reply(
         format,
         request_id,
         retry_after_ms: refused.retry_after_ms,
+        logged: aside.logged,
         body,
-        outcome: Outcome { action: spec.map(|spec| spec.name), refusal: Some(refusal), fault },
+        outcome: Outcome {
+            action: aside.spec.map(|spec| spec.name),
+            refusal: Some(refusal),
+            fault,
+            denial: aside.denial,
+        },
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{
     store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
 };
 
+/// How often records that must be of one moment are read.
+const MOMENTS_MAX: u32 = 64;
+
 /// The sealed store with its decoded records: what transactions work on.
 pub struct Vault {
     store: Arc<dyn Store>,
@@ -64,12 +67,13 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
+        Tx { vault: self, reads: None, observed: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
-        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), made: Vec::new(), used: Vec::new() }
+        let reads = Some(Vec::new());
+        Tx { vault: self, reads, observed: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
     }
 
     fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
@@ -81,6 +85,14 @@ impl Vault {
         let record: Arc<R> = Arc::new(self.decode(path, &entry.value)?);
         self.cache.keep(ticket, path.as_str(), Cached { record: record.clone(), revision: entry.revision });
         Ok(Some((record, entry.revision)))
+    }
+
+    /// The revision of the record at a path now.
+    fn revision(&self, path: &Path) -> Result<Option<Revision>, Fault> {
+        match self.cache.get(path.as_str()) {
+            Ok(cached) => Ok(Some(cached.revision)),
+            Err(_) => Ok(self.store.get(path.as_str())?.map(|entry| entry.revision)),
+        }
     }
 
     fn decode<R: Record>(&self, path: &Path, sealed: &[u8]) -> Result<R, Fault> {
@@ -104,6 +116,8 @@ pub struct Tx<'v> {
     vault: &'v Vault,
     /// What was read, for the commit to compare; not kept by calls that change nothing.
     reads: Option<Vec<(Path, Option<Revision>)>>,
+    /// What was read since [`Tx::at_one_moment`] began.
+    observed: Option<Vec<(Path, Option<Revision>)>>,
     writes: Vec<Write>,
     made: Vec<KeyPlace>,
     used: Vec<(KeyPlace, Arc<VersionRecord>)>,
@@ -121,12 +135,33 @@ impl Tx<'_> {
     /// The record at a path.
     pub fn get<R: Record>(&mut self, path: &Path) -> Result<Option<Arc<R>>, Fault> {
         let found = self.vault.load::<R>(path)?;
+        if let Some(observed) = &mut self.observed {
+            observed.push((path.clone(), found.as_ref().map(|(_, revision)| *revision)));
+        }
         if let Some(reads) = &mut self.reads
             && !reads.iter().any(|(read, _)| read == path)
         {
             reads.push((path.clone(), found.as_ref().map(|(_, revision)| *revision)));
         }
         Ok(found.map(|(record, _)| record))
+    }
+
+    /// Reads several records as they stood together at one moment: if one of them changes meanwhile, all are read
+    /// again. A single read is always of one moment; a call that changes something has the commit compare.
+    pub fn at_one_moment<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        for _ in 0..MOMENTS_MAX {
+            self.observed = Some(Vec::new());
+            let result = read(self);
+            let observed = self.observed.take().unwrap_or_default();
+            let mut held = true;
+            for (path, revision) in &observed {
+                held = held && self.vault.revision(path)? == *revision;
+            }
+            if held {
+                return result;
+            }
+        }
+        Err(Fault::unavailable("what the call read kept changing"))
     }
 
     /// Up to `limit` records whose paths start with `prefix` and come after `after`. Lists are not part of what the

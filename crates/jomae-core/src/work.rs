@@ -70,7 +70,7 @@ impl Service {
             Job::ExpireMaterial => self.kms.expire_material(at, &due.key, now).await?,
         };
         match event {
-            Some(pending) => self.outbox.append(&*self.audit, pending).await,
+            Some(pending) => self.outbox.append(&*self.audit, pending).await.map(|_| ()),
             None => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use jomae_api::time::Timestamp;
 use jomae_core::{
     backend::software::SoftwareBackend,
     error::Fault,
-    identity::bootstrap::{self, FirstCredential},
+    identity::{accounts::AccountKey, bootstrap},
     keyring::Keyring,
     rank::Ranks,
     run::Kms,
@@ -24,10 +24,10 @@ use jomae_core::{
 use zeroize::Zeroizing;
 
 use crate::{
-    audit_log::AuditLog,
+    audit::{self, AuditLog},
     certificates::CertificateError,
     config::{Config, ConfigError},
-    files,
+    files, oidc,
     pool::CryptoPool,
     root_key::{self, RootKeyError},
     store::{OpenError, Options, SqliteStore},
@@ -51,8 +51,8 @@ pub enum StartError {
     Service(#[from] Fault),
     #[error("TLS: {0}")]
     Certificate(#[from] CertificateError),
-    #[error("the audit log in {} cannot be written: {source}", path.display())]
-    Audit { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Audit(#[from] audit::OpenError),
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen { address: SocketAddr, source: io::Error },
 }
@@ -78,7 +78,7 @@ pub struct Started {
     pub audit: Arc<AuditLog>,
     pub store: Arc<SqliteStore>,
     /// The credential that the operator has not been given yet.
-    pub first: Option<FirstCredential>,
+    pub first: Option<AccountKey>,
     pub root_key_created: bool,
 }
 
@@ -100,6 +100,7 @@ pub fn env_path(data_dir: &Path) -> PathBuf {
 /// Opens, or makes, everything in the data directory but the certificate.
 pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError> {
     let regions = config.checked_regions()?;
+    let oidc = Arc::new(oidc::Verifier::from_config(&config.oidc_providers)?);
     let dir = &config.data_dir;
     files::private_dir(dir).map_err(StartError::io(dir))?;
     let path = store_path(dir);
@@ -112,17 +113,13 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     let ranks = Ranks::watch(&*store);
     let vault = Vault::new(as_store, Arc::clone(&keyring), config.server.cached_records_max);
     let first = bootstrap::first_credential(&vault, now).await?;
-    let audit_path = audit_dir(dir);
-    let strict = config.audit.durability == crate::config::AuditDurability::Strict;
-    let audit = AuditLog::open(&audit_path, strict)
-        .map_err(|source| StartError::Audit { path: audit_path, source })
-        .map(Arc::new)?;
+    let audit = Arc::new(audit::open(&audit_dir(dir), &config.audit, &vault).await?);
     let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
     let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
     let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
-    let kms = Kms { vault, backend, ranks, pool, usage: Usage::default(), regions };
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
-    let service = Service::new(kms, sink, default_region, config.rate_limits(), config.server.nonces_max);
+    let kms = Kms { vault, backend, ranks, pool, usage: Usage::default(), audit: sink, regions };
+    let service = Service::new(kms, oidc, default_region, config.rate_limits(), config.server.nonces_max);
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {
         tracing::info!(events = recovered, "audit events that a crash had held back are in the log now");

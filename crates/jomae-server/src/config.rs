@@ -36,6 +36,9 @@ pub struct Config {
     pub audit: Audit,
     pub limits: Rates,
     pub log: Log,
+    /// Identity providers whose tokens AssumeRoleWithOIDC takes.
+    #[serde(rename = "oidc_provider")]
+    pub oidc_providers: Vec<OidcProviderConfig>,
 }
 
 impl Default for Config {
@@ -52,6 +55,7 @@ impl Default for Config {
             audit: Audit::default(),
             limits: Rates::default(),
             log: Log::default(),
+            oidc_providers: Vec::new(),
         }
     }
 }
@@ -133,11 +137,43 @@ pub enum RootKeyProvider {
 }
 
 /// The audit log.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
     pub durability: AuditDurability,
+    /// A segment of the log is followed by the next one before it grows beyond this, in bytes.
+    pub segment_bytes_max: u64,
+    /// Whether each day, in UTC, has a segment of its own.
+    pub rotate_daily: bool,
+    /// Days for which events are kept; 0: for ever. Their hashes always are.
+    pub retention_days: u32,
+    /// Seconds between signed checkpoints, while events arrive.
+    pub checkpoint_secs: u64,
+    /// The name of a new log and its key; default `jomae-` and 8 random digits.
+    pub origin: Option<String>,
+    /// A file to which each checkpoint is appended, best on another machine's disk.
+    pub witness_file: Option<PathBuf>,
+    /// An endpoint to which each checkpoint is sent (POST).
+    pub witness_url: Option<String>,
 }
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            durability: AuditDurability::default(),
+            segment_bytes_max: 64 * 1024 * 1024,
+            rotate_daily: false,
+            retention_days: 0,
+            checkpoint_secs: 1,
+            origin: None,
+            witness_file: None,
+            witness_url: None,
+        }
+    }
+}
+
+/// The least that `audit.segment_bytes_max` may be, in bytes.
+const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -178,6 +214,30 @@ impl Default for Log {
 pub enum LogFormat {
     Human,
     Json,
+}
+
+/// An identity provider that an account trusts to name its users, and where its keys are: in `jwks_file`, at
+/// `jwks_uri`, or where the issuer's discovery document says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcProviderConfig {
+    /// The account that trusts it: 16 digits.
+    pub account: String,
+    /// Its name in `acs:ram::<account>:oidc-provider/<name>`.
+    pub name: String,
+    /// The claim `iss` of its tokens, to the letter.
+    pub issuer: String,
+    /// A token must be meant for one of these (its claim `aud`).
+    pub client_ids: Vec<String>,
+    /// A file with the key set (JWKS); then nothing is fetched.
+    pub jwks_file: Option<PathBuf>,
+    /// Where the key set is fetched; then the issuer is not asked.
+    pub jwks_uri: Option<String>,
+    /// Whether keys may be fetched from private addresses: for an issuer in the own network.
+    #[serde(default)]
+    pub allow_private: bool,
+    /// Certificates (PEM) to trust for the fetch, instead of the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Why a configuration cannot be used; one line.
@@ -227,10 +287,27 @@ impl Config {
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
             return Err(ConfigError::Value("tls.cert_file and tls.key_file belong together: give both or none".into()));
         }
+        self.check_audit()?;
         if self.server.connections_max == 0 || self.server.nonces_max == 0 {
             return Err(ConfigError::Value("server.connections_max and server.nonces_max must not be 0".into()));
         }
         Ok(regions)
+    }
+
+    fn check_audit(&self) -> Result<(), ConfigError> {
+        let Audit { segment_bytes_max, checkpoint_secs, witness_url, .. } = &self.audit;
+        if *segment_bytes_max < SEGMENT_BYTES_MIN {
+            let message = format!("audit.segment_bytes_max must be {SEGMENT_BYTES_MIN} at least");
+            return Err(ConfigError::Value(message));
+        }
+        if !(1..=3600).contains(checkpoint_secs) {
+            return Err(ConfigError::Value("audit.checkpoint_secs must be from 1 to 3600".into()));
+        }
+        let is_http = |url: &String| reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !witness_url.as_ref().is_none_or(is_http) {
+            return Err(ConfigError::Value("audit.witness_url is not an http or https address".into()));
+        }
+        Ok(())
     }
 
     /// The limits of the HTTP side.
@@ -293,6 +370,13 @@ mod tests {
         assert!(one_line(&config.checked_regions().unwrap_err().to_string()));
         let config = Config::parse("[tls]\ncert_file = \"a\"").unwrap();
         assert!(config.checked_regions().is_err());
+        for wrong in
+            ["segment_bytes_max = 1000", "checkpoint_secs = 0", "witness_url = \"ftp://x\"", "witness_url = \"x\""]
+        {
+            let config = Config::parse(&format!("[audit]\n{wrong}")).unwrap();
+            let error = config.checked_regions().unwrap_err().to_string();
+            assert!(error.contains(wrong.split(' ').next().unwrap()), "{error}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     admin::{self, Admin},
+    audit::witness::Places,
     bootstrap::{self, StartError, Started},
     certificates::Certificates,
     config::{Config, RootKeyProvider},
@@ -19,6 +20,7 @@ use crate::{
     http::{self, HttpStats},
     logging::{self, LevelHandle},
     metrics::Metrics,
+    operator::{self, Desk},
 };
 
 /// How often due work is looked for.
@@ -29,6 +31,8 @@ const RENEW_EVERY_TURNS: u64 = 30 * 86_400;
 const FLUSH_EVERY_TURNS: u64 = 5;
 /// Key versions whose use is stored at a time: about 2 % of a processor when that many are always in use.
 const FLUSHED_VERSIONS_MAX: usize = 2000;
+/// How long a stop waits for witnesses to take the last checkpoint.
+const WITNESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often old nonces and client tokens are swept out, in turns of the work.
 const SWEEP_EVERY_TURNS: u64 = 30;
 
@@ -73,6 +77,9 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let started = bootstrap::open(&config, gateway::now()).await?;
     let certificates = Certificates::prepare(&config)?;
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
+    started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
+    let places = Places { file: config.audit.witness_file.clone(), url: config.audit.witness_url.clone() };
+    let witnesses = started.audit.send_to_witnesses(&places).map_err(StartError::io(&config.data_dir))?;
 
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);
@@ -87,7 +94,11 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
         stopped.clone(),
     ));
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
-    let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped));
+    let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
+    let operator = operator::socket::listen(&config.data_dir).map_err(StartError::io(&config.data_dir))?.map(|socket| {
+        let desk = Arc::new(Desk::of_service(Arc::clone(&service), bootstrap::audit_dir(&config.data_dir)));
+        tokio::spawn(operator::socket::serve(socket, desk, stopped))
+    });
     announce(&config, &started, listening, admin_listening);
 
     watch_signals(source, config, &started, &certificates, level).await?;
@@ -96,11 +107,18 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
+    if let Some(operator) = operator {
+        let _ = operator.await;
+    }
     flush_usage(&started, usize::MAX).await;
     // The next start would do it too, event by event.
     if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox is left for the next start");
     }
+    // Its last checkpoint covers everything.
+    let audit = Arc::clone(&started.audit);
+    let _ = tokio::task::spawn_blocking(move || audit.close()).await;
+    witnesses.finish(WITNESS_TIMEOUT).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -162,7 +180,7 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
         if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {
             tracing::warn!(cause = %fault, "old client tokens cannot be forgotten; it will be tried again");
         }
-        started.service.nonces.sweep(gateway::now().0);
+        started.service.gate.nonces.sweep(gateway::now().0);
     }
     if turns.is_multiple_of(RENEW_EVERY_TURNS)
         && let Err(error) = certificates.renew(config)

@@ -71,6 +71,9 @@ fn note(reply: &Reply, source_ip: &str) {
     let action = reply.outcome.action.unwrap_or("none");
     if let Some(fault) = &reply.outcome.fault {
         tracing::error!(action, request_id = reply.request_id, source_ip, cause = %fault, "a call failed");
+    } else if let Some(denial) = &reply.outcome.denial {
+        // The caller sees only that permission is missing; the operator sees what to change.
+        tracing::info!(action, request_id = reply.request_id, source_ip, %denial, "permission denied");
     } else if let Some(refusal) = reply.outcome.refusal {
         tracing::debug!(action, request_id = reply.request_id, source_ip, code = refusal.code(), "a call was refused");
     }
@@ -82,6 +85,8 @@ fn answer(reply: Reply) -> Answer {
         content_type: reply.format.content_type(),
         request_id: reply.request_id,
         retry_after: reply.retry_after_ms,
+        audit_index: reply.logged.index,
+        audit_receipt: reply.logged.receipt,
         body: reply.body,
         close: false,
     }

@@ -2,14 +2,16 @@
 //!
 //! Everything that waits or touches the world is here; what keys, states and permissions mean is in `jomae-core`.
 
-pub mod audit_log;
+pub mod audit;
 pub mod bootstrap;
 pub mod config;
 pub mod daemon;
 pub mod gateway;
 pub mod http;
 pub mod metrics;
+pub mod oidc;
 pub mod operate;
+pub mod operator;
 pub mod pool;
 pub mod root_key;
 pub mod store;

@@ -23,7 +23,8 @@ use prometheus_client::{
 };
 
 use crate::{
-    audit_log::AuditLog,
+    audit::AuditLog,
+    gateway,
     http::{HttpStats, Malformed},
 };
 
@@ -114,28 +115,42 @@ impl std::fmt::Debug for Sources {
 
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let counters: [(&str, &str, u64); 7] = [
+        let audit = self.audit.counts();
+        let counters: [(&str, &str, u64); 12] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
             ("http_bytes_out", "Bytes of answers", self.http.bytes_out.get()),
             ("tls_failures", "TLS handshakes that failed", self.http.tls_failures.get()),
             ("panics", "Bugs that were caught", self.http.panics.get()),
-            ("audit_events", "Audit events appended", self.audit.counts().0),
+            ("audit_events", "Audit events appended", audit.events),
+            ("audit_syncs", "Times that the audit log was synced", audit.syncs),
+            ("audit_checkpoints", "Checkpoints of the audit log signed", audit.checkpoints),
+            ("audit_checkpoint_failures", "Checkpoints that could not be made", audit.checkpoint_failures),
+            ("audit_witness_sent", "Checkpoints that a witness has taken", audit.witness_sent),
+            ("audit_witness_failures", "Tries to send a checkpoint that failed", audit.witness_failures),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
-        let gauges: [(&str, &str, u64); 4] = [
+        let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
+        let gauges: [(&str, &str, u64); 7] = [
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
-            ("nonces", "Nonces remembered against replay", self.service.nonces.len() as u64),
+            ("nonces", "Nonces remembered against replay", self.service.gate.nonces.len() as u64),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
             (
                 "audit_writable",
                 "1 if the audit log can be written",
                 u64::from(jomae_core::audit::AuditSink::is_writable(&*self.audit)),
             ),
+            ("audit_log_events", "Events in the audit log, from its beginning", audit.size),
+            (
+                "audit_uncovered_events",
+                "Events that no checkpoint covers yet",
+                audit.size.saturating_sub(audit.covered),
+            ),
+            ("audit_checkpoint_age_seconds", "Age of the newest checkpoint", u64::try_from(age_secs).unwrap_or(0)),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

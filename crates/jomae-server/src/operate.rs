@@ -9,7 +9,7 @@ use std::{
 use jomae_core::{error::Fault, keyring::Keyring, store::Store, tx::Vault};
 
 use crate::{
-    audit_log,
+    audit::{self, verify},
     bootstrap::{StartError, audit_dir, store_path},
     config::Config,
     files, root_key,
@@ -28,6 +28,8 @@ pub enum OperateError {
     Backup(#[from] BackupError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Audit(#[from] audit::copy::CopyError),
     #[error("{} exists already and is not empty; nothing was overwritten", .0.display())]
     NotEmpty(PathBuf),
     #[error("{} exists already and is another root key; it was left as it is", .0.display())]
@@ -72,20 +74,14 @@ fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError
     files::private_dir(&to.join("audit")).map_err(io_error(to))?;
     // The store first: events that it knows nothing of are harmless, the reverse is not.
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
-    let from = audit_dir(data_dir);
-    let logs = audit_log::log_files(&from).map_err(io_error(&from))?;
-    for path in &logs {
-        let copy = to.join("audit").join(path.file_name().unwrap_or_default());
-        fs::copy(path, &copy).map_err(io_error(&copy))?;
-        fs::File::open(&copy).and_then(|file| file.sync_all()).map_err(io_error(&copy))?;
-    }
+    let audit_files = audit::copy::copy(&audit_dir(data_dir), &to.join("audit"))?;
     let params = data_dir.join("root.params");
     if params.exists() {
         let copy = to.join("root.params");
         fs::copy(&params, &copy).map_err(io_error(&copy))?;
     }
     files::sync_dir_of(&to.join("store.db")).map_err(io_error(to))?;
-    Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files: logs.len() })
+    Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files })
 }
 
 fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
@@ -137,11 +133,7 @@ async fn restore_into(backup: &Path, root_key_file: Option<&Path>, config: &Conf
         files::write_private(&to, &content).map_err(io_error(&to))?;
     }
     backup_file(&backup.join("store.db"), &store_path(dir))?;
-    let logs = backup.join("audit");
-    for path in audit_log::log_files(&logs).map_err(io_error(&logs))? {
-        let to = audit_dir(dir).join(path.file_name().unwrap_or_default());
-        fs::copy(&path, &to).map_err(io_error(&to))?;
-    }
+    audit::copy::copy(&backup.join("audit"), &audit_dir(dir))?;
     let (records, problems) = open_everything(config, &store_path(dir)).await?;
     match problems.first() {
         Some(first) => Err(OperateError::Unusable(first.clone())),
@@ -216,25 +208,21 @@ async fn examine_records(config: &Config, store: &Path) -> Result<String, String
 }
 
 fn examine_audit(dir: &Path) -> Result<String, String> {
-    let mut events = 0u64;
-    for path in audit_log::log_files(dir).map_err(|error| format!("{}: {error}", dir.display()))? {
-        let file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut lines = io::BufReader::new(file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = io::BufRead::read_until(&mut lines, b'\n', &mut line);
-            if read.map_err(|error| format!("{}: {error}", path.display()))? == 0 {
-                break;
-            }
-            // A server may be writing the last line just now.
-            if line.ends_with(b"\n") && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err() {
-                return Err(format!("{}: event {} is damaged", path.display(), events + 1));
-            }
-            events += 1;
-        }
-    }
-    Ok(format!("{events} events"))
+    let Some(key) = verify::files::read_key(dir).map_err(|error| error.to_string())? else {
+        let log = audit::has_log(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        return match audit::is_old(dir) {
+            Ok(true) => Ok("a log of an earlier version, which the next start takes over".to_owned()),
+            Ok(false) if !log => Ok("no events yet".to_owned()),
+            _ => Err(format!("{}: key.pub is missing; the next start writes it again", dir.display())),
+        };
+    };
+    let report = verify::verify(dir, &key, &[]).map_err(|error| error.to_string())?;
+    let Some(first) = report.findings.first() else {
+        return Ok(format!("{} events, {} of them covered by a checkpoint", report.events, report.covered));
+    };
+    let more = report.findings.len() as u64 - 1 + report.findings_more;
+    let more = if more > 0 { format!(" (and {more} findings more)") } else { String::new() };
+    Err(format!("{}: {first}{more}", dir.display()))
 }
 
 /// Makes a new domain key version; the server must be stopped. Gives its number.

@@ -29,6 +29,16 @@ pub struct Connection {
     /// Region of the keys.
     #[arg(long, env = "JOMAE_REGION", global = true, value_name = "ID", help_heading = "Connection")]
     pub region: Option<String>,
+    /// Security token of temporary credentials (STS).
+    #[arg(
+        long,
+        env = "ALIBABA_CLOUD_SECURITY_TOKEN",
+        hide_env_values = true,
+        global = true,
+        value_name = "TOKEN",
+        help_heading = "Connection"
+    )]
+    pub security_token: Option<String>,
     /// Form of the output.
     #[arg(long, global = true, value_enum, value_name = "FORM", help_heading = "Connection")]
     pub output: Option<OutputForm>,

@@ -20,7 +20,8 @@ pub fn client(connection: &Connection) -> Result<Client, Failure> {
     let access_key_secret = SecretBytes::new(credential("ALIBABA_CLOUD_ACCESS_KEY_SECRET")?.into_bytes());
     let region = connection.region.clone().unwrap_or_else(|| "cn-hangzhou".to_owned());
     let ca_file = connection.ca_file.clone();
-    Ok(Client::new(Settings { endpoint, ca_file, region, access_key_id, access_key_secret })?)
+    let security_token = connection.security_token.clone().filter(|token| !token.is_empty());
+    Ok(Client::new(Settings { endpoint, ca_file, region, access_key_id, access_key_secret, security_token })?)
 }
 
 /// Runs one future to its end.

@@ -26,6 +26,8 @@ class Server:
         self.log = Path(directory) / "server.log"
         self.process = None
         self.settings = {}
+        # A configuration file for the next start.
+        self.config = None
 
     @property
     def endpoint(self):
@@ -63,6 +65,7 @@ class Server:
                     listen,
                     "--admin-listen",
                     "127.0.0.1:0",
+                    *(["--config", self.config] if self.config else []),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

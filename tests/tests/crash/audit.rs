@@ -23,7 +23,7 @@ pub struct AuditTrail {
 impl AuditTrail {
     pub fn new(data: &Path) -> Self {
         let dir = data.join("audit");
-        let first = dir.join("00000001.jsonl");
+        let first = dir.join("00000000000000000000.jsonl");
         Self { dir, at: (first, 0), seen: HashSet::new(), changes: HashSet::new(), expected: Vec::new() }
     }
 

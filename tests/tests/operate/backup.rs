@@ -60,7 +60,19 @@ async fn a_backup_under_load_has_all_that_was_made_before() {
     let root_key = site.data().join("root.key");
     for (n, (backup, before)) in backups.iter().enumerate() {
         let names: Vec<String> = tree::read(backup).into_keys().collect();
-        assert_eq!(names, ["audit/", "audit/00000001.jsonl", "store.db"]);
+        let expected = [
+            "audit/",
+            "audit/00000000000000000000.jsonl",
+            "audit/checkpoints",
+            "audit/key.pub",
+            "audit/tree/",
+            "audit/tree/0",
+            "audit/tree/16",
+            "audit/tree/24",
+            "audit/tree/8",
+            "store.db",
+        ];
+        assert_eq!(names, expected);
         assert_eq!(fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o700);
         let restored = site.path(&format!("restored-{n}"));
         let words = ["restore", "--from", word(backup), "--root-key", word(&root_key), "--data-dir", word(&restored)];

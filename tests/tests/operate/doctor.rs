@@ -62,12 +62,12 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     finds(&data, &["records", &key, "restore a backup"]);
     fs::write(&store, &own).unwrap();
 
-    let log = data.join("audit/00000001.jsonl");
+    let log = data.join("audit/00000000000000000000.jsonl");
     let events = fs::read(&log).unwrap();
     let mut damaged = events.clone();
     damaged[0] = b'[';
     fs::write(&log, damaged).unwrap();
-    finds(&data, &["audit log", "event 1"]);
+    finds(&data, &["audit log", "00000000000000000000.jsonl, line 1, event 0"]);
     fs::write(&log, events).unwrap();
 
     // Who can read the root key file has everything: the service does not start with it either.

@@ -22,7 +22,15 @@ async fn files_and_their_modes() {
     let modes: Vec<(&str, u32)> = nodes.iter().map(|(path, node)| (path.as_str(), node.mode)).collect();
     let expected = [
         ("audit/", 0o700),
-        ("audit/00000001.jsonl", 0o600),
+        ("audit/00000000000000000000.jsonl", 0o600),
+        ("audit/checkpoints", 0o600),
+        ("audit/index/", 0o700),
+        ("audit/key.pub", 0o644),
+        ("audit/tree/", 0o700),
+        ("audit/tree/0", 0o600),
+        ("audit/tree/16", 0o600),
+        ("audit/tree/24", 0o600),
+        ("audit/tree/8", 0o600),
         ("ca.pem", 0o644),
         ("env", 0o600),
         ("root.key", 0o600),

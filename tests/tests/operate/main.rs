@@ -9,6 +9,7 @@
 
 mod backup;
 mod doctor;
+mod federation;
 mod first_start;
 mod regions;
 mod signals;

@@ -26,7 +26,7 @@ fn assert_unavailable(refused: &Refused) {
 }
 
 fn log_bytes(site: &Site) -> u64 {
-    fs::metadata(site.data().join("audit/00000001.jsonl")).unwrap().len()
+    fs::metadata(site.data().join("audit/00000000000000000000.jsonl")).unwrap().len()
 }
 
 fn store_bytes(site: &Site) -> u64 {

@@ -281,10 +281,36 @@ async fn data_directories() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audit_log_that_cannot_be_written() {
     let site = used().await;
-    let log = site.data().join("audit/00000001.jsonl");
+    let log = site.data().join("audit/00000000000000000000.jsonl");
     fs::remove_file(&log).unwrap();
     symlink("/dev/full", &log).unwrap();
     fails(&site, site.launch(), &["audit"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_log_that_was_cut_or_changed() {
+    let site = used().await;
+    let audit = site.data().join("audit");
+    let log = audit.join("00000000000000000000.jsonl");
+    let own = fs::read(&log).unwrap();
+    let last = own[..own.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    fs::write(&log, &own[..last]).unwrap();
+    fails(&site, site.launch(), &["audit", "has been cut", "move the directory away"]);
+    let mut flipped = own.clone();
+    flipped[last + 20] ^= 1;
+    fs::write(&log, flipped).unwrap();
+    fails(&site, site.launch(), &["audit", "has been changed"]);
+    fs::write(&log, &own).unwrap();
+    let checkpoints = audit.join("checkpoints");
+    let signed = fs::read(&checkpoints).unwrap();
+    fs::remove_file(&checkpoints).unwrap();
+    fails(&site, site.launch(), &["audit", "checkpoints are gone"]);
+    fs::write(&checkpoints, signed).unwrap();
+    // Moved away: a new log begins.
+    let key = fs::read(audit.join("key.pub")).unwrap();
+    fs::rename(&audit, site.path("away")).unwrap();
+    drop(site.start());
+    assert_ne!(fs::read(audit.join("key.pub")).unwrap(), key);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

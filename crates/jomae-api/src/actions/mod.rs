@@ -6,11 +6,16 @@ pub mod import;
 pub mod keys;
 pub mod metadata;
 pub mod params;
+pub mod ram;
 pub mod service;
+pub mod sts;
 pub mod tags;
+pub mod trail;
 pub mod versions;
 
-use crate::action::{Action, ActionSpec};
+use std::sync::OnceLock;
+
+use crate::action::{Action, ActionSpec, Api};
 
 /// Calls `$each!(path::Type)` for every action: the one list from which routes, documents and tests are made.
 #[macro_export]
@@ -63,6 +68,54 @@ macro_rules! for_each_action {
             service::describe_regions::DescribeRegions,
             service::describe_account_kms_status::DescribeAccountKmsStatus,
             service::open_kms_service::OpenKmsService,
+            ram::users::create_user::CreateUser,
+            ram::users::get_user::GetUser,
+            ram::users::update_user::UpdateUser,
+            ram::users::delete_user::DeleteUser,
+            ram::users::list_users::ListUsers,
+            ram::groups::create_group::CreateGroup,
+            ram::groups::get_group::GetGroup,
+            ram::groups::update_group::UpdateGroup,
+            ram::groups::delete_group::DeleteGroup,
+            ram::groups::list_groups::ListGroups,
+            ram::groups::add_user_to_group::AddUserToGroup,
+            ram::groups::remove_user_from_group::RemoveUserFromGroup,
+            ram::groups::list_groups_for_user::ListGroupsForUser,
+            ram::groups::list_users_for_group::ListUsersForGroup,
+            ram::access_keys::create_access_key::CreateAccessKey,
+            ram::access_keys::update_access_key::UpdateAccessKey,
+            ram::access_keys::delete_access_key::DeleteAccessKey,
+            ram::access_keys::list_access_keys::ListAccessKeys,
+            ram::access_keys::get_access_key_last_used::GetAccessKeyLastUsed,
+            ram::policies::create_policy::CreatePolicy,
+            ram::policies::get_policy::GetPolicy,
+            ram::policies::update_policy_description::UpdatePolicyDescription,
+            ram::policies::delete_policy::DeletePolicy,
+            ram::policies::list_policies::ListPolicies,
+            ram::policies::create_policy_version::CreatePolicyVersion,
+            ram::policies::get_policy_version::GetPolicyVersion,
+            ram::policies::delete_policy_version::DeletePolicyVersion,
+            ram::policies::list_policy_versions::ListPolicyVersions,
+            ram::policies::set_default_policy_version::SetDefaultPolicyVersion,
+            ram::policies::attach_policy_to_user::AttachPolicyToUser,
+            ram::policies::detach_policy_from_user::DetachPolicyFromUser,
+            ram::policies::list_policies_for_user::ListPoliciesForUser,
+            ram::policies::attach_policy_to_group::AttachPolicyToGroup,
+            ram::policies::detach_policy_from_group::DetachPolicyFromGroup,
+            ram::policies::list_policies_for_group::ListPoliciesForGroup,
+            ram::policies::attach_policy_to_role::AttachPolicyToRole,
+            ram::policies::detach_policy_from_role::DetachPolicyFromRole,
+            ram::policies::list_policies_for_role::ListPoliciesForRole,
+            ram::policies::list_entities_for_policy::ListEntitiesForPolicy,
+            ram::roles::create_role::CreateRole,
+            ram::roles::get_role::GetRole,
+            ram::roles::update_role::UpdateRole,
+            ram::roles::delete_role::DeleteRole,
+            ram::roles::list_roles::ListRoles,
+            sts::assume_role::AssumeRole,
+            sts::assume_role_with_oidc::AssumeRoleWithOIDC,
+            sts::get_caller_identity::GetCallerIdentity,
+            trail::lookup_events::LookupEvents,
         }
     };
 }
@@ -75,7 +128,29 @@ macro_rules! specs {
 }
 for_each_action!(specs);
 
-/// The declaration of the action of this name.
+/// Every permission that exists here, `<service>:<name>`, in the order of the actions.
+pub fn permissions() -> &'static [&'static str] {
+    static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut all: Vec<&'static str> = Vec::new();
+        for spec in ACTIONS {
+            // What ReEncrypt needs on the two keys has two names.
+            if spec.name == "ReEncrypt" {
+                all.extend(["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
+            } else {
+                all.push(Box::leak(format!("{}:{}", spec.api().prefix(), spec.name).into_boxed_str()));
+            }
+        }
+        all
+    })
+}
+
+/// The declaration of the action of this name. No two APIs have actions of one name here.
 pub fn find(name: &str) -> Option<&'static ActionSpec> {
     ACTIONS.iter().copied().find(|spec| spec.name == name)
+}
+
+/// The API whose requests name this version.
+pub fn api_of_version(version: &str) -> Option<Api> {
+    Api::ALL.into_iter().find(|api| api.version() == version)
 }

@@ -189,7 +189,7 @@ pub static POLICY: Param<KeyPolicy> = Param::new(
     Kind::Json,
     "JSON of a key policy, at most 32768 bytes, Version 1",
     "Who may use and manage the key, beside what RAM policies say.",
-    |text| KeyPolicy::from_json(text).ok_or(Invalid::Value),
+    |text| KeyPolicy::read(text).map_err(|place| Invalid::As(Refusal::KeyPolicyMalformed(place))),
 );
 
 pub static POLICY_NAME: Param<()> = Param::new("PolicyName", Kind::Text, "default", "A key has one policy.", |text| {

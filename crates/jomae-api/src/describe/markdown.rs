@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use super::{ALL, Described, Member, Need, Shape, is_of_every_call, keys, kind, member, rate_limit};
 use crate::{
-    API_VERSION,
-    action::{Effect, Group, StateRule},
+    action::{Api, Effect, Group, StateRule},
     error::{Origin, Refusal, Source},
     limits,
     param::Use,
@@ -36,10 +35,10 @@ fn head() -> String {
     let mut out = format!(
         "# API reference
 
-Written from the declarations in `crates/jomae-api/src/actions`; do not edit. Version {API_VERSION} of the API, {count}
-actions. What differs from the public service, and why, stands in [compatibility.md](compatibility.md); the same
-reference for machines in [openapi.json](openapi.json). On the command line, `jomae call ACTION --help` shows the part of
-one action.
+Written from the declarations in `crates/jomae-api/src/actions`; do not edit. {count} actions of four APIs that answer at one
+address: {apis}. A request names the version of its API. What differs from the public service, and
+why, stands in [compatibility.md](compatibility.md); the same reference for machines in [openapi.json](openapi.json). On
+the command line, `jomae call ACTION --help` shows the part of one action.
 
 **(extension)** marks what the public service does not have.
 
@@ -53,7 +52,8 @@ one action.
 - The rate limit names the [setting](operations.md#settings) under which the call counts.
 
 ",
-        count = ALL.len()
+        count = ALL.len(),
+        apis = Api::ALL.map(|api| format!("{} {}", api.name(), api.version())).join(", "),
     );
     for group in Group::ALL {
         let actions =
@@ -164,6 +164,7 @@ fn answer(rows: &mut Vec<Vec<String>>, prefix: &str, member: &Member) {
         Shape::Object(_) => "object".to_owned(),
         Shape::List(row, _) => format!("object with the list `{row}`"),
         Shape::Counts => "object of integers".to_owned(),
+        Shape::Events => "list of events".to_owned(),
     };
     let form = if member.optional { format!("{form}, may be absent") } else { form };
     rows.push(vec![format!("`{name}`"), form, format!("{}{}", mark(member.extension), text(member.doc))]);

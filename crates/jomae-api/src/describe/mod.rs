@@ -4,6 +4,8 @@ mod keys;
 mod markdown;
 pub mod members;
 mod openapi;
+pub mod policies;
+mod sts;
 
 pub use self::{
     markdown::markdown,
@@ -11,7 +13,7 @@ pub use self::{
     openapi::openapi,
 };
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Group, Target},
+    action::{Access, Action, ActionSpec, Class, Group, RamKind, Target},
     actions::{self, params::DRY_RUN},
     error::{Origin, Refusal},
     for_each_action,
@@ -93,7 +95,9 @@ const DRY_RUN_REFUSALS: &[Refusal] = &[Refusal::DryRunWouldSucceed, Refusal::Dry
 
 /// Whether any call can be refused so, whatever its action.
 pub fn is_of_every_call(refusal: &Refusal) -> bool {
-    refusal.row().origin == Origin::Gateway
+    // RAM and STS word their refusals as the gateway does; those that an action declares are its own.
+    let is_declared = actions::ACTIONS.iter().any(|spec| spec.errors.contains(refusal));
+    (refusal.row().origin == Origin::Gateway && !is_declared)
         || matches!(
             refusal,
             Refusal::NoPermission
@@ -129,13 +133,36 @@ fn resources(target: &Target<'_>) -> &'static [&'static str] {
         Target::Key(_) | Target::CiphertextOf(_) => &[KEY],
         Target::AliasName(_) => &[ALIAS],
         Target::AliasAndItsKey(_) => &[ALIAS, KEY],
+        Target::Ram(RamKind::User, _) | Target::RamSelf => &["acs:ram:*:{account}:user/{user-name}"],
+        Target::Ram(RamKind::Group, _) => &["acs:ram:*:{account}:group/{group-name}"],
+        Target::Ram(RamKind::Role, _) | Target::Role(_) => &["acs:ram:*:{account}:role/{role-name}"],
+        Target::Ram(RamKind::Policy, _) => &["acs:ram:*:{account}:policy/{policy-name}"],
+        Target::Ram(RamKind::SystemPolicy, _) => &["acs:ram:*:system:policy/{policy-name}"],
+        Target::RamAll(RamKind::User) => &["acs:ram:*:{account}:user/*"],
+        Target::RamAll(RamKind::Group) => &["acs:ram:*:{account}:group/*"],
+        Target::RamAll(RamKind::Role) => &["acs:ram:*:{account}:role/*"],
+        Target::RamAll(RamKind::Policy | RamKind::SystemPolicy) => &["acs:ram:*:{account}:policy/*"],
     }
 }
 
 impl Group {
     /// The chapters of the reference, in their order.
-    pub const ALL: &[Self] =
-        &[Self::Keys, Self::Versions, Self::Import, Self::Crypto, Self::Aliases, Self::Tags, Self::Service];
+    pub const ALL: &[Self] = &[
+        Self::Keys,
+        Self::Versions,
+        Self::Import,
+        Self::Crypto,
+        Self::Aliases,
+        Self::Tags,
+        Self::Service,
+        Self::Users,
+        Self::UserGroups,
+        Self::AccessKeys,
+        Self::Policies,
+        Self::Roles,
+        Self::Sts,
+        Self::Trail,
+    ];
 
     /// The title of the chapter.
     pub const fn title(self) -> &'static str {
@@ -147,6 +174,13 @@ impl Group {
             Self::Aliases => "Aliases",
             Self::Tags => "Tags",
             Self::Service => "Service",
+            Self::Users => "RAM users",
+            Self::UserGroups => "RAM user groups",
+            Self::AccessKeys => "RAM access keys",
+            Self::Policies => "RAM policies",
+            Self::Roles => "RAM roles",
+            Self::Sts => "Temporary credentials (STS)",
+            Self::Trail => "Audit trail (ActionTrail)",
         }
     }
 }

@@ -53,7 +53,8 @@ pub fn openapi() -> Result<String, Refusal> {
 }
 
 const INTRODUCTION: &str = "The key management API of Jomae, in the RPC style of the API that it is compatible with: \
-every action is a POST (or GET) on the path `/`. This description has one path an action, `/?Action=NAME`, since a path can \
+every action is a POST (or GET) on the path `/`. Beside the key management API it has RAM (2015-05-01), STS (2015-04-01) and \
+ActionTrail (2020-07-06), which a request names by its version. This description has one path an action, `/?Action=NAME`, since a path can \
 hold one POST only; ACS signatures name the action in the header `x-acs-action` instead, and the version in \
 `x-acs-version`. Parameters may stand in the query, in the form body, or in both. Parameters and members marked with \
 `x-jomae-extension` do not exist in the public service. Written from the declarations in `crates/jomae-api`; do not edit.";
@@ -263,6 +264,7 @@ fn member_schema(member: &Member) -> Value {
             json!({ "type": "object", "properties": { row: rows }, "required": [row], "additionalProperties": false })
         }
         Shape::Counts => json!({ "type": "object", "additionalProperties": { "type": "integer" } }),
+        Shape::Events => json!({ "type": "array", "items": { "type": "object" } }),
     };
     if let Some(members) = schema.as_object_mut() {
         members.insert("description".to_owned(), json!(member.doc));

@@ -7,8 +7,9 @@ use zeroize::Zeroizing;
 
 use super::{
     AUTHORIZATION_BYTES_MAX, Credential, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, Presented, RSA_SIGNATURE_BYTES_MAX,
-    Scheme, SignError, canonical, parse_time,
+    Scheme, SignError, canonical,
 };
+use crate::time::Timestamp;
 use crate::wire::percent::Sink;
 use crate::wire::{Format, Params, Request};
 
@@ -78,7 +79,7 @@ pub(super) fn read<'a>(
     }
     // A malformed time stamp has an error of its own, later.
     if let Some(scope) = &scope
-        && parse_time(timestamp_text).is_some()
+        && Timestamp::parse(timestamp_text).is_some()
         && !timestamp_text.bytes().take(10).filter(|byte| *byte != b'-').eq(scope.date.bytes())
     {
         return Err(SignError::IncompleteSignature);

@@ -13,6 +13,7 @@ use jomae_crypto::hash::HashAlg;
 use jomae_crypto::mac::MacAlg;
 
 use crate::error::Refusal;
+use crate::time::Timestamp;
 use crate::wire::{Format, Params, Request};
 
 /// How far the caller's clock may be from ours, in seconds, either way.
@@ -250,24 +251,11 @@ impl<'a> Presented<'a> {
 /// The moment that a time stamp names, in seconds since 1970, if it has exactly the form `YYYY-MM-DDThh:mm:ssZ` and
 /// lies within [`SKEW_SECS_MAX`] of `now_unix_secs`.
 pub fn check_time(timestamp_text: &str, now_unix_secs: i64) -> Result<i64, SignError> {
-    let moment = parse_time(timestamp_text).ok_or(SignError::TimestampFormat)?;
+    let moment = Timestamp::parse(timestamp_text).ok_or(SignError::TimestampFormat)?.0;
     if now_unix_secs.abs_diff(moment) > SKEW_SECS_MAX {
         return Err(SignError::TimestampExpired);
     }
     Ok(moment)
-}
-
-/// Reads `YYYY-MM-DDThh:mm:ssZ` and nothing else: the calendar library also takes offsets, fractions and leap seconds.
-fn parse_time(text: &str) -> Option<i64> {
-    let shape = b"0000-00-00T00:00:00Z";
-    let fits = |(byte, shape): (u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == *shape };
-    if text.len() != shape.len() || !text.bytes().zip(shape).all(fits) {
-        return None;
-    }
-    let two = |at: usize| text.get(at..at + 2)?.parse::<i8>().ok();
-    let year = text.get(..4)?.parse().ok()?;
-    let civil = jiff::civil::DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, two(17)?, 0).ok()?;
-    Some(jiff::tz::Offset::UTC.to_timestamp(civil).ok()?.as_second())
 }
 
 #[cfg(test)]

@@ -106,6 +106,19 @@ impl<'a> Params<'a> {
         reader.finish()
     }
 
+    /// Parameters that have been decoded before: those of a recorded call.
+    pub fn of(pairs: &[(&'a str, &'a str)]) -> Result<Self, ParamsError> {
+        if pairs.len() > PARAMS_MAX {
+            return Err(ParamsError::TooMany);
+        }
+        let pair = |(name, value): &(&'a str, &'a str)| Pair {
+            name: Text::AsSent(name),
+            value: Text::AsSent(value),
+            from_query: false,
+        };
+        Reader { pairs: pairs.iter().map(pair).collect(), decoded: Zeroizing::default(), raw_bytes: 0 }.finish()
+    }
+
     /// The value of a name, if it was sent at all; it may be empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         // Nearly all requests have a dozen parameters: comparing lengths first beats halving.

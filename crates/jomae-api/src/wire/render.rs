@@ -25,8 +25,14 @@ pub enum RenderError {
 /// The body of a success: the members of `output`, then `RequestId`. An output without members gives `RequestId`
 /// alone.
 ///
-/// In XML the members nest exactly as in JSON under the root `<KMS>`; a list repeats the element of its name.
-pub fn success<T: Serialize>(format: Format, output: &T, request_id: &str) -> Result<Vec<u8>, RenderError> {
+/// In XML the members nest exactly as in JSON under the given root (`KMS`, or `<Action>Response` in other APIs); a list
+/// repeats the element of its name.
+pub fn success<T: Serialize>(
+    format: Format,
+    output: &T,
+    request_id: &str,
+    xml_root: &str,
+) -> Result<Vec<u8>, RenderError> {
     let mut body = Vec::with_capacity(512);
     serde_json::to_writer(&mut body, output).map_err(|_| RenderError::Serialize)?;
     match body.as_slice() {
@@ -45,7 +51,7 @@ pub fn success<T: Serialize>(format: Format, output: &T, request_id: &str) -> Re
     body.push(b'}');
     match format {
         Format::Json => Ok(body),
-        Format::Xml => xml(&Zeroizing::new(body), "KMS"),
+        Format::Xml => xml(&Zeroizing::new(body), xml_root),
     }
 }
 
@@ -164,7 +170,7 @@ impl<'de> Visitor<'de> for Element<'_, '_> {
     }
 }
 
-fn is_element_name(name: &str) -> bool {
+pub(crate) fn is_element_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
@@ -186,7 +192,7 @@ mod tests {
     }
 
     fn ok(format: Format, output: &impl Serialize) -> String {
-        text(success(format, output, "id").unwrap())
+        text(success(format, output, "id", "KMS").unwrap())
     }
 
     #[derive(Serialize)]
@@ -239,10 +245,13 @@ mod tests {
             assert_eq!(body, r#"{"RequestId":"id"}"#);
         }
         assert_eq!(ok(Format::Xml, &Nothing {}), "<KMS><RequestId>id</RequestId></KMS>");
-        assert_eq!(success(Format::Json, &"text", "id"), Err(RenderError::NotAnObject));
-        assert_eq!(success(Format::Json, &[1], "id"), Err(RenderError::NotAnObject));
-        assert_eq!(success(Format::Xml, &json!({"a b": 1}), "id"), Err(RenderError::XmlName));
-        assert_eq!(success(Format::Json, &json!({"a b": 1}), "id").map(text).unwrap(), r#"{"a b":1,"RequestId":"id"}"#);
+        assert_eq!(success(Format::Json, &"text", "id", "KMS"), Err(RenderError::NotAnObject));
+        assert_eq!(success(Format::Json, &[1], "id", "KMS"), Err(RenderError::NotAnObject));
+        assert_eq!(success(Format::Xml, &json!({"a b": 1}), "id", "KMS"), Err(RenderError::XmlName));
+        assert_eq!(
+            success(Format::Json, &json!({"a b": 1}), "id", "KMS").map(text).unwrap(),
+            r#"{"a b":1,"RequestId":"id"}"#
+        );
     }
 
     #[test]

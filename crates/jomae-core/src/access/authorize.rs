@@ -1,13 +1,49 @@
 //! The permission check, and the only maker of its proof.
 
+use std::net::IpAddr;
+
 use jomae_api::{
-    action::{Action, StateRule},
-    actions::metadata::KeyState,
+    action::{Action, RamKind, StateRule},
+    actions::{metadata::KeyState, params::Tags},
     error::Refusal,
+    names::alias_arn,
+    param::EncryptionContext,
 };
 
-use super::{Found, FoundAlias, FoundKey, Owner, Resource};
-use crate::{error::Error, error::Fault, identity::Caller, run::Call};
+use super::{
+    Denial, Found, FoundAlias, FoundKey, FoundRole, Owner, Resource, Rights, explain,
+    rights::{rights_of, trust},
+};
+use crate::{
+    error::{Error, Fault},
+    identity::{
+        Caller, Who,
+        token::{Trusted, TrustedPrincipal},
+    },
+    policy::{Facts, Principal, Request, ResourceVerdict, Verdict, action_number},
+    run::Call,
+    tx::Tx,
+};
+
+/// What principals of other accounts may be given by a key policy: to use the key, never to manage it.
+const USES: [&str; 16] = [
+    "kms:Encrypt",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:GenerateAndExportDataKey",
+    "kms:ExportDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    "kms:AsymmetricEncrypt",
+    "kms:AsymmetricDecrypt",
+    "kms:AsymmetricSign",
+    "kms:AsymmetricVerify",
+    "kms:GetPublicKey",
+    "kms:GenerateMac",
+    "kms:VerifyMac",
+    "kms:DescribeKey",
+];
 
 /// The proof that the caller may do `A` on these resources. Handlers take it, and only [`authorize`] makes it, so a
 /// handler without a permission check does not compile.
@@ -16,31 +52,287 @@ pub struct Authorized<'a, A> {
     found: Found,
 }
 
-/// Checks every permission that the call needs.
-pub fn authorize<'a, A: Action>(call: &Call, action: &'a A, found: Found) -> Result<Authorized<'a, A>, Refusal> {
-    for (_, resource) in &found.needs {
-        if !allowed(&call.caller, resource) {
-            return Err(Refusal::NoPermission);
-        }
+/// Checks every permission that the call needs. Why one is denied is left in `denial`, for the operator.
+pub fn authorize<'a, A: Action>(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    action: &'a A,
+    found: Found,
+    denial: &mut Option<Denial>,
+) -> Result<Authorized<'a, A>, Error> {
+    let rights = rights_of(tx, call)?;
+    if let Some(reason) = rights.dead {
+        let permission = found.needs.first().map_or("any", |(permission, _)| *permission);
+        *denial = Some(Denial { permission, resource: call.caller.arn(), reason: reason.to_owned() });
+        return Err(Refusal::NoPermission.into());
     }
-    for (_, resource) in &found.needs {
+    let judge = Judge::new(call, &rights, action.request_tags());
+    let mut missing = None;
+    for (index, (permission, resource)) in found.needs.iter().enumerate() {
+        let context = action.contexts().get(index).copied().flatten();
+        let asked = judge.ask(permission, resource, context)?;
+        match asked {
+            Ok(()) => {}
+            Err(Refused::Denied(why)) => {
+                *denial = Some(why);
+                return Err(Refusal::NoPermission.into());
+            }
+            Err(Refused::As(refusal)) => return Err(refusal.into()),
+            Err(Refused::Hidden) => missing = missing.or(Some(Refusal::KeyNotFound)),
+        }
         if let Resource::Missing { refusal, .. } = resource {
-            return Err(*refusal);
+            missing = missing.or(Some(*refusal));
         }
     }
-    Ok(Authorized { action, found })
+    match missing {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(Authorized { action, found }),
+    }
 }
 
-/// An account may do everything with what is its own, and nothing with what is another's.
-fn allowed(caller: &Caller, resource: &Resource) -> bool {
-    match caller {
-        Caller::Root { account, .. } => match resource {
-            Resource::SignatureOnly | Resource::Service | Resource::Keys | Resource::Aliases | Resource::Alias(_) => {
-                true
+/// Why a permission is not there.
+pub(super) enum Refused {
+    Denied(Denial),
+    As(Refusal),
+    /// Another account's key that was found by a ciphertext: to this caller it does not exist.
+    Hidden,
+}
+
+/// One call, ready to be judged.
+pub(super) struct Judge<'c> {
+    call: &'c Call,
+    rights: &'c Rights,
+    principal_arn: String,
+    source_ip: Option<IpAddr>,
+    request_tags: Option<&'c Tags>,
+}
+
+impl<'c> Judge<'c> {
+    pub(super) fn new(call: &'c Call, rights: &'c Rights, request_tags: Option<&'c Tags>) -> Self {
+        // What only policies ask is not made up for the account itself, which has none.
+        let (principal_arn, source_ip) = match &call.caller.who {
+            Who::Root => (String::new(), None),
+            Who::Session(session) => {
+                (format!("acs:ram::{}:role/{}", session.account, session.role_name), call.source_ip.parse().ok())
             }
-            Resource::Key(found) => found.place.account == *account,
-            Resource::Missing { owner, .. } => matches!(owner, Owner::Caller | Owner::Nobody),
-        },
+            Who::User { .. } | Who::Federated(_) => (call.caller.arn(), call.source_ip.parse().ok()),
+        };
+        Self { call, rights, principal_arn, source_ip, request_tags }
+    }
+
+    fn caller(&self) -> &Caller {
+        &self.call.caller
+    }
+
+    /// Whether one permission is there.
+    pub(super) fn ask(
+        &self,
+        permission: &'static str,
+        resource: &Resource,
+        context: Option<&EncryptionContext>,
+    ) -> Result<Result<(), Refused>, Fault> {
+        if let (Who::Federated(_), false) = (&self.caller().who, matches!(resource, Resource::Role(_))) {
+            return Ok(self.denied(permission, String::new(), "a caller without a signature may only assume a role"));
+        }
+        match resource {
+            Resource::SignatureOnly => Ok(Ok(())),
+            Resource::Role(role) => self.ask_role(permission, role),
+            Resource::Key(key) => self.ask_key(permission, key, context),
+            Resource::Missing { owner: Owner::Another, arn, .. } => {
+                Ok(self.denied(permission, arn.clone(), "it is another account's"))
+            }
+            _ if self.caller().is_root() => Ok(Ok(())),
+            _ => self.ask_identity(permission, &self.arn_of(permission, resource), context, None),
+        }
+    }
+
+    fn denied(&self, permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
+        Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned() }))
+    }
+
+    pub(super) fn facts<'f>(
+        &'f self,
+        context: Option<&'f EncryptionContext>,
+        tags: Option<&'f Tags>,
+        more: &'f [(&'static str, &'f str)],
+    ) -> Facts<'f> {
+        Facts {
+            now: self.call.now,
+            // The API answers over TLS only.
+            secure_transport: true,
+            source_ip: self.source_ip,
+            mfa_present: None,
+            principal_arn: &self.principal_arn,
+            encryption_context: context,
+            resource_tags: tags,
+            request_tags: self.request_tags,
+            more,
+        }
+    }
+
+    /// What the caller's own policies and the session policy say.
+    fn ask_identity(
+        &self,
+        permission: &'static str,
+        arn: &str,
+        context: Option<&EncryptionContext>,
+        tags: Option<&Tags>,
+    ) -> Result<Result<(), Refused>, Fault> {
+        let facts = self.facts(context, tags, &[]);
+        let request = Request { action: number(permission)?, resource: arn, facts: &facts };
+        let allowed =
+            matches!(self.rights.verdict(&request), Verdict::Allow { .. }) && self.rights.session_allows(&request);
+        Ok(if allowed { Ok(()) } else { Err(Refused::Denied(explain::identity(self.rights, permission, &request))) })
+    }
+
+    /// Identity policies and key policy. In the key's own account either suffices; from another account both must
+    /// allow. A deny in either wins. A key policy that names the account leaves it to the account's own policies.
+    fn ask_key(
+        &self,
+        permission: &'static str,
+        key: &FoundKey,
+        context: Option<&EncryptionContext>,
+    ) -> Result<Result<(), Refused>, Fault> {
+        let is_own = key.place.account == self.caller().account;
+        if is_own && self.caller().is_root() {
+            return Ok(Ok(()));
+        }
+        let arn = key.place.arn();
+        let facts = self.facts(context, Some(&key.record.tags), &[]);
+        let request = Request { action: number(permission)?, resource: &arn, facts: &facts };
+        let by_key = match key.record.compiled_policy()? {
+            Some(policy) => principal(self.caller())
+                .map_or(ResourceVerdict::NotNamed, |principal| policy.evaluate_for(&request, &principal)),
+            None => ResourceVerdict::NotNamed,
+        };
+        let by_identity = match &self.caller().who {
+            Who::Root => Verdict::Allow { statement: 0 },
+            _ => self.rights.verdict(&request),
+        };
+        let denied = matches!(by_key, ResourceVerdict::ExplicitDeny { .. })
+            || matches!(by_identity, Verdict::ExplicitDeny { .. })
+            || !self.rights.session_allows(&request);
+        let identity_allows = matches!(by_identity, Verdict::Allow { .. });
+        let allowed = !denied
+            && if is_own {
+                identity_allows || matches!(by_key, ResourceVerdict::Allow { .. })
+            } else {
+                identity_allows
+                    && matches!(by_key, ResourceVerdict::Allow { .. } | ResourceVerdict::AllowAccount { .. })
+                    && USES.contains(&permission)
+            };
+        if allowed {
+            return Ok(Ok(()));
+        }
+        if let Some(stand_in) = &key.hidden_as {
+            // Whoever could decrypt something of that name learns as much as about a ciphertext of nobody's.
+            let asked = match self.caller().is_root() {
+                true => Ok(()),
+                false => self.ask_identity(permission, stand_in, context, None)?,
+            };
+            return Ok(asked.and(Err(Refused::Hidden)));
+        }
+        Ok(Err(Refused::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
+    }
+
+    /// A role: its trust policy must name the caller, and the caller's own policies must allow it.
+    fn ask_role(&self, permission: &'static str, role: &FoundRole) -> Result<Result<(), Refused>, Fault> {
+        let arn = role.role.arn();
+        let who = match &self.caller().who {
+            Who::Root => return Ok(Err(Refused::As(Refusal::RootMayNotAssume))),
+            Who::User { name, .. } => {
+                TrustedPrincipal::User { account: self.caller().account.clone(), name: name.clone() }
+            }
+            Who::Session(session) => {
+                TrustedPrincipal::Role { account: session.account.clone(), name: session.role_name.clone() }
+            }
+            Who::Federated(federated) => {
+                TrustedPrincipal::Federated { provider_arn: federated.provider_arn.clone() }
+            }
+        };
+        if !matches!(self.caller().who, Who::Federated(_)) {
+            let own = self.ask_identity(permission, &arn, None, None)?;
+            if own.is_err() {
+                return Ok(own);
+            }
+        }
+        let Some(record) = &role.record else {
+            // In one's own account one may know; of another's, nothing.
+            let is_own = role.role.account == self.caller().account;
+            return Ok(if is_own {
+                Err(Refused::As(Refusal::RoleNotFound))
+            } else {
+                self.denied(permission, arn, "there is no such role")
+            });
+        };
+        let trusted = self.trusted(who);
+        match trust(record, &role.role.account, &trusted, self.call.now)? {
+            ResourceVerdict::Allow { .. } | ResourceVerdict::AllowAccount { .. } => Ok(Ok(())),
+            verdict => Ok(Err(Refused::Denied(explain::trust(permission, arn, verdict)))),
+        }
+    }
+
+    fn trusted(&self, who: TrustedPrincipal) -> Trusted {
+        trusted_of(self.call, who)
+    }
+}
+
+/// What a trust policy can ask about a call.
+pub(crate) fn trusted_of(call: &Call, who: TrustedPrincipal) -> Trusted {
+    let federated = match &call.caller.who {
+        Who::Federated(federated) => Some(federated),
+        _ => None,
+    };
+    Trusted {
+        who,
+        source_ip: call.source_ip.clone(),
+        external_id: call.external_id.clone(),
+        issuer: federated.map(|federated| federated.issuer.clone()),
+        audience: federated.map(|federated| federated.audience.clone()),
+        subject: federated.map(|federated| federated.subject.clone()),
+    }
+}
+
+pub(super) fn number(permission: &'static str) -> Result<u16, Fault> {
+    action_number(permission).ok_or_else(|| Fault::internal(format!("the permission {permission} is not declared")))
+}
+
+/// The caller as policies of keys and roles name it.
+pub(super) fn principal(caller: &Caller) -> Option<Principal<'_>> {
+    let account = &caller.account;
+    match &caller.who {
+        Who::Root => Some(Principal::Root { account }),
+        Who::User { name, .. } => Some(Principal::User { account, name }),
+        Who::Session(session) => Some(Principal::Role { account, name: &session.role_name }),
+        Who::Federated(_) => None,
+    }
+}
+
+impl Judge<'_> {
+    /// The full name that policies know a resource by.
+    pub(super) fn arn_of(&self, permission: &str, resource: &Resource) -> String {
+        let account = &self.caller().account;
+        let region = &self.call.region;
+        match resource {
+            Resource::SignatureOnly => String::new(),
+            Resource::Service => {
+                let service = permission.split(':').next().unwrap_or_default();
+                format!("acs:{service}:{region}:{account}:*")
+            }
+            Resource::Keys => format!("acs:kms:{region}:{account}:key"),
+            Resource::Aliases => format!("acs:kms:{region}:{account}:alias"),
+            Resource::Key(key) => key.place.arn(),
+            Resource::Alias(alias) => alias_arn(region, account, &alias.name),
+            Resource::Missing { arn, .. } => arn.clone(),
+            Resource::Ram(kind, name) => {
+                let owner = match kind {
+                    RamKind::SystemPolicy => "system",
+                    _ => account.as_str(),
+                };
+                format!("acs:ram:*:{owner}:{}/{}", kind.as_str(), name.as_deref().unwrap_or("*"))
+            }
+            Resource::Role(role) => role.role.arn(),
+        }
     }
 }
 
@@ -73,6 +365,18 @@ impl<A> Authorized<'_, A> {
                 _ => None,
             })
             .ok_or_else(|| Fault::internal("the action declares no alias").into())
+    }
+
+    /// The role that the call assumes. A fault if its declaration names none.
+    pub fn role(&self) -> Result<&FoundRole, Error> {
+        self.found
+            .needs
+            .iter()
+            .find_map(|(_, resource)| match resource {
+                Resource::Role(role) => Some(role),
+                _ => None,
+            })
+            .ok_or_else(|| Fault::internal("the action declares no role").into())
     }
 
     /// Applies the state table to the keys. Handlers never look at states to refuse.

@@ -1,16 +1,24 @@
 //! May they? What a call acts on, and the proof that it is allowed.
 
 mod authorize;
+mod explain;
 mod resolve;
+pub mod rights;
+pub mod simulate;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use jomae_api::{error::Refusal, names::AliasName};
+use jomae_api::{action::RamKind, error::Refusal, names::AliasName, names::RoleRef};
 
 pub use authorize::{Authorized, authorize};
+pub(crate) use authorize::trusted_of;
 pub use resolve::resolve;
+pub use rights::Rights;
 
-use crate::record::{AliasRecord, KeyPlace, KeyRecord};
+use crate::{
+    ram::record::RoleRecord,
+    record::{AliasRecord, KeyPlace, KeyRecord},
+};
 
 /// What the targets of a call turned out to be.
 pub struct Found {
@@ -23,7 +31,7 @@ pub struct Found {
 pub enum Resource {
     /// A valid signature is enough.
     SignatureOnly,
-    /// The account's KMS as a whole.
+    /// The account's service as a whole.
     Service,
     /// The container of keys.
     Keys,
@@ -34,8 +42,14 @@ pub enum Resource {
     /// Named, but not there: the permission is checked all the same, and only who has it learns of the absence.
     Missing {
         owner: Owner,
+        /// The full name that it would have.
+        arn: String,
         refusal: Refusal,
     },
+    /// Something that RAM knows by name; none: all of the kind.
+    Ram(RamKind, Option<String>),
+    /// A role to be assumed.
+    Role(FoundRole),
 }
 
 /// Whose a missing thing would be.
@@ -54,6 +68,9 @@ pub struct FoundKey {
     pub record: Arc<KeyRecord>,
     /// The number of the version that a ciphertext names.
     pub version: Option<u32>,
+    /// Another account's key that a ciphertext names: whoever may not use it is told that there is none, as if it had
+    /// this name.
+    pub hidden_as: Option<String>,
 }
 
 /// An alias: there already, or about to be made.
@@ -61,4 +78,27 @@ pub struct FoundKey {
 pub struct FoundAlias {
     pub name: AliasName,
     pub record: Option<Arc<AliasRecord>>,
+}
+
+/// A role: there, or not.
+#[derive(Clone)]
+pub struct FoundRole {
+    pub role: RoleRef,
+    pub record: Option<Arc<RoleRecord>>,
+}
+
+/// Why a permission was denied, for the operator's log. Names things of ours only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The permission, e.g. `kms:Decrypt`.
+    pub permission: &'static str,
+    /// The full name of the resource.
+    pub resource: String,
+    pub reason: String,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}: {}", self.permission, self.resource, self.reason)
+    }
 }

@@ -1,14 +1,15 @@
 //! From the names in a request to the records they mean.
 
 use jomae_api::{
-    action::{Access, Target},
+    action::{Access, RamKind, Target},
     error::Refusal,
-    names::{AliasName, KeyRef},
+    names::{AliasName, KeyRef, KeyVersionId, RoleRef},
 };
 
-use super::{Found, FoundAlias, FoundKey, Owner, Resource};
+use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Resource};
 use crate::{
     error::Error,
+    ram::record::{NameRecord, RoleRecord, path as ram_path},
     record::{AliasRecord, KeyPlace, KeyRecord, VersionIndex, path},
     run::Call,
     tx::Tx,
@@ -28,16 +29,10 @@ pub fn resolve(tx: &mut Tx<'_>, call: &Call, access: &Access<'_>) -> Result<Foun
                 let index = tx.get::<VersionIndex>(&path::version_index(&call.region, version))?;
                 let resource = match index {
                     Some(index) => key(tx, call, index.key.clone(), Some(index.number))?,
-                    None => Resource::Missing { owner: Owner::Nobody, refusal: Refusal::KeyNotFound },
+                    None => nobodys(call, version),
                 };
                 // Whose key it is stays hidden from those who may not use it.
-                let resource = match resource {
-                    Resource::Key(found) if found.place.account != *call.caller.account() => {
-                        Resource::Missing { owner: Owner::Nobody, refusal: Refusal::KeyNotFound }
-                    }
-                    other => other,
-                };
-                needs.push((ram_action, resource));
+                needs.push((ram_action, hidden(call, version, resource)));
             }
             Target::AliasName(name) => {
                 let record = tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))?;
@@ -51,10 +46,17 @@ pub fn resolve(tx: &mut Tx<'_>, call: &Call, access: &Access<'_>) -> Result<Foun
                     ram_action,
                     match of_key {
                         Some(place) => key(tx, call, place, None)?,
-                        None => Resource::Missing { owner: Owner::Caller, refusal: Refusal::AliasNotFound },
+                        None => alias_missing(call, name),
                     },
                 ));
             }
+            Target::Ram(kind, name) => needs.push((ram_action, Resource::Ram(kind, Some(name.to_owned())))),
+            Target::RamAll(kind) => needs.push((ram_action, Resource::Ram(kind, None))),
+            Target::RamSelf => {
+                let name = call.caller.user_name().into_owned();
+                needs.push((ram_action, Resource::Ram(RamKind::User, Some(name))));
+            }
+            Target::Role(role) => needs.push((ram_action, Resource::Role(find_role(tx, role)?))),
         }
     }
     Ok(Found { needs })
@@ -69,9 +71,9 @@ fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Reso
         KeyRef::Id(id) => key(tx, call, place(call, id.clone()), None),
         KeyRef::Alias(name) => by_alias(tx, call, name),
         // Keys never cross regions: the full name of a key elsewhere names nothing here.
-        KeyRef::Arn { region, account, .. } if *region != call.region => {
-            let owner = owner(call, account);
-            Ok(Resource::Missing { owner, refusal: Refusal::KeyNotFound })
+        KeyRef::Arn { region, account, id } if *region != call.region => {
+            let place = KeyPlace { account: account.clone(), region: region.clone(), id: id.clone() };
+            Ok(key_missing(call, &place))
         }
         KeyRef::Arn { region, account, id } => {
             key(tx, call, KeyPlace { account: account.clone(), region: region.clone(), id: id.clone() }, None)
@@ -82,15 +84,56 @@ fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Reso
 fn by_alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<Resource, Error> {
     match tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))? {
         Some(alias) => key(tx, call, place(call, alias.key.clone()), None),
-        None => Ok(Resource::Missing { owner: Owner::Caller, refusal: Refusal::AliasNotFound }),
+        None => Ok(alias_missing(call, name)),
     }
 }
 
 fn key(tx: &mut Tx<'_>, call: &Call, place: KeyPlace, version: Option<u32>) -> Result<Resource, Error> {
     Ok(match tx.get::<KeyRecord>(&path::key(&place))? {
-        Some(record) => Resource::Key(FoundKey { place, record, version }),
-        None => Resource::Missing { owner: owner(call, &place.account), refusal: Refusal::KeyNotFound },
+        Some(record) => Resource::Key(FoundKey { place, record, version, hidden_as: None }),
+        None => key_missing(call, &place),
     })
+}
+
+fn key_missing(call: &Call, place: &KeyPlace) -> Resource {
+    let owner = owner(call, &place.account);
+    Resource::Missing { owner, arn: place.arn(), refusal: Refusal::KeyNotFound }
+}
+
+/// An alias that is not there names no key: the permission is asked for on any.
+fn alias_missing(call: &Call, name: &AliasName) -> Resource {
+    let arn = format!("acs:kms:{}:{}:key/{}", call.region, call.caller.account(), name.to_wire());
+    Resource::Missing { owner: Owner::Caller, arn, refusal: Refusal::AliasNotFound }
+}
+
+/// The key of a ciphertext that nobody knows.
+fn nobodys(call: &Call, version: &KeyVersionId) -> Resource {
+    Resource::Missing { owner: Owner::Nobody, arn: stand_in(call, version), refusal: Refusal::KeyNotFound }
+}
+
+/// The name under which permission is asked for a key that the caller shall not learn of.
+fn stand_in(call: &Call, version: &KeyVersionId) -> String {
+    format!("acs:kms:{}:{}:key/{version}", call.region, call.caller.account())
+}
+
+fn hidden(call: &Call, version: &KeyVersionId, found: Resource) -> Resource {
+    match found {
+        Resource::Key(key) if key.place.account != *call.caller.account() => {
+            Resource::Key(FoundKey { hidden_as: Some(stand_in(call, version)), ..key })
+        }
+        // A key that is gone while the index of its versions is not.
+        Resource::Missing { owner: Owner::Another, .. } => nobodys(call, version),
+        other => other,
+    }
+}
+
+fn find_role(tx: &mut Tx<'_>, role: &RoleRef) -> Result<FoundRole, Error> {
+    let name = tx.get::<NameRecord>(&ram_path::name(&role.account, ram_path::Entity::Role, role.name.as_str()))?;
+    let record = match name {
+        Some(name) => tx.get::<RoleRecord>(&ram_path::role(&role.account, &name.id))?,
+        None => None,
+    };
+    Ok(FoundRole { role: role.clone(), record })
 }
 
 fn owner(call: &Call, account: &jomae_api::names::AccountId) -> Owner {

@@ -1,18 +1,29 @@
 //! The audit event of a call, in ActionTrail's shape, and where it goes.
 
+pub mod lookup;
 pub mod outbox;
 
+pub use lookup::{Page, Query};
+
 use jomae_api::{
-    action::{ActionSpec, Class, Effect},
+    action::{ActionSpec, Api, Class, Effect},
     actions::params::ENCRYPTION_CONTEXT,
     error::Refusal,
+    names::{AccountId, RegionId},
     param::{Input, ParamInfo},
     time::Timestamp,
     wire::Params,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{identity::Caller, record::KeyPlace, run::Call, wait::Work};
+use crate::{
+    access::Denial,
+    identity::{Caller, Who},
+    record::KeyPlace,
+    run::Call,
+    store::BoxFuture,
+    wait::Work,
+};
 
 /// How long the answer waits for its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +44,26 @@ pub trait AuditSink: Send + Sync {
     /// Whether events can be written now. If not, nothing may be done.
     fn is_writable(&self) -> bool;
 
-    /// Appends one event: a JSON object on one line, without the newline.
-    fn append(&self, event: Vec<u8>, durability: Durability) -> Work<'_, Result<(), AuditError>>;
+    /// Appends one event: a JSON object on one line, without the newline. Its place in the log is settled at once.
+    fn append(&self, event: Vec<u8>, durability: Durability) -> Appended<'_>;
 
     /// Which of these event ids, at most a few hundred, the newest part of the log holds. It looks back at least as far
     /// as events of the last minutes can stand.
     fn find(&self, event_ids: &[&str]) -> Result<Vec<String>, AuditError>;
+
+    /// A signed receipt for an event that is on disk, in a form that fits a header.
+    fn receipt(&self, index: u64, event: &[u8], event_id: &str, now: Timestamp) -> Result<String, AuditError>;
+
+    /// The events that a query asks for.
+    fn lookup<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, AuditError>>;
+}
+
+/// An event that was handed over.
+pub struct Appended<'a> {
+    /// Its place in the log: how many events stand before it.
+    pub index: u64,
+    /// Done when the event is as durable as was asked for.
+    pub done: Work<'a, Result<(), AuditError>>,
 }
 
 /// What a call touched, noted on its way.
@@ -48,8 +73,14 @@ pub struct Trace {
     pub action: usize,
     pub keys: Vec<KeyPlace>,
     pub aliases: Vec<String>,
+    /// What the call names in RAM: type and name.
+    pub ram: Vec<(&'static str, String)>,
+    /// Whose key was used, if it is another account's.
+    pub owner: Option<AccountId>,
     /// The event of a change, committed with it.
     pub pending: Option<outbox::Pending>,
+    /// Why a permission was denied, for the operator.
+    pub denial: Option<Denial>,
 }
 
 /// How durable the event of a call must be before its answer leaves.
@@ -89,9 +120,11 @@ struct Event<'a> {
     user_agent: Option<&'a str>,
     user_identity: Identity<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_parameters: Option<PublicParameters<'a>>,
+    request_parameters: Option<Shown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     referenced_resources: Option<Resources<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_owner_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +140,47 @@ struct Identity<'a> {
     user_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_context: Option<SessionContext>,
+}
+
+/// Of temporary credentials.
+#[derive(Serialize)]
+struct SessionContext {
+    attributes: SessionAttributes,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionAttributes {
+    creation_date: Timestamp,
+    mfa_authenticated: &'static str,
+}
+
+impl SessionContext {
+    fn of(caller: &Caller) -> Option<Self> {
+        match &caller.who {
+            Who::Session(session) => Some(Self {
+                attributes: SessionAttributes { creation_date: Timestamp(session.created), mfa_authenticated: "false" },
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// What was asked for.
+enum Shown<'a> {
+    Call(PublicParameters<'a>),
+    Texts(&'a [(&'a str, &'a str)]),
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Call(parameters) => parameters.serialize(serializer),
+            Self::Texts(texts) => serializer.collect_map(texts.iter().copied()),
+        }
+    }
 }
 
 /// The parameters that may be shown: declared public, and valid. What is not valid may be anything, a secret in the
@@ -138,18 +212,34 @@ impl Serialize for PublicParameters<'_> {
     }
 }
 
-#[derive(Serialize)]
-struct Resources<'a> {
-    #[serde(rename = "ACS::KMS::Key", skip_serializing_if = "Vec::is_empty")]
-    keys: Vec<&'a str>,
-    #[serde(rename = "ACS::KMS::Alias", skip_serializing_if = "<[String]>::is_empty")]
-    aliases: &'a [String],
+/// The things that a call is about: type → names.
+struct Resources<'a>(&'a Trace);
+
+impl Serialize for Resources<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(trace) = self;
+        let mut map = serializer.serialize_map(None)?;
+        if !trace.keys.is_empty() {
+            let names: Vec<&str> = trace.keys.iter().map(|key| key.id.as_str()).collect();
+            map.serialize_entry("ACS::KMS::Key", &names)?;
+        }
+        if !trace.aliases.is_empty() {
+            map.serialize_entry("ACS::KMS::Alias", &trace.aliases)?;
+        }
+        let mut kinds: Vec<&str> = trace.ram.iter().map(|(kind, _)| *kind).collect();
+        kinds.dedup();
+        for kind in kinds {
+            let names: Vec<&str> =
+                trace.ram.iter().filter(|(other, _)| *other == kind).map(|(_, name)| name.as_str()).collect();
+            map.serialize_entry(kind, &names)?;
+        }
+        map.end()
+    }
 }
 
 impl<'a> Resources<'a> {
     fn of(trace: &'a Trace) -> Option<Self> {
-        (!trace.keys.is_empty() || !trace.aliases.is_empty())
-            .then(|| Self { keys: trace.keys.iter().map(|key| key.id.as_str()).collect(), aliases: &trace.aliases })
+        (!trace.keys.is_empty() || !trace.aliases.is_empty() || !trace.ram.is_empty()).then_some(Self(trace))
     }
 }
 
@@ -171,7 +261,8 @@ pub fn call_event(
     trace: &Trace,
     refusal: Option<Refusal>,
 ) -> Vec<u8> {
-    let Caller::Root { account, access_key_id } = &call.caller;
+    let caller = &call.caller;
+    let api = spec.map_or(Api::Kms, ActionSpec::api);
     let message = refusal.map(|refusal| refusal.message());
     write(&Event {
         event_id,
@@ -182,22 +273,24 @@ pub fn call_event(
         event_category: "Management",
         event_rw: read_or_write(spec.map_or(Effect::Read, |spec| spec.effect)),
         event_time: call.now,
-        service_name: "Kms",
-        api_version: jomae_api::API_VERSION,
+        service_name: api.name(),
+        api_version: api.version(),
         request_id: &call.request_id,
         acs_region: call.region.as_str(),
-        is_global: false,
+        is_global: api.is_global(),
         source_ip_address: Some(&call.source_ip),
         user_agent: Some(&call.user_agent),
         user_identity: Identity {
-            r#type: "root-account",
-            account_id: account.as_str(),
-            principal_id: account.as_str(),
-            user_name: "root",
-            access_key_id: Some(access_key_id),
+            r#type: caller.event_type(),
+            account_id: caller.account.as_str(),
+            principal_id: &caller.principal_id(),
+            user_name: &caller.user_name(),
+            access_key_id: Some(caller.access_key_id.as_str()).filter(|id| !id.is_empty()),
+            session_context: SessionContext::of(caller),
         },
-        request_parameters: spec.map(|spec| PublicParameters { spec, params }),
+        request_parameters: spec.map(|spec| Shown::Call(PublicParameters { spec, params })),
         referenced_resources: Resources::of(trace),
+        resource_owner_id: trace.owner.as_ref().map(AccountId::as_str),
         error_code: refusal.map(|refusal| refusal.code()),
         error_message: message.as_deref(),
     })
@@ -228,9 +321,61 @@ pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Ve
             principal_id: "jomae",
             user_name: "jomae",
             access_key_id: None,
+            session_context: None,
         },
         request_parameters: None,
         referenced_resources: Resources::of(&trace),
+        resource_owner_id: None,
+        error_code: None,
+        error_message: None,
+    })
+}
+
+/// Something that the operator did beside the API.
+#[derive(Clone, Copy)]
+pub struct OperatorAct<'a> {
+    pub name: &'a str,
+    pub effect: Effect,
+    pub region: &'a RegionId,
+    /// The account that it was about, which finds the event in its own log.
+    pub account: Option<&'a AccountId>,
+    /// What was asked for. Never a secret.
+    pub parameters: &'a [(&'a str, &'a str)],
+    /// Types and names of what was made.
+    pub resources: &'a [(&'static str, &'a str)],
+}
+
+/// The event of something that the operator did.
+pub fn operator_event(act: &OperatorAct<'_>, id: &str, now: Timestamp) -> Vec<u8> {
+    let ram = act.resources.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect();
+    let trace = Trace { ram, ..Trace::default() };
+    write(&Event {
+        event_id: id,
+        event_version: 1,
+        event_name: act.name,
+        event_source: "jomae",
+        event_type: "ConsoleOperation",
+        event_category: "Management",
+        event_rw: read_or_write(act.effect),
+        event_time: now,
+        service_name: "Jomae",
+        api_version: "1",
+        request_id: id,
+        acs_region: act.region.as_str(),
+        is_global: true,
+        source_ip_address: Some("Internal"),
+        user_agent: None,
+        user_identity: Identity {
+            r#type: "system",
+            account_id: act.account.map_or("", AccountId::as_str),
+            principal_id: "operator",
+            user_name: "operator",
+            access_key_id: None,
+            session_context: None,
+        },
+        request_parameters: Some(Shown::Texts(act.parameters)),
+        referenced_resources: Resources::of(&trace),
+        resource_owner_id: None,
         error_code: None,
         error_message: None,
     })

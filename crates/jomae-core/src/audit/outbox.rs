@@ -57,16 +57,17 @@ struct Lists {
 }
 
 impl Outbox {
-    /// Appends an event that was committed, and waits until it is on disk.
-    pub async fn append(&self, audit: &dyn AuditSink, pending: Pending) -> Result<(), Fault> {
-        let result = audit.append(pending.event, Durability::OnDisk).wait().await;
+    /// Appends an event that was committed, and waits until it is on disk. Gives its place in the log.
+    pub async fn append(&self, audit: &dyn AuditSink, pending: Pending) -> Result<u64, Fault> {
+        let appended = audit.append(pending.event, Durability::OnDisk);
+        let result = appended.done.wait().await;
         let mut lists = self.lists();
         match result {
             Ok(()) => {
                 let earlier = std::mem::take(&mut lists.uncertain);
                 lists.logged.extend(earlier);
                 lists.logged.push(pending.path);
-                Ok(())
+                Ok(appended.index)
             }
             Err(error) => {
                 lists.uncertain.push(pending.path);

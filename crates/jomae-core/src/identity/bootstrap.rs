@@ -4,26 +4,22 @@
 //! goes only after the secret stands where the operator finds it, so a crash in between loses nothing: the next start
 //! reads the secret back from its sealed record.
 
-use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_api::time::Timestamp;
 use jomae_crypto::secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 
-use super::{new_access_key, new_account_id, secret};
+use super::{
+    accounts::{self, AccountKey},
+    secret,
+};
 use crate::{
     error::Fault,
-    record::{AccessKeyRecord, AccountRecord, path},
+    record::{AccessKeyRecord, path},
     store::Path,
     tx::{Outcome, Vault},
 };
 
 const PENDING: &str = "sys/bootstrap";
-
-/// What the operator must be given.
-pub struct FirstCredential {
-    pub account: AccountId,
-    pub access_key_id: String,
-    pub secret: SecretBytes,
-}
 
 /// The state of the bootstrap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +30,7 @@ pub struct BootstrapRecord {
 }
 
 /// Makes the first account in an empty store. Gives the credential as long as it has not been confirmed as delivered.
-pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<FirstCredential>, Fault> {
+pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<AccountKey>, Fault> {
     let at = Path::new(PENDING);
     if let Some(bootstrap) = vault.reading().get::<BootstrapRecord>(&at)? {
         if bootstrap.delivered {
@@ -44,13 +40,11 @@ pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<Fi
     }
     let mut tx = vault.writing();
     tx.get::<BootstrapRecord>(&at)?;
-    let account = new_account_id()?;
-    let (id, secret, record) = new_access_key(vault.keyring(), &account, now)?;
-    tx.put(path::account(&account), &AccountRecord { name: "default".into(), created: now.0 })?;
-    tx.put(path::access_key(&id), &record)?;
-    tx.put(at, &BootstrapRecord { access_key_id: id.clone(), delivered: false })?;
+    let made = accounts::put(&mut tx, vault, "default", now)?;
+    let bootstrap = BootstrapRecord { access_key_id: made.access_key_id.clone(), delivered: false };
+    tx.put(at, &bootstrap)?;
     match tx.commit().await? {
-        Outcome::Done => Ok(Some(FirstCredential { account, access_key_id: id, secret })),
+        Outcome::Done => Ok(Some(made)),
         Outcome::Conflict => Err(Fault::unavailable("another process has just made the first account")),
     }
 }
@@ -66,13 +60,13 @@ pub async fn delivered(vault: &Vault) -> Result<(), Fault> {
     Ok(())
 }
 
-fn read_back(vault: &Vault, access_key_id: &str) -> Result<FirstCredential, Fault> {
+fn read_back(vault: &Vault, access_key_id: &str) -> Result<AccountKey, Fault> {
     let record = vault
         .reading()
         .get::<AccessKeyRecord>(&path::access_key(access_key_id))?
         .ok_or_else(|| Fault::internal("the first access key is missing"))?;
     let secret = secret(vault.keyring(), access_key_id, &record)?;
-    Ok(FirstCredential {
+    Ok(AccountKey {
         account: record.stored.account.clone(),
         access_key_id: access_key_id.to_owned(),
         secret: SecretBytes::new(secret.expose().to_vec()),

@@ -1,6 +1,9 @@
-//! Who? Callers, their access keys, and the check of a signature.
+//! Who? Callers, their credentials, and the check of a signature.
 
+pub mod accounts;
 pub mod bootstrap;
+pub mod caller;
+pub mod token;
 
 use std::sync::Arc;
 
@@ -12,36 +15,20 @@ use jomae_api::{
 };
 use jomae_crypto::{rng, secret::SecretBytes, wrap};
 
+pub use caller::{Caller, Federated, Who};
+
 use crate::{
     error::{Error, Fault},
     keyring::Keyring,
+    lockout::Lockout,
     nonce::{NonceMemory, Seen},
+    ram::record::{UserRecord, path as ram_path},
     record::{AccessKeyRecord, Bytes, StoredAccessKey, path},
     tx::Vault,
 };
 
-/// Who calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// The account itself, by one of its access keys.
-    Root { account: AccountId, access_key_id: String },
-}
-
-impl Caller {
-    /// By what name events and usage counts know the caller.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Root { access_key_id, .. } => access_key_id,
-        }
-    }
-
-    /// The account that the caller belongs to.
-    pub const fn account(&self) -> &AccountId {
-        match self {
-            Self::Root { account, .. } => account,
-        }
-    }
-}
+/// What the access key ids of temporary credentials start with.
+pub const TEMPORARY_PREFIX: &str = "STS.";
 
 /// The secret that stands in for one that does not exist, so that an unknown access key costs the same work as a
 /// wrong signature.
@@ -53,37 +40,103 @@ impl Default for DummySecret {
     }
 }
 
-/// Finds out who sent a request: time, access key, signature, nonce, in this order. A nonce is remembered only after
-/// its signature has proved right, so that nobody else can burn it or fill the memory.
-pub fn authenticate(
-    vault: &Vault,
-    nonces: &NonceMemory,
-    dummy: &DummySecret,
-    presented: &Presented<'_>,
-    now: Timestamp,
-) -> Result<Caller, Error> {
-    let signed_at = sign::check_time(presented.timestamp_text, now.0).map_err(Refusal::from)?;
-    let id = presented.access_key_id;
-    let record = vault.reading().get::<AccessKeyRecord>(&path::access_key(id))?;
-    let Some(record) = record else {
-        let _ = presented.verify(Credential::Secret(dummy.0.expose()));
-        return Err(Refusal::AccessKeyNotFound.into());
-    };
-    let secret = secret(vault.keyring(), id, &record)?;
-    presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
-    // What the account has switched off is told only to who holds the secret.
-    if !record.stored.active {
-        return Err(Refusal::AccessKeyInactive.into());
+/// Everything that finding out a caller needs.
+pub struct Gate {
+    pub nonces: NonceMemory,
+    pub lockout: Lockout,
+    dummy: DummySecret,
+}
+
+impl Gate {
+    pub fn new(nonces_max: usize) -> Self {
+        Self { nonces: NonceMemory::new(nonces_max), lockout: Lockout::default(), dummy: DummySecret::default() }
     }
-    if presented.security_token.is_some() {
+
+    /// Finds out who sent a signed request: time, access key, signature, nonce, in this order. A nonce is remembered
+    /// only after its signature has proved right, so that nobody else can burn it or fill the memory.
+    pub fn authenticate(
+        &self,
+        vault: &Vault,
+        presented: &Presented<'_>,
+        source_ip: &str,
+        now: Timestamp,
+    ) -> Result<Authenticated, Error> {
+        let signed_at = sign::check_time(presented.timestamp_text, now.0).map_err(Refusal::from)?;
+        let id = presented.access_key_id;
+        if !self.lockout.admits(id, source_ip, now) {
+            return Err(Refusal::Throttled.into());
+        }
+        let checked = if id.starts_with(TEMPORARY_PREFIX) {
+            by_token(vault.keyring(), presented, now).map(|caller| Authenticated { caller, access_key: None })
+        } else {
+            self.by_access_key(vault, presented)
+        };
+        match &checked {
+            Ok(_) => self.lockout.succeeded(id, source_ip, now),
+            Err(Error::Refused(Refusal::SignatureDoesNotMatch)) => self.lockout.failed(id, source_ip, now),
+            Err(_) => {}
+        }
+        let authenticated = checked?;
+        match self.nonces.remember(id, presented.nonce, signed_at, now.0) {
+            Seen::First => Ok(authenticated),
+            Seen::Before => Err(Refusal::NonceUsed.into()),
+            Seen::MemoryFull => Err(Refusal::Throttled.into()),
+        }
+    }
+
+    fn by_access_key(&self, vault: &Vault, presented: &Presented<'_>) -> Result<Authenticated, Error> {
+        let id = presented.access_key_id;
+        let mut tx = vault.reading();
+        let Some(record) = tx.get::<AccessKeyRecord>(&path::access_key(id))? else {
+            let _ = presented.verify(Credential::Secret(self.dummy.0.expose()));
+            return Err(Refusal::AccessKeyNotFound.into());
+        };
+        let secret = secret(vault.keyring(), id, &record)?;
+        presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+        // What the account has switched off is told only to who holds the secret.
+        if !record.stored.active {
+            return Err(Refusal::AccessKeyInactive.into());
+        }
+        if presented.security_token.is_some() {
+            return Err(Refusal::SecurityTokenMismatch.into());
+        }
+        let account = record.stored.account.clone();
+        let who = match &record.stored.user {
+            None => Who::Root,
+            Some(user_id) => {
+                let user = tx.get::<UserRecord>(&ram_path::user(&account, user_id))?;
+                let user = user.ok_or(Refusal::AccessKeyNotFound)?;
+                Who::User { id: user.id.clone(), name: user.name.clone() }
+            }
+        };
+        let caller = Caller { account, access_key_id: id.to_owned(), who };
+        Ok(Authenticated { caller, access_key: Some(record) })
+    }
+}
+
+/// Who called, and by which stored access key.
+pub struct Authenticated {
+    pub caller: Caller,
+    /// None for temporary credentials.
+    pub access_key: Option<Arc<AccessKeyRecord>>,
+}
+
+/// A caller with temporary credentials: all that is known of the session stands in the token.
+fn by_token(keyring: &Keyring, presented: &Presented<'_>, now: Timestamp) -> Result<Caller, Error> {
+    let token = presented.security_token.ok_or(Refusal::SecurityTokenMissing)?;
+    let (session, secret) = token::open(keyring, token).ok_or(Refusal::SecurityTokenMalformed)?;
+    if session.access_key_id != presented.access_key_id {
         return Err(Refusal::SecurityTokenMismatch.into());
     }
-    match nonces.remember(id, presented.nonce, signed_at, now.0) {
-        Seen::First => {}
-        Seen::Before => return Err(Refusal::NonceUsed.into()),
-        Seen::MemoryFull => return Err(Refusal::Throttled.into()),
+    presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+    if session.expires <= now.0 {
+        return Err(Refusal::SecurityTokenExpired.into());
     }
-    Ok(Caller::Root { account: record.stored.account.clone(), access_key_id: id.to_owned() })
+    Ok(Caller {
+        account: session.account.clone(),
+        access_key_id: session.access_key_id.clone(),
+        who: Who::Session(Arc::new(session)),
+    })
 }
 
 fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Result<&'r SecretBytes, Fault> {
@@ -96,23 +149,45 @@ fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Resul
     Ok(record.secret.get_or_init(|| Arc::new(opened)))
 }
 
-/// A new access key: its id, its secret (to be shown once), and its record.
+/// A new access key of the account (`user_id` none) or of a user: its id, its secret (to be shown once), its record.
 pub fn new_access_key(
     keyring: &Keyring,
     account: &AccountId,
+    user_id: Option<&str>,
     now: Timestamp,
 ) -> Result<(String, SecretBytes, AccessKeyRecord), Fault> {
     let id = format!("LTAI{}", random_text(20));
-    let secret = SecretBytes::new(random_text(30).into_bytes());
+    let secret = new_secret();
     let wrapped = keyring.seal_with(|domain| wrap::wrap_access_key_secret(domain, &id, &secret))?;
-    let stored = StoredAccessKey { account: account.clone(), created: now.0, active: true, secret: Bytes(wrapped) };
-    Ok((id, secret, AccessKeyRecord { stored, secret: std::sync::OnceLock::new() }))
+    let stored = StoredAccessKey {
+        account: account.clone(),
+        user: user_id.map(str::to_owned),
+        created: now.0,
+        active: true,
+        secret: Bytes(wrapped),
+    };
+    Ok((id, secret, AccessKeyRecord::of(stored)))
+}
+
+/// The id of a new temporary access key.
+pub(crate) fn new_temporary_id() -> String {
+    format!("{TEMPORARY_PREFIX}{}", random_text(20))
+}
+
+/// The secret of a new access key: 30 letters and digits, about 178 bits.
+pub(crate) fn new_secret() -> SecretBytes {
+    SecretBytes::new(random_text(30).into_bytes())
 }
 
 /// A new account id: 16 digits, the first not 0.
 pub fn new_account_id() -> Result<AccountId, Fault> {
     let number = u64::from_be_bytes(rng::array()) % 9_000_000_000_000_000 + 1_000_000_000_000_000;
     AccountId::new(&number.to_string()).ok_or_else(|| Fault::internal("account id"))
+}
+
+/// The id of a new user, group or role: 18 digits, the first not 0.
+pub fn new_entity_id() -> String {
+    (u64::from_be_bytes(rng::array()) % 900_000_000_000_000_000 + 100_000_000_000_000_000).to_string()
 }
 
 /// Letters and digits, each equally likely.

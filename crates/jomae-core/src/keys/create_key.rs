@@ -47,6 +47,7 @@ impl Handle<CreateKey> for Kms {
             material_check: None,
             policy: wanted.policy.clone(),
             primary_in_memory: Memo::default(),
+            policy_in_memory: Memo::default(),
             tags: wanted.tags.clone(),
         };
         match wanted.origin {

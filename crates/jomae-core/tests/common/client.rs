@@ -82,9 +82,9 @@ impl<'w> Client<'w> {
             scheme: way.scheme,
             access_key_id: &self.credentials.id,
             key: SigningKey::Secret(&self.credentials.secret),
-            security_token: None,
+            security_token: self.credentials.token.as_deref(),
             action,
-            version: jomae_api::API_VERSION,
+            version: jomae_api::actions::find(action).map_or(jomae_api::API_VERSION, |spec| spec.api().version()),
             host: self.host,
             method: way.method,
             params: query,
@@ -107,7 +107,9 @@ impl<'w> Client<'w> {
             return Ok(body);
         }
         let refusal = reply.outcome.refusal.unwrap();
-        let declared = jomae_api::actions::find(action).is_none_or(|spec| spec.errors.contains(&refusal));
+        // Where in a policy the mistake is differs from call to call.
+        let same = |declared: &Refusal| std::mem::discriminant(declared) == std::mem::discriminant(&refusal);
+        let declared = jomae_api::actions::find(action).is_none_or(|spec| spec.errors.iter().any(same));
         assert!(declared || any_action_gives(refusal), "{action} does not declare {refusal:?}");
         assert_eq!(members["Code"], refusal.code());
         assert_eq!(reply.status, refusal.status());

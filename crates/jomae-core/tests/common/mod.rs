@@ -3,12 +3,13 @@
 mod client;
 pub mod import;
 mod parts;
+mod people;
 mod subject;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -24,7 +25,8 @@ use jomae_core::{
     keyring::Keyring,
     rank::Ranks,
     rate::RateLimits,
-    record::{AccessKeyRecord, AccountRecord, KeyPlace, KeyRecord, path},
+    oidc::NoProviders,
+    record::{AccessKeyRecord, KeyPlace, KeyRecord, path},
     run::Kms,
     service::{Arrival, Reply, Service},
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
@@ -36,13 +38,16 @@ use jomae_sim::{block_on, faults::FaultStore};
 
 pub use client::{Answer, Client, HELLO, Scheme, code_of};
 pub use parts::{AuditLog, HookStore, Root};
-pub use subject::{DIGEST, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, takes};
+pub use people::{allow, document, trust};
+pub use subject::{DIGEST, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, kms_actions, takes};
 
 pub const HANGZHOU: &str = "kms.cn-hangzhou.example";
 pub const SHANGHAI: &str = "kms.cn-shanghai.example";
 /// 2027-01-15T08:00:00Z, when every test begins.
 pub const START: i64 = 1_800_000_000;
 pub const DAY: i64 = 86_400;
+/// Where calls come from.
+pub const ADDRESS: &str = "203.0.113.7";
 
 /// An account's access key.
 #[derive(Clone)]
@@ -50,6 +55,8 @@ pub struct Credentials {
     pub account: AccountId,
     pub id: String,
     pub secret: Vec<u8>,
+    /// Of temporary credentials.
+    pub token: Option<String>,
 }
 
 /// How a service is set up beyond the usual.
@@ -74,6 +81,8 @@ pub struct World {
     pub bob: Credentials,
     pub root: Root,
     pub steady_ns: AtomicU64,
+    /// Where the next call comes from.
+    pub source_ip: Mutex<String>,
     now: AtomicI64,
     nonces: AtomicU64,
 }
@@ -91,7 +100,8 @@ impl World {
         let service = service(&store, &root, audit.clone(), setup);
         let (alice, bob) = (new_account(&service, "Alice"), new_account(&service, "Bob"));
         let (now, nonces) = (AtomicI64::new(START), AtomicU64::new(0));
-        Self { store, service, audit, alice, bob, root, steady_ns: AtomicU64::new(0), now, nonces }
+        let source_ip = Mutex::new(ADDRESS.to_owned());
+        Self { store, service, audit, alice, bob, root, steady_ns: AtomicU64::new(0), source_ip, now, nonces }
     }
 
     /// Another process over the same store, with nothing in memory.
@@ -105,6 +115,7 @@ impl World {
             bob: self.bob.clone(),
             root: Root::fixed(),
             steady_ns: AtomicU64::new(0),
+            source_ip: Mutex::new(ADDRESS.to_owned()),
             now: AtomicI64::new(self.now()),
             nonces: AtomicU64::new(self.nonces.load(Ordering::SeqCst)),
         }
@@ -138,7 +149,8 @@ impl World {
     /// Hands a request over as it is.
     pub fn send(&self, request: &Request<'_>) -> Reply {
         let steady_ns = self.steady_ns.load(Ordering::SeqCst);
-        let arrival = Arrival { source_ip: "203.0.113.7", now: Timestamp(self.now()), steady_ns };
+        let source_ip = self.source_ip.lock().unwrap().clone();
+        let arrival = Arrival { source_ip: &source_ip, now: Timestamp(self.now()), steady_ns };
         block_on(self.service.answer(request, arrival))
     }
 
@@ -219,7 +231,7 @@ impl World {
         self.write(|tx| {
             let mut stored = tx.get::<AccessKeyRecord>(&at).unwrap().unwrap().stored.clone();
             stored.active = active;
-            tx.put(at.clone(), &AccessKeyRecord { stored, secret: std::sync::OnceLock::new() }).unwrap();
+            tx.put(at.clone(), &AccessKeyRecord::of(stored)).unwrap();
         });
     }
 
@@ -241,14 +253,8 @@ fn write(service: &Service, writes: impl Fn(&mut Tx<'_>)) {
 
 /// What the server does at its first start.
 fn new_account(service: &Service, name: &str) -> Credentials {
-    let account = identity::new_account_id().unwrap();
-    let keyring = service.kms.vault.keyring();
-    let (id, secret, record) = identity::new_access_key(keyring, &account, Timestamp(START)).unwrap();
-    write(service, |tx| {
-        tx.put(path::account(&account), &AccountRecord { name: name.to_owned(), created: START }).unwrap();
-        tx.put(path::access_key(&id), &record).unwrap();
-    });
-    Credentials { account, id, secret: secret.expose().to_vec() }
+    let made = block_on(identity::accounts::create(&service.kms.vault, name, Timestamp(START))).unwrap();
+    Credentials { account: made.account, id: made.access_key_id, secret: made.secret.expose().to_vec(), token: None }
 }
 
 fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Setup) -> Service {
@@ -260,9 +266,10 @@ fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Set
         backend: Box::new(SoftwareBackend::new(keyring, Arc::new(Inline))),
         pool: Arc::new(Inline),
         usage: Usage::default(),
+        audit,
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };
-    Service::new(kms, audit, region("cn-hangzhou"), setup.limits, setup.nonces_max)
+    Service::new(kms, Arc::new(NoProviders), region("cn-hangzhou"), setup.limits, setup.nonces_max)
 }
 
 pub fn region(id: &str) -> RegionId {

@@ -2,11 +2,13 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use jomae_api::time::Timestamp;
+
 use jomae_core::{
-    audit::{AuditError, AuditSink, Durability},
+    audit::{Appended, AuditError, AuditSink, Durability, Page, Query},
     error::Fault,
     keyring::{RootKey, WrongRootKey},
     store::{BoxFuture, Commit, Committed, Entry, Path, Snapshot, Store, StoreError, Watcher, memory::MemoryStore},
@@ -48,6 +50,9 @@ pub struct AuditLog {
     pub unwritable: AtomicBool,
     /// The log finds out only while it writes.
     pub failing: AtomicBool,
+    appended: AtomicU64,
+    /// What look-ups were asked.
+    pub asked: Mutex<Vec<Query>>,
 }
 
 impl AuditLog {
@@ -73,20 +78,44 @@ impl AuditSink for AuditLog {
         !self.unwritable.load(Ordering::SeqCst)
     }
 
-    fn append(&self, event: Vec<u8>, durability: Durability) -> Work<'_, Result<(), AuditError>> {
+    fn append(&self, event: Vec<u8>, durability: Durability) -> Appended<'_> {
+        let index = self.appended.fetch_add(1, Ordering::SeqCst);
         // Not at once, so that the waiting is exercised too.
-        Work::Later(Box::pin(async move {
+        let done = Work::Later(Box::pin(async move {
             if self.failing.load(Ordering::SeqCst) {
                 return Err(AuditError("by request of a test".to_owned()));
             }
             self.lines.lock().unwrap().push((event, durability));
             Ok(())
-        }))
+        }));
+        Appended { index, done }
     }
 
     fn find(&self, event_ids: &[&str]) -> Result<Vec<String>, AuditError> {
         let logged = |id: &&str| self.events().iter().any(|(event, _)| event["eventId"] == *id);
         Ok(event_ids.iter().copied().filter(|id| logged(id)).map(str::to_owned).collect())
+    }
+
+    fn receipt(&self, index: u64, _: &[u8], event_id: &str, now: Timestamp) -> Result<String, AuditError> {
+        Ok(format!("{index} {event_id} {now}"))
+    }
+
+    /// Looks at the account alone, and gives the oldest first: the real look-up is tested where it is made.
+    fn lookup<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, AuditError>> {
+        self.asked.lock().unwrap().push(query.clone());
+        if self.failing.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(AuditError("by request of a test".to_owned()))));
+        }
+        let mine = |event: &Value| event["userIdentity"]["accountId"] == query.account.as_str();
+        let behind = query.after.map_or(0, |after| after + 1);
+        let text = self.text();
+        let lines = text.lines().zip(0..).skip_while(|(_, number)| *number < behind);
+        let mut lines = lines.filter(|(line, _)| mine(&serde_json::from_str(line).unwrap()));
+        let (events, numbers): (Vec<_>, Vec<u64>) =
+            lines.by_ref().take(query.limit).map(|(line, number)| (line.to_owned(), number)).unzip();
+        let next = numbers.last().copied().filter(|_| lines.next().is_some());
+        let page = Page { events, next };
+        Box::pin(std::future::ready(Ok(page)))
     }
 }
 

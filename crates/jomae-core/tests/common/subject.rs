@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_api::{
-    action::ActionSpec,
+    action::{ActionSpec, Api},
     actions::ACTIONS,
     actions::metadata::{KeyOrigin, KeyState},
 };
@@ -241,10 +241,15 @@ pub fn takes(spec: &ActionSpec, param: &str) -> bool {
 /// Every action that names a key, by whatever name.
 pub fn actions_on_keys() -> impl Iterator<Item = &'static ActionSpec> {
     const NAMES: [&str; 4] = ["KeyId", "CiphertextBlob", "AliasName", "ResourceId"];
-    ACTIONS.iter().copied().filter(|spec| NAMES.iter().any(|param| takes(spec, param)))
+    kms_actions().filter(|spec| NAMES.iter().any(|param| takes(spec, param)))
 }
 
 /// Every action that can succeed.
 pub fn actions_that_work() -> impl Iterator<Item = &'static ActionSpec> {
-    ACTIONS.iter().copied().filter(|spec| spec.name != NEVER_DONE)
+    kms_actions().filter(|spec| spec.name != NEVER_DONE)
+}
+
+/// Every action of KMS itself.
+pub fn kms_actions() -> impl Iterator<Item = &'static ActionSpec> {
+    ACTIONS.iter().copied().filter(|spec| spec.api() == Api::Kms)
 }

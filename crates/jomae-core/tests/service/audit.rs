@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use jomae_api::{actions::ACTIONS, actions::metadata::KeyState, param::Kind};
+use jomae_api::{actions::metadata::KeyState, param::Kind};
 use jomae_core::audit::Durability;
 use jomae_sim::block_on;
 use serde_json::{Value, json};
 
-use crate::common::{HELLO, SHANGHAI, Subject, World, actions_that_work, takes};
+use crate::common::{HELLO, SHANGHAI, Subject, World, actions_that_work, kms_actions, takes};
 
 /// The events that one call leaves.
 fn events_of(world: &World, call: impl FnOnce()) -> Vec<(Value, Durability)> {
@@ -211,7 +211,7 @@ fn no_secret_is_recorded_wherever_it_is_put() {
     let free_text = ["Description", "DeletionProtectionDescription"];
     let world = World::new();
     let secret = String::from_utf8(world.alice.secret.clone()).unwrap();
-    for spec in ACTIONS {
+    for spec in kms_actions() {
         let subject = Subject::of(&world, spec.name);
         let undeclared = ["Plaintext", "SecretData", "Password", "Message", "Value", "ImportToken", "Whatever"];
         let mut names: Vec<String> = undeclared.into_iter().map(str::to_owned).collect();

@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod access;
 mod aliases;
 mod asymmetric;
 mod audit;
@@ -26,14 +27,26 @@ mod isolation;
 mod keys;
 mod lists;
 mod mac;
+mod oidc;
 mod policy;
+mod ram_access_keys;
+mod ram_attachments;
+mod ram_groups;
+mod ram_policies;
+mod ram_races;
+mod ram_refusals;
+mod ram_roles;
+mod ram_user_refusals;
+mod ram_users;
 mod ranks;
 mod re_encrypt;
 mod refusals;
 mod rotation;
+mod simulate;
 mod states;
 mod tags;
 mod tamper;
+mod trail;
 mod usage;
 mod versions;
 mod xml;

@@ -201,6 +201,24 @@ fn store_damaged() -> Reply {
     world.alice().reply("DescribeKey", &[("KeyId", "k")])
 }
 
+fn powerless_user() -> Reply {
+    let world = World::new();
+    let credentials = crate::ram_users::new_user(&world, "u");
+    world.alice().with(&credentials).reply("GetUser", &[("UserName", "u")])
+}
+
+/// Alice herself assumes a role of hers, with one parameter that is replaced or added.
+fn assume(name: &str, value: &str) -> Reply {
+    let world = World::new();
+    let trust = crate::ram_roles::trust(&format!("acs:ram::{}:root", world.alice.account));
+    world.alice().ok("CreateRole", &[("RoleName", "r"), ("AssumeRolePolicyDocument", &trust)]);
+    let role = format!("acs:ram::{}:role/r", world.alice.account);
+    let mut params = vec![("RoleArn", role.as_str()), ("RoleSessionName", "session")];
+    params.retain(|(other, _)| *other != name);
+    params.extend((!name.is_empty()).then_some((name, value)));
+    world.alice().reply("AssumeRole", &params)
+}
+
 const NO_STS: &str = "temporary credentials are not offered";
 
 /// Exhaustive: a new refusal does not compile until it is told where it comes from.
@@ -263,6 +281,88 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::DryRunWouldSucceed => Here(|| on_key(S::Enabled, "Encrypt", &[("DryRun", "true")])),
         Refusal::DryRunInvalid => Here(|| call("Encrypt", &[("KeyId", "k"), ("Plaintext", "!"), ("DryRun", "true")])),
         Refusal::DryRunDenied => Here(|| bobs_key("true")),
+        Refusal::PolicyNotFound
+        | Refusal::PolicyNameChars
+        | Refusal::PolicyNameLength
+        | Refusal::PolicyTypeInvalid
+        | Refusal::MalformedPolicyDocument(_)
+        | Refusal::PolicyDocumentLength
+        | Refusal::RamDescriptionLength
+        | Refusal::PolicyExists
+        | Refusal::PolicyVersionFormat
+        | Refusal::PolicyVersionNotFound
+        | Refusal::PolicyVersionIsDefault
+        | Refusal::PolicyHasVersions
+        | Refusal::PolicyVersionsLimit
+        | Refusal::PoliciesLimit
+        | Refusal::UserPolicyExists
+        | Refusal::GroupPolicyExists
+        | Refusal::RolePolicyExists
+        | Refusal::UserPolicyNotFound
+        | Refusal::GroupPolicyNotFound
+        | Refusal::RolePolicyNotFound
+        | Refusal::PolicyHasUser
+        | Refusal::PolicyHasGroup
+        | Refusal::PolicyHasRole
+        | Refusal::UserPoliciesLimit
+        | Refusal::GroupPoliciesLimit
+        | Refusal::RolePoliciesLimit
+        | Refusal::RoleNotFound
+        | Refusal::RoleNameChars
+        | Refusal::RoleNameLength
+        | Refusal::RoleExists
+        | Refusal::RoleHasPolicies
+        | Refusal::RolesLimit => super::ram_refusals::make(refusal).map_or(Elsewhere(""), Here),
+        Refusal::UserNameChars
+        | Refusal::UserNameLength
+        | Refusal::NewUserNameChars
+        | Refusal::NewUserNameLength
+        | Refusal::DisplayNameChars
+        | Refusal::DisplayNameLength
+        | Refusal::NewDisplayNameChars
+        | Refusal::NewDisplayNameLength
+        | Refusal::GroupNameChars
+        | Refusal::GroupNameLength
+        | Refusal::NewGroupNameChars
+        | Refusal::NewGroupNameLength
+        | Refusal::MobilePhoneFormat
+        | Refusal::NewMobilePhoneFormat
+        | Refusal::EmailFormat
+        | Refusal::NewEmailFormat
+        | Refusal::CommentsLength
+        | Refusal::NewCommentsLength
+        | Refusal::UserNotFound
+        | Refusal::GroupNotFound
+        | Refusal::UserAccessKeyNotFound
+        | Refusal::UserNotInGroup
+        | Refusal::UserExists
+        | Refusal::GroupExists
+        | Refusal::UserInGroup
+        | Refusal::UserHasGroups
+        | Refusal::UserHasAccessKeys
+        | Refusal::UserHasPolicies
+        | Refusal::GroupHasUsers
+        | Refusal::GroupHasPolicies
+        | Refusal::UserLimit
+        | Refusal::GroupLimit
+        | Refusal::UserGroupLimit
+        | Refusal::UserAccessKeyLimit
+        | Refusal::LastRootAccessKey => super::ram_user_refusals::make(refusal).map_or(Elsewhere(""), Here),
+        Refusal::NotAuthorized => Here(powerless_user),
+        Refusal::ArgumentInvalid(_) => Here(|| call("ListUsers", &[("MaxItems", "0")])),
+        Refusal::KeyPolicyMalformed(_) => Here(|| on_key(S::Enabled, "SetKeyPolicy", &[("Policy", "{}")])),
+        Refusal::RoleArnInvalid => Here(|| assume("RoleArn", "acs:ram::1:role/r")),
+        Refusal::RoleSessionNameInvalid => Here(|| assume("RoleSessionName", "a b")),
+        Refusal::DurationSecondsInvalid => Here(|| assume("DurationSeconds", "899")),
+        Refusal::PolicyGrammar(_) => Here(|| assume("Policy", "{}")),
+        Refusal::PolicySize => Here(|| assume("Policy", &"x".repeat(2049))),
+        Refusal::RootMayNotAssume => Here(|| assume("", "")),
+        Refusal::OidcProviderNotFound
+        | Refusal::OidcTokenInvalid
+        | Refusal::OidcTokenExpired
+        | Refusal::OidcSignatureInvalid
+        | Refusal::OidcIssuerMismatch
+        | Refusal::OidcAudienceMismatch => Elsewhere("the tests of OIDC, which have a verifier that says so"),
         Refusal::Unavailable => Here(store_down),
         Refusal::Internal => Here(store_damaged),
     }

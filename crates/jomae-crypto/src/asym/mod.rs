@@ -40,7 +40,7 @@ pub(crate) mod tests;
 use std::fmt;
 
 pub use self::private::PrivateKey;
-pub use self::public::{encapsulate, encrypt, spec_of_spki, spki_to_pem, verify};
+pub use self::public::{encapsulate, encrypt, spec_of_spki, spki_to_pem, verify, verify_ed25519};
 pub(crate) use self::rsa::encrypt_pkcs1_v15;
 
 /// The longest key in DER that is looked at, in bytes. The longest well-formed one, ML-DSA-65 with seed and expanded

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{Ed25519KeyPair, PqdsaKeyPair};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, PqdsaKeyPair};
 use pkcs8::der::{AnyRef, Decode as _};
 
 use super::public::{encapsulate, verify};
@@ -136,6 +136,14 @@ impl PrivateKey {
     /// The public key as DER `SubjectPublicKeyInfo`.
     pub fn public_spki(&self) -> Vec<u8> {
         self.spki.clone()
+    }
+
+    /// The public key of an Ed25519 key in its bare form (RFC 8032), 32 bytes; `None` for other specs.
+    pub fn ed25519_public(&self) -> Option<[u8; 32]> {
+        match &self.key {
+            Key::Ed25519(pair) => pair.public_key().as_ref().try_into().ok(),
+            _ => None,
+        }
     }
 
     /// Signs a digest, or for Ed25519 and ML-DSA a message. Signatures are randomised except for RSA PKCS#1 v1.5 and

@@ -38,6 +38,11 @@ pub fn verify(spec: AsymSpec, alg: SignAlg, spki: &[u8], digest_or_message: &[u8
     }
 }
 
+/// Whether `signature` is an Ed25519 signature (RFC 8032) of `message` by the key in its bare form of 32 bytes.
+pub fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
+}
+
 /// The algorithm of aws-lc-rs, with the hash of the digest; `None` for SM2.
 fn verification(
     spec: AsymSpec,

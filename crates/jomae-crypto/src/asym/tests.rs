@@ -316,3 +316,16 @@ proptest! {
         prop_assert!(key(AsymSpec::EcSm2).decrypt(EncAlg::Sm2Pke, &raw_like).is_err());
     }
 }
+
+#[test]
+fn the_bare_ed25519_key_verifies_what_the_key_signs() {
+    let key = PrivateKey::generate(AsymSpec::Ed25519).unwrap();
+    let public = key.ed25519_public().unwrap();
+    assert!(key.public_spki().ends_with(&public));
+    let signature = key.sign(SignAlg::Ed25519, b"text").unwrap();
+    assert!(verify_ed25519(&public, b"text", &signature));
+    assert!(!verify_ed25519(&public, b"texts", &signature));
+    assert!(!verify_ed25519(&public, b"text", &signature[1..]));
+    assert!(!verify_ed25519(&[0xFF; 32], b"text", &signature));
+    assert_eq!(PrivateKey::generate(AsymSpec::EcP256).unwrap().ed25519_public(), None);
+}

@@ -28,7 +28,8 @@ pub(super) struct Framing {
 /// Writes head and body into `out`, which is empty, and wipes the answer's body.
 pub(super) fn encode(mut answer: Answer, framing: Framing, out: &mut Vec<u8>) {
     // One step, so that no half-written copy stays behind in freed memory.
-    out.reserve(HEAD_BYTES + answer.request_id.len() + answer.content_type.len() + answer.body.len());
+    let receipt_bytes = answer.audit_receipt.as_ref().map_or(0, String::len);
+    out.reserve(HEAD_BYTES + answer.request_id.len() + answer.content_type.len() + receipt_bytes + answer.body.len());
     let status = status(&answer);
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
@@ -45,6 +46,13 @@ pub(super) fn encode(mut answer: Answer, framing: Framing, out: &mut Vec<u8>) {
     }
     if let Some(after) = answer.retry_after {
         let _ = write!(out, "\r\nx-acs-retry-after: {after}");
+    }
+    if let Some(index) = answer.audit_index {
+        let _ = write!(out, "\r\nx-jomae-audit-index: {index}");
+    }
+    if let Some(receipt) = answer.audit_receipt.as_deref().and_then(header_value) {
+        out.extend_from_slice(b"\r\nx-jomae-receipt: ");
+        out.extend_from_slice(receipt.as_bytes());
     }
     if framing.close {
         out.extend_from_slice(b"\r\nConnection: close");
@@ -100,6 +108,8 @@ mod tests {
             content_type: "application/json;charset=utf-8",
             request_id: "id-1".to_owned(),
             retry_after: None,
+            audit_index: None,
+            audit_receipt: None,
             body: b"{}".to_vec(),
             close: false,
         }
@@ -128,11 +138,13 @@ mod tests {
             "HTTP/1.1 404 Not Found\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
              x-acs-request-id: id-1\r\n\r\n{}"
         );
-        let answer = Answer { status: 503, retry_after: Some(3), ..answer() };
+        let receipt = Some("abc".to_owned());
+        let answer =
+            Answer { status: 503, retry_after: Some(3), audit_index: Some(7), audit_receipt: receipt, ..answer() };
         assert_eq!(
             encoded(answer, true, true, true),
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
-             x-acs-request-id: id-1\r\nx-acs-retry-after: 3\r\nConnection: close\r\n\r\n"
+             x-acs-request-id: id-1\r\nx-acs-retry-after: 3\r\nx-jomae-audit-index: 7\r\nx-jomae-receipt: abc\r\nConnection: close\r\n\r\n"
         );
     }
 

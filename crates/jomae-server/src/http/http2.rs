@@ -179,6 +179,13 @@ fn response(answer: Answer, is_head: bool) -> http::Response<Full<Bytes>> {
     if let Some(after) = answer.retry_after {
         headers.insert("x-acs-retry-after", HeaderValue::from(after));
     }
+    if let Some(index) = answer.audit_index {
+        headers.insert("x-jomae-audit-index", HeaderValue::from(index));
+    }
+    let receipt = answer.audit_receipt.as_deref().and_then(answer::header_value);
+    if let Some(receipt) = receipt.and_then(|receipt| HeaderValue::from_str(receipt).ok()) {
+        headers.insert("x-jomae-receipt", receipt);
+    }
     let body = Zeroizing::new(answer.body);
     if !is_head {
         *response.body_mut() = Full::new(Bytes::from_owner(body));

@@ -45,6 +45,10 @@ pub struct Answer {
     pub request_id: String,
     /// Value of `x-acs-retry-after`, if any.
     pub retry_after: Option<u32>,
+    /// Value of `x-jomae-audit-index`: how many events stand in the audit log before that of this call.
+    pub audit_index: Option<u64>,
+    /// Value of `x-jomae-receipt`. Left out if it holds anything but visible ASCII.
+    pub audit_receipt: Option<String>,
     /// The body. It may hold secrets: it is wiped after it was written.
     pub body: Vec<u8>,
     /// Close the connection after this answer (HTTP/1 only).

@@ -63,4 +63,8 @@ impl Action for Decrypt {
     fn access(&self) -> Access<'_> {
         Access::one("kms:Decrypt", Target::CiphertextOf(&self.version))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [Some(&self.context), None]
+    }
 }

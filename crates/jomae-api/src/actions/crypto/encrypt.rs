@@ -60,4 +60,8 @@ impl Action for Encrypt {
     fn access(&self) -> Access<'_> {
         Access::one("kms:Encrypt", Target::Key(&self.key))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [Some(&self.context), None]
+    }
 }

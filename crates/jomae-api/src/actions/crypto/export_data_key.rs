@@ -77,4 +77,8 @@ impl Action for ExportDataKey {
     fn access(&self) -> Access<'_> {
         Access::one("kms:ExportDataKey", Target::CiphertextOf(&self.version))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [Some(&self.context), None]
+    }
 }

@@ -79,4 +79,8 @@ impl Action for GenerateAndExportDataKey {
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateAndExportDataKey", Target::Key(&self.key))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [Some(&self.context), None]
+    }
 }

@@ -71,4 +71,8 @@ impl Action for GenerateDataKey {
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateDataKey", Target::Key(&self.key))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [Some(&self.context), None]
+    }
 }

@@ -66,4 +66,8 @@ impl Action for GenerateDataKeyWithoutPlaintext {
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateDataKeyWithoutPlaintext", Target::Key(&self.key))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        [Some(&self.context), None]
+    }
 }

@@ -163,4 +163,12 @@ impl Action for ReEncrypt {
         };
         Access::two(("kms:ReEncryptFrom", from), ("kms:ReEncryptTo", Target::Key(&self.destination)))
     }
+
+    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
+        let from = match &self.source {
+            Source::Symmetric { context, .. } => Some(context),
+            Source::PublicKey { .. } => None,
+        };
+        [from, Some(&self.destination_context)]
+    }
 }

@@ -108,7 +108,11 @@ impl Action for CreateKey {
         ],
         output: &["KeyMetadata"],
         states: StateRule::ANY,
-        errors: &[Refusal::ProtectionLevelUnsupported, Refusal::LimitExceeded],
+        errors: &[
+            Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
+            Refusal::ProtectionLevelUnsupported,
+            Refusal::LimitExceeded,
+        ],
         doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Without a ClientToken it is not idempotent.",
         example: &[
             ("Description", "orders database"),
@@ -147,5 +151,9 @@ impl Action for CreateKey {
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:CreateKey", Target::Keys)
+    }
+
+    fn request_tags(&self) -> Option<&Tags> {
+        Some(&self.tags)
     }
 }

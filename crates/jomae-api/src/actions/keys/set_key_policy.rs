@@ -24,8 +24,13 @@ impl Action for SetKeyPolicy {
         params: &[required(&KEY_ID_OR_ARN), required(&POLICY), optional(&POLICY_NAME)],
         output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
-        doc: "Replaces the policy of a key. It is checked for its form and kept; nothing enforces it yet.",
+        errors: &[
+            Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
+            Refusal::AliasUnsupported,
+            Refusal::KeyNotFound,
+            Refusal::PendingDeletion,
+        ],
+        doc: "Replaces the policy of a key. It counts from the next call on: what it says beside RAM policies is told in docs/security.md.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             (

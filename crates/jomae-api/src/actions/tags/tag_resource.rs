@@ -42,4 +42,8 @@ impl Action for TagResource {
     fn access(&self) -> Access<'_> {
         Access::one("kms:TagResource", Target::Key(&self.key))
     }
+
+    fn request_tags(&self) -> Option<&Tags> {
+        Some(&self.tags)
+    }
 }

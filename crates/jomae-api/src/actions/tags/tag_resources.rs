@@ -49,4 +49,8 @@ impl Action for TagResources {
     fn access(&self) -> Access<'_> {
         Access::on_each("kms:TagResources", &self.keys)
     }
+
+    fn request_tags(&self) -> Option<&Tags> {
+        Some(&self.tags)
+    }
 }

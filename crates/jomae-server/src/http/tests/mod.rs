@@ -31,7 +31,16 @@ pub(super) struct Mirror {
 }
 
 fn answer(status: u16, body: Vec<u8>) -> Answer {
-    Answer { status, content_type: "text/plain", request_id: "id".into(), retry_after: None, body, close: false }
+    Answer {
+        status,
+        content_type: "text/plain",
+        request_id: "id".into(),
+        retry_after: None,
+        audit_index: None,
+        audit_receipt: None,
+        body,
+        close: false,
+    }
 }
 
 /// `METHOD path|query|header count|` and the body.

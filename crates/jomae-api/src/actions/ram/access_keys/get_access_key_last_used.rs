@@ -1,0 +1,61 @@
+//! `GetAccessKeyLastUsed`: when an access key was last used.
+
+use serde::Serialize;
+
+use super::{USER_ACCESS_KEY_ID, whose};
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
+    actions::{metadata::DateOrEmpty, ram::names::USER_NAME_OR_SELF},
+    error::Refusal,
+    param::{Input, optional, required},
+};
+
+pub struct GetAccessKeyLastUsed {
+    /// None: the caller.
+    pub user_name: Option<String>,
+    pub access_key_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub access_key_last_used: LastUsed,
+}
+
+/// The last use of an access key. Both are empty if it has never been used.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LastUsed {
+    pub last_used_date: DateOrEmpty,
+    pub service_name: String,
+}
+
+impl Action for GetAccessKeyLastUsed {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "GetAccessKeyLastUsed",
+        group: Group::AccessKeys,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID)],
+        output: &["AccessKeyLastUsed"],
+        states: StateRule::ANY,
+        errors: &[
+            Refusal::UserNameLength,
+            Refusal::UserNameChars,
+            Refusal::UserNotFound,
+            Refusal::UserAccessKeyNotFound,
+        ],
+        doc: "Tells when an access key last signed a call, to the minute and a few seconds late.",
+        example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let user_name = input.optional(&USER_NAME_OR_SELF)?;
+        Ok(Self { user_name, access_key_id: input.required(&USER_ACCESS_KEY_ID)? })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("ram:GetAccessKeyLastUsed", whose(self.user_name.as_deref()))
+    }
+}

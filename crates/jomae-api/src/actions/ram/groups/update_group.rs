@@ -1,0 +1,55 @@
+//! `UpdateGroup`: another name, or other notes.
+
+use super::GroupOutput;
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
+    actions::ram::names::{GROUP_NAME, NEW_COMMENTS, NEW_GROUP_NAME},
+    error::Refusal,
+    param::{Input, optional, required},
+};
+
+pub struct UpdateGroup {
+    pub group_name: String,
+    pub new_group_name: Option<String>,
+    pub new_comments: Option<String>,
+}
+
+impl Action for UpdateGroup {
+    type Output = GroupOutput;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "UpdateGroup",
+        group: Group::UserGroups,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: &[required(&GROUP_NAME), optional(&NEW_GROUP_NAME), optional(&NEW_COMMENTS)],
+        output: &["Group"],
+        states: StateRule::ANY,
+        errors: &[
+            Refusal::GroupNameLength,
+            Refusal::GroupNameChars,
+            Refusal::NewGroupNameLength,
+            Refusal::NewGroupNameChars,
+            Refusal::NewCommentsLength,
+            Refusal::GroupNotFound,
+            Refusal::GroupExists,
+        ],
+        doc: "Changes what is given, and leaves the rest as it is. An empty comment is taken away. Renaming needs the permission on both names.",
+        example: &[("GroupName", "developers"), ("NewGroupName", "engineers")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            group_name: input.required(&GROUP_NAME)?,
+            new_group_name: input.optional(&NEW_GROUP_NAME)?,
+            new_comments: input.optional_maybe_empty(&NEW_COMMENTS)?,
+        })
+    }
+
+    fn access(&self) -> Access<'_> {
+        let old = ("ram:UpdateGroup", Target::Ram(RamKind::Group, &self.group_name));
+        match &self.new_group_name {
+            Some(new) => Access::two(old, ("ram:UpdateGroup", Target::Ram(RamKind::Group, new))),
+            None => Access::one(old.0, old.1),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Names and notes of users and groups.
+
+use std::ops::RangeInclusive;
+
+use crate::{
+    error::Refusal,
+    limits,
+    param::{Invalid, Kind, Param},
+};
+
+/// Text of so many characters, all of them allowed. The two mistakes have codes of their own in RAM.
+pub(super) fn checked(
+    text: &str,
+    chars: &RangeInclusive<usize>,
+    allowed: fn(char) -> bool,
+    length: Refusal,
+    wrong: Refusal,
+) -> Result<String, Invalid> {
+    if !chars.contains(&text.chars().count()) {
+        return Err(Invalid::As(length));
+    }
+    if text.chars().all(allowed) { Ok(text.to_owned()) } else { Err(Invalid::As(wrong)) }
+}
+
+fn user_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Invalid> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '@' | '_' | '-');
+    checked(text, &limits::RAM_NAME_CHARS, allowed, length, wrong)
+}
+
+fn group_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Invalid> {
+    checked(text, &limits::RAM_NAME_CHARS, |c| c.is_ascii_alphanumeric() || c == '-', length, wrong)
+}
+
+pub static USER_NAME: Param<String> = Param::new(
+    "UserName",
+    Kind::Text,
+    "1–64 letters, digits, ., @, _ and -",
+    "The name of the user. Names are case-sensitive.",
+    |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
+)
+.public();
+
+pub static USER_NAME_OR_SELF: Param<String> = Param::new(
+    "UserName",
+    Kind::Text,
+    "1–64 letters, digits, ., @, _ and -",
+    "The name of the user. If absent, the caller: the user, or the account itself.",
+    |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
+)
+.public();
+
+pub static NEW_USER_NAME: Param<String> = Param::new(
+    "NewUserName",
+    Kind::Text,
+    "1–64 letters, digits, ., @, _ and -",
+    "The new name. The user keeps its ID, policies, groups and access keys; policies that name it must be changed.",
+    |text| user_name(text, Refusal::NewUserNameLength, Refusal::NewUserNameChars),
+)
+.public();
+
+pub static GROUP_NAME: Param<String> = Param::new(
+    "GroupName",
+    Kind::Text,
+    "1–64 letters, digits and -",
+    "The name of the group. Names are case-sensitive.",
+    |text| group_name(text, Refusal::GroupNameLength, Refusal::GroupNameChars),
+)
+.public();
+
+pub static NEW_GROUP_NAME: Param<String> = Param::new(
+    "NewGroupName",
+    Kind::Text,
+    "1–64 letters, digits and -",
+    "The new name. The group keeps its ID, users and policies.",
+    |text| group_name(text, Refusal::NewGroupNameLength, Refusal::NewGroupNameChars),
+)
+.public();
+
+fn comments(text: &str, length: Refusal) -> Result<String, Invalid> {
+    checked(text, &(0..=limits::COMMENTS_CHARS_MAX), |_| true, length, length)
+}
+
+pub static COMMENTS: Param<String> =
+    Param::new("Comments", Kind::Text, "at most 128 characters", "Notes for people.", |text| {
+        comments(text, Refusal::CommentsLength)
+    })
+    .public();
+
+pub static NEW_COMMENTS: Param<String> =
+    Param::new("NewComments", Kind::Text, "at most 128 characters", "New notes; empty: none.", |text| {
+        comments(text, Refusal::NewCommentsLength)
+    })
+    .public();
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::param::ParamInfo;
+
+    #[test]
+    fn names() {
+        for (param, good, bad) in [
+            (&USER_NAME, &["a", "Zhang.Qiang_1@x-y"][..], &["", "a b", "a/b", "*", "a?", "é", "a\n"][..]),
+            (&GROUP_NAME, &["dev", "Dev-1"][..], &["", "a.b", "a_b", "a/b", "*", "é"][..]),
+        ] {
+            for name in good.iter().copied().chain([&*"n".repeat(64)]) {
+                assert!(param.shows(name), "{name}");
+            }
+            for name in bad.iter().copied().chain([&*"n".repeat(65)]) {
+                assert!(!param.accepts(name), "{name}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panic(text in ".{0,200}") {
+            for param in [&USER_NAME, &NEW_USER_NAME, &GROUP_NAME, &NEW_GROUP_NAME, &COMMENTS] {
+                let _ = param.accepts(&text);
+            }
+        }
+    }
+}

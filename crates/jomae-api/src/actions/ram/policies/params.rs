@@ -1,0 +1,285 @@
+//! Parameters and members of answers that the actions on policies share.
+
+use serde::Serialize;
+
+use crate::{
+    action::{RamKind, Target},
+    actions::ram::names::checked,
+    error::Refusal,
+    limits,
+    param::{Input, Invalid, Kind, Param, parse_bool},
+    policy::{self, Form},
+    time::Timestamp,
+};
+
+/// Whose a policy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum PolicyType {
+    /// Comes with the service.
+    System,
+    /// Of the account.
+    Custom,
+}
+
+/// A policy by its full name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRef {
+    pub kind: PolicyType,
+    pub name: String,
+}
+
+impl PolicyRef {
+    /// Reads `PolicyType` and `PolicyName`.
+    pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        Ok(Self { kind: input.required(&POLICY_TYPE)?, name: input.required(&POLICY_NAME)? })
+    }
+
+    /// What a permission on it is needed on.
+    pub fn target(&self) -> Target<'_> {
+        let kind = match self.kind {
+            PolicyType::System => RamKind::SystemPolicy,
+            PolicyType::Custom => RamKind::Policy,
+        };
+        Target::Ram(kind, &self.name)
+    }
+}
+
+pub static POLICY_NAME: Param<String> =
+    Param::new("PolicyName", Kind::Text, "1–128 letters, digits and -", "The policy.", |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        checked(text, &limits::RAM_POLICY_NAME_CHARS, allowed, Refusal::PolicyNameLength, Refusal::PolicyNameChars)
+    })
+    .public();
+
+pub static POLICY_TYPE: Param<PolicyType> = Param::new(
+    "PolicyType",
+    Kind::Text,
+    "System or Custom",
+    "Whether the policy comes with the service or is one of the account.",
+    |text| match text {
+        "System" => Ok(PolicyType::System),
+        "Custom" => Ok(PolicyType::Custom),
+        _ => Err(Invalid::As(Refusal::PolicyTypeInvalid)),
+    },
+)
+.public();
+
+pub static POLICY_DOCUMENT: Param<String> = Param::new(
+    "PolicyDocument",
+    Kind::Json,
+    "JSON of a policy, at most 6144 bytes, Version 1",
+    "What the policy allows and denies. Not a secret: it stands in the audit log.",
+    |text| document(text, Form::Identity),
+)
+.public();
+
+pub static DESCRIPTION: Param<String> =
+    Param::new("Description", Kind::Text, "0–1024 characters", "What it is for.", description).public();
+
+pub static NEW_DESCRIPTION: Param<String> =
+    Param::new("NewDescription", Kind::Text, "1–1024 characters", "What it is for from now on.", description).public();
+
+pub static VERSION_ID: Param<u32> = Param::new(
+    "VersionId",
+    Kind::Text,
+    "v and the number of a version, such as v3",
+    "The version of the policy.",
+    |text| parse_version(text).ok_or(Invalid::As(Refusal::PolicyVersionFormat)),
+)
+.public();
+
+pub static SET_AS_DEFAULT: Param<bool> = Param::new(
+    "SetAsDefault",
+    Kind::Boolean,
+    "true or false (default)",
+    "Whether the new version is the one that counts, at once and wherever the policy is attached.",
+    parse_bool,
+)
+.public();
+
+/// What a new version does when there are five.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RotateStrategy {
+    /// It is refused.
+    #[default]
+    None,
+    /// The oldest one that does not count makes room.
+    DeleteOldestNonDefault,
+}
+
+pub static ROTATE_STRATEGY: Param<RotateStrategy> = Param::new(
+    "RotateStrategy",
+    Kind::Text,
+    "None (default) or DeleteOldestNonDefaultVersionWhenLimitExceeded",
+    "Whether the oldest version that is not the default makes room when there are five.",
+    |text| match text {
+        "None" => Ok(RotateStrategy::None),
+        "DeleteOldestNonDefaultVersionWhenLimitExceeded" => Ok(RotateStrategy::DeleteOldestNonDefault),
+        _ => Err(Invalid::Value),
+    },
+)
+.public();
+
+pub static CASCADING_DELETE: Param<bool> = Param::new(
+    "CascadingDelete",
+    Kind::Boolean,
+    "true or false (default)",
+    "Whether all versions go with the policy. Without it only the default one may be left.",
+    parse_bool,
+)
+.public();
+
+pub static TAG: Param<()> =
+    Param::new("Tag", Kind::Pairs, "not offered", "Tags of policies and roles: refused rather than ignored.", |_| {
+        Err(Invalid::Value)
+    });
+
+/// Refuses tags, in whatever form they come.
+pub(in crate::actions::ram) fn no_tags(input: Input<'_>) -> Result<(), Refusal> {
+    if input.pairs(&TAG)?.is_empty() { Ok(()) } else { Err(Refusal::ParameterInvalid("Tag")) }
+}
+
+pub static RESOURCE_GROUP_ID: Param<()> = Param::new(
+    "ResourceGroupId",
+    Kind::Text,
+    "not offered",
+    "Narrows an attachment to a resource group: refused rather than ignored, since the rights would reach further.",
+    |_| Err(Invalid::Value),
+);
+
+/// A document that is well formed, as its text.
+pub(in crate::actions::ram) fn document(text: &str, form: Form) -> Result<String, Invalid> {
+    if text.len() > form.bytes_max() {
+        return Err(Invalid::As(Refusal::PolicyDocumentLength));
+    }
+    match policy::parse(text, form) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(place) => Err(Invalid::As(Refusal::MalformedPolicyDocument(place))),
+    }
+}
+
+pub(in crate::actions::ram) fn description(text: &str) -> Result<String, Invalid> {
+    if text.chars().count() > limits::RAM_DESCRIPTION_CHARS_MAX {
+        return Err(Invalid::As(Refusal::RamDescriptionLength));
+    }
+    Ok(text.to_owned())
+}
+
+/// The number in `v<number>`, written as we write it.
+fn parse_version(text: &str) -> Option<u32> {
+    let number = text.strip_prefix('v')?.parse().ok().filter(|number| *number > 0)?;
+    (version_id(number) == text).then_some(number)
+}
+
+/// `v<number>`.
+pub fn version_id(number: u32) -> String {
+    format!("v{number}")
+}
+
+/// A version of a policy in an answer.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VersionRow {
+    pub version_id: String,
+    pub is_default_version: bool,
+    pub create_date: Timestamp,
+    pub policy_document: String,
+}
+
+/// A policy in an answer.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PolicyRow {
+    pub policy_name: String,
+    pub policy_type: PolicyType,
+    pub description: String,
+    pub default_version: String,
+    pub create_date: Timestamp,
+    pub update_date: Timestamp,
+    /// To how many users, groups and roles it is attached. Absent from answers to changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_count: Option<u32>,
+}
+
+/// An attached policy in an answer.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AttachedRow {
+    pub policy_name: String,
+    pub policy_type: PolicyType,
+    pub description: String,
+    pub default_version: String,
+    pub attach_date: Timestamp,
+}
+
+/// The answer of ListPoliciesForUser, …ForGroup and …ForRole.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AttachedOutput {
+    pub policies: AttachedList,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AttachedList {
+    pub policy: Vec<AttachedRow>,
+}
+
+/// An answer with one version of a policy.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VersionOutput {
+    pub policy_version: VersionRow,
+}
+
+/// The answer of CreatePolicy and UpdatePolicyDescription.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PolicyOutput {
+    pub policy: PolicyRow,
+}
+
+/// For examples: a policy that allows one action.
+pub(in crate::actions::ram) const EXAMPLE_DOCUMENT: &str =
+    r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:Encrypt","Resource":"*"}]}"#;
+
+/// For declarations: any mistake in a document.
+pub(in crate::actions::ram) const MALFORMED: Refusal = Refusal::MalformedPolicyDocument(policy::Malformed {
+    statement: 1,
+    element: "Effect",
+    reason: "must be Allow or Deny",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::param::ParamInfo;
+    use proptest::prelude::*;
+
+    #[test]
+    fn versions_are_read_as_they_are_written() {
+        for number in [1, 9, 10, u32::MAX] {
+            assert_eq!(parse_version(&version_id(number)), Some(number));
+        }
+        for bad in ["", "v", "1", "v0", "v01", "v+1", "V1", "v1 ", "v4294967296"] {
+            assert_eq!(parse_version(bad), None, "{bad}");
+        }
+    }
+
+    /// Anything may be pasted by mistake: only what is a policy may stand in the audit log.
+    #[test]
+    fn only_valid_documents_show() {
+        assert!(POLICY_DOCUMENT.shows(EXAMPLE_DOCUMENT));
+        assert!(!POLICY_DOCUMENT.shows("hunter2") && !POLICY_DOCUMENT.shows(r#"{"password":"hunter2"}"#));
+        let over = format!("{EXAMPLE_DOCUMENT}{}", " ".repeat(6144));
+        assert_eq!(document(&over, Form::Identity), Err(Invalid::As(Refusal::PolicyDocumentLength)));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".{0,200}") {
+            let _ = parse_version(&text);
+            let _ = document(&text, Form::Trust);
+        }
+    }
+}

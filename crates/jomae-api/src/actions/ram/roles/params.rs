@@ -1,0 +1,134 @@
+//! Parameters and members of answers that the actions on roles share.
+
+use serde::Serialize;
+
+use crate::{
+    actions::ram::names::checked,
+    error::Refusal,
+    limits,
+    param::{Invalid, Kind, Param, parse_bool, parse_number},
+    policy::{self, Form},
+    time::Timestamp,
+};
+
+const TRUST_LIMITS: &str = "JSON of a trust policy, at most 4096 bytes, Version 1";
+const SESSION_LIMITS: &str = "3600–43200 (at first 3600)";
+
+pub static ROLE_NAME: Param<String> = Param::new(
+    "RoleName",
+    Kind::Text,
+    "1–64 letters, digits, . and -",
+    "The role. Names are case-sensitive, and stay as they are given (the public service makes them lower-case in Arn).",
+    |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        checked(text, &limits::RAM_NAME_CHARS, allowed, Refusal::RoleNameLength, Refusal::RoleNameChars)
+    },
+)
+.public();
+
+pub static ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
+    "AssumeRolePolicyDocument",
+    Kind::Json,
+    TRUST_LIMITS,
+    "Who may assume the role. Not a secret: it stands in the audit log.",
+    trust,
+)
+.public();
+
+pub static NEW_ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
+    "NewAssumeRolePolicyDocument",
+    Kind::Json,
+    TRUST_LIMITS,
+    "Who may assume the role from now on. Not a secret: it stands in the audit log.",
+    trust,
+)
+.public();
+
+pub static MAX_SESSION_DURATION: Param<u32> =
+    Param::new("MaxSessionDuration", Kind::Integer, SESSION_LIMITS, "Longest session, in seconds.", session_secs)
+        .public();
+
+pub static NEW_MAX_SESSION_DURATION: Param<u32> = Param::new(
+    "NewMaxSessionDuration",
+    Kind::Integer,
+    SESSION_LIMITS,
+    "Longest session from now on, in seconds.",
+    session_secs,
+)
+.public();
+
+pub static ALLOW_CONSOLE_LOGIN: Param<()> =
+    Param::new("AllowConsoleLogin", Kind::Boolean, "false", "There is no console to log in to.", no_console).public();
+
+pub static NEW_ALLOW_CONSOLE_LOGIN: Param<()> =
+    Param::new("NewAllowConsoleLogin", Kind::Boolean, "false", "There is no console to log in to.", no_console)
+        .public();
+
+fn trust(text: &str) -> Result<String, Invalid> {
+    match policy::parse(text, Form::Trust) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(place) => Err(Invalid::As(Refusal::MalformedPolicyDocument(place))),
+    }
+}
+
+fn session_secs(text: &str) -> Result<u32, Invalid> {
+    parse_number(text, &limits::RAM_SESSION_SECS)
+}
+
+fn no_console(text: &str) -> Result<(), Invalid> {
+    if parse_bool(text)? { Err(Invalid::Value) } else { Ok(()) }
+}
+
+/// A role in an answer.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RoleRow {
+    pub role_id: String,
+    pub role_name: String,
+    pub arn: String,
+    pub description: String,
+    pub create_date: Timestamp,
+    pub update_date: Timestamp,
+    pub max_session_duration: i64,
+    /// Absent from lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assume_role_policy_document: Option<String>,
+}
+
+/// An answer with one role.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RoleOutput {
+    pub role: RoleRow,
+}
+
+/// For examples: a trust policy that trusts the account itself.
+pub(super) const EXAMPLE_TRUST: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::1234567890123456:root"]}}]}"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{names::RoleName, param::ParamInfo};
+
+    #[test]
+    fn names() {
+        let (longest, over) = ("x".repeat(64), "x".repeat(65));
+        for text in ["a", "A.b-9", &longest, "", "a_b", "a/b", "é", &over] {
+            assert_eq!(ROLE_NAME.accepts(text), RoleName::new(text).is_some(), "{text}");
+        }
+        assert!(ROLE_NAME.shows(&longest) && !ROLE_NAME.accepts("a b"));
+    }
+
+    #[test]
+    fn limits_of_roles() {
+        for (text, fits) in [("3599", false), ("3600", true), ("43200", true), ("43201", false), ("1h", false)] {
+            assert_eq!(MAX_SESSION_DURATION.accepts(text), fits, "{text}");
+        }
+        assert!(ASSUME_ROLE_POLICY_DOCUMENT.shows(EXAMPLE_TRUST));
+        let over = format!("{EXAMPLE_TRUST}{}", " ".repeat(4096));
+        for bad in ["hunter2", "{}", r#"{"Version":"1","Statement":[]}"#, &over] {
+            assert!(!ASSUME_ROLE_POLICY_DOCUMENT.accepts(bad) && !ASSUME_ROLE_POLICY_DOCUMENT.shows(bad), "{bad}");
+        }
+        assert!(ALLOW_CONSOLE_LOGIN.accepts("false") && !ALLOW_CONSOLE_LOGIN.accepts("true"));
+    }
+}

@@ -1,0 +1,145 @@
+//! Users: people and programs of an account, each with rights of their own.
+
+pub mod create_user;
+pub mod delete_user;
+pub mod get_user;
+pub mod list_users;
+pub mod update_user;
+
+use serde::Serialize;
+
+use super::names::checked;
+use crate::{
+    error::Refusal,
+    limits,
+    param::{Invalid, Kind, Param},
+    time::Timestamp,
+};
+
+/// A user, as answers show it. What has not been given is empty.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserInfo {
+    pub user_id: String,
+    pub user_name: String,
+    pub display_name: String,
+    pub mobile_phone: String,
+    pub email: String,
+    pub comments: String,
+    pub create_date: Timestamp,
+    /// Not in the answer of `CreateUser`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_date: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserOutput {
+    pub user: UserInfo,
+}
+
+fn display_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Invalid> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '@' | '_' | '-');
+    checked(text, &limits::DISPLAY_NAME_CHARS, allowed, length, wrong)
+}
+
+/// A rough look, enough to keep nonsense out: the number is never called.
+fn mobile_phone(text: &str, wrong: Refusal) -> Result<String, Invalid> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let number = text.split_once('-').map_or(digits(text), |(country, rest)| digits(country) && digits(rest));
+    let fits = limits::MOBILE_PHONE_CHARS.contains(&text.len()) && number;
+    if text.is_empty() || fits { Ok(text.to_owned()) } else { Err(Invalid::As(wrong)) }
+}
+
+/// A rough look, enough to keep nonsense out: nothing is ever sent there.
+fn email(text: &str, wrong: Refusal) -> Result<String, Invalid> {
+    let part =
+        |text: &str| !text.is_empty() && !text.contains(|c: char| c == '@' || c.is_whitespace() || c.is_control());
+    let address = text.split_once('@').is_some_and(|(mailbox, host)| part(mailbox) && part(host));
+    let fits = text.len() <= limits::EMAIL_BYTES_MAX && address;
+    if text.is_empty() || fits { Ok(text.to_owned()) } else { Err(Invalid::As(wrong)) }
+}
+
+static DISPLAY_NAME: Param<String> = Param::new(
+    "DisplayName",
+    Kind::Text,
+    "1–128 letters of any script, digits, blanks, ., @, _ and -",
+    "The name for people.",
+    |text| display_name(text, Refusal::DisplayNameLength, Refusal::DisplayNameChars),
+)
+.public();
+
+static NEW_DISPLAY_NAME: Param<String> = Param::new(
+    "NewDisplayName",
+    Kind::Text,
+    "1–128 letters of any script, digits, blanks, ., @, _ and -",
+    "The new name for people.",
+    |text| display_name(text, Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars),
+)
+.public();
+
+// Where somebody can be reached is nobody's business in a log.
+static MOBILE_PHONE: Param<String> = Param::new(
+    "MobilePhone",
+    Kind::Text,
+    "3–32 digits, with one hyphen after the country's number",
+    "A telephone number, e.g. 86-18600008888.",
+    |text| mobile_phone(text, Refusal::MobilePhoneFormat),
+);
+
+static NEW_MOBILE_PHONE: Param<String> = Param::new(
+    "NewMobilePhone",
+    Kind::Text,
+    "3–32 digits, with one hyphen after the country's number",
+    "The new telephone number; empty: none.",
+    |text| mobile_phone(text, Refusal::NewMobilePhoneFormat),
+);
+
+static EMAIL: Param<String> =
+    Param::new("Email", Kind::Text, "a mail address, at most 254 bytes", "A mail address.", |text| {
+        email(text, Refusal::EmailFormat)
+    });
+
+static NEW_EMAIL: Param<String> = Param::new(
+    "NewEmail",
+    Kind::Text,
+    "a mail address, at most 254 bytes",
+    "The new mail address; empty: none.",
+    |text| email(text, Refusal::NewEmailFormat),
+);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::param::ParamInfo;
+
+    #[test]
+    fn particulars() {
+        let long = "x".repeat(129);
+        for (param, good, bad) in [
+            (&DISPLAY_NAME, &["a", "Zhang Qiang", "张强", "a@b-c_d.e"][..], &["", "a/b", "a\n", "<b>", &long][..]),
+            (&MOBILE_PHONE, &["", "86-18600008888", "18600008888"], &["12", "86-", "-1234", "8-6-1", "+8612", "86 12"]),
+            (&EMAIL, &["", "a@b", "alice@secloud.com"], &["a", "@b", "a@", "a@b@c", "a b@c", "a@b\n"]),
+        ] {
+            for text in good {
+                assert!(param.accepts(text), "{text}");
+            }
+            for text in bad {
+                assert!(!param.accepts(text), "{text}");
+            }
+        }
+        assert!(!EMAIL.accepts(&format!("a@{}", "b".repeat(253))));
+        assert!(!EMAIL.shows("a@b") && !MOBILE_PHONE.shows("1234"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panic(text in ".{0,200}") {
+            for param in [&DISPLAY_NAME, &NEW_DISPLAY_NAME, &MOBILE_PHONE, &NEW_MOBILE_PHONE, &EMAIL, &NEW_EMAIL] {
+                let _ = param.accepts(&text);
+            }
+        }
+    }
+}

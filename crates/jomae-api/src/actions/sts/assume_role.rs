@@ -1,0 +1,99 @@
+//! `AssumeRole`: temporary credentials of a role, for who may have them.
+
+use serde::Serialize;
+
+use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    error::Refusal,
+    names::RoleRef,
+    param::{Input, Invalid, Kind, Param, optional, required},
+};
+
+pub struct AssumeRole {
+    pub role: RoleRef,
+    pub session_name: String,
+    pub duration_secs: Option<u32>,
+    pub policy: Option<String>,
+    pub source_identity: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub credentials: Credentials,
+    pub assumed_role_user: AssumedRoleUser,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+}
+
+static EXTERNAL_ID: Param<()> = Param::new(
+    "ExternalId",
+    Kind::Text,
+    "2–1224 letters, digits and `=,.@:/-_`",
+    "What the role's owner has agreed with the caller, for the condition sts:ExternalId of the trust policy: so a provider with many customers cannot be talked into using another customer's role.",
+    |text| {
+        let fits = (2..=1224).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@:/-_".contains(&b));
+        if fits { Ok(()) } else { Err(Invalid::Value) }
+    },
+)
+.public();
+
+static SOURCE_IDENTITY: Param<String> = Param::new(
+    "SourceIdentity",
+    Kind::Text,
+    "2–64 letters, digits and `=,.@-_`",
+    "Who stands behind the session; kept in it.",
+    |text| {
+        let fits =
+            (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@-_".contains(&b));
+        if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
+    },
+)
+.public();
+
+impl Action for AssumeRole {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "AssumeRole",
+        group: Group::Sts,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[
+            required(&ROLE_ARN),
+            required(&ROLE_SESSION_NAME),
+            optional(&DURATION_SECONDS),
+            optional(&POLICY),
+            optional(&EXTERNAL_ID),
+            optional(&SOURCE_IDENTITY),
+        ],
+        output: &["Credentials", "AssumedRoleUser", "SourceIdentity"],
+        states: StateRule::ANY,
+        errors: &[
+            Refusal::RoleArnInvalid,
+            Refusal::RoleSessionNameInvalid,
+            Refusal::DurationSecondsInvalid,
+            Refusal::PolicySize,
+            Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
+            Refusal::RoleNotFound,
+            Refusal::RootMayNotAssume,
+        ],
+        doc: "Gives temporary credentials of a role to a RAM user or to a session of another role. The caller's own policies must allow sts:AssumeRole on the role, and the role's trust policy must name the caller or its account. The credentials stop working at once when the role, its policies or its trust is taken away.",
+        example: &[("RoleArn", "acs:ram::1234567890123456:role/decryptor"), ("RoleSessionName", "orders-7")],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let role = input.required(&ROLE_ARN)?;
+        let session_name = input.required(&ROLE_SESSION_NAME)?;
+        let duration_secs = input.optional(&DURATION_SECONDS)?;
+        let policy = input.optional(&POLICY)?;
+        input.optional(&EXTERNAL_ID)?;
+        let source_identity = input.optional(&SOURCE_IDENTITY)?;
+        Ok(Self { role, session_name, duration_secs, policy, source_identity })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("sts:AssumeRole", Target::Role(&self.role))
+    }
+}

@@ -1,0 +1,118 @@
+//! `AssumeRoleWithOIDC`: temporary credentials of a role, for the token of an identity provider instead of a signature.
+
+use serde::Serialize;
+
+use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    error::Refusal,
+    names::RoleRef,
+    param::{Input, Invalid, Kind, Param, optional, required},
+    time::Timestamp,
+};
+
+/// Longest token, in characters (page "AssumeRoleWithOIDC").
+pub const OIDC_TOKEN_CHARS_MAX: usize = 20_000;
+
+pub struct AssumeRoleWithOIDC {
+    pub role: RoleRef,
+    pub session_name: String,
+    pub duration_secs: Option<u32>,
+    pub policy: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub credentials: Credentials,
+    pub assumed_role_user: AssumedRoleUser,
+    #[serde(rename = "OIDCTokenInfo")]
+    pub oidc_token_info: OidcTokenInfo,
+}
+
+/// What the token said.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OidcTokenInfo {
+    pub subject: String,
+    pub issuer: String,
+    /// Comma-separated.
+    pub client_ids: String,
+    pub expiration_time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuance_time: Option<Timestamp>,
+}
+
+/// Read before the action, to find out who calls.
+pub static OIDC_PROVIDER_ARN: Param<String> = Param::new(
+    "OIDCProviderArn",
+    Kind::Text,
+    "acs:ram::<account>:oidc-provider/<name>",
+    "Who has issued the token; declared in the configuration of the service.",
+    |text| {
+        let fits = text.len() <= 256 && text.starts_with("acs:ram::") && text.contains(":oidc-provider/");
+        if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
+    },
+)
+.public();
+
+/// Read before the action, to find out who calls. Whoever holds the token may use it: it is a secret.
+pub static OIDC_TOKEN: Param<()> =
+    Param::new("OIDCToken", Kind::Text, "a signed JWT of 4–20000 characters", "The identity token.", |text| {
+        if (4..=OIDC_TOKEN_CHARS_MAX).contains(&text.len()) { Ok(()) } else { Err(Invalid::Value) }
+    });
+
+impl Action for AssumeRoleWithOIDC {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "AssumeRoleWithOIDC",
+        group: Group::Sts,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[
+            required(&OIDC_PROVIDER_ARN),
+            required(&ROLE_ARN),
+            required(&OIDC_TOKEN),
+            required(&ROLE_SESSION_NAME),
+            optional(&DURATION_SECONDS),
+            optional(&POLICY),
+        ],
+        output: &["Credentials", "AssumedRoleUser", "OIDCTokenInfo"],
+        states: StateRule::ANY,
+        errors: &[
+            Refusal::RoleArnInvalid,
+            Refusal::RoleSessionNameInvalid,
+            Refusal::DurationSecondsInvalid,
+            Refusal::PolicySize,
+            Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
+            Refusal::RoleNotFound,
+            Refusal::OidcProviderNotFound,
+            Refusal::OidcTokenInvalid,
+            Refusal::OidcTokenExpired,
+            Refusal::OidcSignatureInvalid,
+            Refusal::OidcIssuerMismatch,
+            Refusal::OidcAudienceMismatch,
+        ],
+        doc: "Gives temporary credentials of a role to whom the role's trust policy names by an identity provider (Principal Federated, conditions oidc:iss, oidc:aud and oidc:sub). The call is not signed: the token proves who calls.",
+        example: &[
+            ("OIDCProviderArn", "acs:ram::1234567890123456:oidc-provider/ci"),
+            ("RoleArn", "acs:ram::1234567890123456:role/deployer"),
+            ("OIDCToken", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"),
+            ("RoleSessionName", "build-7"),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        input.required(&OIDC_PROVIDER_ARN)?;
+        let role = input.required(&ROLE_ARN)?;
+        input.required(&OIDC_TOKEN)?;
+        let session_name = input.required(&ROLE_SESSION_NAME)?;
+        let duration_secs = input.optional(&DURATION_SECONDS)?;
+        let policy = input.optional(&POLICY)?;
+        Ok(Self { role, session_name, duration_secs, policy })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("sts:AssumeRoleWithOIDC", Target::Role(&self.role))
+    }
+}

@@ -1,0 +1,394 @@
+//! `LookupEvents`: recorded calls by time and by what they were about.
+
+use std::{borrow::Cow, ops::RangeInclusive};
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    actions::trail::Token,
+    error::Refusal,
+    names::AccountId,
+    param::{Input, Invalid, Kind, Param, optional, parse_number},
+    time::Timestamp,
+    wire::{Format, render::is_element_name},
+};
+
+/// Seconds that a look-up without a time range goes back.
+pub const RANGE_SECS_DEFAULT: i64 = 7 * 86_400;
+/// Attributes that count; more are ignored.
+pub const ATTRIBUTES_MAX: usize = 2;
+/// Longest value of an attribute, in bytes: no recorded name is longer.
+pub const VALUE_BYTES_MAX: usize = 1024;
+/// Events of a page: 0 stands for the default.
+const MAX_RESULTS: RangeInclusive<u32> = 0..=50;
+const MAX_RESULTS_DEFAULT: u32 = 20;
+
+pub struct LookupEvents {
+    /// Start and end, both included.
+    pub range: Option<(Timestamp, Timestamp)>,
+    /// All must match; no attribute stands here twice.
+    pub attributes: Vec<(Attribute, String)>,
+    pub direction: Direction,
+    /// 1–50 events of a page.
+    pub max_results: u32,
+    pub next_token: Option<Token>,
+}
+
+/// What of an event a look-up compares, exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attribute {
+    ServiceName,
+    EventName,
+    /// `userIdentity.userName`.
+    User,
+    EventId,
+    /// A type of `referencedResources`.
+    ResourceType,
+    /// A name in `referencedResources`.
+    ResourceName,
+    EventRW,
+    /// `userIdentity.accessKeyId`.
+    EventAccessKeyId,
+    SourceIpAddress,
+    EventType,
+    /// The role of an assumed role: its `userName` up to the colon.
+    RoleName,
+}
+
+impl Attribute {
+    pub const ALL: [Self; 11] = [
+        Self::ServiceName,
+        Self::EventName,
+        Self::User,
+        Self::EventId,
+        Self::ResourceType,
+        Self::ResourceName,
+        Self::EventRW,
+        Self::EventAccessKeyId,
+        Self::SourceIpAddress,
+        Self::EventType,
+        Self::RoleName,
+    ];
+
+    /// The spelling on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceName => "ServiceName",
+            Self::EventName => "EventName",
+            Self::User => "User",
+            Self::EventId => "EventId",
+            Self::ResourceType => "ResourceType",
+            Self::ResourceName => "ResourceName",
+            Self::EventRW => "EventRW",
+            Self::EventAccessKeyId => "EventAccessKeyId",
+            Self::SourceIpAddress => "SourceIpAddress",
+            Self::EventType => "EventType",
+            Self::RoleName => "RoleName",
+        }
+    }
+
+    /// Reads the spelling of the wire; case matters.
+    pub fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.as_str() == text)
+    }
+}
+
+/// In which order events come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The newest first.
+    Backward,
+    /// The oldest first.
+    Forward,
+}
+
+impl Direction {
+    /// The spelling on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backward => "BACKWARD",
+            Self::Forward => "FORWARD",
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub start_time: Timestamp,
+    pub end_time: Timestamp,
+    /// Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    pub events: Vec<Event>,
+}
+
+/// A recorded event, byte for byte as it stands in the log: the JSON text is what the log's tree has hashed.
+#[derive(Debug)]
+pub struct Event(Box<RawValue>);
+
+impl Event {
+    /// `None` if the line is no JSON.
+    ///
+    /// XML has no elements with names such as `ACS::KMS::Key`. There an object with such a member stands as its JSON
+    /// text, so that nothing is lost and no name is invented.
+    pub fn new(line: &str, format: Format) -> Option<Self> {
+        let raw = match format {
+            Format::Json => RawValue::from_string(line.to_owned()),
+            Format::Xml => {
+                let mut event = serde_json::from_str(line).ok()?;
+                spell_out(&mut event);
+                serde_json::value::to_raw_value(&event)
+            }
+        };
+        raw.ok().map(Self)
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+fn spell_out(value: &mut Value) {
+    match value {
+        Value::Object(members) if members.keys().all(|name| is_element_name(name)) => {
+            members.values_mut().for_each(spell_out);
+        }
+        Value::Object(_) => *value = Value::String(value.to_string()),
+        Value::Array(items) => items.iter_mut().for_each(spell_out),
+        _ => {}
+    }
+}
+
+static START_TIME: Param<Timestamp> = Param::new(
+    "StartTime",
+    Kind::Text,
+    "YYYY-MM-DDThh:mm:ssZ, in UTC, not after EndTime; both or neither",
+    "The first second of the range. Seven days ago if absent.",
+    |text| Timestamp::parse(text).ok_or(Invalid::Value),
+)
+.public();
+
+static END_TIME: Param<Timestamp> = Param::new(
+    "EndTime",
+    Kind::Text,
+    "YYYY-MM-DDThh:mm:ssZ, in UTC; both or neither",
+    "The last second of the range. Now if absent.",
+    |text| Timestamp::parse(text).ok_or(Invalid::Value),
+)
+.public();
+
+static LOOKUP_ATTRIBUTE: Param<()> = Param::new(
+    "LookupAttribute",
+    Kind::Pairs,
+    "LookupAttribute.1.Key and LookupAttribute.1.Value, the same with 2; more are ignored; Key is ServiceName, EventName, User, EventId, ResourceType, ResourceName, EventRW, EventAccessKeyId, SourceIpAddress, EventType or RoleName",
+    "What events must have; compared exactly, case matters. Of the same Key twice the second counts.",
+    |_| Err(Invalid::Value),
+);
+
+static DIRECTION: Param<Direction> = Param::new(
+    "Direction",
+    Kind::Text,
+    "BACKWARD (default) or FORWARD",
+    "BACKWARD gives the newest first, FORWARD the oldest.",
+    |text| [Direction::Backward, Direction::Forward].into_iter().find(|d| d.as_str() == text).ok_or(Invalid::Value),
+)
+.public();
+
+static MAX_RESULTS_PARAM: Param<u32> =
+    Param::new("MaxResults", Kind::Integer, "0–50; 0 and absence stand for 20", "Events of a page.", |text| {
+        parse_number(text, &MAX_RESULTS)
+    })
+    .public();
+
+static NEXT_TOKEN: Param<Token> = Param::new(
+    "NextToken",
+    Kind::Text,
+    "what the page before gave, with all other parameters as they were there",
+    "Goes on after a page.",
+    |text| Token::parse(text).ok_or(Invalid::Value),
+);
+
+fn parse_attributes(input: Input<'_>) -> Result<Vec<(Attribute, String)>, Refusal> {
+    let invalid = Refusal::ParameterInvalid("LookupAttribute");
+    let mut attributes: Vec<(Attribute, String)> = Vec::new();
+    for (key, value) in input.pairs(&LOOKUP_ATTRIBUTE)?.into_iter().take(ATTRIBUTES_MAX) {
+        let key = Attribute::from_wire(&key).ok_or(invalid)?;
+        if value.is_empty() || value.len() > VALUE_BYTES_MAX {
+            return Err(invalid);
+        }
+        attributes.retain(|(other, _)| *other != key);
+        attributes.push((key, value));
+    }
+    // Their order says nothing, and so a token does not depend on it.
+    attributes.sort();
+    Ok(attributes)
+}
+
+impl LookupEvents {
+    /// A digest of all parameters but the token, and of the account: a token is good for no other look-up.
+    pub fn fingerprint(&self, account: &AccountId) -> [u8; Token::FINGERPRINT_BYTES] {
+        let mut parts: Vec<Cow<'_, str>> = vec![account.as_str().into(), self.direction.as_str().into()];
+        parts.push(self.max_results.to_string().into());
+        if let Some((from, to)) = self.range {
+            parts.push(format!("{}/{}", from.0, to.0).into());
+        }
+        for (attribute, value) in &self.attributes {
+            parts.extend([attribute.as_str().into(), value.as_str().into()]);
+        }
+        Token::fingerprint(&parts)
+    }
+}
+
+impl Action for LookupEvents {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "LookupEvents",
+        group: Group::Trail,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: &[
+            optional(&START_TIME),
+            optional(&END_TIME),
+            optional(&LOOKUP_ATTRIBUTE),
+            optional(&DIRECTION),
+            optional(&MAX_RESULTS_PARAM),
+            optional(&NEXT_TOKEN),
+        ],
+        output: &["StartTime", "EndTime", "NextToken", "Events"],
+        states: StateRule::ANY,
+        errors: &[],
+        doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",
+        example: &[
+            ("StartTime", "2026-01-01T00:00:00Z"),
+            ("EndTime", "2026-01-08T00:00:00Z"),
+            ("LookupAttribute.1.Key", "EventName"),
+            ("LookupAttribute.1.Value", "Decrypt"),
+            ("MaxResults", "50"),
+        ],
+    };
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let range = match (input.optional(&START_TIME)?, input.optional(&END_TIME)?) {
+            (Some(from), Some(to)) if from <= to => Some((from, to)),
+            (Some(_), Some(_)) => return Err(Refusal::ParameterInvalid("StartTime")),
+            (Some(_), None) => return Err(Refusal::ParameterMissing("EndTime")),
+            (None, Some(_)) => return Err(Refusal::ParameterMissing("StartTime")),
+            (None, None) => None,
+        };
+        let attributes = parse_attributes(input)?;
+        let direction = input.optional(&DIRECTION)?.unwrap_or(Direction::Backward);
+        let max_results = input.optional(&MAX_RESULTS_PARAM)?.filter(|count| *count > 0).unwrap_or(MAX_RESULTS_DEFAULT);
+        Ok(Self { range, attributes, direction, max_results, next_token: input.optional(&NEXT_TOKEN)? })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::one("actiontrail:LookupEvents", Target::Service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Params;
+
+    fn parse(query: &str) -> Result<LookupEvents, Refusal> {
+        LookupEvents::parse(Input::new(&Params::parse(query, None).unwrap()))
+    }
+
+    #[test]
+    fn defaults() {
+        let lookup = parse("MaxResults=0&Direction=").unwrap();
+        assert_eq!((lookup.range, lookup.max_results, lookup.direction), (None, 20, Direction::Backward));
+        assert!(lookup.attributes.is_empty() && lookup.next_token.is_none());
+        assert_eq!(parse("MaxResults=50&Direction=FORWARD").unwrap().direction, Direction::Forward);
+    }
+
+    #[test]
+    fn attributes() {
+        let of = |query: &str| parse(query).map(|lookup| lookup.attributes);
+        let pair = |n: u32, key: &str, value: &str| {
+            format!("LookupAttribute.{n}.Key={key}&LookupAttribute.{n}.Value={value}&")
+        };
+        let [user, name, write] = [pair(1, "User", "a"), pair(2, "EventName", "b"), pair(3, "EventRW", "Write")];
+        let two = vec![(Attribute::EventName, "b".into()), (Attribute::User, "a".into())];
+        assert_eq!(of(&format!("{user}{name}")), Ok(two.clone()));
+        assert_eq!(of(&format!("{user}{name}{write}")), Ok(two));
+        assert_eq!(of(&format!("{user}{}", pair(2, "User", "c"))), Ok(vec![(Attribute::User, "c".into())]));
+        let invalid = Err(Refusal::ParameterInvalid("LookupAttribute"));
+        for bad in [
+            pair(1, "Nothing", "a"),
+            pair(1, "user", "a"),
+            pair(1, "User", ""),
+            pair(1, "User", &"x".repeat(VALUE_BYTES_MAX + 1)),
+            "LookupAttribute.1.Value=a".into(),
+            "LookupAttribute=a".into(),
+        ] {
+            assert_eq!(of(&bad), invalid, "{bad}");
+        }
+        for attribute in Attribute::ALL {
+            assert_eq!(Attribute::from_wire(attribute.as_str()), Some(attribute));
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        let (start, end) = ("StartTime=2026-01-01T00:00:00Z", "EndTime=2026-01-01T00:00:01Z");
+        let both = parse(&format!("{start}&{end}")).unwrap().range.unwrap();
+        assert_eq!(both.1.0 - both.0.0, 1);
+        assert_eq!(parse(start).err(), Some(Refusal::ParameterMissing("EndTime")));
+        assert_eq!(parse(end).err(), Some(Refusal::ParameterMissing("StartTime")));
+        let turned = parse(&format!("{start}&EndTime=2025-12-31T23:59:59Z"));
+        assert_eq!(turned.err(), Some(Refusal::ParameterInvalid("StartTime")));
+        assert_eq!(parse("StartTime=2026-01-01&EndTime=x").err(), Some(Refusal::ParameterInvalid("StartTime")));
+        for bad in ["MaxResults=51", "MaxResults=-1", "MaxResults=x", "Direction=backward", "NextToken=x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_everything() {
+        let account = AccountId::new("1234567890123456").unwrap();
+        let of = |query: &str| parse(query).unwrap().fingerprint(&account);
+        let user = "LookupAttribute.1.Key=User&LookupAttribute.1.Value=a";
+        let queries = [
+            String::new(),
+            "Direction=FORWARD".into(),
+            "MaxResults=21".into(),
+            "StartTime=2026-01-01T00:00:00Z&EndTime=2026-01-01T00:00:01Z".into(),
+            "StartTime=2026-01-01T00:00:00Z&EndTime=2026-01-01T00:00:02Z".into(),
+            user.into(),
+            user.replace("=a", "=b"),
+            user.replace("=User", "=EventName"),
+            format!("{user}&LookupAttribute.2.Key=EventRW&LookupAttribute.2.Value=Read"),
+        ];
+        let prints: std::collections::BTreeSet<_> = queries.iter().map(|query| of(query)).collect();
+        assert_eq!(prints.len(), queries.len());
+        assert_eq!(of(""), of("MaxResults=20&Direction=BACKWARD"), "what is left out is what is the default");
+        let other = AccountId::new("1234567890123457").unwrap();
+        assert_ne!(of(""), parse("").unwrap().fingerprint(&other));
+    }
+
+    #[test]
+    fn events_keep_their_bytes() {
+        let line = r#"{ "b":1,"a":{"ACS::KMS::Key":["k"]},"c":[{"x y":"z"}],"d":{"e":"f"}}"#;
+        let json = serde_json::to_string(&Event::new(line, Format::Json).unwrap()).unwrap();
+        assert_eq!(json, line);
+        let xml = crate::wire::render::success(
+            Format::Xml,
+            &serde_json::json!({"Events": [serde_json::to_value(Event::new(line, Format::Xml).unwrap()).unwrap()]}),
+            "id",
+            "Trail",
+        );
+        assert_eq!(
+            String::from_utf8(xml.unwrap()).unwrap(),
+            "<Trail><Events><a>{&quot;ACS::KMS::Key&quot;:[&quot;k&quot;]}</a><b>1</b>\
+             <c>{&quot;x y&quot;:&quot;z&quot;}</c><d><e>f</e></d></Events><RequestId>id</RequestId></Trail>"
+        );
+        assert!(Event::new("{", Format::Json).is_none() && Event::new("{", Format::Xml).is_none());
+    }
+}

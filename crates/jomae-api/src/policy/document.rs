@@ -1,0 +1,41 @@
+//! What a policy says, as plain data.
+
+use super::{Condition, Form, Pattern, PrincipalPattern};
+
+/// A policy document that was read and found right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub form: Form,
+    /// 1 to [`super::STATEMENTS_MAX`].
+    pub statements: Vec<Statement>,
+}
+
+/// One statement: speaks of a request if its principals, its actions and its resources match, and applies if all its
+/// conditions are met too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub sid: Option<Box<str>>,
+    pub effect: Effect,
+    pub actions: Actions,
+    /// One of them must match. Empty in trust policies alone, which are about the role that they belong to.
+    pub resources: Vec<Pattern>,
+    /// One of them must match. Empty in identity and session policies, which are about whoever they are attached to.
+    pub principals: Vec<PrincipalPattern>,
+    /// All of them must be met.
+    pub conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Allow,
+    Deny,
+}
+
+/// Which actions a statement is about; `<service>:<name>` or `*`, without regard to ASCII case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actions {
+    /// `Action`.
+    These(Vec<Pattern>),
+    /// `NotAction`: every action that none of them matches.
+    AllBut(Vec<Pattern>),
+}

@@ -1,0 +1,211 @@
+//! Texts with wildcards: `*` is any run of characters, also none and also `/`; `?` is exactly one character.
+
+/// A text with wildcards, taken apart once.
+///
+/// A match takes time at most in proportion to text times pattern, and to their sum if no `?` is in it: each piece
+/// between two `*` is looked for once, from where the one before it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    text: Box<str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing but `*`.
+    Anything,
+    /// No wildcard: equal to the text.
+    Literal,
+    /// No `*`, but `?`.
+    Whole(Piece),
+    /// The pieces between the `*`: at the start, in this order, at the end. The first and the last may be empty.
+    Pieces { first: Piece, middle: Box<[Piece]>, last: Piece },
+}
+
+/// What stands between two `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Piece {
+    text: Box<str>,
+    chars: usize,
+    /// Without `?`.
+    literal: bool,
+}
+
+impl Pattern {
+    /// Every text is a pattern.
+    pub fn new(text: &str) -> Self {
+        let kind = if !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
+            Kind::Anything
+        } else if let Some((first, rest)) = text.split_once('*') {
+            let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+            let middle = middle.split('*').filter(|piece| !piece.is_empty()).map(Piece::new).collect();
+            Kind::Pieces { first: Piece::new(first), middle, last: Piece::new(last) }
+        } else if text.contains('?') {
+            Kind::Whole(Piece::new(text))
+        } else {
+            Kind::Literal
+        };
+        Self { text: text.into(), kind }
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is `*`, which matches everything.
+    pub fn is_anything(&self) -> bool {
+        self.kind == Kind::Anything
+    }
+
+    /// Whether the whole text matches; case counts.
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.kind {
+            Kind::Anything => true,
+            Kind::Literal => *self.text == *text,
+            Kind::Whole(piece) => piece.at_start(text) == Some(""),
+            Kind::Pieces { first, middle, last } => {
+                let Some(rest) = first.at_start(text) else { return false };
+                let Some(mut rest) = last.at_end(rest) else { return false };
+                for piece in middle {
+                    match piece.after_first(rest) {
+                        Some(after) => rest = after,
+                        None => return false,
+                    }
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Piece {
+    fn new(text: &str) -> Self {
+        Self { text: text.into(), chars: text.chars().count(), literal: !text.contains('?') }
+    }
+
+    /// What follows the piece, if the text starts with it.
+    fn at_start<'t>(&self, text: &'t str) -> Option<&'t str> {
+        if self.literal {
+            return text.strip_prefix(&*self.text);
+        }
+        let mut rest = text.chars();
+        for wanted in self.text.chars() {
+            let found = rest.next()?;
+            if wanted != '?' && wanted != found {
+                return None;
+            }
+        }
+        Some(rest.as_str())
+    }
+
+    /// What precedes the piece, if the text ends with it.
+    fn at_end<'t>(&self, text: &'t str) -> Option<&'t str> {
+        if self.literal {
+            return text.strip_suffix(&*self.text);
+        }
+        let (start, _) = text.char_indices().rev().nth(self.chars.checked_sub(1)?)?;
+        let (before, tail) = text.split_at_checked(start)?;
+        self.at_start(tail).map(|_| before)
+    }
+
+    /// What follows the first place where the piece stands.
+    fn after_first<'t>(&self, text: &'t str) -> Option<&'t str> {
+        if self.literal {
+            let start = find(text.as_bytes(), self.text.as_bytes())?;
+            return text.get(start + self.text.len()..);
+        }
+        text.char_indices().find_map(|(start, _)| self.at_start(text.get(start..)?))
+    }
+}
+
+/// Where the needle starts first.
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    /// Up to here looking at each place costs less than preparing a search that is linear in the worst case.
+    const SHORT: usize = 128;
+    if haystack.len() > SHORT {
+        return memchr::memmem::find(haystack, needle);
+    }
+    let (first, rest) = needle.split_first()?;
+    let starts = haystack.get(..(haystack.len() + 1).checked_sub(needle.len())?)?;
+    let is_here = |start: &usize| haystack.get(start + 1..).is_some_and(|tail| tail.starts_with(rest));
+    memchr::memchr_iter(*first, starts).find(is_here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// From the definition, character by character.
+    fn naive(pattern: &[char], text: &[char]) -> bool {
+        match (pattern, text) {
+            ([], _) => text.is_empty(),
+            (['*', rest @ ..], _) => (0..=text.len()).any(|at| naive(rest, &text[at..])),
+            (['?', rest @ ..], [_, text @ ..]) => naive(rest, text),
+            ([wanted, rest @ ..], [found, text @ ..]) => wanted == found && naive(rest, text),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn table() {
+        for (pattern, yes, no) in [
+            ("*", &["", "a", "a/b:c", "中"][..], &[][..]),
+            ("**", &["", "a"], &[]),
+            ("", &[""], &["a"]),
+            ("?", &["a", "中", "é", "*"], &["", "ab"]),
+            ("??", &["ab", "中文"], &["a", "中"]),
+            ("a*", &["a", "ab", "a/b"], &["", "ba", "A"]),
+            ("*a", &["a", "ba", "aa"], &["ab", ""]),
+            ("a*a", &["aa", "aba", "aaa"], &["a", "ab"]),
+            ("*?", &["a", "ab", "中"], &[""]),
+            ("*a?b*", &["aab", "aaxb", "xaxbx"], &["ab", "acc"]),
+            ("acs:kms:*:*:key*", &["acs:kms:cn:1:key", "acs:kms:cn:1:key/a/b"], &["acs:kms:cn:key", "acs:oss:a:b:key"]),
+            ("*ab*ab", &["abab", "xababab"], &["ab", "aab", "abb"]),
+        ] {
+            let pattern = Pattern::new(pattern);
+            for text in yes {
+                assert!(pattern.matches(text), "{pattern:?} {text}");
+            }
+            for text in no {
+                assert!(!pattern.matches(text), "{pattern:?} {text}");
+            }
+        }
+        assert!(
+            Pattern::new("**").is_anything() && !Pattern::new("").is_anything() && !Pattern::new("a*").is_anything()
+        );
+    }
+
+    #[test]
+    fn no_pattern_takes_exponential_time() {
+        let text = "a".repeat(4000);
+        assert!(!Pattern::new(&"a*".repeat(1000).replace("a*a*", "a*?a*")).matches(&format!("b{text}")));
+        assert!(!Pattern::new(&format!("{}b", "*a".repeat(1000))).matches(&text));
+        assert!(!Pattern::new(&format!("{}b", "*a?".repeat(1000))).matches(&text));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn as_defined(pattern in "[ab中?*]{0,8}", text in "[ab中]{0,10}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            prop_assert_eq!(Pattern::new(&pattern).matches(&text), naive(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn short_and_long_searches_agree(needle in "[ab]{1,4}", text in "[ab]{0,12}") {
+            let long = text.repeat(20);
+            for text in [&text, &long] {
+                let found = find(text.as_bytes(), needle.as_bytes());
+                prop_assert_eq!(found, text.find(&needle));
+            }
+        }
+
+        #[test]
+        fn never_panics(pattern in ".{0,20}", text in ".{0,40}") {
+            Pattern::new(&pattern).matches(&text);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Would this principal be allowed, and why? And what would a proposed policy have done to the calls of the past?
+//!
+//! Both ask the judge that every call meets, with the records of this moment, so that a simulation cannot decide
+//! otherwise than the service.
+
+mod asked;
+mod question;
+pub mod replay;
+
+use std::sync::Arc;
+
+use jomae_api::{
+    actions::params::Tags,
+    names::{AccountId, RegionId},
+    param::EncryptionContext,
+    policy::{Form, Malformed},
+    time::Timestamp,
+    wire::Format,
+};
+
+pub use question::{Answer, Layer, PrincipalName, Question, simulate};
+
+use super::{
+    Rights,
+    authorize::{Judge, Refused},
+    rights::Held,
+};
+use crate::{
+    access::Resource,
+    error::Fault,
+    identity::{Caller, Who},
+    policy::{Compiled, system_policy},
+    ram::{
+        find,
+        record::{PolicyRecord, UserRecord, path},
+    },
+    run::Call,
+    tx::Tx,
+};
+
+/// Why there is no answer; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    #[error("there is no account {0}")]
+    NoAccount(AccountId),
+    #[error("there is no {0}")]
+    NoPrincipal(String),
+    #[error("there is no permission {0}; permissions are named <service>:<Action>, as kms:Decrypt")]
+    NoPermission(String),
+    #[error("{0}")]
+    Resource(String),
+    #[error("there is no policy {0} in the account")]
+    NoPolicy(String),
+    #[error("{0} does not have the policy {1}")]
+    NotAttached(String, String),
+    #[error("the proposed policy would be none of {0}")]
+    NotConcerned(String),
+    #[error("the account itself has no policies: nothing can be added or replaced")]
+    Root,
+    #[error("the proposed policy: {0}")]
+    Policy(#[from] Malformed),
+    #[error("{0}")]
+    Failed(#[from] Fault),
+}
+
+/// A policy that is not in force yet, and what it would be.
+pub struct Proposal {
+    compiled: Arc<Compiled>,
+    place: Place,
+}
+
+/// Where a proposed policy would stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Attached to whoever is asked about.
+    OfThePrincipal,
+    /// In the place of the policy of this name, for all who have it.
+    InsteadOf(String),
+    /// Attached to the user of this name.
+    OfUser(String),
+    /// Attached to the group of this name.
+    OfGroup(String),
+    /// Attached to the role of this name.
+    OfRole(String),
+}
+
+impl Place {
+    /// Reads `user/<name>`, `group/<name>` or `role/<name>`.
+    pub fn holder(text: &str) -> Option<Self> {
+        let (kind, name) = text.split_once('/')?;
+        let name = (!name.is_empty()).then(|| name.to_owned())?;
+        match kind {
+            "user" => Some(Self::OfUser(name)),
+            "group" => Some(Self::OfGroup(name)),
+            "role" => Some(Self::OfRole(name)),
+            _ => None,
+        }
+    }
+}
+
+impl Proposal {
+    /// Reads an identity policy.
+    pub fn new(document: &str, place: Place) -> Result<Self, SimulateError> {
+        let policy = jomae_api::policy::parse(document, Form::Identity)?;
+        Ok(Self { compiled: Arc::new(Compiled::of(&policy)), place })
+    }
+
+    /// Whether what the proposal names is there.
+    fn check(&self, tx: &mut Tx<'_>, account: &AccountId) -> Result<(), SimulateError> {
+        let missing = |name: &str| SimulateError::NoPrincipal(name.to_owned());
+        match &self.place {
+            Place::OfThePrincipal => Ok(()),
+            Place::InsteadOf(name) => {
+                let is_custom = tx.get::<PolicyRecord>(&path::policy(account, name))?.is_some();
+                let is_there = is_custom || system_policy(name).is_some();
+                if is_there { Ok(()) } else { Err(SimulateError::NoPolicy(name.clone())) }
+            }
+            Place::OfUser(name) => {
+                found(find::user(tx, account, name))?.map(drop).ok_or_else(|| missing(&format!("user {name}")))
+            }
+            Place::OfGroup(name) => {
+                found(find::group(tx, account, name))?.map(drop).ok_or_else(|| missing(&format!("group {name}")))
+            }
+            Place::OfRole(name) => {
+                found(find::role(tx, account, name))?.map(drop).ok_or_else(|| missing(&format!("role {name}")))
+            }
+        }
+    }
+
+    /// Puts the policy where it belongs among those of a caller; whether it belongs there at all.
+    fn apply(&self, tx: &mut Tx<'_>, caller: &Caller, rights: &mut Rights) -> Result<bool, Fault> {
+        let concerned = match (&self.place, &caller.who) {
+            (_, Who::Root | Who::Federated(_)) => false,
+            (Place::InsteadOf(name), _) => return Ok(self.replace(name, rights)),
+            (Place::OfThePrincipal, _) => true,
+            (Place::OfUser(wanted), Who::User { name, .. }) => wanted == name,
+            (Place::OfRole(wanted), Who::Session(session)) => *wanted == session.role_name,
+            (Place::OfGroup(group), Who::User { id, .. }) => is_member(tx, &caller.account, id, group)?,
+            _ => false,
+        };
+        if concerned {
+            rights.policies.push(Held::Proposed("the proposed policy".to_owned(), Arc::clone(&self.compiled)));
+        }
+        Ok(concerned)
+    }
+
+    fn replace(&self, name: &str, rights: &mut Rights) -> bool {
+        let mut replaced = false;
+        for held in rights.policies.iter_mut().filter(|held| held.name() == name) {
+            *held = Held::Proposed(format!("{name} as proposed"), Arc::clone(&self.compiled));
+            replaced = true;
+        }
+        replaced
+    }
+}
+
+fn is_member(tx: &mut Tx<'_>, account: &AccountId, user_id: &str, group: &str) -> Result<bool, Fault> {
+    let Some(group) = found(find::group(tx, account, group))? else { return Ok(false) };
+    let user = tx.get::<UserRecord>(&path::user(account, user_id))?;
+    Ok(user.is_some_and(|user| user.groups.iter().any(|(id, _)| *id == group.id)))
+}
+
+/// What a look-up by name has found; a refusal says that there is none.
+fn found<R>(result: Result<Arc<R>, crate::error::Error>) -> Result<Option<Arc<R>>, Fault> {
+    match result {
+        Ok(record) => Ok(Some(record)),
+        Err(crate::error::Error::Refused(_)) => Ok(None),
+        Err(crate::error::Error::Failed(fault)) => Err(fault),
+    }
+}
+
+/// How one permission was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Decision {
+    Allowed,
+    Denied(String),
+}
+
+/// Decides about one permission, by the judge of the calls.
+fn decide(
+    call: &Call,
+    rights: &Rights,
+    (permission, resource): (&'static str, &Resource),
+    context: Option<&EncryptionContext>,
+    request_tags: Option<&Tags>,
+) -> Result<Decision, Fault> {
+    if let Some(reason) = rights.dead {
+        return Ok(Decision::Denied(reason.to_owned()));
+    }
+    Ok(match Judge::new(call, rights, request_tags).ask(permission, resource, context)? {
+        Ok(()) => Decision::Allowed,
+        Err(Refused::Denied(denial)) => Decision::Denied(denial.reason),
+        Err(Refused::As(refusal)) => Decision::Denied(refusal.message().into_owned()),
+        Err(Refused::Hidden) => Decision::Denied("to another account, the key does not exist".to_owned()),
+    })
+}
+
+/// A call with what decisions look at, and nothing else.
+fn call_of(caller: Caller, region: RegionId, now: Timestamp, source_ip: &str, external_id: Option<String>) -> Call {
+    Call {
+        request_id: String::new(),
+        now,
+        caller,
+        region,
+        host: String::new(),
+        source_ip: source_ip.to_owned(),
+        user_agent: String::new(),
+        format: Format::Json,
+        external_id,
+    }
+}
+
+/// The permission as it is declared; case does not count.
+fn permission(name: &str) -> Result<&'static str, SimulateError> {
+    let known = jomae_api::actions::permissions().iter().copied().find(|known| known.eq_ignore_ascii_case(name));
+    known.ok_or_else(|| SimulateError::NoPermission(name.to_owned()))
+}

@@ -1,0 +1,192 @@
+//! Guessing at the secret of an access key from one place is stopped, for that place alone.
+//!
+//! Wrong signatures are counted for each pair of access key and source network (an IPv4 address, an IPv6 /64). After
+//! [`FAILURES_MAX`] within [`WINDOW_SECS`], that network is refused for that key without a look at the signature,
+//! longer each time. Nobody elsewhere notices: a stranger cannot lock a user out. Nor can a stranger who shares the
+//! user's address: a network from which the key has signed rightly within [`KNOWN_SECS`] is never locked.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jomae_api::time::Timestamp;
+
+use crate::hashed::{HashKey, shard};
+
+/// Wrong signatures within the window that lock a network out.
+pub const FAILURES_MAX: u32 = 10;
+/// How long a wrong signature counts, in seconds.
+pub const WINDOW_SECS: i64 = 300;
+/// The first lock, in seconds; each further one lasts twice as long.
+pub const FIRST_LOCK_SECS: i64 = 60;
+/// The longest lock, in seconds.
+pub const LOCK_SECS_MAX: i64 = 3600;
+/// How long a network is known after a right signature, in seconds.
+pub const KNOWN_SECS: i64 = 86_400;
+
+const SHARDS: usize = 64;
+/// Pairs that are remembered in each shard. The least recently touched give way.
+const SHARD_PAIRS_MAX: usize = 2048;
+/// How often a right signature is noted at most, in seconds.
+const KNOWN_AGAIN_SECS: i64 = 60;
+
+/// What is known of access keys and networks. Bounded; lost at a restart.
+pub struct Lockout {
+    shards: Vec<Mutex<Shard>>,
+    key: HashKey,
+}
+
+#[derive(Default)]
+struct Shard {
+    pairs: BTreeMap<u128, Pair>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    failures: u32,
+    /// When the failures began to count.
+    since: i64,
+    locks: u32,
+    locked_until: i64,
+    known_until: i64,
+    touched: i64,
+}
+
+impl Default for Lockout {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), key: HashKey::random() }
+    }
+}
+
+impl Lockout {
+    fn shard(&self, access_key_id: &str, source_ip: &str) -> (u128, MutexGuard<'_, Shard>) {
+        let hash = self.key.hash(&[access_key_id, "\0", &network(source_ip)]);
+        let index = shard(hash, SHARDS);
+        (hash, self.shards[index].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a signature from there is looked at.
+    pub fn admits(&self, access_key_id: &str, source_ip: &str, now: Timestamp) -> bool {
+        let (hash, shard) = self.shard(access_key_id, source_ip);
+        shard.pairs.get(&hash).is_none_or(|pair| pair.known_until > now.0 || pair.locked_until <= now.0)
+    }
+
+    /// Notes a right signature.
+    pub fn succeeded(&self, access_key_id: &str, source_ip: &str, now: Timestamp) {
+        let (hash, mut shard) = self.shard(access_key_id, source_ip);
+        if let Some(pair) = shard.pairs.get(&hash)
+            && pair.known_until > now.0 + KNOWN_SECS - KNOWN_AGAIN_SECS
+            && pair.failures == 0
+        {
+            return;
+        }
+        shard.note(hash, now, |pair| *pair = Pair { known_until: now.0 + KNOWN_SECS, ..Pair::default() });
+    }
+
+    /// Notes a wrong signature.
+    pub fn failed(&self, access_key_id: &str, source_ip: &str, now: Timestamp) {
+        let (hash, mut shard) = self.shard(access_key_id, source_ip);
+        shard.note(hash, now, |pair| {
+            if now.0 - pair.since > WINDOW_SECS {
+                (pair.failures, pair.since) = (0, now.0);
+            }
+            pair.failures += 1;
+            if pair.failures >= FAILURES_MAX {
+                let lasts = FIRST_LOCK_SECS.saturating_mul(1 << pair.locks.min(20)).min(LOCK_SECS_MAX);
+                pair.locked_until = now.0 + lasts;
+                pair.locks += 1;
+                pair.failures = 0;
+            }
+        });
+    }
+}
+
+impl Shard {
+    fn note(&mut self, hash: u128, now: Timestamp, change: impl FnOnce(&mut Pair)) {
+        if !self.pairs.contains_key(&hash) && self.pairs.len() >= SHARD_PAIRS_MAX {
+            let oldest = self.pairs.iter().min_by_key(|(_, pair)| pair.touched).map(|(hash, _)| *hash);
+            if let Some(oldest) = oldest {
+                self.pairs.remove(&oldest);
+            }
+        }
+        let pair = self.pairs.entry(hash).or_default();
+        change(pair);
+        pair.touched = now.0;
+    }
+}
+
+/// An IPv4 address, or the /64 in which an IPv6 address lies: one customer of a provider has at least that much.
+fn network(source_ip: &str) -> String {
+    match source_ip.parse() {
+        Ok(IpAddr::V6(ip)) => ip.segments().iter().take(4).map(|segment| format!("{segment:x}:")).collect(),
+        _ => source_ip.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "LTAIkey";
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp(1_800_000_000 + secs)
+    }
+
+    fn fail_often(lockout: &Lockout, ip: &str, secs: i64) {
+        for _ in 0..FAILURES_MAX {
+            lockout.failed(KEY, ip, at(secs));
+        }
+    }
+
+    #[test]
+    fn a_guesser_is_locked_out_where_he_is_and_nobody_else() {
+        let lockout = Lockout::default();
+        fail_often(&lockout, "203.0.113.1", 0);
+        assert!(!lockout.admits(KEY, "203.0.113.1", at(0)));
+        assert!(lockout.admits(KEY, "203.0.113.2", at(0)));
+        assert!(lockout.admits("LTAIother", "203.0.113.1", at(0)));
+        assert!(lockout.admits(KEY, "203.0.113.1", at(FIRST_LOCK_SECS)));
+        fail_often(&lockout, "203.0.113.1", FIRST_LOCK_SECS);
+        assert!(!lockout.admits(KEY, "203.0.113.1", at(2 * FIRST_LOCK_SECS)), "twice as long");
+    }
+
+    #[test]
+    fn a_known_network_is_never_locked() {
+        let lockout = Lockout::default();
+        lockout.succeeded(KEY, "203.0.113.1", at(0));
+        fail_often(&lockout, "203.0.113.1", 1);
+        assert!(lockout.admits(KEY, "203.0.113.1", at(1)));
+        fail_often(&lockout, "203.0.113.1", KNOWN_SECS + 1);
+        assert!(!lockout.admits(KEY, "203.0.113.1", at(KNOWN_SECS + 1)), "it is forgotten in the end");
+    }
+
+    #[test]
+    fn slow_mistakes_do_not_lock() {
+        let lockout = Lockout::default();
+        for n in 0..100 {
+            lockout.failed(KEY, "203.0.113.1", at(n * (WINDOW_SECS + 1)));
+            assert!(lockout.admits(KEY, "203.0.113.1", at(n * (WINDOW_SECS + 1))));
+        }
+    }
+
+    #[test]
+    fn neighbours_in_an_ipv6_network_are_one() {
+        let lockout = Lockout::default();
+        fail_often(&lockout, "2001:db8::1", 0);
+        assert!(!lockout.admits(KEY, "2001:db8::ffff:1", at(0)));
+        assert!(lockout.admits(KEY, "2001:db8:0:1::1", at(0)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let lockout = Lockout::default();
+        for n in 0..300_000 {
+            lockout.failed(&n.to_string(), "203.0.113.1", at(n));
+        }
+        let pairs: usize = lockout.shards.iter().map(|shard| shard.lock().unwrap().pairs.len()).sum();
+        assert!(pairs <= SHARDS * SHARD_PAIRS_MAX);
+    }
+}

@@ -1,0 +1,68 @@
+//! What the operator does beside the API: accounts and their first access keys. Each change is committed together with
+//! its event, which waits in the outbox until it is in the log.
+
+use jomae_api::{
+    action::Effect,
+    names::{AccountId, RegionId},
+    time::Timestamp,
+};
+
+use crate::{
+    audit::{OperatorAct, operator_event, outbox},
+    identity::accounts::{self, AccountError, AccountKey},
+    service::new_request_id,
+    tx::{Tx, Vault},
+};
+
+/// A change that was committed, and its event, which is still to be appended to the log.
+pub struct Made {
+    pub key: AccountKey,
+    pub event: outbox::Pending,
+}
+
+/// Makes an account with its first access key.
+pub async fn create_account(
+    vault: &Vault,
+    region: &RegionId,
+    name: &str,
+    now: Timestamp,
+) -> Result<Made, AccountError> {
+    accounts::check_name(name)?;
+    let mut tx = vault.writing();
+    let key = accounts::put(&mut tx, vault, name, now)?;
+    committed(tx, "CreateAccount", region, key, &[("Name", name)], now).await
+}
+
+/// Makes a further access key of an account, for one who has lost the others.
+pub async fn create_key(
+    vault: &Vault,
+    region: &RegionId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Made, AccountError> {
+    let mut tx = vault.writing();
+    let key = accounts::put_further_key(&mut tx, vault, account, now)?;
+    committed(tx, "CreateAccountKey", region, key, &[], now).await
+}
+
+async fn committed(
+    mut tx: Tx<'_>,
+    name: &str,
+    region: &RegionId,
+    key: AccountKey,
+    parameters: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<Made, AccountError> {
+    let act = OperatorAct {
+        name,
+        effect: Effect::Write,
+        region,
+        account: Some(&key.account),
+        parameters,
+        resources: &[("ACS::RAM::AccessKey", key.access_key_id.as_str())],
+    };
+    let id = new_request_id();
+    let event = outbox::put(&mut tx, &id, operator_event(&act, &id, now))?;
+    accounts::committed(tx).await?;
+    Ok(Made { key, event })
+}

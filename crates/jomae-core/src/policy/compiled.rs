@@ -1,0 +1,204 @@
+//! A policy in the form in which it is asked.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use jomae_api::{
+    actions,
+    policy::{Actions, Condition, Effect, Pattern, Policy, PrincipalPattern, Statement},
+};
+
+use super::{
+    Principal, Request, ResourceVerdict, Verdict,
+    facts::{Met, Named, met, named},
+    sieve::Sieve,
+};
+
+/// From how many statements on it is worth the time to make the sieve of a resource.
+const SIEVED_MIN: usize = 6;
+
+/// A policy with an index by action: only statements that speak of the action are looked at, those that deny first.
+#[derive(Debug)]
+pub struct Compiled {
+    /// First those that deny, then those that allow, each in the order of the document.
+    pub(super) rules: Box<[Rule]>,
+    /// By the number of an action, which of the lists is about it.
+    list_of: Box<[u16]>,
+    /// Places in `rules`, ascending. Many actions share a list.
+    lists: Box<[Box<[u16]>]>,
+}
+
+/// A statement without its actions.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// Its place in the document, from 1.
+    pub statement: u16,
+    pub effect: Effect,
+    resources: Resources,
+    pub principals: Box<[PrincipalPattern]>,
+    pub conditions: Box<[Condition]>,
+}
+
+#[derive(Debug)]
+enum Resources {
+    All,
+    These { needed: Sieve, patterns: Box<[Pattern]> },
+}
+
+/// The number of a permission such as `kms:Encrypt`, as [`Request`] has it. `None`: there is no such permission here.
+pub fn action_number(name: &str) -> Option<u16> {
+    static SORTED: LazyLock<Vec<(&str, u16)>> = LazyLock::new(|| {
+        let mut sorted: Vec<_> = actions::permissions().iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        sorted
+    });
+    let place = SORTED.binary_search_by_key(&name, |(known, _)| known).ok()?;
+    SORTED.get(place).map(|(_, number)| *number)
+}
+
+impl Compiled {
+    pub fn of(policy: &Policy) -> Self {
+        let numbered = || policy.statements.iter().zip(1..);
+        let (denies, allows): (Vec<_>, Vec<_>) = numbered().partition(|(of, _)| of.effect == Effect::Deny);
+        let ordered: Vec<(&Statement, u16)> = denies.into_iter().chain(allows).collect();
+        let actions: Vec<ActionMatcher> = ordered.iter().map(|(of, _)| ActionMatcher::new(&of.actions)).collect();
+        let mut lists: BTreeMap<Vec<u16>, u16> = BTreeMap::new();
+        let list_of = actions::permissions().iter().map(|name| {
+            let name = name.to_ascii_lowercase();
+            let about = actions.iter().zip(0..).filter(|(of, _)| of.matches(&name)).map(|(_, place)| place).collect();
+            let next = u16::try_from(lists.len()).unwrap_or(u16::MAX);
+            *lists.entry(about).or_insert(next)
+        });
+        let list_of = list_of.collect();
+        let mut by_number: Vec<(u16, Vec<u16>)> = lists.into_iter().map(|(list, number)| (number, list)).collect();
+        by_number.sort_unstable();
+        Self {
+            rules: ordered.into_iter().map(|(of, number)| Rule::of(of, number)).collect(),
+            list_of,
+            lists: by_number.into_iter().map(|(_, list)| list.into()).collect(),
+        }
+    }
+
+    /// What an identity or session policy says. Policies that name principals never apply: for them see
+    /// [`Self::evaluate_for`].
+    pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
+        let sieve = (self.list_about(request.action).len() >= SIEVED_MIN).then(|| Sieve::of(request.resource));
+        let applies = |rule: &&Rule| {
+            rule.may_have_resource(sieve.as_ref())
+                && rule.has_resource(request)
+                && rule.principals.is_empty()
+                && rule.is_met(request)
+        };
+        match self.rules_about(request.action).find(applies) {
+            Some(Rule { effect: Effect::Deny, statement, .. }) => Verdict::ExplicitDeny { statement: *statement },
+            Some(Rule { effect: Effect::Allow, statement, .. }) => Verdict::Allow { statement: *statement },
+            None => Verdict::ImplicitDeny,
+        }
+    }
+
+    /// What a key or trust policy says about a principal.
+    pub fn evaluate_for(&self, request: &Request<'_>, principal: &Principal<'_>) -> ResourceVerdict {
+        let mut verdict = ResourceVerdict::NotNamed;
+        for rule in self.rules_about(request.action) {
+            let Some(named) = rule.names(principal) else { continue };
+            if !rule.has_resource(request) || !rule.is_met(request) {
+                continue;
+            }
+            let statement = rule.statement;
+            match (rule.effect, named) {
+                (Effect::Deny, _) => return ResourceVerdict::ExplicitDeny { statement },
+                (Effect::Allow, Named::Itself) => return ResourceVerdict::Allow { statement },
+                (Effect::Allow, Named::ByAccount) if verdict == ResourceVerdict::NotNamed => {
+                    verdict = ResourceVerdict::AllowAccount { statement };
+                }
+                (Effect::Allow, Named::ByAccount) => {}
+            }
+        }
+        verdict
+    }
+
+    /// The statements that speak of an action, those that deny first.
+    pub(super) fn rules_about(&self, action: u16) -> impl Iterator<Item = &Rule> {
+        self.list_about(action).iter().filter_map(|place| self.rules.get(usize::from(*place)))
+    }
+
+    fn list_about(&self, action: u16) -> &[u16] {
+        let list = self.list_of.get(usize::from(action)).and_then(|list| self.lists.get(usize::from(*list)));
+        list.map_or(&[], |list| list)
+    }
+}
+
+impl Rule {
+    fn of(statement: &Statement, number: u16) -> Self {
+        // Trust policies have no resource: they are about their role.
+        let all = statement.resources.is_empty() || statement.resources.iter().any(Pattern::is_anything);
+        let resources = if all {
+            Resources::All
+        } else {
+            Resources::These {
+                needed: Sieve::needed(&statement.resources),
+                patterns: statement.resources.as_slice().into(),
+            }
+        };
+        Self {
+            statement: number,
+            effect: statement.effect,
+            resources,
+            principals: statement.principals.as_slice().into(),
+            conditions: statement.conditions.as_slice().into(),
+        }
+    }
+
+    /// `false`: it has not. Without a sieve nothing is known.
+    fn may_have_resource(&self, sieve: Option<&Sieve>) -> bool {
+        match (&self.resources, sieve) {
+            (Resources::These { needed, .. }, Some(sieve)) => sieve.lets_through(needed),
+            _ => true,
+        }
+    }
+
+    pub fn has_resource(&self, request: &Request<'_>) -> bool {
+        match &self.resources {
+            Resources::All => true,
+            Resources::These { patterns, .. } => patterns.iter().any(|pattern| pattern.matches(request.resource)),
+        }
+    }
+
+    fn is_met(&self, request: &Request<'_>) -> bool {
+        self.conditions.iter().all(|condition| met(condition, request.facts, self.effect) == Met::Yes)
+    }
+
+    /// By the principal's own name if that stands there, else by its account.
+    pub fn names(&self, principal: &Principal<'_>) -> Option<Named> {
+        let mut by_account = None;
+        for pattern in &self.principals {
+            match named(pattern, principal) {
+                Some(Named::Itself) => return Some(Named::Itself),
+                Some(Named::ByAccount) => by_account = Some(Named::ByAccount),
+                None => {}
+            }
+        }
+        by_account
+    }
+}
+
+/// The actions of a statement in lower case.
+struct ActionMatcher {
+    patterns: Vec<Pattern>,
+    negated: bool,
+}
+
+impl ActionMatcher {
+    fn new(actions: &Actions) -> Self {
+        let (patterns, negated) = match actions {
+            Actions::These(patterns) => (patterns, false),
+            Actions::AllBut(patterns) => (patterns, true),
+        };
+        let lower = |pattern: &Pattern| Pattern::new(&pattern.as_str().to_ascii_lowercase());
+        Self { patterns: patterns.iter().map(lower).collect(), negated }
+    }
+
+    /// The name is in lower case.
+    fn matches(&self, name: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(name)) != self.negated
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a policy says what it says: for the operator's log and the simulator. Slow, and never on the way of a call that
+//! is allowed.
+
+use std::fmt;
+
+use jomae_api::policy::Effect;
+
+use super::{
+    Compiled, Principal, Request,
+    compiled::Rule,
+    facts::{Met, met},
+};
+
+/// What became of one statement that speaks of the action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// Its place in the document, from 1.
+    pub statement: u16,
+    pub effect: Effect,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It allows or denies, as its effect says.
+    Applies,
+    /// It is about others.
+    OtherPrincipal,
+    /// It is about other resources.
+    OtherResource,
+    /// The first condition that is not met. It never holds a value of the request.
+    ConditionNotMet {
+        operator: &'static str,
+        key: String,
+        /// The request has no value of the key, or none that the operator can compare.
+        absent: bool,
+    },
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let effect = match self.effect {
+            Effect::Allow => "allows",
+            Effect::Deny => "denies",
+        };
+        let verb = if self.outcome == Outcome::Applies { effect } else { "does not apply" };
+        write!(f, "Statement {} {verb}", self.statement)?;
+        match &self.outcome {
+            Outcome::Applies => Ok(()),
+            Outcome::OtherPrincipal => f.write_str(": the principal is not named"),
+            Outcome::OtherResource => f.write_str(": the resource does not match"),
+            Outcome::ConditionNotMet { operator, key, absent } => {
+                write!(f, ": {operator} {key} is not met")?;
+                f.write_str(if *absent { ", the request has no such value" } else { "" })
+            }
+        }
+    }
+}
+
+impl Compiled {
+    /// What became of each statement of an identity or session policy that speaks of the action, in the order of the
+    /// document. Empty: none does.
+    pub fn explain(&self, request: &Request<'_>) -> Vec<Explained> {
+        self.explain_each(request, |rule| rule.principals.is_empty())
+    }
+
+    /// As [`Self::explain`], of a key or trust policy.
+    pub fn explain_for(&self, request: &Request<'_>, principal: &Principal<'_>) -> Vec<Explained> {
+        self.explain_each(request, |rule| rule.names(principal).is_some())
+    }
+
+    fn explain_each(&self, request: &Request<'_>, is_named: impl Fn(&Rule) -> bool) -> Vec<Explained> {
+        let outcome = |rule: &Rule| {
+            if !is_named(rule) {
+                return Outcome::OtherPrincipal;
+            }
+            if !rule.has_resource(request) {
+                return Outcome::OtherResource;
+            }
+            let unmet = rule.conditions.iter().find_map(|condition| match met(condition, request.facts, rule.effect) {
+                Met::Yes => None,
+                Met::No => Some((condition, false)),
+                Met::NoValue => Some((condition, true)),
+            });
+            unmet.map_or(Outcome::Applies, |(condition, absent)| Outcome::ConditionNotMet {
+                operator: condition.operator.name,
+                key: condition.key.to_string(),
+                absent,
+            })
+        };
+        let mut explained: Vec<Explained> = self
+            .rules_about(request.action)
+            .map(|rule| Explained { statement: rule.statement, effect: rule.effect, outcome: outcome(rule) })
+            .collect();
+        explained.sort_unstable_by_key(|explained| explained.statement);
+        explained
+    }
+}

@@ -1,0 +1,58 @@
+use jomae_api::{
+    action::SecretText,
+    actions::ram::access_keys::{
+        Status,
+        create_access_key::{CreateAccessKey, NewAccessKey, Output},
+    },
+    error::Refusal,
+    time::Timestamp,
+};
+
+use super::Holder;
+use crate::{
+    access::Authorized,
+    error::Error,
+    identity::new_access_key,
+    ram::{counts, record::path as ram_path},
+    record::{Marker, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<CreateAccessKey> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateAccessKey>,
+    ) -> Result<Output, Error> {
+        let account = call.caller.account();
+        let holder = Holder::find(call, tx, granted.action().user_name.as_deref())?;
+        // Written with every access key of the account itself, so that two calls at once do not both find room.
+        let counts = counts::of(tx, account)?;
+        if holder.access_key_ids(call, tx)?.len() >= holder.access_keys_max() {
+            return Err(Refusal::UserAccessKeyLimit.into());
+        }
+        let (id, secret, record) = new_access_key(self.vault.keyring(), account, holder.user_id(), call.now)?;
+        tx.put(path::access_key(&id), &record)?;
+        match holder {
+            Holder::Account => {
+                tx.put(ram_path::root_key(account, &id), &Marker {})?;
+                counts::put(tx, account, &counts)?;
+            }
+            Holder::User(user) => {
+                let mut user = (*user).clone();
+                user.access_keys.push(id.clone());
+                tx.put(ram_path::user(account, &user.id), &user)?;
+            }
+        }
+        Ok(Output {
+            access_key: NewAccessKey {
+                access_key_id: id,
+                access_key_secret: SecretText(secret),
+                status: Status::of(record.stored.active),
+                create_date: Timestamp(record.stored.created),
+            },
+        })
+    }
+}

@@ -1,0 +1,36 @@
+use jomae_api::{
+    actions::{
+        metadata::DateOrEmpty,
+        ram::access_keys::get_access_key_last_used::{GetAccessKeyLastUsed, LastUsed, Output},
+    },
+    time::Timestamp,
+};
+
+use super::Holder;
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::record::{LastUsedRecord, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<GetAccessKeyLastUsed> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, GetAccessKeyLastUsed>,
+    ) -> Result<Output, Error> {
+        let action = granted.action();
+        let holder = Holder::find(call, tx, action.user_name.as_deref())?;
+        holder.access_key(call, tx, &action.access_key_id)?;
+        let used = tx.get::<LastUsedRecord>(&path::last_used(call.caller.account(), &action.access_key_id))?;
+        Ok(Output {
+            access_key_last_used: LastUsed {
+                last_used_date: DateOrEmpty(used.as_ref().map(|used| Timestamp(used.at))),
+                service_name: used.map(|used| used.service.clone()).unwrap_or_default(),
+            },
+        })
+    }
+}

@@ -1,0 +1,36 @@
+use jomae_api::{
+    action::Empty,
+    actions::ram::access_keys::{Status, update_access_key::UpdateAccessKey},
+};
+
+use super::Holder;
+use crate::{
+    access::Authorized,
+    error::Error,
+    record::{AccessKeyRecord, StoredAccessKey, path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<UpdateAccessKey> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateAccessKey>,
+    ) -> Result<Empty, Error> {
+        let action = granted.action();
+        let holder = Holder::find(call, tx, action.user_name.as_deref())?;
+        let record = holder.access_key(call, tx, &action.access_key_id)?;
+        let active = action.status == Status::Active;
+        if record.stored.active == active {
+            return Ok(Empty {});
+        }
+        if !active {
+            holder.keep_one_active(call, tx, &action.access_key_id)?;
+        }
+        let stored = StoredAccessKey { active, ..record.stored.clone() };
+        tx.put(path::access_key(&action.access_key_id), &AccessKeyRecord::of(stored))?;
+        Ok(Empty {})
+    }
+}

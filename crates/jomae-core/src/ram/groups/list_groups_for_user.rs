@@ -1,0 +1,40 @@
+use jomae_api::{
+    actions::ram::groups::list_groups_for_user::{JoinedGroup, JoinedList, ListGroupsForUser, Output},
+    time::Timestamp,
+};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::{
+        find,
+        record::{GroupRecord, path},
+    },
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<ListGroupsForUser> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListGroupsForUser>,
+    ) -> Result<Output, Error> {
+        let account = call.caller.account();
+        let user = find::user(tx, account, &granted.action().user_name)?;
+        let mut group = Vec::with_capacity(user.groups.len());
+        for (id, joined) in &user.groups {
+            if let Some(record) = tx.get::<GroupRecord>(&path::group(account, id))? {
+                group.push(JoinedGroup {
+                    group_id: record.id.clone(),
+                    group_name: record.name.clone(),
+                    comments: record.comments.clone(),
+                    join_date: Timestamp(*joined),
+                });
+            }
+        }
+        group.sort_by(|one, other| one.group_name.cmp(&other.group_name));
+        Ok(Output { groups: JoinedList { group } })
+    }
+}

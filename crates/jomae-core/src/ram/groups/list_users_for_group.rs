@@ -1,0 +1,56 @@
+use jomae_api::{
+    actions::ram::groups::list_users_for_group::{ListUsersForGroup, Member, MemberList, Output},
+    time::Timestamp,
+};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::{
+        find, page,
+        record::{MemberRecord, UserRecord, path},
+    },
+    record::path::tail,
+    run::{Call, Handle, Kms},
+    store::SCAN_LIMIT_MAX,
+    tx::Tx,
+};
+
+impl Handle<ListUsersForGroup> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListUsersForGroup>,
+    ) -> Result<Output, Error> {
+        let (account, action) = (call.caller.account(), granted.action());
+        let group = find::group(tx, account, &action.group_name)?;
+        let prefix = path::members(account, &group.id);
+        // Kept by ID, shown by name: names change.
+        let mut rows = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let some = tx.list::<MemberRecord>(&prefix, after.as_deref(), SCAN_LIMIT_MAX)?;
+            for (at, member) in &some {
+                let id = tail(at, &prefix).unwrap_or_default();
+                if let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? {
+                    rows.push((
+                        user.name.clone(),
+                        Member {
+                            user_name: user.name.clone(),
+                            display_name: user.display_name.clone(),
+                            join_date: Timestamp(member.at),
+                        },
+                    ));
+                }
+            }
+            match some.last() {
+                Some((last, _)) if some.len() == SCAN_LIMIT_MAX => after = Some(last.as_str().to_owned()),
+                _ => break,
+            }
+        }
+        let page = page::slice(rows, &action.listing);
+        let users = MemberList { user: page.rows };
+        Ok(Output { users, is_truncated: page.marker.is_some(), marker: page.marker })
+    }
+}

@@ -1,0 +1,29 @@
+use jomae_api::{action::Empty, actions::ram::groups::remove_user_from_group::RemoveUserFromGroup, error::Refusal};
+
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::{find, record::path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<RemoveUserFromGroup> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, RemoveUserFromGroup>,
+    ) -> Result<Empty, Error> {
+        let (account, action) = (call.caller.account(), granted.action());
+        let mut user = (*find::user(tx, account, &action.user_name)?).clone();
+        let mut group = (*find::group(tx, account, &action.group_name)?).clone();
+        let joined = user.groups.iter().position(|(id, _)| *id == group.id).ok_or(Refusal::UserNotInGroup)?;
+        user.groups.remove(joined);
+        group.users = group.users.saturating_sub(1);
+        tx.delete(path::member(account, &group.id, &user.id));
+        tx.put(path::user(account, &user.id), &user)?;
+        tx.put(path::group(account, &group.id), &group)?;
+        Ok(Empty {})
+    }
+}

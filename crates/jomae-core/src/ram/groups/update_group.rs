@@ -1,0 +1,47 @@
+use jomae_api::{
+    actions::ram::groups::{GroupOutput, update_group::UpdateGroup},
+    error::Refusal,
+};
+
+use super::info;
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::{
+        find,
+        record::{
+            GroupRecord, NameRecord,
+            path::{self, Entity},
+        },
+    },
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<UpdateGroup> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateGroup>,
+    ) -> Result<GroupOutput, Error> {
+        let (account, action) = (call.caller.account(), granted.action());
+        let old = find::group(tx, account, &action.group_name)?;
+        let record = GroupRecord {
+            name: action.new_group_name.as_ref().unwrap_or(&old.name).clone(),
+            comments: action.new_comments.as_ref().unwrap_or(&old.comments).clone(),
+            updated: call.now.0,
+            ..(*old).clone()
+        };
+        if record.name != old.name {
+            let named = path::name(account, Entity::Group, &record.name);
+            if tx.get::<NameRecord>(&named)?.is_some() {
+                return Err(Refusal::GroupExists.into());
+            }
+            tx.put(named, &NameRecord { id: record.id.clone() })?;
+            tx.delete(path::name(account, Entity::Group, &old.name));
+        }
+        tx.put(path::group(account, &record.id), &record)?;
+        Ok(GroupOutput { group: info(&record) })
+    }
+}

@@ -1,0 +1,13 @@
+//! Resource Access Management: who is who in an account. One file an action.
+
+mod access_keys;
+pub mod counts;
+pub mod find;
+mod groups;
+pub mod last_used;
+mod page;
+mod policies;
+pub mod record;
+mod roles;
+mod scan;
+mod users;

@@ -1,0 +1,23 @@
+use jomae_api::{action::Empty, actions::ram::policies::attach_policy_to_role::AttachPolicyToRole};
+
+use super::attach::attach;
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::find,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<AttachPolicyToRole> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AttachPolicyToRole>,
+    ) -> Result<Empty, Error> {
+        let action = granted.action();
+        let role = find::role(tx, call.caller.account(), &action.role)?;
+        attach(call, tx, &*role, &action.policy)
+    }
+}

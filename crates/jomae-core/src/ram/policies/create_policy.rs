@@ -1,0 +1,58 @@
+use jomae_api::{
+    actions::ram::policies::{
+        create_policy::CreatePolicy,
+        params::{PolicyOutput, PolicyRow},
+    },
+    error::Refusal,
+    limits,
+};
+
+use super::custom_row;
+use crate::{
+    access::Authorized,
+    error::Error,
+    policy::system_policy,
+    ram::{
+        counts,
+        record::{PolicyRecord, PolicyVersion, path},
+    },
+    record::Memo,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<CreatePolicy> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreatePolicy>,
+    ) -> Result<PolicyOutput, Error> {
+        let (account, action) = (call.caller.account(), granted.action());
+        let at = path::policy(account, &action.name);
+        // Two policies of one name, one of the service and one of the account, would be mistaken for each other.
+        if system_policy(&action.name).is_some() || tx.get::<PolicyRecord>(&at)?.is_some() {
+            return Err(Refusal::PolicyExists.into());
+        }
+        let mut counts = counts::of(tx, account)?;
+        if counts.policies >= limits::RAM_POLICIES_MAX {
+            return Err(Refusal::PoliciesLimit.into());
+        }
+        counts.policies += 1;
+        let version = PolicyVersion { number: 1, document: action.document.clone(), created: call.now.0 };
+        let record = PolicyRecord {
+            name: action.name.clone(),
+            description: action.description.clone(),
+            created: call.now.0,
+            updated: call.now.0,
+            default_version: 1,
+            versions_made: 1,
+            versions: vec![version],
+            attachments: 0,
+            in_memory: Memo::default(),
+        };
+        tx.put(at, &record)?;
+        counts::put(tx, account, &counts)?;
+        Ok(PolicyOutput { policy: PolicyRow { attachment_count: None, ..custom_row(&record) } })
+    }
+}

@@ -1,0 +1,23 @@
+use jomae_api::{action::Empty, actions::ram::policies::detach_policy_from_role::DetachPolicyFromRole};
+
+use super::attach::detach;
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::find,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<DetachPolicyFromRole> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, DetachPolicyFromRole>,
+    ) -> Result<Empty, Error> {
+        let action = granted.action();
+        let role = find::role(tx, call.caller.account(), &action.role)?;
+        detach(call, tx, &*role, &action.policy)
+    }
+}

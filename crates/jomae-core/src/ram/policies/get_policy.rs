@@ -1,0 +1,24 @@
+use jomae_api::actions::ram::policies::get_policy::{GetPolicy, Output};
+
+use super::{Found, custom_row, custom_version, found, system_row, system_version, version_of};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<GetPolicy> for Kms {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPolicy>) -> Result<Output, Error> {
+        let account = call.caller.account();
+        Ok(match found(tx, account, &granted.action().policy)? {
+            Found::System(policy) => {
+                Output { policy: system_row(tx, account, policy)?, default_policy_version: system_version(policy) }
+            }
+            Found::Custom(policy) => {
+                let version = version_of(&policy, policy.default_version)?;
+                Output { policy: custom_row(&policy), default_policy_version: custom_version(&policy, version) }
+            }
+        })
+    }
+}

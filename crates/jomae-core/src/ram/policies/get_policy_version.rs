@@ -1,0 +1,32 @@
+use jomae_api::{
+    actions::ram::policies::{
+        get_policy_version::GetPolicyVersion,
+        params::{VersionOutput, version_id},
+    },
+    error::Refusal,
+};
+
+use super::{Found, custom_version, found, system_version, version_of};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<GetPolicyVersion> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, GetPolicyVersion>,
+    ) -> Result<VersionOutput, Error> {
+        let action = granted.action();
+        let policy_version = match found(tx, call.caller.account(), &action.policy)? {
+            Found::System(policy) if policy.version == version_id(action.version) => system_version(policy),
+            Found::System(_) => return Err(Refusal::PolicyVersionNotFound.into()),
+            Found::Custom(policy) => custom_version(&policy, version_of(&policy, action.version)?),
+        };
+        Ok(VersionOutput { policy_version })
+    }
+}

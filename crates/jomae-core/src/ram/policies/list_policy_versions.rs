@@ -1,0 +1,24 @@
+use jomae_api::actions::ram::policies::list_policy_versions::{ListPolicyVersions, Output, VersionList};
+
+use super::{Found, custom_version, found, system_version};
+use crate::{
+    access::Authorized,
+    error::Error,
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<ListPolicyVersions> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListPolicyVersions>,
+    ) -> Result<Output, Error> {
+        let policy_version = match found(tx, call.caller.account(), &granted.action().policy)? {
+            Found::System(policy) => vec![system_version(policy)],
+            Found::Custom(policy) => policy.versions.iter().map(|version| custom_version(&policy, version)).collect(),
+        };
+        Ok(Output { policy_versions: VersionList { policy_version } })
+    }
+}

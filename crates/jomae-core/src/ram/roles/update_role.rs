@@ -1,0 +1,38 @@
+use jomae_api::actions::ram::roles::{params::RoleOutput, update_role::UpdateRole};
+
+use super::output;
+use crate::{
+    access::Authorized,
+    error::Error,
+    ram::{find, record::path},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
+
+impl Handle<UpdateRole> for Kms {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateRole>,
+    ) -> Result<RoleOutput, Error> {
+        let (account, action) = (call.caller.account(), granted.action());
+        let old = find::role(tx, account, &action.name)?;
+        let mut role = (*old).clone();
+        if let Some(trust) = action.trust.as_ref().filter(|trust| **trust != old.trust) {
+            role.trust.clone_from(trust);
+            role.trust_epoch += 1;
+        }
+        if let Some(description) = &action.description {
+            role.description.clone_from(description);
+        }
+        if let Some(secs) = action.max_session_secs {
+            role.max_session_secs = secs.into();
+        }
+        if role != *old {
+            role.updated = call.now.0;
+            tx.put(path::role(account, &role.id), &role)?;
+        }
+        Ok(output(account, &role))
+    }
+}

@@ -1,0 +1,69 @@
+//! Checkpoints (c2sp.org/tlog-checkpoint): what the log signs about its tree at one moment.
+
+use jomae_api::time::Timestamp;
+
+use super::{Hash, Signer, TlogError, VerifierKey, hash_text, note, parse_hash, parse_number};
+
+/// The state of a log at one moment. As text four lines: origin, size, root in base64 and, as the extension line that
+/// the form leaves to the log, the time as `YYYY-MM-DDThh:mm:ssZ`. Further extension lines are taken and ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The name of the log, the same as that of its key.
+    pub origin: String,
+    /// The number of events.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Hash,
+    /// When the log signed this.
+    pub time: Timestamp,
+}
+
+impl Checkpoint {
+    /// The note with this checkpoint, by the key of the same name.
+    pub fn sign(&self, signer: &Signer) -> Result<String, TlogError> {
+        if self.origin != signer.name() {
+            return Err(TlogError::Origin);
+        }
+        signer.sign(&self.text())
+    }
+
+    /// The checkpoint in a note that `key` signed.
+    pub fn open(note: &str, key: &VerifierKey) -> Result<Self, TlogError> {
+        let checkpoint = Self::parse(note::open(note, &[key])?)?;
+        if checkpoint.origin == key.name() { Ok(checkpoint) } else { Err(TlogError::Origin) }
+    }
+
+    /// The text that is signed.
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n{}\n", self.origin, self.size, hash_text(&self.root), self.time)
+    }
+
+    /// Reads the text, without any signature.
+    pub fn parse(text: &str) -> Result<Self, TlogError> {
+        let lines: Vec<&str> = text.strip_suffix('\n').ok_or(TlogError::Checkpoint)?.split('\n').collect();
+        let [origin, size, root, time, ..] = lines.as_slice() else { return Err(TlogError::Checkpoint) };
+        if lines.iter().any(|line| line.is_empty()) {
+            return Err(TlogError::Checkpoint);
+        }
+        let read = || {
+            let (size, root, time) = (parse_number(size)?, parse_hash(root)?, Timestamp::parse(time)?);
+            Some(Self { origin: (*origin).to_owned(), size, root, time })
+        };
+        read().ok_or(TlogError::Checkpoint)
+    }
+}
+
+/// The notes of a file that holds checkpoints, each followed by an empty line, and what is left at the end: a note that
+/// was not written to its end, or nothing. Nothing is checked but where the notes end.
+pub fn split_file(file: &str) -> (Vec<&str>, &str) {
+    let (mut notes, mut rest) = (Vec::new(), file);
+    // The first empty line ends the text, the second the signatures; neither part of a checkpoint has any inside.
+    while let Some(text_end) = rest.find("\n\n")
+        && let Some(length) = rest.get(text_end + 2..).and_then(|signatures| signatures.find("\n\n"))
+        && let Some((note, after)) = rest.split_at_checked(text_end + 2 + length + 1)
+    {
+        notes.push(note);
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    (notes, rest)
+}

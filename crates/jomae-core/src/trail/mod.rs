@@ -1,0 +1,3 @@
+//! The audit trail: looking up what was recorded.
+
+mod lookup_events;

@@ -1,0 +1,53 @@
+//! Copying a log, in use or not: for backups.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{checkpoints, legacy, public_key_path, segments, tree};
+use crate::files;
+
+/// A file that could not be copied.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct CopyError {
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+/// Copies a log into the directory `to`, which is there; gives how many files with events there are. The look-up
+/// index is left out: it is made anew.
+pub fn copy(from: &Path, to: &Path) -> Result<usize, CopyError> {
+    // First the checkpoints: what comes later may hold more than they cover, never less.
+    copy_file(&checkpoints::path(from), to)?;
+    copy_file(&public_key_path(from), to)?;
+    let in_dir = |source| CopyError { path: from.to_owned(), source };
+    let mut paths: Vec<PathBuf> = segments::list(from).map_err(in_dir)?.into_iter().map(|s| s.path).collect();
+    paths.extend(legacy::old_files(from).map_err(in_dir)?);
+    let mut copied = 0;
+    for path in paths {
+        copied += usize::from(copy_file(&path, to)?);
+    }
+    let (from_tree, to_tree) = (tree::dir_of(from), tree::dir_of(to));
+    let in_copy = |source| CopyError { path: to_tree.clone(), source };
+    files::private_dir(&to_tree).map_err(in_copy)?;
+    for level in tree::LEVELS {
+        copy_file(&from_tree.join(level.to_string()), &to_tree)?;
+    }
+    files::sync_dir_of(&to_tree.join("0")).and_then(|()| files::sync_dir_of(&to_tree)).map_err(in_copy)?;
+    Ok(copied)
+}
+
+/// Copies a file into a directory, and whether it was there: retention may have removed it meanwhile.
+fn copy_file(from: &Path, to: &Path) -> Result<bool, CopyError> {
+    let copy = to.join(from.file_name().unwrap_or_default());
+    match fs::copy(from, &copy) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => return Ok(false),
+        Err(source) => return Err(CopyError { path: from.to_owned(), source }),
+    }
+    File::open(&copy).and_then(|file| file.sync_all()).map_err(|source| CopyError { path: copy, source })?;
+    Ok(true)
+}

@@ -1,0 +1,360 @@
+//! The events on disk: segments, one event a line.
+//!
+//! A segment is named by the number of its first event, in 20 digits: line *k* of it, from 0, is event first + *k*.
+
+use std::{
+    borrow::Cow,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use jomae_api::time::Timestamp;
+use jomae_core::tlog::{Hash, leaf_hash};
+use serde::Deserialize;
+
+use crate::files;
+
+/// The longest line that is read, in bytes.
+const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Of a torn last line so much is set aside, in bytes.
+const TORN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Leaves that are handed over at a time.
+const LEAVES_AT_ONCE: usize = 4096;
+
+/// One file of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The number of its first event.
+    pub first: u64,
+    pub path: PathBuf,
+}
+
+/// Where the segment that begins with event `first` stands.
+pub fn path(dir: &Path, first: u64) -> PathBuf {
+    dir.join(format!("{first:020}.jsonl"))
+}
+
+/// The segments of a log, oldest first.
+pub fn list(dir: &Path) -> io::Result<Vec<Segment>> {
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if let Some(first) = number_in_name(&path, 20) {
+            segments.push(Segment { first, path });
+        }
+    }
+    segments.sort_by_key(|segment| segment.first);
+    Ok(segments)
+}
+
+/// The number in a name of so many digits and `.jsonl`.
+pub(super) fn number_in_name(path: &Path, digits: usize) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
+    let plain = name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { name.parse().ok() } else { None }
+}
+
+/// The whole lines of a file as it was when it was opened.
+pub struct Lines {
+    reader: io::Take<BufReader<File>>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(Self { reader: BufReader::with_capacity(256 * 1024, file).take(about.len()), line: Vec::new() })
+    }
+
+    /// The next line, without its newline; none after the last whole one.
+    pub fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        let read = self.reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
+        match self.line.split_last() {
+            Some((b'\n', line)) => Ok(Some(line)),
+            _ if read as u64 == LINE_BYTES_MAX => Err(io::Error::other("a line is too long")),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What is in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Whole lines.
+    pub events: u64,
+    /// Bytes of whole lines.
+    pub bytes: u64,
+    /// Bytes of a last line without its end.
+    pub torn_bytes: u64,
+}
+
+/// Counts the lines of a file.
+pub fn measure(path: &Path) -> io::Result<Measured> {
+    let mut file = File::open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let (mut at, mut measured) = (0u64, Measured { events: 0, bytes: 0, torn_bytes: 0 });
+    let mut block = vec![0; 256 * 1024];
+    loop {
+        let read = match file.read(&mut block) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        for newline in memchr::memchr_iter(b'\n', block.get(..read).unwrap_or_default()) {
+            measured.events += 1;
+            measured.bytes = at + newline as u64 + 1;
+        }
+        at += read as u64;
+    }
+    measured.torn_bytes = at - measured.bytes;
+    Ok(measured)
+}
+
+/// The line of an event; none if it is not in the files.
+pub fn event(dir: &Path, index: u64) -> io::Result<Option<Vec<u8>>> {
+    let segments = list(dir)?;
+    let Some(segment) = segments.iter().rfind(|segment| segment.first <= index) else { return Ok(None) };
+    let mut lines = Lines::open(&segment.path)?;
+    for _ in segment.first..index {
+        if lines.next_line()?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(lines.next_line()?.map(<[u8]>::to_vec))
+}
+
+/// Why the leaves of some events cannot be had.
+#[derive(Debug)]
+pub(super) enum LeavesError {
+    Io(PathBuf, io::Error),
+    /// The event is in no file, or in two.
+    Missing(u64),
+}
+
+/// Hands over the leaf hashes of events `from..to`, in order, some thousand at a time.
+pub(super) fn leaves(
+    dir: &Path,
+    from: u64,
+    to: u64,
+    mut each: impl FnMut(&[Hash]) -> io::Result<()>,
+) -> Result<(), LeavesError> {
+    let in_dir = |error| LeavesError::Io(dir.to_owned(), error);
+    let segments = list(dir).map_err(in_dir)?;
+    let start = segments.iter().rposition(|segment| segment.first <= from).unwrap_or(0);
+    let mut at = from;
+    let mut gathered = Vec::with_capacity(LEAVES_AT_ONCE);
+    for segment in segments.iter().skip(start) {
+        if at >= to {
+            break;
+        }
+        let mut index = segment.first;
+        if index > at || (index < at && at > from) {
+            return Err(LeavesError::Missing(at.min(index)));
+        }
+        let in_file = |error| LeavesError::Io(segment.path.clone(), error);
+        let mut lines = Lines::open(&segment.path).map_err(in_file)?;
+        while index < to
+            && let Some(line) = lines.next_line().map_err(in_file)?
+        {
+            if index >= from {
+                gathered.push(leaf_hash(line));
+                at = index + 1;
+                if gathered.len() == LEAVES_AT_ONCE {
+                    each(&gathered).map_err(in_dir)?;
+                    gathered.clear();
+                }
+            }
+            index += 1;
+        }
+    }
+    each(&gathered).map_err(in_dir)?;
+    if at < to { Err(LeavesError::Missing(at)) } else { Ok(()) }
+}
+
+/// The moment of an event.
+pub(super) fn event_time(line: &[u8]) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Timed<'a> {
+        #[serde(rename = "eventTime", borrow)]
+        time: Cow<'a, str>,
+    }
+    Timestamp::parse(&serde_json::from_slice::<Timed<'_>>(line).ok()?.time)
+}
+
+/// The segment that is written now.
+pub(super) struct OpenSegment {
+    dir: PathBuf,
+    path: PathBuf,
+    first: u64,
+    /// Events that are in the file.
+    events: u64,
+    /// Bytes that are whole lines.
+    bytes: u64,
+    file: File,
+}
+
+impl OpenSegment {
+    /// Takes a segment into use that is there, or makes it. A last line that a crash cut off is moved to a file of its
+    /// own: its call was never answered.
+    pub fn open(dir: &Path, first: u64) -> io::Result<Self> {
+        let path = path(dir, first);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let Measured { events, bytes, torn_bytes } = measure(&path)?;
+        if torn_bytes > 0 {
+            let mut torn = Vec::new();
+            file.seek(SeekFrom::Start(bytes))?;
+            io::Read::by_ref(&mut file).take(torn_bytes.min(TORN_BYTES_MAX)).read_to_end(&mut torn)?;
+            files::write_private(&path.with_extension(format!("torn-at-{bytes}")), &torn)?;
+            tracing::warn!(file = %path.display(), at = bytes, "a crash cut off the last audit event; it was set aside");
+            file.set_len(bytes)?;
+        }
+        file.sync_all()?;
+        files::sync_dir_of(&path)?;
+        Ok(Self { dir: dir.to_owned(), path, first, events, bytes, file })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The number of the event that comes next.
+    pub fn next(&self) -> u64 {
+        self.first + self.events
+    }
+
+    /// Whole days from 1970 to its first event; none if that cannot be told.
+    pub fn day(&self) -> Option<i64> {
+        let time = event_time(Lines::open(&self.path).ok()?.next_line().ok()??)?;
+        Some(day_of(time))
+    }
+
+    /// Appends whole lines, all or none: what a failed write left is cut off before the next one.
+    pub fn append(&mut self, lines: &[u8], events: u64, sync: bool) -> io::Result<()> {
+        if !lines.is_empty() {
+            if self.file.metadata()?.len() != self.bytes {
+                self.file.set_len(self.bytes)?;
+            }
+            self.file.seek(SeekFrom::Start(self.bytes))?;
+            self.file.write_all(lines)?;
+        }
+        if sync {
+            self.file.sync_data()?;
+        }
+        self.bytes += lines.len() as u64;
+        self.events += events;
+        Ok(())
+    }
+
+    /// The segment that follows. The caller has synced this one.
+    pub fn follow(&self) -> io::Result<Self> {
+        Self::open(&self.dir, self.next())
+    }
+}
+
+/// Whole days from 1970 to a moment.
+pub(super) fn day_of(time: Timestamp) -> i64 {
+    time.0.div_euclid(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_twenty_digits_are_segments() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "00000000000000000000.jsonl",
+            "00000000000000000300.jsonl",
+            "00000000000000000020.jsonl",
+            "00000001.jsonl",
+            "00000000000000000000.torn-at-7",
+            "+0000000000000000001.jsonl",
+            "00000000000000000001.jsonl.new",
+            "99999999999999999999.jsonl",
+        ] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let firsts: Vec<u64> = list(dir.path()).unwrap().iter().map(|segment| segment.first).collect();
+        assert_eq!(firsts, [0, 20, 300]);
+    }
+
+    #[test]
+    fn lines_are_counted_across_blocks() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        fs::write(&file, vec![b'x'; 10_000]).unwrap();
+        assert_eq!(measure(&file).unwrap(), Measured { events: 0, bytes: 0, torn_bytes: 10_000 });
+        fs::write(&file, [vec![b'x'; 300_000], vec![b'\n'], vec![b'y'; 9000]].concat()).unwrap();
+        assert_eq!(measure(&file).unwrap(), Measured { events: 1, bytes: 300_001, torn_bytes: 9000 });
+        let mut lines = Lines::open(&file).unwrap();
+        assert_eq!(lines.next_line().unwrap().map(<[u8]>::len), Some(300_000));
+        assert_eq!(lines.next_line().unwrap(), None);
+        fs::write(&file, vec![b'x'; usize::try_from(LINE_BYTES_MAX).unwrap() + 5]).unwrap();
+        assert!(Lines::open(&file).unwrap().next_line().is_err());
+    }
+
+    #[test]
+    fn leaves_are_read_across_segments_and_gaps_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let line = |index: u64| format!("{{\"n\":{index}}}");
+        let mut first = 0;
+        for events in [3u64, 5, 4097, 1] {
+            let text: String = (first..first + events).map(|index| line(index) + "\n").collect();
+            fs::write(path(dir.path(), first), text).unwrap();
+            first += events;
+        }
+        let read = |from, to| {
+            let mut all = Vec::new();
+            leaves(dir.path(), from, to, |some| {
+                all.extend_from_slice(some);
+                Ok(())
+            })
+            .map(|()| all)
+        };
+        let expected =
+            |from: u64, to: u64| -> Vec<Hash> { (from..to).map(|n| leaf_hash(line(n).as_bytes())).collect() };
+        for (from, to) in [(0, 0), (0, first), (2, 4), (3, 8), (7, 4100), (4105, 4106), (first, first)] {
+            assert_eq!(read(from, to).unwrap(), expected(from, to), "{from}..{to}");
+        }
+        assert!(matches!(read(0, first + 1), Err(LeavesError::Missing(at)) if at == first));
+        assert_eq!(event(dir.path(), 6).unwrap(), Some(line(6).into_bytes()));
+        assert_eq!(event(dir.path(), first).unwrap(), None);
+        fs::remove_file(path(dir.path(), 3)).unwrap();
+        assert!(matches!(read(0, first), Err(LeavesError::Missing(3))));
+        assert!(matches!(read(4, 6), Err(LeavesError::Missing(4))));
+        assert_eq!(event(dir.path(), 6).unwrap(), None);
+        // One event too many in a closed segment.
+        fs::write(path(dir.path(), 0), "a\nb\nc\nd\n".repeat(3)).unwrap();
+        assert!(matches!(read(0, first), Err(LeavesError::Missing(8))));
+    }
+
+    #[test]
+    fn the_moment_of_an_event() {
+        assert_eq!(event_time(br#"{"a":[1],"eventTime":"1970-01-02T00:00:00Z"}"#), Some(Timestamp(86_400)));
+        assert_eq!(event_time(br#"{"eventTime":7}"#), None);
+        assert_eq!(event_time(b"{"), None);
+        assert_eq!(day_of(Timestamp(86_400)), 1);
+        assert_eq!(day_of(Timestamp(-1)), -1);
+    }
+}

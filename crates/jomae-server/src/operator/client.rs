@@ -1,0 +1,163 @@
+//! The command line's side: through the socket if a service answers there, else on the store itself.
+
+use std::{io, os::unix::net::UnixStream, path::Path, sync::Arc};
+
+use http::{Method, StatusCode};
+use jomae_core::{keyring::Keyring, store::Store, tx::Vault};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{Desk, ReplayRequest, SimulateRequest, socket_path, too_long};
+use crate::{
+    bootstrap::{StartError, audit_dir, store_path},
+    config::Config,
+    root_key,
+    store::{OpenError, Options, SqliteStore},
+};
+
+/// Decoded records kept in memory while the store of a stopped service is open.
+const CACHED_RECORDS_MAX: usize = 10_000;
+/// Largest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Why the operator's wish was not done; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("the service on {0} failed: {1}")]
+    Socket(String, String),
+    #[error("{}: there is no store; start the service once, or name its --data-dir", .0.display())]
+    NoStore(std::path::PathBuf),
+    #[error("a service has the store open, but does not answer on its socket: {0}")]
+    NotReachable(String),
+}
+
+/// A new access key of an account. It holds the secret, and so has no `Debug`.
+pub struct NewKey(Zeroizing<Vec<u8>>);
+
+/// What is known of a new access key.
+#[derive(Deserialize)]
+pub struct NewKeyParts<'k> {
+    pub account: &'k str,
+    pub access_key_id: &'k str,
+    /// Shown once.
+    pub access_key_secret: &'k str,
+}
+
+impl NewKey {
+    pub fn parts(&self) -> Result<NewKeyParts<'_>, OperatorError> {
+        serde_json::from_slice(&self.0).map_err(|_| OperatorError::Refused("the answer is not one of a service".into()))
+    }
+}
+
+/// Makes an account with its first access key.
+pub async fn create_account(config: &Config, name: &str) -> Result<NewKey, OperatorError> {
+    ask(config, Method::POST, "/accounts", &serde_json::json!({ "name": name })).await.map(NewKey)
+}
+
+/// Makes a further access key of an account.
+pub async fn create_key(config: &Config, account: &str) -> Result<NewKey, OperatorError> {
+    if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(OperatorError::Refused("an account has 16 digits".into()));
+    }
+    ask(config, Method::POST, &format!("/accounts/{account}/keys"), &()).await.map(NewKey)
+}
+
+/// All accounts: `{"accounts":[{"account":…,"name":…,"created":…}]}`.
+pub async fn list_accounts(config: &Config) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::GET, "/accounts", &()).await?)
+}
+
+/// Answers one question: `{"allowed":…,"permission":…,"resource":…,"reason":…,"policies":[…],"notes":[…]}`.
+pub async fn simulate(config: &Config, request: &SimulateRequest) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::POST, "/simulate", request).await?)
+}
+
+/// Decides the calls of the past again.
+pub async fn replay(config: &Config, request: &ReplayRequest) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::POST, "/replay", request).await?)
+}
+
+fn value(body: &[u8]) -> Result<Value, OperatorError> {
+    serde_json::from_slice(body).map_err(|_| OperatorError::Refused("the answer is not one of a service".into()))
+}
+
+async fn ask(
+    config: &Config,
+    method: Method,
+    path: &str,
+    body: &(impl Serialize + Sync),
+) -> Result<Zeroizing<Vec<u8>>, OperatorError> {
+    let body = serde_json::to_vec(body).map_err(|error| OperatorError::Refused(error.to_string()))?;
+    let socket = socket_path(&config.data_dir);
+    let (status, answer) = match is_served(&socket)? {
+        None => through(&socket, method, path, body).await?,
+        Some(why) => {
+            let answer = Arc::new(open(config, &why).await?).answer(&method, path, &body).await;
+            (answer.status, answer.body)
+        }
+    };
+    if status == StatusCode::OK {
+        return Ok(answer);
+    }
+    let told = serde_json::from_slice::<Value>(&answer).ok();
+    let told = told.as_ref().and_then(|told| told.get("error")?.as_str());
+    Err(OperatorError::Refused(told.map_or_else(|| format!("HTTP {status}"), str::to_owned)))
+}
+
+/// Whether a service answers there; if not, why.
+fn is_served(socket: &Path) -> Result<Option<String>, OperatorError> {
+    if let Some(why) = too_long(socket) {
+        return Ok(Some(why));
+    }
+    match UnixStream::connect(socket) {
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Ok(Some(format!("{}: {error}", socket.display())))
+        }
+        Err(source) => Err(StartError::Io { path: socket.to_owned(), source }.into()),
+    }
+}
+
+async fn through(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Zeroizing<Vec<u8>>), OperatorError> {
+    let failed = |error: reqwest::Error| OperatorError::Socket(socket.display().to_string(), error.to_string());
+    let http = reqwest::Client::builder().unix_socket(socket).no_proxy().build().map_err(failed)?;
+    let request = http.request(method, format!("http://operator{path}")).body(body);
+    let mut answer = request.send().await.map_err(failed)?;
+    let status = answer.status();
+    let mut body = Zeroizing::new(Vec::with_capacity(4096));
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(OperatorError::Socket(socket.display().to_string(), "the answer is too long".into()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((status, body))
+}
+
+/// The store of a stopped service.
+async fn open(config: &Config, why: &str) -> Result<Desk, OperatorError> {
+    let path = store_path(&config.data_dir);
+    if !path.exists() {
+        return Err(OperatorError::NoStore(path));
+    }
+    let regions = config.checked_regions().map_err(StartError::from)?;
+    let region = regions.into_iter().next().ok_or_else(|| OperatorError::Refused("no region".into()))?;
+    let store = match SqliteStore::open(&path, &Options::default()) {
+        Err(OpenError::Locked(_)) => return Err(OperatorError::NotReachable(why.to_owned())),
+        store => store.map_err(StartError::from)?,
+    };
+    let root = root_key::open(config, true).map_err(StartError::from)?;
+    let keyring = Arc::new(Keyring::open(&store, &root.key).await.map_err(StartError::from)?);
+    let vault = Vault::new(Arc::new(store) as Arc<dyn Store>, keyring, CACHED_RECORDS_MAX);
+    Ok(Desk::of_store(vault, region, audit_dir(&config.data_dir)))
+}

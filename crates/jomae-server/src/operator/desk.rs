@@ -1,0 +1,257 @@
+//! Answers the operator's requests, for a running service and for the store of a stopped one.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use http::{Method, StatusCode};
+use jomae_api::{
+    action::{Effect, SecretText},
+    names::{AccountId, RegionId},
+    time::Timestamp,
+};
+use jomae_core::{
+    audit::{Durability, OperatorAct, operator_event},
+    error::{Fault, FaultKind},
+    identity::accounts::{self, AccountError, AccountKey},
+    operator::{self, Made},
+    service::{Service, new_request_id},
+    tx::Vault,
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::simulate::{self, ReplayRequest, SimulateRequest, SimulationError};
+use crate::gateway;
+
+/// Room for an answer that holds a secret, so that it is never moved, in bytes.
+const SECRET_ANSWER_BYTES: usize = 4096;
+
+/// Where the operator's requests are answered.
+pub struct Desk {
+    hold: Hold,
+    region: RegionId,
+    audit_dir: PathBuf,
+}
+
+enum Hold {
+    Service(Arc<Service>),
+    /// Of a stopped service.
+    Store(Vault),
+}
+
+/// An answer: JSON, wiped when it has been sent.
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// What is answered when something was not done; one line.
+struct Refused {
+    status: StatusCode,
+    error: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateAccount {
+    name: String,
+}
+
+/// A new access key. The secret is shown once.
+#[derive(Serialize)]
+struct Created {
+    account: String,
+    access_key_id: String,
+    access_key_secret: SecretText,
+}
+
+#[derive(Serialize)]
+struct Accounts {
+    accounts: Vec<AccountRow>,
+}
+
+#[derive(Serialize)]
+struct AccountRow {
+    account: String,
+    name: String,
+    created: Timestamp,
+}
+
+impl Desk {
+    pub fn of_service(service: Arc<Service>, audit_dir: PathBuf) -> Self {
+        let region = service.default_region.clone();
+        Self { hold: Hold::Service(service), region, audit_dir }
+    }
+
+    /// Of a service that is stopped, whose store this process has for itself.
+    pub fn of_store(vault: Vault, region: RegionId, audit_dir: PathBuf) -> Self {
+        Self { hold: Hold::Store(vault), region, audit_dir }
+    }
+
+    fn vault(&self) -> &Vault {
+        match &self.hold {
+            Hold::Service(service) => &service.kms.vault,
+            Hold::Store(vault) => vault,
+        }
+    }
+
+    /// Answers one request. Never fails: whatever happens becomes an answer.
+    pub async fn answer(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Answer {
+        let answered = match &self.hold {
+            Hold::Service(service) if !service.audit.is_writable() => {
+                Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be written; nothing was done"))
+            }
+            _ => self.route(method, path, body).await,
+        };
+        answered.unwrap_or_else(|Refused { status, error }| Answer {
+            status,
+            body: Zeroizing::new(serde_json::json!({ "error": error }).to_string().into_bytes()),
+        })
+    }
+
+    async fn route(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Result<Answer, Refused> {
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match (method, parts.as_slice()) {
+            (&Method::POST, ["accounts"]) => self.create_account(&read::<CreateAccount>(body)?.name).await,
+            (&Method::GET, ["accounts"]) => self.list_accounts().await,
+            (&Method::POST, ["accounts", id, "keys"]) => self.create_key(id).await,
+            (&Method::POST, ["simulate"]) => self.simulate(read(body)?).await,
+            (&Method::POST, ["replay"]) => self.replay(read(body)?).await,
+            (_, ["accounts" | "simulate" | "replay"] | ["accounts", _, "keys"]) => {
+                Err(refused(StatusCode::METHOD_NOT_ALLOWED, "not this method"))
+            }
+            _ => Err(refused(StatusCode::NOT_FOUND, "/accounts, /accounts/<id>/keys, /simulate or /replay")),
+        }
+    }
+
+    async fn create_account(&self, name: &str) -> Result<Answer, Refused> {
+        self.made(operator::create_account(self.vault(), &self.region, name, gateway::now()).await?).await
+    }
+
+    async fn create_key(&self, id: &str) -> Result<Answer, Refused> {
+        let account = account(id)?;
+        self.made(operator::create_key(self.vault(), &self.region, account, gateway::now()).await?).await
+    }
+
+    /// The event of a change is committed with it; a running service appends it at once.
+    async fn made(&self, made: Made) -> Result<Answer, Refused> {
+        if let Hold::Service(service) = &self.hold {
+            service.outbox.append(&*service.audit, made.event).await?;
+        }
+        let AccountKey { account, access_key_id, secret } = made.key;
+        let account = account.to_string();
+        json(&Created { account, access_key_id, access_key_secret: SecretText(secret) })
+    }
+
+    async fn list_accounts(&self) -> Result<Answer, Refused> {
+        let accounts = accounts::list(self.vault())?;
+        self.note("ListAccounts", None, &[]).await?;
+        let row = |(id, record): (AccountId, jomae_core::record::AccountRecord)| AccountRow {
+            account: id.to_string(),
+            name: record.name,
+            created: Timestamp(record.created),
+        };
+        json(&Accounts { accounts: accounts.into_iter().map(row).collect() })
+    }
+
+    async fn simulate(&self, request: SimulateRequest) -> Result<Answer, Refused> {
+        let answer = simulate::simulate(self.vault(), &self.region, &request, gateway::now())?;
+        let account = request.account();
+        let shown = [
+            ("Principal", request.principal.as_str()),
+            ("Permission", answer.permission),
+            ("Resource", answer.resource.as_str()),
+        ];
+        self.note("SimulatePolicy", account.as_ref(), &shown).await?;
+        json(&answer)
+    }
+
+    async fn replay(self: &Arc<Self>, request: ReplayRequest) -> Result<Answer, Refused> {
+        let account = account(&request.account)?;
+        let shown =
+            [request.from.as_deref().map(|from| ("From", from)), request.until.as_deref().map(|to| ("Until", to))];
+        let shown: Vec<(&str, &str)> = shown.into_iter().flatten().collect();
+        self.note("ReplayPolicy", Some(&account), &shown).await?;
+        // Reading the log takes a while, and ends when nobody waits for it any more.
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _guard = CancelOnDrop(Arc::clone(&cancelled));
+        let desk = Arc::clone(self);
+        let replayed = tokio::task::spawn_blocking(move || {
+            let is_cancelled = || cancelled.load(Ordering::Relaxed);
+            simulate::replay(desk.vault(), &desk.audit_dir, &request, gateway::now(), &is_cancelled)
+        });
+        json(&replayed.await.map_err(Fault::internal)??)
+    }
+
+    /// Records what changes nothing.
+    async fn note(&self, name: &str, account: Option<&AccountId>, parameters: &[(&str, &str)]) -> Result<(), Refused> {
+        let Hold::Service(service) = &self.hold else { return Ok(()) };
+        let (region, effect) = (&self.region, Effect::Read);
+        let act = OperatorAct { name, effect, region, account, parameters, resources: &[] };
+        let event = operator_event(&act, &new_request_id(), gateway::now());
+        let appended = service.audit.append(event, Durability::OnDisk);
+        appended.done.wait().await.map_err(|error| refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
+    }
+}
+
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn refused(status: StatusCode, error: &str) -> Refused {
+    Refused { status, error: error.to_owned() }
+}
+
+fn account(id: &str) -> Result<AccountId, Refused> {
+    AccountId::new(id).ok_or_else(|| refused(StatusCode::BAD_REQUEST, "an account has 16 digits"))
+}
+
+fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| refused(StatusCode::BAD_REQUEST, &format!("the body: {error}")))
+}
+
+fn json(answer: &impl Serialize) -> Result<Answer, Refused> {
+    let mut body = Zeroizing::new(Vec::with_capacity(SECRET_ANSWER_BYTES));
+    serde_json::to_writer(&mut *body, answer).map_err(Fault::internal)?;
+    Ok(Answer { status: StatusCode::OK, body })
+}
+
+impl From<AccountError> for Refused {
+    fn from(error: AccountError) -> Self {
+        let status = match error {
+            AccountError::Name => StatusCode::BAD_REQUEST,
+            AccountError::NoAccount(_) => StatusCode::NOT_FOUND,
+            AccountError::TooManyKeys => StatusCode::CONFLICT,
+            AccountError::Failed(fault) => return fault.into(),
+        };
+        Self { status, error: error.to_string() }
+    }
+}
+
+impl From<SimulationError> for Refused {
+    fn from(error: SimulationError) -> Self {
+        match error {
+            SimulationError::Fault(fault) => fault.into(),
+            other => refused(StatusCode::BAD_REQUEST, &other.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        let status = match fault.kind {
+            FaultKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            FaultKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        refused(status, &fault.to_string())
+    }
+}

@@ -1,0 +1,42 @@
+//! What the operator does beside the API: accounts, and simulations of policies.
+//!
+//! A running service takes it on the Unix socket `operator.sock` of its data directory, which nobody but the owner of
+//! the directory can reach; while the service is stopped, the command line does the same with the same functions on the
+//! store itself. Every act is an event of the audit log: a change is committed together with its event, which a stopped
+//! service appends when it starts. What only looks at a stopped service leaves no event.
+
+mod client;
+mod desk;
+mod simulate;
+pub(crate) mod socket;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use client::{NewKey, NewKeyParts, OperatorError, create_account, create_key, list_accounts, replay, simulate};
+pub use desk::Desk;
+pub use simulate::{ReplayRequest, SimulateRequest};
+
+/// Largest body of a request, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest path of a Unix socket, in bytes (`sun_path` without its end).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Where the operator's socket is.
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("operator.sock")
+}
+
+/// Why a path is too long for a socket, if it is.
+fn too_long(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().len();
+    (bytes > SOCKET_PATH_BYTES_MAX).then(|| {
+        format!(
+            "the path {} of the operator's socket has {bytes} bytes, and the system takes at most \
+             {SOCKET_PATH_BYTES_MAX}: use a shorter data directory, or a relative path",
+            path.display()
+        )
+    })
+}

@@ -1,0 +1,103 @@
+//! The Unix socket of a running service: HTTP/1.1, one request a connection, JSON in and out.
+
+use std::{
+    convert::Infallible,
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::UnixListener, sync::watch, task::JoinSet};
+
+use super::{BODY_BYTES_MAX, Desk, desk::Answer, socket_path, too_long};
+
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a stop waits for requests under way.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections at a time; more wait.
+const CONNECTIONS_MAX: usize = 16;
+
+/// A socket that is there as long as it is listened on.
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// Makes the socket anew; what stands there was left by a service that is no more, since this one has the store. None,
+/// with a word in the log, if the path is too long: all else works without it.
+pub(crate) fn listen(data_dir: &Path) -> io::Result<Option<Socket>> {
+    let path = socket_path(data_dir);
+    if let Some(why) = too_long(&path) {
+        tracing::warn!("{why}; until then stop the service for `jomae account` and `jomae policy simulate`");
+        return Ok(None);
+    }
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    // The directory is private already.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Ok(Some(Socket { listener, path }))
+}
+
+/// Answers until the stop is asked for, and takes the socket away.
+pub(crate) async fn serve(socket: Socket, desk: Arc<Desk>, mut shutdown: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = socket.listener.accept(), if connections.len() < CONNECTIONS_MAX => accepted,
+            Some(_) = connections.join_next(), if connections.len() >= CONNECTIONS_MAX => continue,
+            _ = shutdown.wait_for(|stop| *stop) => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let desk = Arc::clone(&desk);
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                let desk = Arc::clone(&desk);
+                async move { Ok::<_, Infallible>(answer(&desk, request).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // A client that goes away is none of our business.
+            let _ = connection.await;
+        });
+    }
+    let drained = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, drained).await;
+    connections.shutdown().await;
+    let _ = fs::remove_file(&socket.path);
+}
+
+async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let answer = match body {
+        Ok(Ok(body)) => desk.answer(&head.method, head.uri.path(), &body.to_bytes()).await,
+        Ok(Err(_)) => failed(StatusCode::PAYLOAD_TOO_LARGE, "the body is broken, or longer than 64 KiB"),
+        Err(_) => failed(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    };
+    let mut response = Response::new(Full::new(Bytes::from_owner(answer.body)));
+    *response.status_mut() = answer.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+}
+
+fn failed(status: StatusCode, error: &str) -> Answer {
+    Answer { status, body: serde_json::json!({ "error": error }).to_string().into_bytes().into() }
+}
