@@ -92,6 +92,12 @@ load() {
     shift
     (. "$work/$name/env" && exec taskset -c 1 "$bin/load" "$@")
 }
+# load_as CREDENTIALS NAME ARGUMENT...: the same with the credentials that a file exports.
+load_as() {
+    local credentials=$1 name=$2
+    shift 2
+    (. "$work/$name/env" && . "$credentials" && exec taskset -c 1 "$bin/load" "$@")
+}
 # load_bare NAME ARGUMENT...: the same against the bare server, with the requests that are meant for ours.
 load_bare() {
     local name=$1

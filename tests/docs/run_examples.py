@@ -229,6 +229,10 @@ def settings(table, prefix=""):
     for name, value in table.items():
         if isinstance(value, dict):
             yield from settings(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            # Of each of several sections: they are described by their own names.
+            yield prefix + name
+            yield from settings(value[0])
         else:
             yield prefix + name
 
@@ -237,7 +241,7 @@ def check_settings():
     """Every setting of the example file, and every one that it names in a comment, is described."""
     example = read("docs/jomae.example.toml")
     # A commented line that reads as a setting is one.
-    full = re.sub(r"^# (?=[a-z_]+ = )", "", example, flags=re.M)
+    full = re.sub(r"^# (?=[a-z_]+ = |\[\[)", "", example, flags=re.M)
     operations = read("docs/operations.md")
     names = list(settings(tomllib.loads(full)))
     for name in names:
@@ -245,32 +249,50 @@ def check_settings():
             wrong(f"docs/operations.md does not describe the setting {name}")
     # And the example file holds every setting that there is.
     config = read("crates/jomae-server/src/config.rs").split("#[cfg(test)]")[0]
-    fields = set(re.findall(r"^    pub (\w+): ", config, re.M))
+    renamed = re.findall(r'rename = "(\w+)"[^\n]*\n    pub (\w+): ', config)
+    fields = set(re.findall(r"^    pub (\w+): ", config, re.M)) - {field for _, field in renamed} | {name for name, _ in renamed}
     known = {part for name in names for part in name.split(".")}
     for field in sorted(fields - known):
         wrong(f"docs/jomae.example.toml lacks the setting {field}")
     print(f"       {len(names)} settings", flush=True)
 
 
+# Where the actions of an API stand in docs/compatibility.md, by the first part of their paths in the list of all actions.
+CHAPTERS = {"ram": "Actions of RAM", "sts": "Actions of STS", "trail": "Actions of ActionTrail"}
+
+
 def check_actions():
     compatibility = read("docs/compatibility.md")
     source = read("crates/jomae-api/src/actions/mod.rs")
-    offered = set(re.findall(r"^ +\w+::\w+::(\w+),$", source, re.M))
-    public = {action["name"] for action in json.loads(read("crates/jomae-api/tests/actions.json"))["actions"]}
-    rows = dict(re.findall(r"^\| `(\w+)` \| (complete|extension|not offered\b[^|]*) \|", compatibility, re.M))
-    for name in sorted(offered | public):
-        status = rows.get(name)
-        if status is None:
-            wrong(f"docs/compatibility.md does not say whether {name} is offered")
-        elif not status.startswith("not offered" if name not in offered else "complete" if name in public else "extension"):
-            wrong(f"docs/compatibility.md calls {name} {status}")
-        elif status.startswith("not offered") and not status.startswith("not offered, because "):
-            wrong(f"docs/compatibility.md does not say why {name} is not offered")
-    for name in sorted(set(rows) - offered - public):
-        wrong(f"docs/compatibility.md lists {name}, which is no action")
-    if not offered:
-        wrong("no action was found in crates/jomae-api/src/actions/mod.rs")
-    print(f"       {len(rows)} actions, {len(offered)} of them complete", flush=True)
+    public = {"Actions": {action["name"] for action in json.loads(read("crates/jomae-api/tests/actions.json"))["actions"]}}
+    versions = {"2015-05-01": CHAPTERS["ram"], "2015-04-01": CHAPTERS["sts"], "2020-07-06": CHAPTERS["trail"]}
+    for api in json.loads(read("crates/jomae-api/tests/others.json")):
+        public[versions[api["api_version"]]] = {action["name"] for action in api["actions"]}
+    offered = {chapter: set() for chapter in public}
+    for api, name in re.findall(r"^ +(\w+)::(?:\w+::)+(\w+),$", source, re.M):
+        offered[CHAPTERS.get(api, "Actions")].add(name)
+    count = 0
+    for chapter in public:
+        text = re.search(rf"^## {chapter}\n(.*?)(?=^## )", compatibility, re.M | re.S)
+        rows = dict(re.findall(r"^\| `(\w+)` \| (complete|partial|extension|not offered\b[^|]*) \|", text[1], re.M) if text else [])
+        count += len(rows)
+        for name in sorted(offered[chapter] | public[chapter]):
+            status = rows.get(name)
+            if status is None:
+                wrong(f"docs/compatibility.md, {chapter}, does not say whether {name} is offered")
+            elif name not in offered[chapter] and not status.startswith("not offered, because "):
+                wrong(f"docs/compatibility.md, {chapter}, calls {name} {status}")
+            elif name in offered[chapter] and (status == "extension") == (name in public[chapter]):
+                wrong(f"docs/compatibility.md, {chapter}, calls {name} {status}")
+            elif name in offered[chapter] and status.startswith("not offered"):
+                wrong(f"docs/compatibility.md, {chapter}, calls {name} {status}")
+            elif status == "partial" and not re.search(rf"^\| `{name}` \| partial \| \S", text[1], re.M):
+                wrong(f"docs/compatibility.md, {chapter}, does not say what {name} lacks")
+        for name in sorted(set(rows) - offered[chapter] - public[chapter]):
+            wrong(f"docs/compatibility.md, {chapter}, lists {name}, which is no action")
+        if not offered[chapter]:
+            wrong(f"no action of {chapter} was found in crates/jomae-api/src/actions/mod.rs")
+    print(f"       {count} actions, {sum(map(len, offered.values()))} of them offered", flush=True)
 
 
 def check_openapi():
@@ -298,7 +320,7 @@ def check_openapi():
 
 def check_errors():
     compatibility = read("docs/compatibility.md")
-    row = re.compile(r"^    (\w+)(?:\(name\))? => (\d+) \"([^\"]+)\" \"((?:[^\"\\]|\\.)*)\" (\w+) (\w+);$", re.M)
+    row = re.compile(r"^    (\w+)(?:\((?:name|place)\))? => (\d+) \"([^\"]+)\" \"((?:[^\"\\]|\\.)*)\" (\w+) (\w+);$", re.M)
     found = row.findall(read("crates/jomae-api/src/error.rs"))
     for variant, status, code, message, _, source in found:
         message = message.replace('\\"', '"')

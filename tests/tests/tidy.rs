@@ -315,6 +315,35 @@ fn banned_crates(tree: &str) -> Vec<&str> {
     tree.lines().filter_map(|line| line.split(' ').next()).filter(|name| BANNED_CRATES.contains(name)).collect()
 }
 
+/// The names of the tests in Rust or Python text.
+fn tests_in(file: &str, source: &str) -> BTreeSet<String> {
+    if has_extension(file, "py") {
+        let name = |line: &str| Some(line.trim_start().strip_prefix("def ")?.split('(').next()?.to_owned());
+        return source.lines().filter_map(name).filter(|name| name.starts_with("test_")).collect();
+    }
+    let tokens = tokens(source);
+    let is_test = |at: usize| {
+        // The attributes stand between the end of the item before and the word `fn`.
+        let before = tokens[..at].iter().rposition(|token| [";", "}", "{"].contains(&token.as_str())).unwrap_or(0);
+        contains(&tokens[before..at], "# [ test ]") || contains(&tokens[before..at], "tokio : : test")
+    };
+    let functions = (0..tokens.len()).filter(|at| tokens[*at] == "fn");
+    functions.filter(|at| is_test(*at)).filter_map(|at| tokens.get(at + 1).cloned()).collect()
+}
+
+/// Links of a document that are labelled with one name in code: the name, and the file from the root.
+fn named_in(document: &str, text: &str) -> Vec<(String, String)> {
+    let folder = document.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let linked = |rest: &str| {
+        let (name, rest) = rest.split_once("`](")?;
+        let (target, _) = rest.split_once(')')?;
+        let file = target.strip_prefix("../").map_or_else(|| format!("{folder}/{target}"), str::to_owned);
+        is_name(name).then(|| (name.to_owned(), file))
+    };
+    text.split("[`").skip(1).filter_map(linked).collect()
+}
+
 fn none<T: std::fmt::Debug>(findings: &[T]) {
     assert!(findings.is_empty(), "{findings:#?}");
 }
@@ -523,6 +552,34 @@ fn every_fuzz_target_is_listed_and_has_seeds() {
     };
     assert_eq!(under("fuzz/fuzz_targets/"), listed);
     assert_eq!(under("fuzz/seeds/"), listed);
+}
+
+/// What the document says is shown by a test is shown by one that there is, and every threat names one at least.
+#[test]
+fn every_test_that_security_names_exists() {
+    const DOCUMENT: &str = "docs/security.md";
+    let text = read(DOCUMENT);
+    let named = named_in(DOCUMENT, &text);
+    assert!(named.len() > 100, "{}", named.len());
+    let there = |file: &str| root().join(file).is_file();
+    none(
+        &named
+            .iter()
+            .filter(|(name, file)| !there(file) || !tests_in(file, &read(file)).contains(name))
+            .collect::<Vec<_>>(),
+    );
+    let threats = text.split_once("\n## Who gets what\n").unwrap().1.split_once("\n## ").unwrap().0;
+    for threat in threats.split("\n### ").skip(1) {
+        let title = threat.lines().next().unwrap();
+        assert!(!named_in(DOCUMENT, threat).is_empty() || title == "Not protected against", "{title}: no test");
+    }
+    let rust = "fn a() {} #[test] fn b() {} #[tokio::test(flavor = \"x\")] async fn c() { fn d() {} } \
+                proptest! { #[test] fn e(x in 0..1) {} } // #[test] fn f() {}";
+    assert_eq!(tests_in("a.rs", rust).into_iter().collect::<Vec<_>>(), ["b", "c", "e"]);
+    assert_eq!(tests_in("a.py", "def test_a(x):\n  pass\ndef other():\n").into_iter().collect::<Vec<_>>(), ["test_a"]);
+    let links = "[`a`](../x/y.rs), [b](../c.rs), [`d e`](f.rs) and [`g`](h.py)";
+    let pair = |(name, file): (&str, &str)| (name.to_owned(), file.to_owned());
+    assert_eq!(named_in("docs/z.md", links), [("a", "x/y.rs"), ("g", "docs/h.py")].map(pair));
 }
 
 #[test]

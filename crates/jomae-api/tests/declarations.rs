@@ -163,7 +163,8 @@ fn every_context_can_be_asked_for_by_policies() {
             .example
             .iter()
             .map(|(name, value)| {
-                format!("{name}={}", value.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>())
+                let escaped: Vec<String> = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+                format!("{name}={}", escaped.concat())
             })
             .collect();
         let query = query.join("&");

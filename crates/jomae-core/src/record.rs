@@ -20,14 +20,7 @@ use jomae_api::{
 use jomae_crypto::envelope::Binding;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    backend::KeyHandle,
-    error::Fault,
-    policy::Compiled,
-    ram::record::compiled,
-    store::Path,
-    usage::UsageSlot,
-};
+use crate::{backend::KeyHandle, error::Fault, policy::Compiled, ram::record::compiled, store::Path, usage::UsageSlot};
 
 /// A kind of record. What is decoded once is kept in memory and shared.
 pub trait Record: Any + Send + Sync + Sized {

@@ -22,6 +22,7 @@ use crate::{
     client_token::Token,
     error::{Error, Fault},
     identity::Caller,
+    ram,
     rank::Ranks,
     store::BoxFuture,
     tx::{Outcome, Tx, Vault},
@@ -110,6 +111,9 @@ where
             token.remember(&mut tx, &output, call.now)?;
         }
         trace.keys.append(&mut tx.made());
+        if A::SPEC.api() == Api::Ram && tx.has_writes() {
+            ram::count_change(&mut tx, call.caller.account())?;
+        }
         // What changes nothing needs no promise.
         trace.pending = if tx.has_writes() {
             let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, params, trace, None);

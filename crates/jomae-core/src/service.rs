@@ -172,12 +172,7 @@ impl Service {
                 retry_after_ms: None,
                 logged: aside.logged,
                 body,
-                outcome: Outcome {
-                    action: aside.spec.map(|spec| spec.name),
-                    refusal: None,
-                    fault: None,
-                    denial: None,
-                },
+                outcome: Outcome { action: aside.spec.map(|spec| spec.name), refusal: None, fault: None, denial: None },
             },
             Err(refused) => refused_reply(format, request, request_id, aside, refused),
         }
@@ -348,13 +343,7 @@ fn with_echo(error: Error, presented: &Presented<'_>) -> Refused {
     Refused { error, echo: echo.filter(|echo| echo.len() <= ECHO_BYTES_MAX), retry_after_ms: None }
 }
 
-fn refused_reply(
-    format: Format,
-    request: &Request<'_>,
-    request_id: String,
-    aside: Aside,
-    refused: Refused,
-) -> Reply {
+fn refused_reply(format: Format, request: &Request<'_>, request_id: String, aside: Aside, refused: Refused) -> Reply {
     let refusal = refused.error.refusal();
     let row = refusal.row();
     let mut message = refusal.message().into_owned();

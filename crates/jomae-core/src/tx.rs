@@ -3,7 +3,10 @@
 //! A changing call remembers what it read; the commit compares all of it. So what was decided on is what still holds
 //! when the change happens, or nothing happens.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crate::{
     cache::{Cache, Cached},
@@ -13,27 +16,35 @@ use crate::{
     store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
 };
 
-/// How often records that must be of one moment are read.
-const MOMENTS_MAX: u32 = 64;
+/// How often a reader looks whether a commit that it has seen has been told of.
+const TURNS_MAX: u32 = 1_000_000;
 
 /// The sealed store with its decoded records: what transactions work on.
 pub struct Vault {
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     cache: Arc<Cache>,
+    /// Up to which revision every decoded record that a commit changed has been dropped.
+    told: Arc<AtomicU64>,
 }
 
 impl Vault {
     /// Takes a store into use. From now on every commit to it drops the decoded records that it changes.
     pub fn new(store: Arc<dyn Store>, keyring: Arc<Keyring>, cache_entries_max: usize) -> Self {
         let cache = Arc::new(Cache::new(cache_entries_max));
-        let watching = Arc::clone(&cache);
+        let told = Arc::new(AtomicU64::new(0));
+        let (watching, telling) = (Arc::clone(&cache), Arc::clone(&told));
         store.watch(Box::new(move |change| {
             for (path, _) in &change.writes {
                 watching.forget(path.as_str());
             }
+            telling.fetch_max(change.revision.0, Ordering::Release);
         }));
-        Self { store, keyring, cache }
+        // What was committed before is in no cache. A store that cannot say now will not be read either.
+        if let Ok(revision) = store.revision() {
+            told.fetch_max(revision.0, Ordering::Release);
+        }
+        Self { store, keyring, cache, told }
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -67,13 +78,13 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, observed: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
+        Tx { vault: self, reads: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
         let reads = Some(Vec::new());
-        Tx { vault: self, reads, observed: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
+        Tx { vault: self, reads, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
     }
 
     fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
@@ -82,17 +93,22 @@ impl Vault {
             Err(ticket) => ticket,
         };
         let Some(entry) = self.store.get(path.as_str())? else { return Ok(None) };
+        self.wait_until_told(entry.revision)?;
         let record: Arc<R> = Arc::new(self.decode(path, &entry.value)?);
         self.cache.keep(ticket, path.as_str(), Cached { record: record.clone(), revision: entry.revision });
         Ok(Some((record, entry.revision)))
     }
 
-    /// The revision of the record at a path now.
-    fn revision(&self, path: &Path) -> Result<Option<Revision>, Fault> {
-        match self.cache.get(path.as_str()) {
-            Ok(cached) => Ok(Some(cached.revision)),
-            Err(_) => Ok(self.store.get(path.as_str())?.map(|entry| entry.revision)),
+    /// Waits the moment between a commit's being readable and its being told of: before it has passed, decoded records
+    /// of older commits are still in memory, and the two together would be of no one moment.
+    fn wait_until_told(&self, revision: Revision) -> Result<(), Fault> {
+        for _ in 0..TURNS_MAX {
+            if self.told.load(Ordering::Acquire) >= revision.0 {
+                return Ok(());
+            }
+            std::thread::yield_now();
         }
+        Err(Fault::unavailable("the store does not tell of its commits"))
     }
 
     fn decode<R: Record>(&self, path: &Path, sealed: &[u8]) -> Result<R, Fault> {
@@ -116,8 +132,6 @@ pub struct Tx<'v> {
     vault: &'v Vault,
     /// What was read, for the commit to compare; not kept by calls that change nothing.
     reads: Option<Vec<(Path, Option<Revision>)>>,
-    /// What was read since [`Tx::at_one_moment`] began.
-    observed: Option<Vec<(Path, Option<Revision>)>>,
     writes: Vec<Write>,
     made: Vec<KeyPlace>,
     used: Vec<(KeyPlace, Arc<VersionRecord>)>,
@@ -135,9 +149,6 @@ impl Tx<'_> {
     /// The record at a path.
     pub fn get<R: Record>(&mut self, path: &Path) -> Result<Option<Arc<R>>, Fault> {
         let found = self.vault.load::<R>(path)?;
-        if let Some(observed) = &mut self.observed {
-            observed.push((path.clone(), found.as_ref().map(|(_, revision)| *revision)));
-        }
         if let Some(reads) = &mut self.reads
             && !reads.iter().any(|(read, _)| read == path)
         {
@@ -146,22 +157,9 @@ impl Tx<'_> {
         Ok(found.map(|(record, _)| record))
     }
 
-    /// Reads several records as they stood together at one moment: if one of them changes meanwhile, all are read
-    /// again. A single read is always of one moment; a call that changes something has the commit compare.
-    pub fn at_one_moment<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        for _ in 0..MOMENTS_MAX {
-            self.observed = Some(Vec::new());
-            let result = read(self);
-            let observed = self.observed.take().unwrap_or_default();
-            let mut held = true;
-            for (path, revision) in &observed {
-                held = held && self.vault.revision(path)? == *revision;
-            }
-            if held {
-                return result;
-            }
-        }
-        Err(Fault::unavailable("what the call read kept changing"))
+    /// A reading transaction on the same store, whose reads the commit of this one does not compare.
+    pub fn aside(&self) -> Tx<'_> {
+        self.vault.reading()
     }
 
     /// Up to `limit` records whose paths start with `prefix` and come after `after`. Lists are not part of what the

@@ -15,7 +15,7 @@ use crate::{
     audit::witness::Places,
     bootstrap::{self, StartError, Started},
     certificates::Certificates,
-    config::{Config, RootKeyProvider},
+    config::{Config, ConfigError, RootKeyProvider},
     gateway::{self, Gateway},
     http::{self, HttpStats},
     logging::{self, LevelHandle},
@@ -79,7 +79,9 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
     let places = Places { file: config.audit.witness_file.clone(), url: config.audit.witness_url.clone() };
-    let witnesses = started.audit.send_to_witnesses(&places).map_err(StartError::io(&config.data_dir))?;
+    let witnesses = started.audit.send_to_witnesses(&places).map_err(|error| {
+        StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}")))
+    })?;
 
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);

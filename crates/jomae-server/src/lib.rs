@@ -17,6 +17,9 @@ pub mod root_key;
 pub mod store;
 pub mod tls;
 
+/// The transparency log, for the command line.
+pub use jomae_core::tlog;
+
 mod admin;
 mod certificates;
 mod files;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use jomae_core::store::{BoxFuture, Commit, Committed, Entry, Path, Snapshot, Store, StoreError, Watcher};
+use jomae_core::store::{BoxFuture, Commit, Committed, Entry, Path, Revision, Snapshot, Store, StoreError, Watcher};
 
 /// How a commit goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,10 @@ impl<S: Store> Store for FaultStore<S> {
                 }
             }
         })
+    }
+
+    fn revision(&self) -> Result<Revision, StoreError> {
+        self.inner.revision()
     }
 
     fn watch(&self, watcher: Watcher) {

@@ -1,8 +1,16 @@
 //! What the command line takes.
 
+mod account;
+mod audit;
+mod policy;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub use account::Account;
+pub use audit::{Audit, Key as LogKey, Log, Range, Search};
+pub use policy::{Form, Policy, Simulate};
 
 /// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.
 ///
@@ -72,6 +80,21 @@ pub enum Command {
     File {
         #[command(subcommand)]
         command: File,
+    },
+    /// Make accounts (tenants) and their first access keys.
+    Account {
+        #[command(subcommand)]
+        command: Account,
+    },
+    /// Check policies, and try them out.
+    Policy {
+        #[command(subcommand)]
+        command: Policy,
+    },
+    /// Search the audit log, check it, and prove what it holds.
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
     },
     /// Copy store and audit log of a data directory, also while the service runs.
     Backup(Backup),

@@ -127,7 +127,7 @@ mod tests {
         match parameters("Encrypt", &words) {
             Ok((read, _)) => Ok(read.into_iter().map(|(name, value)| (name, value.to_string())).collect()),
             Err(Failure::Local(text) | Failure::Usage(text)) => Err(text),
-            Err(Failure::Call(_)) => unreachable!(),
+            Err(_) => unreachable!(),
         }
     }
 

@@ -24,6 +24,12 @@ pub fn client(connection: &Connection) -> Result<Client, Failure> {
     Ok(Client::new(Settings { endpoint, ca_file, region, access_key_id, access_key_secret, security_token })?)
 }
 
+/// The access key that calls.
+pub fn access_key_id() -> Result<String, Failure> {
+    const NAME: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
+    env::var(NAME).map_err(|_| Failure::Usage(format!("{NAME} is not set")))
+}
+
 /// Runs one future to its end.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()

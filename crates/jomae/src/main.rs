@@ -1,6 +1,8 @@
 //! `jomae`: the key service and its command line.
 
+mod account;
 mod args;
+mod audit;
 mod call;
 mod connect;
 mod document;
@@ -9,6 +11,7 @@ mod import;
 mod keys;
 mod operate;
 mod output;
+mod policy;
 mod serve;
 
 use std::process::ExitCode;
@@ -40,6 +43,9 @@ fn run(args: Args, region_is_flag: bool) -> Result<(), Failure> {
         Command::Key { command } => keys::key(&connection, command),
         Command::Alias { command } => keys::alias(&connection, command),
         Command::File { command } => file::run(&connection, command),
+        Command::Account { command } => account::run(&connection, &command),
+        Command::Policy { command } => policy::run(&connection, &command),
+        Command::Audit { command } => audit::run(&connection, command),
         Command::Backup(backup) => operate::backup(&backup),
         Command::Restore(restore) => operate::restore(&restore),
         Command::Doctor(place) => operate::doctor(&place),

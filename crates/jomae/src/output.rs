@@ -17,6 +17,10 @@ pub enum Failure {
     /// The command line does not make sense.
     Usage(String),
     Call(CallError),
+    /// The service failed, or gave no answer.
+    Service(String),
+    /// The answer, which was given, is no.
+    No,
 }
 
 impl Failure {
@@ -27,6 +31,8 @@ impl Failure {
             Self::Local(text) if text.is_empty() => return ExitCode::SUCCESS,
             Self::Local(text) => (text, 1),
             Self::Usage(text) => (text, 2),
+            Self::Service(text) => (text, 4),
+            Self::No => return ExitCode::from(1),
             Self::Call(error) => {
                 let code = match &error {
                     CallError::Settings(_) => 1,

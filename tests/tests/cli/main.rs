@@ -7,10 +7,13 @@
     reason = "a test; the lint does not see that its helpers are tests too"
 )]
 
+mod accounts;
+mod audit;
 mod calls;
 mod document;
 mod file;
 mod keys;
+mod policy;
 
 use std::path::Path;
 

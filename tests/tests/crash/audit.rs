@@ -1,7 +1,7 @@
 //! The audit log as it grows over all rounds.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
@@ -17,6 +17,8 @@ pub struct AuditTrail {
     seen: HashSet<String>,
     /// Descriptions and alias names of changes that were recorded as done.
     changes: HashSet<String>,
+    /// How often a change of people was recorded as done, by [`AuditTrail::named`].
+    people: HashMap<String, u64>,
     expected: Vec<String>,
 }
 
@@ -24,7 +26,8 @@ impl AuditTrail {
     pub fn new(data: &Path) -> Self {
         let dir = data.join("audit");
         let first = dir.join("00000000000000000000.jsonl");
-        Self { dir, at: (first, 0), seen: HashSet::new(), changes: HashSet::new(), expected: Vec::new() }
+        let (seen, changes, people) = (HashSet::new(), HashSet::new(), HashMap::new());
+        Self { dir, at: (first, 0), seen, changes, people, expected: Vec::new() }
     }
 
     /// Adds calls that were answered.
@@ -62,6 +65,11 @@ impl AuditTrail {
         let id = event["requestId"].as_str().expect("a request id");
         assert!(self.seen.insert(id.to_owned()), "the call {id} has two audit events");
         if event["errorCode"].is_null() && event["eventRW"] == "Write" {
+            if event["serviceName"] == "Ram" {
+                let action = event["eventName"].as_str().expect("an event name");
+                let change = Self::named(action, |name| event["requestParameters"][name].as_str());
+                *self.people.entry(change).or_default() += 1;
+            }
             for name in ["description", "Description", "aliasName", "AliasName", "keyId", "KeyId"] {
                 if let Some(text) = event["requestParameters"][name].as_str() {
                     let event_name = event["eventName"].as_str().expect("an event name");
@@ -74,6 +82,22 @@ impl AuditTrail {
     /// Whether a change of this action is recorded for a description, alias or key.
     pub fn records(&self, action: &str, of: &str) -> bool {
         self.changes.contains(&format!("{action} {of}"))
+    }
+
+    /// The text that tells a change of people from others: its action and whom and what it is about.
+    pub fn named<'v>(action: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        let names = ["UserName", "PolicyName", "UserAccessKeyId", "Status"];
+        [action].into_iter().chain(names.into_iter().filter_map(value)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// How often such a change was recorded as done.
+    pub fn times(&self, change: &str) -> u64 {
+        self.people.get(change).copied().unwrap_or(0)
+    }
+
+    /// How many changes of people were recorded as done.
+    pub fn changes_of_people(&self) -> u64 {
+        self.people.values().sum()
     }
 
     pub fn len(&self) -> usize {

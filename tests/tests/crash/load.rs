@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jomae_client::api::{CallError, Client};
-use jomae_tests::random;
+use jomae_client::api::{CallError, Client, Settings};
+use jomae_crypto::secret::SecretBytes;
+use jomae_tests::{Server, random};
 use serde_json::Value;
 
 use super::model::{Change, Key, Lane, State};
@@ -15,6 +16,9 @@ use super::model::{Change, Key, Lane, State};
 /// Calls to one process of the server, with the request ids of those whose audit event must be on disk.
 pub struct Calls {
     client: Client,
+    endpoint: String,
+    ca_file: Option<String>,
+    region: String,
     answered: Mutex<Vec<String>>,
     count: AtomicU64,
 }
@@ -23,8 +27,25 @@ pub struct Calls {
 const BOUNDED: [&str; 2] = ["Encrypt", "Decrypt"];
 
 impl Calls {
-    pub fn new(client: Client) -> Self {
-        Self { client, answered: Mutex::default(), count: AtomicU64::new(0) }
+    pub fn new(server: &Server) -> Self {
+        let settings = server.client_settings();
+        let (endpoint, ca_file, region) =
+            (settings.endpoint.clone(), settings.ca_file.clone(), settings.region.clone());
+        let client = Client::new(settings).expect("a client");
+        Self { client, endpoint, ca_file, region, answered: Mutex::default(), count: AtomicU64::new(0) }
+    }
+
+    /// A client with an access key of its own.
+    pub fn client_of(&self, access_key_id: &str, secret: &str) -> Client {
+        let settings = Settings {
+            endpoint: self.endpoint.clone(),
+            ca_file: self.ca_file.clone(),
+            region: self.region.clone(),
+            access_key_id: access_key_id.to_owned(),
+            access_key_secret: SecretBytes::new(secret.into()),
+            security_token: None,
+        };
+        Client::new(settings).expect("a client")
     }
 
     /// Calls. A refusal is an answer too.
@@ -74,6 +95,9 @@ enum Work {
 
 /// Something that the model says is possible. Mostly about the newest keys.
 fn choose(lane: &Lane) -> Work {
+    if random::below(3) == 0 {
+        return Work::Change(Change::People(lane.people.choose()));
+    }
     let description = || format!("crash test {}", random::word(20));
     let count = lane.keys.len() as u64;
     if count == 0 || random::below(16) == 0 {
@@ -113,6 +137,11 @@ fn choose(lane: &Lane) -> Work {
 
 async fn attempt(calls: &Calls, lane: &mut Lane, change: Change, round: u64) -> Result<(), CallError> {
     lane.pending = Some(change.clone());
+    if let Change::People(change) = change {
+        lane.people.attempt(calls, change, round).await?;
+        lane.pending = None;
+        return Ok(());
+    }
     let id = |key: usize| lane.keys[key].id.as_str();
     let answer = match &change {
         Change::Create { description } => calls.call("CreateKey", &[("Description", description)]).await,
@@ -134,6 +163,7 @@ async fn attempt(calls: &Calls, lane: &mut Lane, change: Change, round: u64) -> 
             calls.call("UpdateAlias", &[("AliasName", name), ("KeyId", id(*to))]).await
         }
         Change::RemoveAlias { name, .. } => calls.call("DeleteAlias", &[("AliasName", name)]).await,
+        Change::People(_) => return Ok(()),
     }?;
     lane.pending = None;
     if let Change::Create { description } = &change {

@@ -11,7 +11,9 @@
 
 mod audit;
 mod load;
+mod log;
 mod model;
+mod people;
 mod verify;
 
 use std::{
@@ -24,6 +26,7 @@ use tokio::task::JoinSet;
 
 use audit::AuditTrail;
 use load::Calls;
+use log::Log;
 use model::Lane;
 
 const ROUNDS: u64 = 200;
@@ -42,8 +45,9 @@ async fn what_was_answered_survives_every_kill() {
     let mut unanswered = Unanswered::default();
     let (mut answered, mut killed_in_call) = (0, 0);
     let mut server = site.start();
+    let log = Log::new(&site);
     for round in 1..=rounds {
-        let calls = Arc::new(Calls::new(server.client()));
+        let calls = Arc::new(Calls::new(&server));
         let mut tasks = JoinSet::new();
         for lane in lanes.drain(..) {
             tasks.spawn(load::run(Arc::clone(&calls), lane, round));
@@ -54,12 +58,18 @@ async fn what_was_answered_survives_every_kill() {
         answered += calls.count();
         killed_in_call += lanes.iter().filter(|lane| lane.pending.is_some()).count();
         trail.expect(calls.take_answered());
+        log.keep_checkpoint();
+        let all = round % FULL_CHECK_EVERY == 0 || round == rounds;
+        if all {
+            // What a kill leaves can be verified as it is.
+            log.verify();
+        }
 
         server = site.start();
         trail.check();
-        let calls = Arc::new(Calls::new(server.client()));
-        unanswered.add(verify::settle(&calls, &mut lanes, &trail).await);
-        let all = round % FULL_CHECK_EVERY == 0 || round == rounds;
+        log.verify();
+        let calls = Arc::new(Calls::new(&server));
+        unanswered.add(verify::settle(&calls, &mut lanes, &trail, round).await);
         let mut tasks = JoinSet::new();
         for lane in lanes.drain(..) {
             tasks.spawn(verify::lane(Arc::clone(&calls), lane, (!all).then_some(round)));
@@ -67,16 +77,24 @@ async fn what_was_answered_survives_every_kill() {
         lanes = tasks.join_all().await;
         verify::totals(&calls, &lanes).await;
         trail.expect(calls.take_answered());
+        if all {
+            log.prove_consistency();
+            lanes.iter().for_each(|lane| lane.people.compare_events(&trail));
+        }
     }
     assert_eq!(server.stop(), Some(0));
     trail.check();
+    let verified = log.verify();
+    assert!(!verified.text().contains("not yet covered"), "a stop leaves a checkpoint of all: {}", verified.text());
+    let changes: u64 = lanes.iter().map(|lane| lane.people.changes()).sum();
+    assert_eq!(trail.changes_of_people(), changes, "changes of people in the log and in the model");
     let data = site.data();
     let examined = cli::jomae(&["doctor", "--data-dir", data.to_str().unwrap()]).ok();
     assert!(!examined.text().contains("WRONG"), "{}", examined.text());
     let keys: usize = lanes.iter().map(|lane| lane.keys.len()).sum();
     println!(
         "{rounds} kills, {answered} calls answered, {killed_in_call} changes under way when killed ({} of them were \
-         done), {keys} keys, {} audit events",
+         done), {keys} keys, {changes} changes of people, {} audit events",
         unanswered.done,
         trail.len()
     );

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::people::{self, People};
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Enabled,
@@ -53,21 +55,23 @@ pub enum Change {
     AddAlias { key: usize, name: String },
     MoveAlias { from: usize, to: usize, name: String },
     RemoveAlias { key: usize, name: String },
+    People(people::Change),
 }
 
-/// One caller with keys of its own. Its calls follow one another, so at most one is open when the server dies.
+/// One caller with keys and users of its own. Its calls follow one another, so at most one is open when the server dies.
 #[derive(Default)]
 pub struct Lane {
     pub keys: Vec<Key>,
+    pub people: People,
     /// The change that was asked for and not answered.
     pub pending: Option<Change>,
 }
 
 impl Lane {
-    /// Takes a change as done. A creation is for whoever knows the new ID.
+    /// Takes a change as done. A creation is for whoever knows the new ID, and people keep their own account.
     pub fn apply(&mut self, change: Change, round: u64) {
         match change {
-            Change::Create { .. } => {}
+            Change::Create { .. } | Change::People(_) => {}
             Change::Describe { key, description } => self.touch(key, round).description = description,
             Change::State { key, state } => self.touch(key, round).state = state,
             Change::AddAlias { key, name } => {

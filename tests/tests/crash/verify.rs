@@ -13,11 +13,11 @@ use super::{
     model::{Change, Key, Lane, State},
 };
 
-async fn ask(calls: &Calls, action: &str, params: &[(&str, &str)]) -> Value {
+pub async fn ask(calls: &Calls, action: &str, params: &[(&str, &str)]) -> Value {
     calls.call(action, params).await.unwrap_or_else(|error| panic!("{action}: {error}"))
 }
 
-async fn try_ask(calls: &Calls, action: &str, params: &[(&str, &str)]) -> Result<Value, Refused> {
+pub async fn try_ask(calls: &Calls, action: &str, params: &[(&str, &str)]) -> Result<Value, Refused> {
     match calls.call(action, params).await {
         Ok(answer) => Ok(answer),
         Err(CallError::Refused { status, code, request_id, .. }) => Err(Refused { status, code, request_id }),
@@ -26,11 +26,15 @@ async fn try_ask(calls: &Calls, action: &str, params: &[(&str, &str)]) -> Result
 }
 
 /// Finds out what became of the calls that were not answered: all of each, or nothing.
-pub async fn settle(calls: &Calls, lanes: &mut [Lane], trail: &AuditTrail) -> Unanswered {
+pub async fn settle(calls: &Calls, lanes: &mut [Lane], trail: &AuditTrail, round: u64) -> Unanswered {
     let mut unanswered = Unanswered::default();
     let mut created = new_keys(calls, lanes).await;
     for lane in lanes {
         let Some(change) = lane.pending.take() else { continue };
+        if let Change::People(change) = change {
+            unanswered.add(lane.people.settle(calls, change, trail, round).await);
+            continue;
+        }
         let newest = lane.keys.iter().map(|key| key.round).max().unwrap_or(0);
         let recorded = match &change {
             Change::Create { description } => {
@@ -70,6 +74,7 @@ pub async fn settle(calls: &Calls, lanes: &mut [Lane], trail: &AuditTrail) -> Un
                 }
                 trail.records("DeleteAlias", name)
             }
+            Change::People(_) => continue,
         };
         unanswered.done += 1;
         unanswered.without_event += usize::from(!recorded);
@@ -129,7 +134,7 @@ pub async fn totals(calls: &Calls, lanes: &[Lane]) {
     assert_eq!(total(calls, "ListAliases").await, keys().map(|key| key.aliases.len()).sum::<usize>());
 }
 
-/// Compares the keys of a lane that were used in `round`, or all of them.
+/// Compares what a lane has used in `round`, or all that it has.
 pub async fn lane(calls: Arc<Calls>, mut lane: Lane, round: Option<u64>) -> Lane {
     for at in 0..lane.keys.len() {
         let key = &lane.keys[at];
@@ -144,6 +149,7 @@ pub async fn lane(calls: Arc<Calls>, mut lane: Lane, round: Option<u64>) -> Lane
             ciphertexts(&calls, &lane.keys[at]).await;
         }
     }
+    lane.people.compare(&calls, round).await;
     lane
 }
 

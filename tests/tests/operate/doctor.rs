@@ -85,6 +85,30 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_signs_every_event_and_tells_the_witness() {
+    let site = Site::default();
+    let witness = site.path("witness");
+    let config = format!("[audit]\nwitness_file = \"{}\"\ncheckpoint_secs = 3600\n", word(&witness));
+    for _ in 0..2 {
+        let mut server = site.launch().config(&config).start();
+        let key = create_key(&server.client(), "k").await;
+        for _ in 0..20 {
+            encrypt(&server.client(), &key, "aGVsbG8=").await;
+        }
+        assert_eq!(server.stop(), Some(0));
+        let events = server.audit().len();
+        let text = doctor(&site.data()).ok().text().to_owned();
+        assert!(text.contains(&format!("{events} events, {events} of them covered")), "{text}");
+        // The newest checkpoint, as the witness has it: origin, size, root, time.
+        let told = fs::read_to_string(&witness).unwrap();
+        let note = told.strip_suffix("\n\n").unwrap().rsplit("\n\n").nth(1).unwrap();
+        assert_eq!(note.lines().nth(1), Some(events.to_string().as_str()), "{told}");
+    }
+    let signed = fs::read_to_string(site.data().join("audit/checkpoints")).unwrap();
+    assert!(signed.ends_with(fs::read_to_string(&witness).unwrap().rsplit_once("jomae-").unwrap().1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_moved_to_another_path_is_noticed() {
     let site = Site::default();
     let mut server = site.start();

@@ -266,6 +266,31 @@ pub async fn signatures(target: &Target, signer: &Signer, keys: Vec<String>) -> 
     Ok(calls)
 }
 
+/// Makes calls one after the other.
+pub struct Caller<'c> {
+    connection: Connection,
+    signer: &'c Signer,
+}
+
+impl<'c> Caller<'c> {
+    pub async fn new(target: &Target, signer: &'c Signer) -> Result<Self, Failure> {
+        Ok(Self { connection: Connection::open(target).await?, signer })
+    }
+
+    /// Makes a call that must succeed; returns the texts at JSON pointers (RFC 6901) of its answer.
+    pub async fn call<const N: usize>(&mut self, call: &Call, pointers: [&str; N]) -> Result<[String; N], Failure> {
+        let mut request = Vec::new();
+        self.signer.write(call, &mut Date::default(), &mut request)?;
+        let answer = self.connection.send(&request).await?;
+        holds(&answer, call.expected())?;
+        let mut texts = [const { String::new() }; N];
+        for (text, pointer) in texts.iter_mut().zip(pointers) {
+            *text = member(&answer, call, pointer)?;
+        }
+        Ok(texts)
+    }
+}
+
 /// The text at a JSON pointer (RFC 6901) of a good answer.
 fn member(answer: &Answer<'_>, call: &Call, pointer: &str) -> Result<String, Failure> {
     holds(answer, call.expected())?;

@@ -2,6 +2,7 @@
 //!
 //! Prints one line of `name=value` pairs; the names carry the units.
 
+mod callers;
 mod drive;
 mod request;
 mod target;
@@ -13,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     drive::{End, Failure, Plan},
-    request::{Call, Signer, Work},
+    request::{Call, Credentials, Signer, Work},
     target::Target,
 };
 
@@ -41,6 +42,9 @@ struct TargetOptions {
     access_key_id: String,
     #[arg(long, env = "ALIBABA_CLOUD_ACCESS_KEY_SECRET", hide_env_values = true)]
     access_key_secret: String,
+    /// Of temporary credentials.
+    #[arg(long, env = "ALIBABA_CLOUD_SECURITY_TOKEN", hide_env_values = true)]
+    security_token: Option<String>,
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
     #[arg(long, value_enum, default_value_t = SchemeName::V1)]
@@ -65,6 +69,12 @@ enum Command {
         spec: String,
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Makes a RAM user and a session of a role, each with policies that let it encrypt, and writes their credentials to
+    /// the files `user` and `session` of a directory, as lines for a shell.
+    CreateCallers {
+        #[arg(long)]
+        out_dir: PathBuf,
     },
 }
 
@@ -127,8 +137,11 @@ async fn run(options: &Options) -> Result<(), Failure> {
             SchemeName::V1 => jomae_api::sign::Scheme::RpcV1HmacSha1,
             SchemeName::Acs3 => jomae_api::sign::Scheme::Acs3HmacSha256,
         },
-        &options.target.access_key_id,
-        &options.target.access_key_secret,
+        Credentials {
+            access_key_id: options.target.access_key_id.clone(),
+            secret: options.target.access_key_secret.clone(),
+            security_token: options.target.security_token.clone(),
+        },
         target.host(),
     );
     let connections = options.target.connections;
@@ -140,6 +153,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
             text.push('\n');
             Ok(fs::write(out, text)?)
         }
+        Command::CreateCallers { out_dir } => callers::create(&target, &signer, out_dir).await,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jomae_api::{
-    API_VERSION,
+    API_VERSION, actions,
     sign::{
         Scheme,
         client::{ClientError, SignRequest, SigningKey},
@@ -32,6 +32,8 @@ pub enum Call {
     CreateKey(String),
     /// Lists this page of 100 keys.
     ListKeys(String),
+    /// An action of whichever API has it, and text that stands in the answer.
+    Any { action: &'static str, params: Vec<(&'static str, String)>, expected: &'static str },
 }
 
 impl Call {
@@ -43,35 +45,49 @@ impl Call {
             Self::Describe(_) | Self::CreateKey(_) => r#""KeyMetadata":{"#,
             Self::Sign { .. } => r#""Value":""#,
             Self::ListKeys(_) => r#""KeyId":""#,
+            Self::Any { expected, .. } => expected,
         }
     }
+}
+
+/// Who signs. No `Debug`.
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret: String,
+    /// Of temporary credentials.
+    pub security_token: Option<String>,
 }
 
 /// Signs calls. No `Debug`.
 pub struct Signer {
     scheme: Scheme,
-    access_key_id: String,
-    access_key_secret: String,
+    credentials: Credentials,
     host: String,
     run: u64,
     count: AtomicU64,
 }
 
 impl Signer {
-    pub fn new(scheme: Scheme, access_key_id: &str, access_key_secret: &str, host: &str) -> Self {
+    pub fn new(scheme: Scheme, credentials: Credentials, host: &str) -> Self {
         Self {
             scheme,
-            access_key_id: access_key_id.to_owned(),
-            access_key_secret: access_key_secret.to_owned(),
+            credentials,
             host: host.to_owned(),
             run: RandomState::new().hash_one(0),
             count: AtomicU64::new(0),
         }
     }
 
+    /// Signs the same way for somebody else.
+    pub fn of(&self, credentials: Credentials) -> Self {
+        Self::new(self.scheme, credentials, &self.host)
+    }
+
     /// Writes the bytes of a request with a nonce that was never used and the current date in place of `out`.
     pub fn write(&self, call: &Call, date: &mut Date, out: &mut Vec<u8>) -> Result<(), ClientError> {
         let nonce = format!("{:016x}{:016x}", self.run, self.count.fetch_add(1, Ordering::Relaxed));
+        let any: Vec<(&str, &str)>;
+        let mut version = API_VERSION;
         let (action, params): (_, &[(&str, &str)]) = match call {
             Call::Encrypt(key) => ("Encrypt", &[("KeyId", key), ("Plaintext", PLAINTEXT)]),
             Call::Decrypt(blob) => ("Decrypt", &[("CiphertextBlob", blob)]),
@@ -82,14 +98,19 @@ impl Signer {
             ),
             Call::CreateKey(spec) => ("CreateKey", &[("KeySpec", spec)]),
             Call::ListKeys(page) => ("ListKeys", &[("PageNumber", page), ("PageSize", "100")]),
+            Call::Any { action, params, .. } => {
+                version = actions::find(action).map_or(API_VERSION, |spec| spec.api().version());
+                any = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                (action, &any)
+            }
         };
         let request = SignRequest {
             scheme: self.scheme,
-            access_key_id: &self.access_key_id,
-            key: SigningKey::Secret(self.access_key_secret.as_bytes()),
-            security_token: None,
+            access_key_id: &self.credentials.access_key_id,
+            key: SigningKey::Secret(self.credentials.secret.as_bytes()),
+            security_token: self.credentials.security_token.as_deref(),
             action,
-            version: API_VERSION,
+            version,
             host: &self.host,
             method: "POST",
             params,
@@ -178,10 +199,16 @@ mod tests {
 
     use super::*;
 
+    fn signer(scheme: Scheme, security_token: Option<&str>) -> Signer {
+        let (access_key_id, secret) = ("id".to_owned(), "secret".to_owned());
+        let security_token = security_token.map(str::to_owned);
+        Signer::new(scheme, Credentials { access_key_id, secret, security_token }, "127.0.0.1:8443")
+    }
+
     #[test]
     fn every_request_has_its_own_nonce_and_signature() {
         for scheme in [Scheme::RpcV1HmacSha1, Scheme::Acs3HmacSha256] {
-            let signer = Signer::new(scheme, "id", "secret", "127.0.0.1:8443");
+            let signer = signer(scheme, None);
             let work = Work::signed(signer, vec![Call::Encrypt("a".to_owned()), Call::Decrypt("b".to_owned())]);
             let (mut seen, mut out, mut date) = (HashSet::new(), Vec::new(), Date::default());
             for _ in 0..10 {
@@ -197,12 +224,25 @@ mod tests {
 
     #[test]
     fn repeated_work_is_the_same() {
-        let signer = Signer::new(Scheme::RpcV1HmacSha1, "id", "secret", "h:1");
+        let signer = signer(Scheme::RpcV1HmacSha1, None);
         let work = Work::repeated(&signer, &[Call::Encrypt("a".to_owned())]).unwrap();
         let (mut first, mut second, mut date) = (Vec::new(), Vec::new(), Date::default());
         work.next(&mut date, &mut first).unwrap();
         work.next(&mut date, &mut second).unwrap();
         assert_eq!(first, second);
         assert!(first.starts_with(b"POST /?"));
+    }
+
+    #[test]
+    fn the_api_and_the_token_stand_in_the_request() {
+        let call = Call::Any { action: "GetUser", params: vec![("UserName", "u".to_owned())], expected: "" };
+        for (scheme, token) in [(Scheme::RpcV1HmacSha1, "SecurityToken=tok"), (Scheme::Acs3HmacSha256, "token: tok")] {
+            let mut out = Vec::new();
+            signer(scheme, Some("tok")).write(&call, &mut Date::default(), &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for part in ["2015-05-01", "UserName=u", token] {
+                assert!(text.contains(part), "{part} is not in {text}");
+            }
+        }
     }
 }

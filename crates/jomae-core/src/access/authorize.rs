@@ -1,6 +1,6 @@
 //! The permission check, and the only maker of its proof.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use jomae_api::{
     action::{Action, RamKind, StateRule},
@@ -132,22 +132,18 @@ impl<'c> Judge<'c> {
         context: Option<&EncryptionContext>,
     ) -> Result<Result<(), Refused>, Fault> {
         if let (Who::Federated(_), false) = (&self.caller().who, matches!(resource, Resource::Role(_))) {
-            return Ok(self.denied(permission, String::new(), "a caller without a signature may only assume a role"));
+            return Ok(denied(permission, String::new(), "a caller without a signature may only assume a role"));
         }
         match resource {
             Resource::SignatureOnly => Ok(Ok(())),
             Resource::Role(role) => self.ask_role(permission, role),
             Resource::Key(key) => self.ask_key(permission, key, context),
             Resource::Missing { owner: Owner::Another, arn, .. } => {
-                Ok(self.denied(permission, arn.clone(), "it is another account's"))
+                Ok(denied(permission, arn.clone(), "it is another account's"))
             }
             _ if self.caller().is_root() => Ok(Ok(())),
             _ => self.ask_identity(permission, &self.arn_of(permission, resource), context, None),
         }
-    }
-
-    fn denied(&self, permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
-        Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned() }))
     }
 
     pub(super) fn facts<'f>(
@@ -226,10 +222,8 @@ impl<'c> Judge<'c> {
         }
         if let Some(stand_in) = &key.hidden_as {
             // Whoever could decrypt something of that name learns as much as about a ciphertext of nobody's.
-            let asked = match self.caller().is_root() {
-                true => Ok(()),
-                false => self.ask_identity(permission, stand_in, context, None)?,
-            };
+            let asked =
+                if self.caller().is_root() { Ok(()) } else { self.ask_identity(permission, stand_in, context, None)? };
             return Ok(asked.and(Err(Refused::Hidden)));
         }
         Ok(Err(Refused::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
@@ -246,9 +240,7 @@ impl<'c> Judge<'c> {
             Who::Session(session) => {
                 TrustedPrincipal::Role { account: session.account.clone(), name: session.role_name.clone() }
             }
-            Who::Federated(federated) => {
-                TrustedPrincipal::Federated { provider_arn: federated.provider_arn.clone() }
-            }
+            Who::Federated(federated) => TrustedPrincipal::Federated { provider_arn: federated.provider_arn.clone() },
         };
         if !matches!(self.caller().who, Who::Federated(_)) {
             let own = self.ask_identity(permission, &arn, None, None)?;
@@ -262,7 +254,7 @@ impl<'c> Judge<'c> {
             return Ok(if is_own {
                 Err(Refused::As(Refusal::RoleNotFound))
             } else {
-                self.denied(permission, arn, "there is no such role")
+                denied(permission, arn, "there is no such role")
             });
         };
         let trusted = self.trusted(who);
@@ -291,6 +283,10 @@ pub(crate) fn trusted_of(call: &Call, who: TrustedPrincipal) -> Trusted {
         audience: federated.map(|federated| federated.audience.clone()),
         subject: federated.map(|federated| federated.subject.clone()),
     }
+}
+
+fn denied(permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
+    Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned() }))
 }
 
 pub(super) fn number(permission: &'static str) -> Result<u16, Fault> {

@@ -1,5 +1,7 @@
 //! Why not? For the operator's log: the caller learns nothing but that permission is missing.
 
+use std::fmt::Write as _;
+
 use super::{Denial, Rights};
 use crate::policy::{Compiled, Request, ResourceVerdict, Verdict};
 
@@ -33,7 +35,10 @@ fn reason(rights: &Rights, request: &Request<'_>) -> String {
 
 /// What became of the statements of one policy that speak of the action.
 fn why_not(name: &str, policy: &Compiled, request: &Request<'_>) -> String {
-    policy.explain(request).iter().map(|explained| format!("; {name}: {explained}")).collect()
+    policy.explain(request).iter().fold(String::new(), |mut text, explained| {
+        let _ = write!(text, "; {name}: {explained}");
+        text
+    })
 }
 
 /// Why the key policy and the caller's own policies together do not allow it.
@@ -45,7 +50,9 @@ pub(super) fn key(
     is_own: bool,
 ) -> Denial {
     let reason = match by_key {
-        ResourceVerdict::ExplicitDeny { statement } => format!("explicit deny in the key policy, statement {statement}"),
+        ResourceVerdict::ExplicitDeny { statement } => {
+            format!("explicit deny in the key policy, statement {statement}")
+        }
         ResourceVerdict::NotNamed if !is_own => "the key policy of the other account does not allow it".to_owned(),
         _ => reason(rights, request),
     };
@@ -55,7 +62,9 @@ pub(super) fn key(
 /// Why a role does not trust the caller.
 pub(super) fn trust(permission: &'static str, resource: String, verdict: ResourceVerdict) -> Denial {
     let reason = match verdict {
-        ResourceVerdict::ExplicitDeny { statement } => format!("explicit deny in the trust policy, statement {statement}"),
+        ResourceVerdict::ExplicitDeny { statement } => {
+            format!("explicit deny in the trust policy, statement {statement}")
+        }
         _ => "no statement of the trust policy names the caller, or a condition is not met".to_owned(),
     };
     Denial { permission, resource, reason }

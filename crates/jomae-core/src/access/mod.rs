@@ -10,8 +10,8 @@ use std::{fmt, sync::Arc};
 
 use jomae_api::{action::RamKind, error::Refusal, names::AliasName, names::RoleRef};
 
-pub use authorize::{Authorized, authorize};
 pub(crate) use authorize::trusted_of;
+pub use authorize::{Authorized, authorize};
 pub use resolve::resolve;
 pub use rights::Rights;
 

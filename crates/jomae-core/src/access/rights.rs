@@ -1,6 +1,7 @@
 //! What a caller has been given: the policies that speak for it, read from the records of this moment.
 
-use std::{net::IpAddr, sync::Arc};
+use core::net::IpAddr;
+use std::sync::Arc;
 
 use jomae_api::{
     names::AccountId,
@@ -14,8 +15,10 @@ use crate::{
         Who,
         token::{Session, Trusted, TrustedPrincipal},
     },
-    policy::{Compiled, Facts, Principal, Request, ResourceVerdict, SystemPolicy, Verdict, action_number, system_policy},
-    ram::record::{Attached, GroupRecord, PolicyKind, PolicyRecord, RoleRecord, UserRecord, path},
+    policy::{
+        Compiled, Facts, Principal, Request, ResourceVerdict, SystemPolicy, Verdict, action_number, system_policy,
+    },
+    ram::record::{Attached, EpochRecord, GroupRecord, PolicyKind, PolicyRecord, RoleRecord, UserRecord, path},
     run::Call,
     tx::Tx,
 };
@@ -79,15 +82,37 @@ impl Rights {
     }
 }
 
-/// Reads the policies of the caller, all as they stood at one moment: a user who has left a group is never given what
-/// the group was given later. They become part of what the call's commit compares.
+/// How often rights are read while RAM keeps changing.
+const MOMENTS_MAX: u32 = 64;
+
+/// Reads the policies of the caller, all as they stood at one moment. That RAM has not changed since is part of what
+/// the call's commit compares.
 pub fn rights_of(tx: &mut Tx<'_>, call: &Call) -> Result<Rights, Fault> {
     let account = &call.caller.account;
     match &call.caller.who {
         Who::Root | Who::Federated(_) => Ok(Rights::none()),
-        Who::User { id, .. } => tx.at_one_moment(|tx| of_user(tx, account, id)),
-        Who::Session(session) => tx.at_one_moment(|tx| of_session(tx, session)),
+        Who::User { id, .. } => at_one_moment(tx, account, |tx| of_user(tx, account, id)),
+        Who::Session(session) => at_one_moment(tx, account, |tx| of_session(tx, session)),
     }
+}
+
+/// Reads several records of RAM as they stood together: every change of RAM counts up the account's epoch, and if that
+/// has moved meanwhile, all is read again. So whoever leaves a group is never given what the group is given later.
+pub fn at_one_moment<T>(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    mut read: impl FnMut(&mut Tx<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let epoch = path::epoch(account);
+    for _ in 0..MOMENTS_MAX {
+        let before = tx.get::<EpochRecord>(&epoch)?;
+        let mut aside = tx.aside();
+        let result = read(&mut aside);
+        if aside.get::<EpochRecord>(&epoch)? == before {
+            return result;
+        }
+    }
+    Err(Fault::unavailable("the rights of the caller kept changing"))
 }
 
 /// The policies of a user and of the groups that it is in.
@@ -205,7 +230,6 @@ pub fn trust(
     let second = asked("sts:AssumeRole")?;
     Ok(match (first, second) {
         (_, deny @ ResourceVerdict::ExplicitDeny { .. }) => deny,
-        (ResourceVerdict::NotNamed, other) => other,
-        (other, _) => other,
+        (ResourceVerdict::NotNamed, other) | (other, _) => other,
     })
 }

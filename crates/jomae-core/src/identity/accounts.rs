@@ -99,8 +99,9 @@ pub fn list(vault: &Vault) -> Result<Vec<(AccountId, AccountRecord)>, Fault> {
         let rows = tx.list::<AccountRecord>(path::ACCOUNTS, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
         let Some((last, _)) = rows.last() else { return Ok(accounts) };
         after = Some(last.clone());
-        accounts.extend(rows.iter().filter_map(|(at, record)| {
-            Some((AccountId::new(path::tail(at, path::ACCOUNTS)?)?, record.clone()))
-        }));
+        accounts.extend(
+            rows.iter()
+                .filter_map(|(at, record)| Some((AccountId::new(path::tail(at, path::ACCOUNTS)?)?, record.clone()))),
+        );
     }
 }

@@ -76,9 +76,8 @@ pub fn open(keyring: &Keyring, token: &str) -> Option<(Session, SecretBytes)> {
         return None;
     }
     let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let plain = keyring
-        .open_with(&sealed, |domain, message| sealed::open(domain.expose(), PURPOSE, &[], &[], message))
-        .ok()?;
+    let plain =
+        keyring.open_with(&sealed, |domain, message| sealed::open(domain.expose(), PURPOSE, &[], &[], message)).ok()?;
     let (length, rest) = plain.expose().split_first_chunk::<4>()?;
     let (json, secret) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
     Some((serde_json::from_slice(json).ok()?, SecretBytes::new(secret.to_vec())))

@@ -41,6 +41,7 @@ plain_records!(
     AttachedRecord,
     MemberRecord,
     CountsRecord,
+    EpochRecord,
     LastUsedRecord
 );
 
@@ -190,6 +191,12 @@ pub struct CountsRecord {
     pub groups: u32,
     pub roles: u32,
     pub policies: u32,
+}
+
+/// How often anything in the account's RAM has changed. Read before and after what must be of one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    pub changes: u64,
 }
 
 /// When an access key was last used, and with which service.
@@ -343,6 +350,10 @@ pub mod path {
 
     pub fn root_keys(account: &AccountId) -> String {
         format!("ram/{account}/root-key/")
+    }
+
+    pub fn epoch(account: &AccountId) -> Path {
+        Path::new(format!("ram/{account}/epoch"))
     }
 
     pub fn counts(account: &AccountId) -> Path {

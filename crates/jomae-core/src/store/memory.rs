@@ -102,6 +102,10 @@ impl Store for MemoryStore {
         Box::pin(async move { self.commit_now(commit) })
     }
 
+    fn revision(&self) -> Result<Revision, StoreError> {
+        Ok(Revision(locked(&self.records).revision))
+    }
+
     fn watch(&self, watcher: Watcher) {
         locked(&self.watchers).push(watcher);
     }

@@ -166,6 +166,9 @@ pub trait Store: Send + Sync {
     /// All writes, or none. It is on its way once the future was polled, even if that is dropped. An answered `Done` survives kill -9 and power loss, even if the caller has stopped waiting.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, StoreError>>;
 
+    /// The revision of the newest commit that a read can see.
+    fn revision(&self) -> Result<Revision, StoreError>;
+
     /// Registers a watcher. It hears of each commit after it is durable and before it is answered, whether or not
     /// anyone still waits for that answer.
     fn watch(&self, watcher: Watcher);

@@ -9,12 +9,7 @@ use crate::{
 };
 
 impl Handle<AssumeRole> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        _: &mut Tx<'_>,
-        granted: &Authorized<'_, AssumeRole>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, AssumeRole>) -> Result<Output, Error> {
         let asked = granted.action();
         let wanted = Wanted {
             session_name: &asked.session_name,

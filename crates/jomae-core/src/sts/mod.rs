@@ -140,8 +140,6 @@ fn trusted_principal(caller: &Caller) -> Result<TrustedPrincipal, Fault> {
         Who::Root => Err(Fault::internal("the account itself was authorized to assume a role")),
         Who::User { name, .. } => Ok(TrustedPrincipal::User { account, name: name.clone() }),
         Who::Session(session) => Ok(TrustedPrincipal::Role { account, name: session.role_name.clone() }),
-        Who::Federated(federated) => {
-            Ok(TrustedPrincipal::Federated { provider_arn: federated.provider_arn.clone() })
-        }
+        Who::Federated(federated) => Ok(TrustedPrincipal::Federated { provider_arn: federated.provider_arn.clone() }),
     }
 }

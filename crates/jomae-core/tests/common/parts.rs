@@ -11,7 +11,9 @@ use jomae_core::{
     audit::{Appended, AuditError, AuditSink, Durability, Page, Query},
     error::Fault,
     keyring::{RootKey, WrongRootKey},
-    store::{BoxFuture, Commit, Committed, Entry, Path, Snapshot, Store, StoreError, Watcher, memory::MemoryStore},
+    store::{
+        BoxFuture, Commit, Committed, Entry, Path, Revision, Snapshot, Store, StoreError, Watcher, memory::MemoryStore,
+    },
     wait::Work,
 };
 use jomae_crypto::{secret::Key256, wrap};
@@ -161,6 +163,10 @@ impl Store for HookStore {
             hook();
         }
         self.faults.commit(commit)
+    }
+
+    fn revision(&self) -> Result<Revision, StoreError> {
+        self.faults.revision()
     }
 
     fn watch(&self, watcher: Watcher) {

@@ -241,7 +241,7 @@ fn compare(operator: &str, found: &str, wanted: &str) -> bool {
         "NumericGreaterThanEquals" => numbers().0 >= numbers().1,
         "DateEquals" => dates().0 == dates().1,
         "DateLessThan" => dates().0 < dates().1,
-        "DateLessThanEquals" => dates().0 < dates().1,
+        "DateLessThanEquals" => dates().0 <= dates().1,
         "DateGreaterThan" => dates().0 > dates().1,
         "DateGreaterThanEquals" => dates().0 >= dates().1,
         "IpAddress" => within(found, wanted),

@@ -1,6 +1,7 @@
 //! Who may: users, roles and sessions, key policies and other accounts.
 
 use jomae_core::{
+    access::rights::at_one_moment,
     ram::record::{GroupRecord, UserRecord, path as ram_path},
     record::{AccessKeyRecord, path},
 };
@@ -114,8 +115,8 @@ fn conditions_see_context_tags_and_address() {
 fn re_encrypt_is_asked_for_each_key_with_its_own_context() {
     let world = World::new();
     let (alice, from, to) = (world.alice(), world.key(), world.key());
-    let blob = alice.ok("Encrypt", &[("KeyId", &from), ("Plaintext", HELLO), ("EncryptionContext", r#"{"t":"a"}"#)]);
-    let blob = blob["CiphertextBlob"].as_str().unwrap();
+    let sealed = alice.ok("Encrypt", &[("KeyId", &from), ("Plaintext", HELLO), ("EncryptionContext", r#"{"t":"a"}"#)]);
+    let sealed = sealed["CiphertextBlob"].as_str().unwrap();
     let statement = |action: &str, key: &str, value: &str| {
         json!({ "Effect": "Allow", "Action": action, "Resource": world.place(key).arn(),
                 "Condition": { "StringEquals": { "kms:EncryptionContext/t": value } } })
@@ -125,7 +126,7 @@ fn re_encrypt_is_asked_for_each_key_with_its_own_context() {
     let mover = alice.with(&user);
     let call = |to: &str, context: &str| {
         let params = [
-            ("CiphertextBlob", blob),
+            ("CiphertextBlob", sealed),
             ("SourceEncryptionContext", r#"{"t":"a"}"#),
             ("DestinationKeyId", to),
             ("DestinationEncryptionContext", context),
@@ -167,20 +168,20 @@ fn another_account_needs_both_sides() {
     let world = World::new();
     let (alice, bob, key) = (world.alice(), world.bob(), world.key());
     let arn = world.place(&key).arn();
-    let blob = alice.encrypt(&key);
-    let decrypt = |client: Client<'_>| code_of(&client.call("Decrypt", &[("CiphertextBlob", &blob)]));
+    let sealed = alice.encrypt(&key);
+    let decrypt = |client: Client<'_>| code_of(&client.call("Decrypt", &[("CiphertextBlob", &sealed)]));
     let user = bob.user("carl");
-    let carl = bob.with(&user);
-    assert_eq!([encrypt(bob, &arn), encrypt(carl, &arn)], [DENIED; 2]);
+    let worker = bob.with(&user);
+    assert_eq!([encrypt(bob, &arn), encrypt(worker, &arn)], [DENIED; 2]);
     assert_eq!(decrypt(bob), NO_KEY, "whose ciphertext it is stays hidden");
-    assert_eq!(decrypt(carl), DENIED, "as for any ciphertext, he may not decrypt");
+    assert_eq!(decrypt(worker), DENIED, "as for any ciphertext, he may not decrypt");
 
     key_policy(&world, &key, &format!("acs:ram::{}:root", world.bob.account), &["kms:*"]);
     assert_eq!([encrypt(bob, &arn), decrypt(bob).as_str().to_owned()], ["200"; 2]);
-    assert_eq!(encrypt(carl, &arn), DENIED, "his own account has not let him");
+    assert_eq!(encrypt(worker, &arn), DENIED, "his own account has not let him");
     bob.policy("use", &allow(&["kms:*"], &arn));
     bob.attach("use", ("User", "carl"));
-    assert_eq!([encrypt(carl, &arn), decrypt(carl)], ["200"; 2]);
+    assert_eq!([encrypt(worker, &arn), decrypt(worker)], ["200"; 2]);
     for (action, params) in [
         ("GetKeyPolicy", vec![("KeyId", arn.as_str())]),
         ("SetKeyPolicy", vec![("KeyId", arn.as_str()), ("Policy", "{}")]),
@@ -194,7 +195,7 @@ fn another_account_needs_both_sides() {
     assert_eq!(event["userIdentity"]["accountId"], world.bob.account.as_str());
     assert_eq!(event["referencedResources"]["ACS::KMS::Key"][0], key.as_str());
     bob.detach("use", ("User", "carl"));
-    assert_eq!(encrypt(carl, &arn), DENIED);
+    assert_eq!(encrypt(worker, &arn), DENIED);
     key_policy(&world, &key, &format!("acs:ram::{}:root", world.alice.account), &["kms:*"]);
     assert_eq!([encrypt(bob, &arn), decrypt(bob)], [DENIED, NO_KEY]);
 }
@@ -217,7 +218,7 @@ fn what_is_hidden_looks_like_what_is_not_there() {
     let some = bob.user_with("some", &allow(&["kms:Decrypt"], &format!("acs:kms:*:{}:key/x", world.bob.account)));
     let all = bob.user_with("all", &allow(&["kms:Decrypt"], "*"));
     for who in [bob, bob.with(&some), bob.with(&all)] {
-        let [a, b] = [&real, &fake].map(|blob| code_of(&who.call("Decrypt", &[("CiphertextBlob", blob)])));
+        let [a, b] = [&real, &fake].map(|sealed| code_of(&who.call("Decrypt", &[("CiphertextBlob", sealed)])));
         assert_eq!(a, b);
     }
 }
@@ -228,15 +229,15 @@ fn a_role_is_assumed_by_whom_both_sides_let() {
     let (alice, bob, key) = (world.alice(), world.bob(), world.key());
     let trusting = trust(&[&format!("acs:ram::{}:root", world.bob.account)]);
     let role = alice.role_with("decryptor", &trusting, &allow(&["kms:Encrypt"], "*"));
-    let call = [("RoleArn", role.as_str()), ("RoleSessionName", "session")];
-    bob.refused("AssumeRole", &call, "403 NoPermission");
-    alice.refused("AssumeRole", &call, "403 NoPermission");
+    let asked = [("RoleArn", role.as_str()), ("RoleSessionName", "session")];
+    bob.refused("AssumeRole", &asked, "403 NoPermission");
+    alice.refused("AssumeRole", &asked, "403 NoPermission");
     let user = bob.user("carl");
-    let carl = bob.with(&user);
-    carl.refused("AssumeRole", &call, "403 NoPermission");
+    let worker = bob.with(&user);
+    worker.refused("AssumeRole", &asked, "403 NoPermission");
     bob.policy("assume", &allow(&["sts:AssumeRole"], &role));
     bob.attach("assume", ("User", "carl"));
-    let session = carl.assume(&role, &[]);
+    let session = worker.assume(&role, &[]);
     let acting = alice.with(&session);
     assert_eq!(encrypt(acting, &key), "200");
     acting.refused("DescribeKey", &[("KeyId", &key)], DENIED);
@@ -248,16 +249,17 @@ fn a_role_is_assumed_by_whom_both_sides_let() {
     assert_eq!(event["userIdentity"]["userName"], "decryptor:session");
     // A user of the role's own account is not named.
     let own = alice.user_with("own", &allow(&["sts:AssumeRole"], "*"));
-    alice.with(&own).refused("AssumeRole", &call, "403 NoPermission");
+    alice.with(&own).refused("AssumeRole", &asked, "403 NoPermission");
     let elsewhere = role.replace("decryptor", "nobody");
-    carl.refused("AssumeRole", &[("RoleArn", &elsewhere), ("RoleSessionName", "s1")], "403 NoPermission");
+    worker.refused("AssumeRole", &[("RoleArn", &elsewhere), ("RoleSessionName", "s1")], "403 NoPermission");
 }
 
-/// A session, and what takes it away.
+type End = fn(Client<'_>, &str);
+
 #[test]
 fn sessions_end_when_role_policy_or_trust_is_taken_away() {
     let trusted_user = |world: &World| format!("acs:ram::{}:user/carl", world.bob.account);
-    let ends: [(&str, fn(Client<'_>, &str)); 5] = [
+    let ends: [(&str, End); 5] = [
         ("the role", |alice, _| {
             alice.detach("of-role-r", ("Role", "r"));
             alice.done("DeleteRole", &[("RoleName", "r")]);
@@ -317,8 +319,8 @@ fn a_session_policy_narrows_and_never_widens() {
     let trusting = trust(&[&format!("acs:ram::{}:root", world.bob.account)]);
     let role = alice.role_with("r", &trusting, &allow(&["kms:Encrypt", "kms:DescribeKey"], "*"));
     let user = bob.user_with("carl", &allow(&["sts:AssumeRole"], "*"));
-    let carl = bob.with(&user);
-    let narrow = carl.assume(&role, &[("Policy", &allow(&["kms:Encrypt", "kms:ListKeys"], "*"))]);
+    let worker = bob.with(&user);
+    let narrow = worker.assume(&role, &[("Policy", &allow(&["kms:Encrypt", "kms:ListKeys"], "*"))]);
     let acting = alice.with(&narrow);
     assert_eq!(encrypt(acting, &key), "200");
     acting.refused("DescribeKey", &[("KeyId", &key)], DENIED);
@@ -327,7 +329,7 @@ fn a_session_policy_narrows_and_never_widens() {
     let arn = format!("acs:ram::{}:role/r", world.alice.account);
     key_policy(&world, &key, &arn, &["kms:*"]);
     acting.refused("DescribeKey", &[("KeyId", &key)], DENIED);
-    alice.with(&carl.assume(&role, &[])).ok("ListKeyVersions", &[("KeyId", &key)]);
+    alice.with(&worker.assume(&role, &[])).ok("ListKeyVersions", &[("KeyId", &key)]);
 }
 
 #[test]
@@ -341,12 +343,12 @@ fn external_id_and_duration() {
     })]);
     let role = alice.role_with("r", &trusting, &allow(&["kms:Encrypt"], "*"));
     let user = bob.user_with("carl", &allow(&["sts:AssumeRole"], "*"));
-    let carl = bob.with(&user);
-    let call = [("RoleArn", role.as_str()), ("RoleSessionName", "session")];
-    carl.refused("AssumeRole", &call, "403 NoPermission");
-    carl.refused("AssumeRole", &[&call[..], &[("ExternalId", "customer-8")]].concat(), "403 NoPermission");
+    let worker = bob.with(&user);
+    let asked = [("RoleArn", role.as_str()), ("RoleSessionName", "session")];
+    worker.refused("AssumeRole", &asked, "403 NoPermission");
+    worker.refused("AssumeRole", &[&asked[..], &[("ExternalId", "customer-8")]].concat(), "403 NoPermission");
     let agreed = [("ExternalId", "customer-7"), ("DurationSeconds", "900")];
-    let session = carl.assume(&role, &agreed);
+    let session = worker.assume(&role, &agreed);
     for (name, value, expected) in [
         ("DurationSeconds", "899", "400 InvalidParameter.DurationSeconds"),
         ("DurationSeconds", "3601", "400 InvalidParameter.DurationSeconds"),
@@ -355,9 +357,9 @@ fn external_id_and_duration() {
         ("Policy", "{}", "400 InvalidParameter.PolicyGrammar"),
         ("Policy", &" ".repeat(2049), "400 InvalidParameter.PolicySize"),
     ] {
-        let mut params: Vec<_> = call.iter().copied().filter(|(other, _)| *other != name).collect();
+        let mut params: Vec<_> = asked.iter().copied().filter(|(other, _)| *other != name).collect();
         params.extend([("ExternalId", "customer-7"), (name, value)]);
-        carl.refused("AssumeRole", &params, expected);
+        worker.refused("AssumeRole", &params, expected);
     }
     assert_eq!(encrypt(alice.with(&session), &key), "200");
     world.advance(899);
@@ -373,8 +375,8 @@ fn tokens_that_are_none() {
     let trusting = trust(&[&format!("acs:ram::{}:root", world.bob.account)]);
     let role = alice.role_with("r", &trusting, &allow(&["kms:Encrypt"], "*"));
     let user = bob.user_with("carl", &allow(&["sts:AssumeRole"], "*"));
-    let carl = bob.with(&user);
-    let (session, other) = (carl.assume(&role, &[]), carl.assume(&role, &[]));
+    let worker = bob.with(&user);
+    let (session, other) = (worker.assume(&role, &[]), worker.assume(&role, &[]));
     let with_token = |token: Option<&str>| {
         let mut changed = session.clone();
         changed.token = token.map(str::to_owned);
@@ -386,7 +388,10 @@ fn tokens_that_are_none() {
     assert_eq!(with_token(other.token.as_deref()), "400 InvalidSecurityToken.MismatchWithAccessKey");
     for bad in ["x", &token[1..], &token[..token.len() - 2], &format!("{token}A"), &"A".repeat(9000)] {
         let code = with_token(Some(bad));
-        assert!(code.starts_with("400 InvalidSecurityToken.Malformed") || code.starts_with("400 InvalidParameter"), "{code}");
+        assert!(
+            code.starts_with("400 InvalidSecurityToken.Malformed") || code.starts_with("400 InvalidParameter"),
+            "{code}"
+        );
     }
     let mut forged = session.clone();
     forged.secret = other.secret.clone();
@@ -451,7 +456,7 @@ fn what_is_read_together_held_together() {
     let key = vault.reading().get::<AccessKeyRecord>(&path::access_key(&user.id)).unwrap().unwrap();
     let id = key.stored.user.clone().unwrap();
     let mut turns = 0;
-    let policies = vault.reading().at_one_moment(|tx| {
+    let policies = at_one_moment(&mut vault.reading(), &world.alice.account, |tx| {
         turns += 1;
         let user = tx.get::<UserRecord>(&ram_path::user(&world.alice.account, &id))?.unwrap();
         if turns == 1 {

@@ -1,8 +1,15 @@
 //! Accounts and regions do not meet.
 
-use jomae_api::{action::ActionSpec, actions::metadata::KeyState};
+use jomae_api::{
+    action::ActionSpec,
+    actions::{ACTIONS, metadata::KeyState},
+    param::Kind,
+};
+use proptest::strategy::{Strategy, ValueTree};
 
-use crate::common::{Client, SHANGHAI, Subject, TAKE_ALIAS, World, actions_on_keys, code_of, takes};
+use crate::common::{
+    Client, HELLO, SHANGHAI, Subject, TAKE_ALIAS, World, actions_on_keys, allow, code_of, takes, trust,
+};
 
 const NO_KEY: &str = "404 Forbidden.KeyNotFound";
 const NO_ALIAS: &str = "404 Forbidden.AliasNotFound";
@@ -175,4 +182,117 @@ fn permission_comes_before_state() {
     world.bob().refused("GenerateDataKey", &[("KeyId", &arn)], "403 Forbidden.NoPermission");
     world.bob().refused("Decrypt", &[("CiphertextBlob", &subject.blob)], NO_KEY);
     world.alice().refused("Decrypt", &[("CiphertextBlob", &subject.blob)], "409 Rejected.PendingDeletion");
+}
+
+/// Names and ids of everything that Alice has, by kind; unlike anything that Bob has.
+struct Estate {
+    world: World,
+    /// What may stand in a parameter: each id of Alice's, and texts with which a call gets past its first checks.
+    values: Vec<String>,
+    /// What must never reach Bob unless he sent it.
+    secrets: Vec<String>,
+}
+
+impl Estate {
+    fn new() -> Self {
+        let world = World::new();
+        let alice = world.alice();
+        let subject = Subject::new(&world, KeyState::Enabled);
+        let trust = trust(&[&format!("acs:ram::{}:root", world.alice.account)]);
+        let user = alice.user_with("alice.user", &allow(&["kms:*", "sts:AssumeRole"], "*"));
+        let role = alice.role_with("alice-role", &trust, &allow(&["kms:*"], "*"));
+        alice.ok("CreateGroup", &[("GroupName", "alice-group")]);
+        alice.done("AddUserToGroup", &[("UserName", "alice.user"), ("GroupName", "alice-group")]);
+        let session = alice.with(&user).assume(&role, &[]);
+        let id_of = |action: &str, name: &str, member: &str, id: &str| {
+            alice.ok(action, &[(name, member)])[&action[3..]][id].as_str().unwrap().to_owned()
+        };
+        let ids = [
+            id_of("GetUser", "UserName", "alice.user", "UserId"),
+            id_of("GetGroup", "GroupName", "alice-group", "GroupId"),
+            id_of("GetRole", "RoleName", "alice-role", "RoleId"),
+        ];
+        let arn = world.place(&subject.key).arn();
+        let (event, _) = world.audit.events().pop().unwrap();
+        let event_id = event["eventId"].as_str().unwrap().to_owned();
+        let secrets: Vec<String> = [
+            subject.key.clone(),
+            subject.alias.clone(),
+            subject.version.clone(),
+            subject.blob.clone(),
+            arn,
+            user.id.clone(),
+            session.id.clone(),
+            role,
+            world.alice.account.to_string(),
+            event_id,
+            "alice.user".to_owned(),
+            "alice-group".to_owned(),
+            "alice-role".to_owned(),
+            "of-alice-user".to_owned(),
+            "of-role-alice-role".to_owned(),
+        ]
+        .into_iter()
+        .chain(ids)
+        .collect();
+        let harmless = ["10", "true", "key", "cn-hangzhou", "Custom", "v1", "Active", HELLO, "SM2PKE", "AES_256", "x1"];
+        let values = secrets.iter().cloned().chain(harmless.map(str::to_owned)).collect();
+        Self { world, values, secrets }
+    }
+
+    /// Everything of Alice's in the store.
+    fn of_alice(&self) -> Vec<(String, Vec<u8>)> {
+        let account = format!("/{}/", self.world.alice.account);
+        self.world.dump().into_iter().filter(|(path, _)| path.contains(&account)).collect()
+    }
+}
+
+/// Whatever of Alice's another account names, in whatever parameter of whatever action: it learns nothing that it did
+/// not know, and changes nothing of hers.
+#[test]
+fn nothing_of_one_account_is_visible_to_another() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut answered, mut calls) = (0, 0);
+    for spec in ACTIONS {
+        // What Bob has once said comes back to him: each action has a world of its own.
+        let estate = Estate::new();
+        let bob = estate.world.bob();
+        let before = estate.of_alice();
+        let pick = proptest::collection::vec(0..estate.values.len(), 16);
+        for _ in 0..24 {
+            let picked = pick.new_tree(&mut runner).unwrap().current();
+            let mut params: Vec<(String, &str)> = Vec::new();
+            for (used, value) in spec.params.iter().zip(picked.iter().cycle()) {
+                // Half of the parameters that may be absent are.
+                if !used.required && value % 2 == 0 || used.param.name() == "Format" {
+                    continue;
+                }
+                let example = spec.example.iter().find(|(name, _)| *name == used.param.name());
+                let name = match used.param.kind() {
+                    Kind::List => format!("{}.1", used.param.name()),
+                    Kind::Pairs => format!("{}.1.Key", used.param.name()),
+                    _ => used.param.name().to_owned(),
+                };
+                // Now and then a value that is right, so that the call gets further.
+                let value = match example {
+                    Some((_, example)) if value % 3 == 0 => *example,
+                    _ => estate.values[*value].as_str(),
+                };
+                params.push((name, value));
+            }
+            let sent: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let reply = bob.reply(spec.name, &sent);
+            assert!(reply.outcome.fault.is_none(), "{} {sent:?}", spec.name);
+            calls += 1;
+            answered += u32::from(reply.status == 200);
+            let body = String::from_utf8(reply.body).unwrap();
+            // A wrong signature alone is answered with what was sent.
+            for secret in estate.secrets.iter().filter(|secret| !sent.iter().any(|(_, value)| value.contains(*secret)))
+            {
+                assert!(!body.contains(secret.as_str()), "{} {sent:?}: {body}", spec.name);
+            }
+        }
+        assert_eq!(estate.of_alice(), before, "{} has changed something of Alice's", spec.name);
+    }
+    assert!(calls > 2000 && answered > 100, "{answered} of {calls}");
 }

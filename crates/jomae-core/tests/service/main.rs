@@ -46,6 +46,7 @@ mod simulate;
 mod states;
 mod tags;
 mod tamper;
+mod threats;
 mod trail;
 mod usage;
 mod versions;

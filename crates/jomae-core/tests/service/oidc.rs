@@ -60,6 +60,16 @@ struct Site {
     key: String,
 }
 
+fn trust(subject: &str, provider: &str) -> String {
+    json!({ "Version": "1", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Federated": [provider] },
+        "Condition": { "StringEquals": {
+            "oidc:iss": ISSUER, "oidc:aud": "sts.aliyuncs.com", "oidc:sub": format!("repo:{subject}"),
+        } },
+    }] })
+    .to_string()
+}
+
 impl Site {
     fn new() -> Self {
         let mut world = World::new();
@@ -71,7 +81,7 @@ impl Site {
         }));
         let key = world.key();
         let site = Self { world, key };
-        let trust = site.trust("acme/app", &site.provider());
+        let trust = trust("acme/app", &site.provider());
         let alice = site.world.alice();
         alice.ok("CreateRole", &[("RoleName", "deployer"), ("AssumeRolePolicyDocument", &trust)]);
         let rights = json!({ "Version": "1", "Statement": [
@@ -89,16 +99,6 @@ impl Site {
 
     fn role(&self) -> String {
         format!("acs:ram::{}:role/deployer", self.world.alice.account)
-    }
-
-    fn trust(&self, subject: &str, provider: &str) -> String {
-        json!({ "Version": "1", "Statement": [{
-            "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Federated": [provider] },
-            "Condition": { "StringEquals": {
-                "oidc:iss": ISSUER, "oidc:aud": "sts.aliyuncs.com", "oidc:sub": format!("repo:{subject}"),
-            } },
-        }] })
-        .to_string()
     }
 
     /// The usual parameters, with some in the place of others; an empty value leaves one out.
@@ -231,9 +231,9 @@ fn the_trust_policy_decides() {
     };
     // Another provider of the account, one of the same name in another account, or no provider at all.
     let other = format!("acs:ram::{}:oidc-provider/other", site.world.alice.account);
-    change(&site.trust("acme/app", &other));
+    change(&trust("acme/app", &other));
     site.refused(&[], "403 NoPermission");
-    change(&site.trust("acme/app", &provider_of(&site.world.bob.account)));
+    change(&trust("acme/app", &provider_of(&site.world.bob.account)));
     site.refused(&[], "403 NoPermission");
     let root = json!({ "Version": "1", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
@@ -242,7 +242,7 @@ fn the_trust_policy_decides() {
     change(&root.to_string());
     site.refused(&[], "403 NoPermission");
     // Either name of the action will do, and a deny in either wins.
-    let allow = site.trust("acme/app", &site.provider());
+    let allow = trust("acme/app", &site.provider());
     change(&allow.replace("sts:AssumeRole", "sts:AssumeRoleWithOIDC"));
     site.answer(&[]);
     for denied in ["sts:AssumeRole", "sts:AssumeRoleWithOIDC"] {
@@ -264,7 +264,7 @@ fn what_is_taken_away_is_gone_at_once() {
     let describe = [("KeyId", site.key.as_str())];
     client.ok("DescribeKey", &describe);
     let alice = site.world.alice();
-    let trust = site.trust("acme/next", &site.provider());
+    let trust = trust("acme/next", &site.provider());
     alice.ok("UpdateRole", &[("RoleName", "deployer"), ("NewAssumeRolePolicyDocument", &trust)]);
     client.refused("DescribeKey", &describe, "403 Forbidden.NoPermission");
     let next = site.session(&[("OIDCToken", "repo:acme/next")]);
@@ -294,11 +294,11 @@ fn another_account_can_trust_the_provider() {
         "CreateRole",
         &[
             ("RoleName", "guest"),
-            ("AssumeRolePolicyDocument", &site.trust("acme/app", &provider_of(&site.world.bob.account))),
+            ("AssumeRolePolicyDocument", &trust("acme/app", &provider_of(&site.world.bob.account))),
         ],
     );
     site.refused(&[("RoleArn", &role)], "403 NoPermission");
-    let trust = site.trust("acme/app", &site.provider());
+    let trust = trust("acme/app", &site.provider());
     bob.ok("UpdateRole", &[("RoleName", "guest"), ("NewAssumeRolePolicyDocument", &trust)]);
     let answer = site.answer(&[("RoleArn", &role)]);
     assert_eq!(answer["AssumedRoleUser"]["Arn"], format!("{role}/build-7"));

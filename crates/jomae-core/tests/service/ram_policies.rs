@@ -22,7 +22,7 @@ pub fn create(client: Client<'_>, name: &str) -> Value {
     client.ok("CreatePolicy", &[("PolicyName", name), ("PolicyDocument", &allow("kms:Encrypt"))])
 }
 
-fn custom<'a>(name: &'a str) -> [(&'a str, &'a str); 2] {
+fn custom(name: &str) -> [(&str, &str); 2] {
     [("PolicyType", "Custom"), ("PolicyName", name)]
 }
 

@@ -11,7 +11,8 @@ use crate::{
     ram_users::{credentials, new_access_key},
 };
 
-type Params = &'static [(&'static str, &'static str)];
+/// An action with its parameters.
+type Acts = (&'static str, &'static [(&'static str, &'static str)]);
 
 const U: (&str, &str) = ("UserName", "u");
 const V: (&str, &str) = ("UserName", "v");
@@ -44,7 +45,7 @@ fn furnished() -> Arc<World> {
 
 #[test]
 fn what_another_call_changes_is_seen() {
-    let cases: [((&str, Params), (&str, Params), &str); 16] = [
+    let cases: [(Acts, Acts, &str); 16] = [
         (("CreateUser", &[("UserName", "x")]), ("CreateUser", &[("UserName", "x")]), "409 EntityAlreadyExists.User"),
         (("CreateUser", &[("UserName", "x")]), ("CreateUser", &[("UserName", "y")]), "409 LimitExceeded.User"),
         (

@@ -43,11 +43,9 @@ fn newest_event(path: &Path) -> io::Result<Timestamp> {
     file.read_exact_at(&mut end, about.len() - length)?;
     let lines = end.strip_suffix(b"\n").unwrap_or(&end);
     let last = lines.rsplit(|byte| *byte == b'\n').next().and_then(segments::event_time);
-    match last {
-        Some(time) => Ok(time),
-        None => {
-            let since = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-            Ok(Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
-        }
+    if let Some(time) = last {
+        return Ok(time);
     }
+    let since = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
 }

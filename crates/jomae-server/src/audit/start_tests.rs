@@ -19,6 +19,8 @@ use crate::{
 };
 use std::sync::Arc;
 
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// Every file below a directory but the look-up index.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -144,7 +146,7 @@ async fn a_damaged_tree_is_made_anew() {
     let site = logged().await;
     let tree = tree::dir_of(&site.dir());
     let own = files(&tree);
-    let damage: [(&str, &dyn Fn(&mut Vec<u8>)); 7] = [
+    let damage: [(&str, Change<'_>); 7] = [
         ("0", &|bytes| bytes.clear()),
         ("0", &|bytes| bytes.truncate(32 * 300 + 5)),
         ("0", &|bytes| bytes.extend([7; 32 * 5 + 9])),

@@ -249,7 +249,7 @@ async fn each_day_may_have_its_segment() {
 #[tokio::test]
 async fn a_stop_leaves_nothing_uncovered() {
     let site = Site::new();
-    let far = |settings: &mut Settings| settings.checkpoint_every = Duration::from_secs(3600);
+    let far = |settings: &mut Settings| settings.checkpoint_every = Duration::from_hours(1);
     let log = site.open_with(far);
     assert_eq!(site.checkpoints().len(), 1, "a log begins with the checkpoint of no events");
     for n in 0..300 {

@@ -63,7 +63,7 @@ async fn an_endpoint_gets_what_is_newest_until_it_takes_it() {
     while next().1 < 30 {}
     append_events(&log, 30, 31).await;
     log.close();
-    witnesses.finish(Duration::from_secs(60)).await;
+    witnesses.finish(Duration::from_mins(1)).await;
     while next().1 < 31 {}
     let counts = log.counts();
     assert_eq!(counts.witness_failures, 2);
@@ -86,7 +86,7 @@ async fn a_file_gets_every_checkpoint_once_and_whole() {
         let witnesses = log.send_to_witnesses(&places).unwrap();
         append_events(&log, (round - 1) * 5, round * 5).await;
         log.close();
-        witnesses.finish(Duration::from_secs(60)).await;
+        witnesses.finish(Duration::from_mins(1)).await;
         let sizes = sizes();
         assert_eq!(sizes.last(), Some(&(round * 5)));
         assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
@@ -105,7 +105,7 @@ async fn a_file_gets_every_checkpoint_once_and_whole() {
     fs::create_dir(&mount).unwrap();
     append_events(&log, 15, 16).await;
     log.close();
-    witnesses.finish(Duration::from_secs(60)).await;
+    witnesses.finish(Duration::from_mins(1)).await;
     assert_eq!(sizes().last(), Some(&16));
 }
 

@@ -29,7 +29,7 @@ const SYNC_WITHIN: Duration = Duration::from_millis(100);
 /// How soon a failed write is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 /// How often segments are looked at whether they are too old.
-const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+const RETENTION_EVERY: Duration = Duration::from_hours(1);
 const SECS_PER_DAY: i64 = 86_400;
 
 /// What the writer takes from the buffer at a time.

@@ -147,6 +147,13 @@ impl Store for SqliteStore {
         })
     }
 
+    fn revision(&self) -> Result<Revision, StoreError> {
+        let revision = rows::store_revision(&*self.reader()?).map_err(|error| rows::read_failed(&error))?;
+        u64::try_from(revision)
+            .map(Revision)
+            .map_err(|_| StoreError::Damaged("the store's revision is negative".to_owned()))
+    }
+
     fn watch(&self, watcher: Watcher) {
         self.shared.watch(watcher);
     }

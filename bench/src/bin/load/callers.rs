@@ -1,0 +1,129 @@
+//! Callers that policies speak for: a user, and a session of a role.
+
+use std::{fs, os::unix::fs::OpenOptionsExt as _, path::Path};
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::{
+    drive::{Caller, Failure},
+    request::{Call, Credentials, Signer},
+    target::Target,
+};
+
+const USER: &str = "bench-user";
+const ROLE: &str = "bench-role";
+const ASSUMER: &str = "bench-assumer";
+/// Custom policies of the user and of the role, of two statements each.
+const POLICIES: usize = 5;
+
+/// Makes them for the account that signs. The last statement of the last policy allows to encrypt; all others speak of
+/// encrypting with keys that nobody has.
+pub async fn create(target: &Target, signer: &Signer, out_dir: &Path) -> Result<(), Failure> {
+    let mut root = Caller::new(target, signer).await?;
+    let [account] = root.call(&any("GetCallerIdentity", &[]), ["/AccountId"]).await?;
+    for number in 1..=POLICIES {
+        let document = policy(&account, number).to_string();
+        done(&mut root, "CreatePolicy", &[("PolicyName", &name(number)), ("PolicyDocument", &document)]).await?;
+    }
+
+    let user = create_user(&mut root, USER).await?;
+    done(&mut root, "CreateRole", &[("RoleName", ROLE), ("AssumeRolePolicyDocument", &trust(&account))]).await?;
+    for number in 1..=POLICIES {
+        let policy = [("PolicyType", "Custom"), ("PolicyName", &*name(number))];
+        done(&mut root, "AttachPolicyToUser", &[policy[0], policy[1], ("UserName", USER)]).await?;
+        done(&mut root, "AttachPolicyToRole", &[policy[0], policy[1], ("RoleName", ROLE)]).await?;
+    }
+    write(&out_dir.join("user"), &user)?;
+
+    let assumer = create_user(&mut root, ASSUMER).await?;
+    let policy = [("PolicyType", "System"), ("PolicyName", "AliyunSTSAssumeRoleAccess"), ("UserName", ASSUMER)];
+    done(&mut root, "AttachPolicyToUser", &policy).await?;
+    let assumer = signer.of(assumer);
+    let mut assumer = Caller::new(target, &assumer).await?;
+    let role = format!("acs:ram::{account}:role/{ROLE}");
+    // Narrowed as the role is: a statement about another key, and the one that allows.
+    let narrowing = policy_of(&[others_key(&account, 0), format!("acs:kms:*:{account}:key/*")]).to_string();
+    let assume = [("RoleArn", &*role), ("RoleSessionName", "bench"), ("Policy", &narrowing)];
+    let members = ["/Credentials/AccessKeyId", "/Credentials/AccessKeySecret", "/Credentials/SecurityToken"];
+    let [access_key_id, secret, token] = assumer.call(&any("AssumeRole", &assume), members).await?;
+    write(&out_dir.join("session"), &Credentials { access_key_id, secret, security_token: Some(token) })
+}
+
+fn any(action: &'static str, params: &[(&'static str, &str)]) -> Call {
+    let params = params.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Call::Any { action, params, expected: r#""RequestId":""# }
+}
+
+async fn done(caller: &mut Caller<'_>, action: &'static str, params: &[(&'static str, &str)]) -> Result<(), Failure> {
+    let [] = caller.call(&any(action, params), []).await?;
+    Ok(())
+}
+
+async fn create_user(root: &mut Caller<'_>, name: &str) -> Result<Credentials, Failure> {
+    done(root, "CreateUser", &[("UserName", name)]).await?;
+    let members = ["/AccessKey/AccessKeyId", "/AccessKey/AccessKeySecret"];
+    let [access_key_id, secret] = root.call(&any("CreateAccessKey", &[("UserName", name)]), members).await?;
+    Ok(Credentials { access_key_id, secret, security_token: None })
+}
+
+fn name(number: usize) -> String {
+    format!("bench-policy-{number}")
+}
+
+/// Two statements, both about Encrypt.
+fn policy(account: &str, number: usize) -> Value {
+    let last = if number == POLICIES { format!("acs:kms:*:{account}:key/*") } else { others_key(account, 2 * number) };
+    policy_of(&[others_key(account, 2 * number + 1), last])
+}
+
+fn policy_of(resources: &[String]) -> Value {
+    let allow = |resource| json!({ "Effect": "Allow", "Action": ["kms:Encrypt", "kms:Decrypt"], "Resource": resource });
+    json!({ "Version": "1", "Statement": resources.iter().map(allow).collect::<Vec<_>>() })
+}
+
+fn others_key(account: &str, number: usize) -> String {
+    format!("acs:kms:*:{account}:key/00000000-0000-4000-8000-{number:012}")
+}
+
+fn trust(account: &str) -> String {
+    let principal = json!({ "RAM": format!("acs:ram::{account}:user/{ASSUMER}") });
+    let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal });
+    json!({ "Version": "1", "Statement": [statement] }).to_string()
+}
+
+/// What `DIR/env` says of credentials, for others.
+fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let token = credentials.security_token.as_deref().unwrap_or_default();
+    for (name, value) in [
+        ("ACCESS_KEY_ID", credentials.access_key_id.as_str()),
+        ("ACCESS_KEY_SECRET", &credentials.secret),
+        ("SECURITY_TOKEN", token),
+    ] {
+        if !value.is_empty() {
+            writeln!(file, "export ALIBABA_CLOUD_{name}='{value}'")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jomae_api::policy::{Form, parse};
+
+    use super::*;
+
+    #[test]
+    fn the_policies_are_policies_and_only_the_last_statement_allows() {
+        let account = "1234567890123456";
+        let texts: Vec<String> = (1..=POLICIES).map(|number| policy(account, number).to_string()).collect();
+        for text in &texts {
+            assert_eq!(parse(text, Form::Identity).unwrap().statements.len(), 2);
+        }
+        assert_eq!(texts.concat().matches(":key/*").count(), 1);
+        assert!(texts.last().unwrap().ends_with(r#":key/*"}]}"#));
+        parse(&trust(account), Form::Trust).unwrap();
+    }
+}

@@ -1,0 +1,35 @@
+//! `jomae account`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Place;
+
+#[derive(Subcommand)]
+pub enum Account {
+    /// Make an account with its first access key; the secret is shown once.
+    Create {
+        #[arg(long)]
+        name: String,
+        /// Write the key to this new file, to be sourced in a shell, instead of showing it.
+        #[arg(long, value_name = "FILE")]
+        env_file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List all accounts.
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a further access key of an account that has lost the others; the secret is shown once.
+    Key {
+        account: String,
+        /// Write the key to this new file, to be sourced in a shell, instead of showing it.
+        #[arg(long, value_name = "FILE")]
+        env_file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+}

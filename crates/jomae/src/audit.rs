@@ -1,0 +1,26 @@
+//! `jomae audit`: searching the log, checking it, and proving what it holds.
+
+mod events;
+mod proofs;
+mod tail;
+
+use crate::{
+    args::{Audit, Connection},
+    output::Failure,
+};
+
+pub fn run(connection: &Connection, command: Audit) -> Result<(), Failure> {
+    match command {
+        Audit::Verify { log, checkpoint } => proofs::verify(&log, &checkpoint),
+        Audit::Prove { event, to, log } => proofs::prove(&log, &event, to.as_deref()),
+        Audit::CheckProof { file, key } => proofs::check_proof(&file, &key),
+        Audit::Consistency { checkpoint, to, log } => proofs::consistency(&log, &checkpoint, to.as_deref()),
+        Audit::Receipt { receipt, proof, log } => proofs::receipt(&log, &receipt, proof.as_deref()),
+        Audit::Export { to, account, range, log } => proofs::export(&log, account, &range, &to),
+        Audit::CheckExport { file, key } => proofs::check_export(&file, &key),
+        Audit::Checkpoint { log } => proofs::checkpoint(&log),
+        Audit::Search(search) => events::search(connection, &search),
+        Audit::Tail { follow, lines, log: None } => tail::of_account(connection, follow, lines),
+        Audit::Tail { follow, lines, log: Some(dir) } => tail::of_files(connection, &dir, follow, lines),
+    }
+}

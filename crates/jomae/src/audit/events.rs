@@ -1,0 +1,124 @@
+//! Events, as they are looked up and shown.
+
+use jomae_client::api::Client;
+use jomae_server::gateway;
+use serde_json::Value;
+
+use super::proofs::time;
+use crate::{
+    args::{Connection, OutputForm, Search},
+    connect::{block_on, client},
+    output::{self, Failure},
+};
+
+/// Events fetched at once; the most that LookupEvents gives.
+const PAGE_SIZE: &str = "50";
+/// How far back a search goes that has only an end, in seconds.
+const RANGE_SECS: i64 = 7 * 86_400;
+
+pub fn search(connection: &Connection, search: &Search) -> Result<(), Failure> {
+    let attributes: Vec<(&str, &String)> = [
+        ("EventName", &search.event_name),
+        ("User", &search.user),
+        ("ResourceName", &search.key),
+        ("EventAccessKeyId", &search.access_key),
+        ("EventId", &search.event_id),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    .collect();
+    let mut params: Vec<(String, String)> = vec![("MaxResults".into(), PAGE_SIZE.into())];
+    for (index, (name, value)) in attributes.iter().enumerate() {
+        if index >= 2 {
+            return Err(Failure::Usage("a search takes at most two of its flags".into()));
+        }
+        params.push((format!("LookupAttribute.{}.Key", index + 1), (*name).to_owned()));
+        params.push((format!("LookupAttribute.{}.Value", index + 1), (*value).clone()));
+    }
+    let (from, until) = (time(search.range.from.as_ref())?, time(search.range.until.as_ref())?);
+    if from.is_some() || until.is_some() {
+        let until = until.unwrap_or_else(gateway::now);
+        let from = from.unwrap_or(jomae_api::time::Timestamp(until.0.saturating_sub(RANGE_SECS)));
+        params.extend([("StartTime".into(), from.to_string()), ("EndTime".into(), until.to_string())]);
+    }
+    let client = client(connection)?;
+    block_on(pages(&client, &params, &mut |event| show(connection.output, event)))
+}
+
+/// Every event of a look-up, page by page.
+pub async fn pages(
+    client: &Client,
+    params: &[(String, String)],
+    each: &mut dyn FnMut(&Value) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut token: Option<String> = None;
+    loop {
+        let (events, next) = page(client, params, token.as_deref()).await?;
+        events.iter().try_for_each(&mut *each)?;
+        match next {
+            Some(next) => token = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// One page of a look-up, and the token of the next.
+pub async fn page(
+    client: &Client,
+    params: &[(String, String)],
+    token: Option<&str>,
+) -> Result<(Vec<Value>, Option<String>), Failure> {
+    let mut pairs: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    pairs.extend(token.map(|token| ("NextToken", token)));
+    let mut answer = client.call("LookupEvents", &pairs).await?;
+    let events = match answer.get_mut("Events").map(Value::take) {
+        Some(Value::Array(events)) => events,
+        _ => Vec::new(),
+    };
+    Ok((events, answer.get("NextToken").and_then(Value::as_str).map(str::to_owned)))
+}
+
+/// Shows one event: as one line of JSON, or in words.
+pub fn show(form: Option<OutputForm>, event: &Value) -> Result<(), Failure> {
+    if form == Some(OutputForm::Json) {
+        return output::line(&event.to_string());
+    }
+    let text = |at: &str| event.pointer(at).and_then(Value::as_str).unwrap_or("-");
+    let names: Vec<&str> = event
+        .get("referencedResources")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|kinds| kinds.values())
+        .flat_map(|names| names.as_array().into_iter().flatten())
+        .filter_map(Value::as_str)
+        .collect();
+    let names = if names.is_empty() { "-".to_owned() } else { names.join(",") };
+    let result = event.get("errorCode").and_then(Value::as_str).unwrap_or("ok");
+    output::line(&shown(&[
+        text("/eventTime"),
+        text("/eventName"),
+        text("/userIdentity/userName"),
+        text("/sourceIpAddress"),
+        result,
+        &names,
+        text("/eventId"),
+    ]))
+}
+
+/// Columns with two blanks between. What stands in an event was chosen by callers: it must not steer a terminal.
+fn shown(cells: &[&str]) -> String {
+    let plain = |cell: &&str| -> String {
+        cell.chars().map(|c| if c.is_control() || c.is_whitespace() { '\u{fffd}' } else { c }).collect()
+    };
+    cells.iter().map(plain).collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_callers_chose_stays_on_its_line() {
+        assert_eq!(shown(&["a", "b\nc", "\u{1b}[2J", "d e"]), "a  b\u{fffd}c  \u{fffd}[2J  d\u{fffd}e");
+    }
+}

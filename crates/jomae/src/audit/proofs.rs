@@ -1,0 +1,267 @@
+//! What is checked and proven off line, from the files of a log and its public key.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, BufWriter, Read as _, Write},
+    path::{Path, PathBuf},
+};
+
+use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_server::{
+    audit::verify::{
+        self, ConsistencyProof, EventRef, ExportReport, Filter, Kept, VerifyError, prove::newest_checkpoint,
+    },
+    bootstrap::audit_dir,
+    tlog::{EventProof, VerifierKey, checkpoint::split_file, event_proof::PROOF_BYTES_MAX, receipt::RECEIPT_BYTES_MAX},
+};
+
+use crate::{
+    args::{Log, LogKey, Range},
+    output::{self, Failure},
+    serve,
+};
+
+/// Largest file of a public key, in bytes.
+const KEY_BYTES_MAX: u64 = 4096;
+/// Largest file of checkpoints, in bytes.
+const CHECKPOINTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
+fn failure(error: VerifyError) -> Failure {
+    Failure::Local(error.to_string())
+}
+
+fn dir(log: &Log) -> Result<PathBuf, Failure> {
+    match &log.directory {
+        Some(dir) => Ok(dir.clone()),
+        None => Ok(audit_dir(&serve::config(&log.place)?.data_dir)),
+    }
+}
+
+/// Reads a text file; - is standard input.
+fn read(path: &Path, bytes_max: u64) -> Result<String, Failure> {
+    let failed = |error: io::Error| Failure::Local(format!("{}: {error}", path.display()));
+    let mut text = String::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(bytes_max + 1).read_to_string(&mut text).map_err(failed)?;
+    } else {
+        File::open(path).map_err(failed)?.take(bytes_max + 1).read_to_string(&mut text).map_err(failed)?;
+    }
+    if text.len() as u64 > bytes_max {
+        return Err(Failure::Local(format!("{}: longer than {bytes_max} bytes", path.display())));
+    }
+    Ok(text)
+}
+
+/// A key by its text, or by a file that has it. No file can have the name of a key: it would end in Base64 with `=`.
+fn given_key(given: &str) -> Result<VerifierKey, Failure> {
+    if let Ok(key) = VerifierKey::parse(given.trim_ascii()) {
+        return Ok(key);
+    }
+    let text = read(Path::new(given), KEY_BYTES_MAX)?;
+    VerifierKey::parse(text.trim_ascii()).map_err(|error| Failure::Local(format!("{given}: {error}")))
+}
+
+/// The key of a log, and whether it lies beside the log.
+fn key(log: &Log, dir: &Path) -> Result<(VerifierKey, bool), Failure> {
+    if let Some(given) = &log.key {
+        return Ok((given_key(given)?, false));
+    }
+    match verify::files::read_key(dir).map_err(failure)? {
+        Some(key) => Ok((key, true)),
+        None => Err(Failure::Local(format!("{}: there is no key.pub; give the key with --key", dir.display()))),
+    }
+}
+
+/// Writes a new file; what is there is left as it is.
+fn create(path: &Path) -> Result<File, Failure> {
+    OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::Local(format!("{} exists already and was left as it is", path.display()))
+        }
+        _ => Failure::Local(format!("{}: {error}", path.display())),
+    })
+}
+
+fn write(path: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match path {
+        None => output::line(text),
+        Some(path) => {
+            let mut file = create(path)?;
+            let written = file.write_all(format!("{text}\n").as_bytes()).and_then(|()| file.sync_all());
+            written.map_err(|error| Failure::Local(format!("{}: {error}", path.display())))
+        }
+    }
+}
+
+pub fn verify(log: &Log, checkpoints: &[PathBuf]) -> Result<(), Failure> {
+    let dir = dir(log)?;
+    let (key, beside) = key(log, &dir)?;
+    let mut notes = Vec::new();
+    for path in checkpoints {
+        notes.extend(notes_of(&read(path, CHECKPOINTS_BYTES_MAX)?));
+    }
+    let report = verify::verify(&dir, &key, &notes).map_err(failure)?;
+    let whose = if beside { ", which lies beside the log: compare it with the one that you keep" } else { "" };
+    output::line(&format!("key: {key}{whose}"))?;
+    output::write_out(report.to_string().as_bytes())?;
+    if report.is_intact() {
+        return Ok(());
+    }
+    let count = report.findings.len() as u64 + report.findings_more;
+    Err(Failure::Local(format!("{}: {count} finding(s); the log is not intact", dir.display())))
+}
+
+/// The notes of a file: several, each followed by an empty line, or one.
+fn notes_of(content: &str) -> Vec<String> {
+    let (notes, rest) = split_file(content);
+    let mut notes: Vec<String> = notes.into_iter().map(str::to_owned).collect();
+    // A checkpoint that was saved alone has no empty line behind it.
+    if notes.is_empty() {
+        notes.push(rest.to_owned());
+    }
+    notes
+}
+
+pub fn prove(log: &Log, event: &str, to: Option<&Path>) -> Result<(), Failure> {
+    let dir = dir(log)?;
+    let (key, _) = key(log, &dir)?;
+    let proof = verify::prove(&dir, &key, EventRef::parse(event)).map_err(failure)?;
+    write(to, &proof.to_json())?;
+    match to {
+        Some(path) => output::line(&format!("the proof of event {} is in {}", proof.index, path.display())),
+        None => Ok(()),
+    }
+}
+
+pub fn check_proof(file: &Path, key: &LogKey) -> Result<(), Failure> {
+    let key = given_key(&key.key)?;
+    let text = read(file, PROOF_BYTES_MAX as u64)?;
+    if let Ok(proof) = ConsistencyProof::parse(text.trim_ascii()) {
+        let (old, new) = proof.verify(&key).map_err(failure)?;
+        let (origin, new_time, old_time) = (&new.origin, new.time, old.time);
+        return output::line(&format!(
+            "proven: the log {origin} of {new_time} with {} events begins with the {} of {old_time}",
+            new.size, old.size
+        ));
+    }
+    let wrong = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", file.display()));
+    let proof = EventProof::parse(text.trim_ascii()).map_err(|error| wrong(&error))?;
+    let checkpoint = proof.verify(&key).map_err(|error| wrong(&error))?;
+    output::line(&format!(
+        "proven: event {} of the log {} is this, by the checkpoint of {} with {} events\n{}",
+        proof.index, checkpoint.origin, checkpoint.time, checkpoint.size, proof.event
+    ))
+}
+
+pub fn consistency(log: &Log, checkpoint: &Path, to: Option<&Path>) -> Result<(), Failure> {
+    let dir = dir(log)?;
+    let (key, _) = key(log, &dir)?;
+    let notes = notes_of(&read(checkpoint, CHECKPOINTS_BYTES_MAX)?);
+    let old = notes.last().map(String::as_str).unwrap_or_default();
+    let proof = verify::consistency(&dir, &key, old).map_err(failure)?;
+    let (old, new) = proof.verify(&key).map_err(failure)?;
+    if to.is_some() {
+        write(to, &proof.to_json())?;
+    }
+    output::line(&format!(
+        "consistent: the {} events of {} are the first of the {} of {}",
+        old.size, old.time, new.size, new.time
+    ))
+}
+
+pub fn receipt(log: &Log, receipt: &str, proof: Option<&Path>) -> Result<(), Failure> {
+    let receipt = match receipt.strip_prefix('@') {
+        Some(path) => read(Path::new(path), RECEIPT_BYTES_MAX as u64 + 2)?,
+        None => receipt.to_owned(),
+    };
+    let kept = if let Some(path) = proof {
+        let given = log.key.as_ref().ok_or_else(|| Failure::Usage("--proof needs --key".into()))?;
+        let text = read(path, PROOF_BYTES_MAX as u64)?;
+        let proof = EventProof::parse(text.trim_ascii())
+            .map_err(|error| Failure::Local(format!("{}: {error}", path.display())))?;
+        verify::check_receipt_by_proof(&proof, &given_key(given)?, &receipt)
+    } else {
+        let dir = dir(log)?;
+        let (key, _) = key(log, &dir)?;
+        verify::check_receipt(&dir, &key, &receipt)
+    };
+    match kept.map_err(failure)? {
+        Kept::Proven(receipt, checkpoint) => output::line(&format!(
+            "kept: event {} ({}) of {} is in the log {}, by the checkpoint of {}",
+            receipt.index, receipt.event_id, receipt.time, receipt.origin, checkpoint.time
+        )),
+        Kept::NotYetCovered(receipt) => output::line(&format!(
+            "kept so far: event {} ({}) of {} is in the log {}; no checkpoint covers it yet, ask again in some seconds",
+            receipt.index, receipt.event_id, receipt.time, receipt.origin
+        )),
+    }
+}
+
+/// Reads a time of a flag.
+pub fn time(text: Option<&String>) -> Result<Option<Timestamp>, Failure> {
+    let parse = |text: &String| {
+        Timestamp::parse(text).ok_or_else(|| Failure::Usage(format!("`{text}` has not the form YYYY-MM-DDThh:mm:ssZ")))
+    };
+    text.map(parse).transpose()
+}
+
+pub fn export(log: &Log, account: Option<String>, range: &Range, to: &Path) -> Result<(), Failure> {
+    if account.as_ref().is_some_and(|account| AccountId::new(account).is_none()) {
+        return Err(Failure::Usage("an account has 16 digits".into()));
+    }
+    let filter = Filter { account, from: time(range.from.as_ref())?, to: time(range.until.as_ref())? };
+    let dir = dir(log)?;
+    let (key, _) = key(log, &dir)?;
+    if to == Path::new("-") {
+        let mut out = BufWriter::new(io::stdout().lock());
+        return verify::export(&dir, &key, &filter, &mut out).map(drop).map_err(failure);
+    }
+    let mut file = BufWriter::new(create(to)?);
+    let exported = verify::export(&dir, &key, &filter, &mut file).map_err(failure);
+    let exported = exported.and_then(|report| {
+        let synced = file.get_ref().sync_all();
+        synced.map_err(|error| Failure::Local(format!("{}: {error}", to.display())))?;
+        Ok(report)
+    });
+    match exported {
+        Ok(report) => output::line(&format!("{}: {}", to.display(), told(&report))),
+        Err(failure) => {
+            // Half an excerpt would look like a whole one.
+            let _ = fs::remove_file(to);
+            Err(failure)
+        }
+    }
+}
+
+fn told(report: &ExportReport) -> String {
+    let checkpoint = &report.checkpoint;
+    let covered = format!("checkpoint of {} with {} events", checkpoint.time, checkpoint.size);
+    match report.range {
+        None => format!("no events; {covered}"),
+        Some((first, last)) => format!(
+            "{} events, numbers {first} to {last}, {} of others in between left out; {covered}",
+            report.events, report.left_out
+        ),
+    }
+}
+
+pub fn check_export(file: &Path, key: &LogKey) -> Result<(), Failure> {
+    let key = given_key(&key.key)?;
+    let wrong = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", file.display()));
+    let report = if file == Path::new("-") {
+        verify::verify_export(&mut io::stdin().lock(), &key)
+    } else {
+        let opened = File::open(file).map_err(|error| wrong(&error))?;
+        verify::verify_export(&mut BufReader::new(opened), &key)
+    };
+    let report = report.map_err(|error| wrong(&error))?;
+    output::line(&format!("proven, all of them of the log {}: {}", report.checkpoint.origin, told(&report)))
+}
+
+pub fn checkpoint(log: &Log) -> Result<(), Failure> {
+    let dir = dir(log)?;
+    let (key, _) = key(log, &dir)?;
+    let (_, note) = newest_checkpoint(&dir, &key).map_err(failure)?;
+    output::write_out(note.as_bytes())
+}

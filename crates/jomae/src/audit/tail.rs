@@ -1,0 +1,184 @@
+//! The newest events, and what comes after them.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{BufRead as _, BufReader, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jomae_api::time::Timestamp;
+use jomae_client::api::Client;
+use jomae_server::{
+    audit::segments::{self, Lines, Segment},
+    gateway,
+};
+use serde_json::Value;
+
+use super::events::{page, pages, show};
+use crate::{
+    args::Connection,
+    connect::{access_key_id, block_on, client},
+    output::Failure,
+};
+
+/// How often the service is asked for new events.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How often files are looked at for new events.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How far a follower looks back: an event may come into the log later than others of its second, in seconds.
+const OVERLAP_SECS: i64 = 2;
+/// Most events that are shown of the past, and remembered as shown.
+const EVENTS_MAX: usize = 10_000;
+
+/// Of the caller's account, through the service.
+pub fn of_account(connection: &Connection, follow: bool, count: usize) -> Result<(), Failure> {
+    let client = client(connection)?;
+    block_on(async {
+        let mut newest = last(&client, count.min(EVENTS_MAX)).await?;
+        newest.reverse();
+        newest.iter().try_for_each(|event| show(connection.output, event))?;
+        if follow { follow_account(connection, &client, &newest).await } else { Ok(()) }
+    })
+}
+
+async fn follow_account(connection: &Connection, client: &Client, newest: &[Value]) -> Result<(), Failure> {
+    let own = access_key_id()?;
+    let mut shown: VecDeque<String> = newest.iter().map(id).collect();
+    let mut since = newest.last().and_then(moment).unwrap_or_else(gateway::now);
+    loop {
+        tokio::time::sleep(ASK_EVERY).await;
+        let from = Timestamp(since.0.saturating_sub(OVERLAP_SECS));
+        let until = gateway::now().max(from);
+        let params = [
+            ("Direction", "FORWARD".to_owned()),
+            ("MaxResults", "50".to_owned()),
+            ("StartTime", from.to_string()),
+            ("EndTime", until.to_string()),
+        ];
+        let params = params.map(|(name, value)| (name.to_owned(), value));
+        pages(client, &params, &mut |event| {
+            since = moment(event).unwrap_or(since).max(since);
+            let id = id(event);
+            if shown.contains(&id) {
+                return Ok(());
+            }
+            shown.push_back(id);
+            if shown.len() > EVENTS_MAX {
+                shown.pop_front();
+            }
+            // The look-ups of this very command would show themselves for ever.
+            let is_own = event.get("eventName").is_some_and(|name| name == "LookupEvents")
+                && event.pointer("/userIdentity/accessKeyId").is_some_and(|key| *key == *own);
+            if is_own { Ok(()) } else { show(connection.output, event) }
+        })
+        .await?;
+    }
+}
+
+fn id(event: &Value) -> String {
+    event.get("eventId").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn moment(event: &Value) -> Option<Timestamp> {
+    Timestamp::parse(event.get("eventTime")?.as_str()?)
+}
+
+/// The last events, the newest first.
+async fn last(client: &Client, count: usize) -> Result<Vec<Value>, Failure> {
+    let params = [("MaxResults".to_owned(), count.clamp(1, 50).to_string())];
+    let (mut all, mut token): (Vec<Value>, Option<String>) = (Vec::new(), None);
+    while all.len() < count {
+        let (events, next) = page(client, &params, token.as_deref()).await?;
+        all.extend(events);
+        match next {
+            Some(next) => token = Some(next),
+            None => break,
+        }
+    }
+    all.truncate(count);
+    Ok(all)
+}
+
+/// Of all accounts, from the files.
+pub fn of_files(connection: &Connection, dir: &Path, follow: bool, count: usize) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Local(format!("{}: {error}", dir.display()));
+    let mut newest: VecDeque<String> = VecDeque::new();
+    let segments = segments::list(dir).map_err(failed)?;
+    let mut place = None;
+    for segment in segments.iter().rev() {
+        let (lines, bytes) = last_lines(segment, count.min(EVENTS_MAX) - newest.len().min(count)).map_err(failed)?;
+        place.get_or_insert_with(|| Place { path: segment.path.clone(), bytes });
+        for line in lines.into_iter().rev() {
+            newest.push_front(line);
+        }
+        if newest.len() >= count.min(EVENTS_MAX) {
+            break;
+        }
+    }
+    newest.iter().try_for_each(|line| show_line(connection, line))?;
+    if follow {
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            read_on(dir, &mut place, &mut |line| show_line(connection, line))?;
+        }
+    }
+    Ok(())
+}
+
+fn show_line(connection: &Connection, line: &str) -> Result<(), Failure> {
+    // A line that is no JSON is damage, which is for `verify` to tell.
+    serde_json::from_str::<Value>(line).map_or(Ok(()), |event| show(connection.output, &event))
+}
+
+/// How far a file has been read.
+struct Place {
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// The last lines of a file, and how many bytes its whole lines have.
+fn last_lines(segment: &Segment, count: usize) -> std::io::Result<(VecDeque<String>, u64)> {
+    let (mut lines, mut kept, mut bytes) = (Lines::open(&segment.path)?, VecDeque::new(), 0u64);
+    while let Some(line) = lines.next_line()? {
+        bytes += line.len() as u64 + 1;
+        kept.push_back(String::from_utf8_lossy(line).into_owned());
+        if kept.len() > count {
+            kept.pop_front();
+        }
+    }
+    Ok((kept, bytes))
+}
+
+/// Reads what has come since, in this file and in those after it.
+fn read_on(
+    dir: &Path,
+    place: &mut Option<Place>,
+    each: &mut dyn FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Local(format!("{}: {error}", dir.display()));
+    // A file that has a successor gets no more lines: the list is made before the last look at it.
+    let segments = segments::list(dir).map_err(failed)?;
+    if place.is_none() {
+        *place = segments.first().map(|segment| Place { path: segment.path.clone(), bytes: 0 });
+    }
+    while let Some(at) = place {
+        let mut reader = BufReader::new(File::open(&at.path).map_err(failed)?);
+        reader.seek(SeekFrom::Start(at.bytes)).map_err(failed)?;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            reader.read_until(b'\n', &mut line).map_err(failed)?;
+            let Some(whole) = line.strip_suffix(b"\n") else { break };
+            each(&String::from_utf8_lossy(whole))?;
+            at.bytes += line.len() as u64;
+        }
+        let current = segments.iter().position(|segment| segment.path == at.path);
+        match current.and_then(|current| segments.get(current + 1)) {
+            Some(next) => *place = Some(Place { path: next.path.clone(), bytes: 0 }),
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
