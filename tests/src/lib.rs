@@ -12,6 +12,7 @@
 pub mod binary;
 pub mod calls;
 pub mod cli;
+pub mod oidc;
 pub mod party;
 pub mod random;
 pub mod scan;

@@ -65,6 +65,15 @@ impl<'s> Line<'s> {
         Self { server, wire: Wire::tls(server), host, shift_secs: 0 }
     }
 
+    /// How far the server's clock is from that of this machine, in seconds, by the date of an answer; 0 within a minute.
+    pub fn behind_secs(&mut self) -> i64 {
+        let answer = self.wire.ask(format!("GET /?Action=Time HTTP/1.1\r\nhost: {}\r\n\r\n", self.host));
+        let date = answer.header("date").expect("a date");
+        let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).expect("a date of HTTP");
+        let behind = moment.as_second() - jiff::Timestamp::now().as_second();
+        if behind.abs() < 60 { 0 } else { behind }
+    }
+
     /// Calls an action of whichever API has it.
     pub fn call(&mut self, party: &Party, action: &str, form: &[(&str, &str)]) -> Answer {
         let request = self.request(party, action, form);

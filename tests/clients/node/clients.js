@@ -30,7 +30,7 @@ const credentials = {
 };
 
 /** Lists that the clients flatten to ResourceId.1, Tag.1.Key, … */
-const FLATTENED = ['ResourceId', 'Tag', 'TagKey'];
+const FLATTENED = ['ResourceId', 'Tag', 'TagKey', 'LookupAttribute'];
 
 /** Maps and other lists as the JSON text that the wire wants. */
 function asText(parameters) {
@@ -78,12 +78,12 @@ function typed(keys = credentials) {
 }
 
 /** @alicloud/openapi-client: any action, signature ACS3; parameters in the query or in the form body. */
-function generic(place, keys = credentials, more = {}) {
+function generic(place, keys = credentials, more = {}, version = '2016-01-20') {
   const client = new OpenApiClient(new Config({ ...keys, endpoint: server.host, regionId: server.region, ...more }));
   return async (action, parameters = {}) => {
     const params = new Params({
       action,
-      version: '2016-01-20',
+      version,
       protocol: 'HTTPS',
       pathname: '/',
       method: 'POST',
@@ -118,4 +118,21 @@ const CLIENTS = {
   'openapi-client, v1': (keys) => generic('query', keys, { signatureAlgorithm: 'v2' }),
 };
 
-module.exports = { CLIENTS, KmsError, credentials, server };
+const VERSIONS = { kms: '2016-01-20', ram: '2015-05-01', sts: '2015-04-01', actiontrail: '2020-07-06' };
+
+/** The generic clients for any of the four APIs: (api, action, parameters) => answer. Keys may hold a securityToken. */
+const ANY_API = {
+  'pop-core': (keys) => async (api, action, parameters = {}) => {
+    const client = new RPCClient({ ...keys, endpoint: server.url, apiVersion: VERSIONS[api] });
+    try {
+      return await client.request(action, asText(parameters), { method: 'POST' });
+    } catch (error) {
+      if (!error.data) throw error;
+      throw new KmsError(error, error.code, { ...error.data, statusCode: error.entry.response.statusCode });
+    }
+  },
+  'openapi-client': (keys) => (api, action, parameters) =>
+    generic('query', keys, {}, VERSIONS[api])(action, parameters),
+};
+
+module.exports = { ANY_API, CLIENTS, KmsError, credentials, server };

@@ -125,7 +125,7 @@ fn proofs_and_excerpts_verify_elsewhere() {
     assert_eq!(fs::read(&proof).unwrap(), fs::read(&by_number).unwrap());
     assert_eq!(with(&["prove", "5"]).ok().stdout, fs::read(&proof).unwrap());
     with(&["prove", "5", "--to", word(&proof)]).failed(1, &["left as it is"]);
-    with(&["prove", "no-such-event"]).failed(1, &["no-such-event"]);
+    with(&["prove", "no-such-event"]).failed(1, &["no such event"]);
     let check = |file: &Path| jomae(&[&["audit", "check-proof", word(file)][..], &key].concat());
     let checked = check(&proof).ok();
     assert!(checked.text().starts_with("proven: event 5 of the log jomae-") && checked.text().contains(id));

@@ -9,7 +9,20 @@ use super::word;
 #[test]
 fn help_and_version() {
     let help = jomae(&["--help"]).ok();
-    for command in ["serve", "call", "key", "alias", "file", "backup", "restore", "doctor", "domain-key"] {
+    for command in [
+        "serve",
+        "call",
+        "key",
+        "alias",
+        "file",
+        "account",
+        "policy",
+        "audit",
+        "backup",
+        "restore",
+        "doctor",
+        "domain-key",
+    ] {
         assert!(help.text().contains(&format!("\n  {command} ")), "{command}");
         let help = jomae(&[command, "--help"]).ok();
         assert!(help.text().to_lowercase().contains("usage"), "{command}: {}", help.text());
@@ -54,8 +67,14 @@ fn manual_pages() {
     let mut names: Vec<String> =
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    for name in ["jomae.1", "jomae-serve.1", "jomae-key-create.1", "jomae-file-encrypt.1", "jomae-domain-key-rotate.1"]
-    {
+    for name in [
+        "jomae.1",
+        "jomae-serve.1",
+        "jomae-key-create.1",
+        "jomae-file-encrypt.1",
+        "jomae-domain-key-rotate.1",
+        "jomae-audit-verify.1",
+    ] {
         assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
     }
     let missing = dir.path().join("missing");

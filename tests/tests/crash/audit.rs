@@ -85,7 +85,7 @@ impl AuditTrail {
     }
 
     /// The text that tells a change of people from others: its action and whom and what it is about.
-    pub fn named<'v>(action: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
+    pub fn named<'v>(action: &'v str, value: impl Fn(&str) -> Option<&'v str>) -> String {
         let names = ["UserName", "PolicyName", "UserAccessKeyId", "Status"];
         [action].into_iter().chain(names.into_iter().filter_map(value)).collect::<Vec<_>>().join(" ")
     }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use jomae_core::store::{
-    BoxFuture, Commit, Committed, Entry, Path, SCAN_LIMIT_MAX, Snapshot, Store, StoreError, Watcher,
+    BoxFuture, Commit, Committed, Entry, Path, Revision, SCAN_LIMIT_MAX, Snapshot, Store, StoreError, Watcher,
 };
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;

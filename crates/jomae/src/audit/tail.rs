@@ -36,17 +36,18 @@ const EVENTS_MAX: usize = 10_000;
 pub fn of_account(connection: &Connection, follow: bool, count: usize) -> Result<(), Failure> {
     let client = client(connection)?;
     block_on(async {
-        let mut newest = last(&client, count.min(EVENTS_MAX)).await?;
-        newest.reverse();
-        newest.iter().try_for_each(|event| show(connection.output, event))?;
-        if follow { follow_account(connection, &client, &newest).await } else { Ok(()) }
+        let mut seen = last(&client, count.min(EVENTS_MAX), follow).await?;
+        seen.reverse();
+        let past = seen.len().saturating_sub(count);
+        seen.iter().skip(past).try_for_each(|event| show(connection.output, event))?;
+        if follow { follow_account(connection, &client, &seen).await } else { Ok(()) }
     })
 }
 
-async fn follow_account(connection: &Connection, client: &Client, newest: &[Value]) -> Result<(), Failure> {
+async fn follow_account(connection: &Connection, client: &Client, seen: &[Value]) -> Result<(), Failure> {
     let own = access_key_id()?;
-    let mut shown: VecDeque<String> = newest.iter().map(id).collect();
-    let mut since = newest.last().and_then(moment).unwrap_or_else(gateway::now);
+    let mut shown: VecDeque<String> = seen.iter().map(id).collect();
+    let mut since = seen.last().and_then(moment).unwrap_or_else(gateway::now);
     loop {
         tokio::time::sleep(ASK_EVERY).await;
         let from = Timestamp(since.0.saturating_sub(OVERLAP_SECS));
@@ -85,19 +86,23 @@ fn moment(event: &Value) -> Option<Timestamp> {
     Timestamp::parse(event.get("eventTime")?.as_str()?)
 }
 
-/// The last events, the newest first.
-async fn last(client: &Client, count: usize) -> Result<Vec<Value>, Failure> {
-    let params = [("MaxResults".to_owned(), count.clamp(1, 50).to_string())];
+/// The last events, the newest first: at least `count`, and for a follower all those that it would look at again.
+async fn last(client: &Client, count: usize, follow: bool) -> Result<Vec<Value>, Failure> {
+    let params = [("MaxResults".to_owned(), if follow { 50 } else { count.clamp(1, 50) }.to_string())];
     let (mut all, mut token): (Vec<Value>, Option<String>) = (Vec::new(), None);
-    while all.len() < count {
+    loop {
         let (events, next) = page(client, &params, token.as_deref()).await?;
         all.extend(events);
+        let secs = |event: Option<&Value>| event.and_then(moment).map_or(0, |moment| moment.0);
+        let overlaps = follow && secs(all.last()) >= secs(all.first()) - OVERLAP_SECS;
         match next {
-            Some(next) => token = Some(next),
-            None => break,
+            Some(next) if all.len() < count || (overlaps && all.len() < EVENTS_MAX) => token = Some(next),
+            _ => break,
         }
     }
-    all.truncate(count);
+    if !follow {
+        all.truncate(count);
+    }
     Ok(all)
 }
 

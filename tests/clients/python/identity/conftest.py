@@ -64,4 +64,4 @@ def second(server):
     made = json.loads(
         jomae(server, "account", "create", "--name", "second", "--data-dir", server.data, "--output", "json")
     )
-    return Account(server, made["account"], made["access_key_id"], made["access_key_secret"])
+    return Account(server, made["Account"], made["AccessKeyId"], made["AccessKeySecret"])
