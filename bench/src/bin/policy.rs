@@ -115,7 +115,7 @@ fn run(case: &str, source: impl Fn(usize) -> Source, expected: &str) -> Result<(
     }
     // Processor time, because other programs may have a share of the processor.
     let cpu_us = || Usage::of(std::process::id()).map(|usage| usage.cpu_us);
-    let timed = |times: u64| -> Result<u64, Box<dyn Error>> {
+    let cost_us = |times: u64| -> Result<u64, Box<dyn Error>> {
         let before = cpu_us()?;
         for _ in 0..times {
             black_box(decide(black_box(&policies), black_box(&request)));
@@ -123,10 +123,11 @@ fn run(case: &str, source: impl Fn(usize) -> Source, expected: &str) -> Result<(
         Ok(cpu_us()? - before)
     };
     let mut times = 64;
-    while timed(times)? < ROUND_US {
+    while cost_us(times)? < ROUND_US {
         times *= 2;
     }
-    let mut rounds = (0..5).map(|_| Ok(timed(times)? * 1000 / times)).collect::<Result<Vec<u64>, Box<dyn Error>>>()?;
+    let mut rounds =
+        (0..5).map(|_| Ok(cost_us(times)? * 1000 / times)).collect::<Result<Vec<u64>, Box<dyn Error>>>()?;
     rounds.sort_unstable();
     let median = rounds.get(rounds.len() / 2).ok_or("nothing was measured")?;
     writeln!(std::io::stdout(), "case={case} cpu_ns_per_decision={median} compile_us={compile_us}")?;

@@ -8,7 +8,10 @@
 use core::net::IpAddr;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jomae_api::time::Timestamp;
@@ -36,6 +39,7 @@ const KNOWN_AGAIN_SECS: i64 = 60;
 pub struct Lockout {
     shards: Vec<Mutex<Shard>>,
     key: HashKey,
+    locks: AtomicU64,
 }
 
 #[derive(Default)]
@@ -56,7 +60,11 @@ struct Pair {
 
 impl Default for Lockout {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), key: HashKey::random() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            key: HashKey::random(),
+            locks: AtomicU64::new(0),
+        }
     }
 }
 
@@ -65,6 +73,11 @@ impl Lockout {
         let hash = self.key.hash(&[access_key_id, "\0", &network(source_ip)]);
         let index = shard(hash, SHARDS);
         (hash, self.shards[index].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How often a network was locked out of an access key, since the start.
+    pub fn locks(&self) -> u64 {
+        self.locks.load(Ordering::Relaxed)
     }
 
     /// Whether a signature from there is looked at.
@@ -98,6 +111,7 @@ impl Lockout {
                 pair.locked_until = now.0 + lasts;
                 pair.locks += 1;
                 pair.failures = 0;
+                self.locks.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
@@ -149,6 +163,7 @@ mod tests {
         let lockout = Lockout::default();
         fail_often(&lockout, "203.0.113.1", 0);
         assert!(!lockout.admits(KEY, "203.0.113.1", at(0)));
+        assert_eq!(lockout.locks(), 1);
         assert!(lockout.admits(KEY, "203.0.113.2", at(0)));
         assert!(lockout.admits("LTAIother", "203.0.113.1", at(0)));
         assert!(lockout.admits(KEY, "203.0.113.1", at(FIRST_LOCK_SECS)));

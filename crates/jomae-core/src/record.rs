@@ -139,6 +139,8 @@ impl<T> PartialEq for Memo<T> {
     }
 }
 
+impl<T> Eq for Memo<T> {}
+
 impl<T> std::fmt::Debug for Memo<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Memo")

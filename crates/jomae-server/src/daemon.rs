@@ -79,9 +79,10 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
     let places = Places { file: config.audit.witness_file.clone(), url: config.audit.witness_url.clone() };
-    let witnesses = started.audit.send_to_witnesses(&places).map_err(|error| {
-        StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}")))
-    })?;
+    let witnesses = started
+        .audit
+        .send_to_witnesses(&places)
+        .map_err(|error| StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}"))))?;
 
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);
@@ -97,7 +98,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     ));
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
     let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
-    let operator = operator::socket::listen(&config.data_dir).map_err(StartError::io(&config.data_dir))?.map(|socket| {
+    let operator = operator::socket::listen(&config.data_dir).map(|socket| {
         let desk = Arc::new(Desk::of_service(Arc::clone(&service), bootstrap::audit_dir(&config.data_dir)));
         tokio::spawn(operator::socket::serve(socket, desk, stopped))
     });
@@ -164,6 +165,9 @@ async fn flush_usage(started: &Started, versions_max: usize) {
     if let Err(fault) = started.service.kms.usage.flush(&started.service.kms.vault, versions_max).await {
         tracing::warn!(cause = %fault, "the use of keys cannot be stored; it will be tried again");
     }
+    if let Err(fault) = started.service.last_used.flush(&started.service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the use of access keys cannot be stored; it will be tried again");
+    }
 }
 
 async fn work(config: &Config, started: &Started, certificates: &Certificates, turns: u64) {
@@ -183,6 +187,7 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
             tracing::warn!(cause = %fault, "old client tokens cannot be forgotten; it will be tried again");
         }
         started.service.gate.nonces.sweep(gateway::now().0);
+        started.service.gate.sessions.sweep(gateway::now());
     }
     if turns.is_multiple_of(RENEW_EVERY_TURNS)
         && let Err(error) = certificates.renew(config)

@@ -116,13 +116,18 @@ impl std::fmt::Debug for Sources {
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
-        let counters: [(&str, &str, u64); 12] = [
+        let counters: [(&str, &str, u64); 13] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
             ("http_bytes_out", "Bytes of answers", self.http.bytes_out.get()),
             ("tls_failures", "TLS handshakes that failed", self.http.tls_failures.get()),
             ("panics", "Bugs that were caught", self.http.panics.get()),
+            (
+                "access_key_lockouts",
+                "Times that a network was locked out of an access key after wrong signatures",
+                self.service.gate.lockout.locks(),
+            ),
             ("audit_events", "Audit events appended", audit.events),
             ("audit_syncs", "Times that the audit log was synced", audit.syncs),
             ("audit_checkpoints", "Checkpoints of the audit log signed", audit.checkpoints),

@@ -158,10 +158,9 @@ fn replay(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
 
 fn told_of_replay(found: &Value) -> String {
     let mut lines = Vec::new();
-    for (total, list, what) in [
-        ("denied_total", "denied", "would be denied"),
-        ("allowed_total", "allowed", "would be allowed"),
-    ] {
+    for (total, list, what) in
+        [("denied_total", "denied", "would be denied"), ("allowed_total", "allowed", "would be allowed")]
+    {
         let (total, list) = (number(found, total), items(found, list));
         lines.push(format!("{} {what}", calls(total)));
         for change in list {

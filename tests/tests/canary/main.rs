@@ -8,6 +8,8 @@
     reason = "a test; the lint does not see that its helpers are tests too"
 )]
 
+mod identity;
+
 use std::fs;
 
 use base64::{Engine, engine::general_purpose::STANDARD};

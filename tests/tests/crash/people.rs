@@ -116,9 +116,7 @@ impl People {
                 ("CreatePolicy", vec![("PolicyName", name.clone()), ("PolicyDocument", POLICY.to_owned())])
             }
             Change::DeletePolicy { user, policy: at } => ("DeletePolicy", vec![policy(user, at)]),
-            Change::Attach { user, policy: at } => {
-                ("AttachPolicyToUser", vec![custom(), policy(user, at), name(user)])
-            }
+            Change::Attach { user, policy: at } => ("AttachPolicyToUser", vec![custom(), policy(user, at), name(user)]),
             Change::Detach { user, policy: at } => {
                 ("DetachPolicyFromUser", vec![custom(), policy(user, at), name(user)])
             }

@@ -1,6 +1,11 @@
 //! Every action × every kind of principal, over TLS against the real server: who may, and what who may not is told.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test; the lint does not see that its helpers are tests too"
+)]
 
 mod things;
 
@@ -169,7 +174,8 @@ impl<'s> Stage<'s> {
         };
         let form: Vec<_> = prepared.form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let answer = self.line.call(&party, spec.name, &form);
-        let outcome = if answer.status == 200 { "200".to_owned() } else { format!("{} {}", answer.status, answer.code()) };
+        let outcome =
+            if answer.status == 200 { "200".to_owned() } else { format!("{} {}", answer.status, answer.code()) };
         (outcome, String::from_utf8_lossy(&answer.body).into_owned(), prepared)
     }
 }
@@ -209,7 +215,8 @@ fn expired(site: &Site) -> Party {
 fn allow(permissions: &[&str]) -> String {
     // A statement must name something: what needs no permission is called with a permission for nothing.
     let named = if permissions.is_empty() { vec!["none:None"] } else { permissions.to_vec() };
-    serde_json::json!({"Version": "1", "Statement": [{"Effect": "Allow", "Action": named, "Resource": "*"}]}).to_string()
+    serde_json::json!({"Version": "1", "Statement": [{"Effect": "Allow", "Action": named, "Resource": "*"}]})
+        .to_string()
 }
 
 fn allow_all_but(permissions: &[&str]) -> String {
@@ -287,4 +294,3 @@ fn every_action_and_every_kind_of_principal() {
 fn makes_by_name(action: &str) -> bool {
     matches!(action, "CreateUser" | "CreateGroup" | "CreateRole" | "CreatePolicy")
 }
-

@@ -68,14 +68,8 @@ impl Maker<'_, '_> {
     }
 
     fn of_kms(&mut self, action: &str, acted_on: &mut Option<String>) -> Form<'static> {
-        const CONTAINERS: [&str; 6] = [
-            "CreateKey",
-            "ListKeys",
-            "ListAliases",
-            "DescribeRegions",
-            "DescribeAccountKmsStatus",
-            "OpenKmsService",
-        ];
+        const CONTAINERS: [&str; 6] =
+            ["CreateKey", "ListKeys", "ListAliases", "DescribeRegions", "DescribeAccountKmsStatus", "OpenKmsService"];
         if CONTAINERS.contains(&action) {
             return Vec::new();
         }
@@ -91,7 +85,8 @@ impl Maker<'_, '_> {
                 ("WrappingAlgorithm", own("SM2PKE")),
             ]
         };
-        let resource = || vec![("RegionId", own("cn-hangzhou")), ("ResourceType", own("key")), ("ResourceId.1", id.clone())];
+        let resource =
+            || vec![("RegionId", own("cn-hangzhou")), ("ResourceType", own("key")), ("ResourceId.1", id.clone())];
         match action {
             "CancelKeyDeletion" => {
                 self.ok("ScheduleKeyDeletion", &[("KeyId", &id), ("PendingWindowInDays", "7")]);
@@ -272,8 +267,7 @@ impl Maker<'_, '_> {
         if let Some(kind) = action.strip_prefix("DetachPolicyFrom") {
             let entity = [user, group, role].into_iter().flatten().next().expect("an entity");
             let name = policy.expect("a policy");
-            let attached =
-                [("PolicyType", "Custom"), ("PolicyName", name.as_str()), (name_of(kind), entity.as_str())];
+            let attached = [("PolicyType", "Custom"), ("PolicyName", name.as_str()), (name_of(kind), entity.as_str())];
             self.ok(&format!("AttachPolicyTo{kind}"), &attached);
         }
         form

@@ -190,7 +190,8 @@ pub static POLICY: Param<KeyPolicy> = Param::new(
     "JSON of a key policy, at most 32768 bytes, Version 1",
     "Who may use and manage the key, beside what RAM policies say.",
     |text| KeyPolicy::read(text).map_err(|place| Invalid::As(Refusal::KeyPolicyMalformed(place))),
-);
+)
+.public();
 
 pub static POLICY_NAME: Param<()> = Param::new("PolicyName", Kind::Text, "default", "A key has one policy.", |text| {
     if text == "default" { Ok(()) } else { Err(Invalid::Value) }

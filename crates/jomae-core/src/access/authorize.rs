@@ -109,14 +109,11 @@ pub(super) struct Judge<'c> {
 
 impl<'c> Judge<'c> {
     pub(super) fn new(call: &'c Call, rights: &'c Rights, request_tags: Option<&'c Tags>) -> Self {
-        // What only policies ask is not made up for the account itself, which has none.
-        let (principal_arn, source_ip) = match &call.caller.who {
-            Who::Root => (String::new(), None),
-            Who::Session(session) => {
-                (format!("acs:ram::{}:role/{}", session.account, session.role_name), call.source_ip.parse().ok())
-            }
-            Who::User { .. } | Who::Federated(_) => (call.caller.arn(), call.source_ip.parse().ok()),
+        let principal_arn = match &call.caller.who {
+            Who::Session(session) => format!("acs:ram::{}:role/{}", session.account, session.role_name),
+            Who::Root | Who::User { .. } | Who::Federated(_) => call.caller.arn(),
         };
+        let source_ip = call.source_ip.parse().ok();
         Self { call, rights, principal_arn, source_ip, request_tags }
     }
 

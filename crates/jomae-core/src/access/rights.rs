@@ -3,11 +3,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use jomae_api::{
-    names::AccountId,
-    policy::{self, Form},
-    time::Timestamp,
-};
+use jomae_api::{names::AccountId, time::Timestamp};
 
 use crate::{
     error::Fault,
@@ -139,10 +135,7 @@ fn of_session(tx: &mut Tx<'_>, session: &Session) -> Result<Rights, Fault> {
         return Ok(Rights { dead: Some("the role no longer trusts who assumed it"), ..rights });
     }
     add(tx, &session.account, &role.policies, &mut rights.policies)?;
-    if let Some(text) = &session.policy {
-        let policy = policy::parse(text, Form::Session).map_err(|error| Fault::internal(error.to_string()))?;
-        rights.session = Some(Arc::new(Compiled::of(&policy)));
-    }
+    rights.session = session.compiled_policy()?;
     Ok(rights)
 }
 

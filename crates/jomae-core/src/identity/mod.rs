@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod bootstrap;
 pub mod caller;
+pub mod sessions;
 pub mod token;
 
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use jomae_api::{
 use jomae_crypto::{rng, secret::SecretBytes, wrap};
 
 pub use caller::{Caller, Federated, Who};
+pub use sessions::Sessions;
 
+use self::sessions::Opened;
 use crate::{
     error::{Error, Fault},
     keyring::Keyring,
@@ -44,12 +47,18 @@ impl Default for DummySecret {
 pub struct Gate {
     pub nonces: NonceMemory,
     pub lockout: Lockout,
+    pub sessions: Sessions,
     dummy: DummySecret,
 }
 
 impl Gate {
     pub fn new(nonces_max: usize) -> Self {
-        Self { nonces: NonceMemory::new(nonces_max), lockout: Lockout::default(), dummy: DummySecret::default() }
+        Self {
+            nonces: NonceMemory::new(nonces_max),
+            lockout: Lockout::default(),
+            sessions: Sessions::default(),
+            dummy: DummySecret::default(),
+        }
     }
 
     /// Finds out who sent a signed request: time, access key, signature, nonce, in this order. A nonce is remembered
@@ -67,7 +76,7 @@ impl Gate {
             return Err(Refusal::Throttled.into());
         }
         let checked = if id.starts_with(TEMPORARY_PREFIX) {
-            by_token(vault.keyring(), presented, now).map(|caller| Authenticated { caller, access_key: None })
+            self.by_token(vault.keyring(), presented, now).map(|caller| Authenticated { caller, access_key: None })
         } else {
             self.by_access_key(vault, presented)
         };
@@ -112,6 +121,34 @@ impl Gate {
         let caller = Caller { account, access_key_id: id.to_owned(), who };
         Ok(Authenticated { caller, access_key: Some(record) })
     }
+
+    /// A caller with temporary credentials: all that is known of the session stands in the token.
+    fn by_token(&self, keyring: &Keyring, presented: &Presented<'_>, now: Timestamp) -> Result<Caller, Error> {
+        let token = presented.security_token.ok_or(Refusal::SecurityTokenMissing)?;
+        let (opened, place) = match self.sessions.get(token, now) {
+            Ok(opened) => (opened, None),
+            Err(place) => {
+                let (session, secret) = token::open(keyring, token).ok_or(Refusal::SecurityTokenMalformed)?;
+                (Arc::new(Opened { session: Arc::new(session), secret }), Some(place))
+            }
+        };
+        let Opened { session, secret } = &*opened;
+        if session.access_key_id != presented.access_key_id {
+            return Err(Refusal::SecurityTokenMismatch.into());
+        }
+        presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+        if session.expires <= now.0 {
+            return Err(Refusal::SecurityTokenExpired.into());
+        }
+        if let Some(place) = place {
+            self.sessions.keep(place, Arc::clone(&opened));
+        }
+        Ok(Caller {
+            account: session.account.clone(),
+            access_key_id: session.access_key_id.clone(),
+            who: Who::Session(Arc::clone(session)),
+        })
+    }
 }
 
 /// Who called, and by which stored access key.
@@ -119,24 +156,6 @@ pub struct Authenticated {
     pub caller: Caller,
     /// None for temporary credentials.
     pub access_key: Option<Arc<AccessKeyRecord>>,
-}
-
-/// A caller with temporary credentials: all that is known of the session stands in the token.
-fn by_token(keyring: &Keyring, presented: &Presented<'_>, now: Timestamp) -> Result<Caller, Error> {
-    let token = presented.security_token.ok_or(Refusal::SecurityTokenMissing)?;
-    let (session, secret) = token::open(keyring, token).ok_or(Refusal::SecurityTokenMalformed)?;
-    if session.access_key_id != presented.access_key_id {
-        return Err(Refusal::SecurityTokenMismatch.into());
-    }
-    presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
-    if session.expires <= now.0 {
-        return Err(Refusal::SecurityTokenExpired.into());
-    }
-    Ok(Caller {
-        account: session.account.clone(),
-        access_key_id: session.access_key_id.clone(),
-        who: Who::Session(Arc::new(session)),
-    })
 }
 
 fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Result<&'r SecretBytes, Fault> {

@@ -4,12 +4,17 @@
 //! (u32, big-endian), the session as JSON, the secret. Nothing is stored when a role is assumed. What can be taken away
 //! (the role, its policies, its trust) is looked at with every call, in the records that every node has.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jomae_api::names::AccountId;
+use jomae_api::{
+    names::AccountId,
+    policy::{self, Form},
+};
 use jomae_crypto::{sealed, secret::SecretBytes};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Fault, keyring::Keyring};
+use crate::{error::Fault, keyring::Keyring, policy::Compiled, record::Memo};
 
 /// The purpose under which security tokens are sealed.
 const PURPOSE: &str = "security-token";
@@ -31,10 +36,26 @@ pub struct Session {
     pub expires: i64,
     /// The session policy, as its text.
     pub policy: Option<String>,
+    #[serde(skip)]
+    pub policy_in_memory: Memo<Arc<Compiled>>,
     pub source_identity: Option<String>,
     /// How often the role's trust had changed when the role was assumed.
     pub trust_epoch: u64,
     pub trusted: Trusted,
+}
+
+impl Session {
+    /// The session policy, ready to be asked.
+    pub fn compiled_policy(&self) -> Result<Option<Arc<Compiled>>, Fault> {
+        let Some(text) = &self.policy else { return Ok(None) };
+        if let Some(compiled) = self.policy_in_memory.get() {
+            return Ok(Some(Arc::clone(compiled)));
+        }
+        let policy = policy::parse(text, Form::Session).map_err(|error| Fault::internal(error.to_string()))?;
+        let compiled = Arc::new(Compiled::of(&policy));
+        self.policy_in_memory.keep(Arc::clone(&compiled));
+        Ok(Some(compiled))
+    }
 }
 
 /// Whom the role trusted, and what its trust policy could ask: if the policy changes, it is asked again.

@@ -7,9 +7,9 @@ mod get_caller_identity;
 use std::sync::Arc;
 
 use jomae_api::{
-    action::Api,
+    action::{Api, SecretText},
     actions::sts::{
-        AssumedRoleUser, Credentials, SecretText,
+        AssumedRoleUser, Credentials,
         assume_role_with_oidc::{OIDC_PROVIDER_ARN, OIDC_TOKEN},
     },
     error::Refusal,
@@ -27,6 +27,7 @@ use crate::{
     },
     keyring::Keyring,
     oidc::{OidcError, TokenVerifier},
+    record::Memo,
     run::Call,
 };
 
@@ -116,6 +117,7 @@ fn assume(
         created: call.now.0,
         expires: call.now.0.saturating_add(duration_secs),
         policy: wanted.policy.map(str::to_owned),
+        policy_in_memory: Memo::default(),
         source_identity: wanted.source_identity.map(str::to_owned),
         trust_epoch: role.trust_epoch,
         trusted: trusted_of(call, trusted_principal(&call.caller)?),

@@ -8,6 +8,7 @@ use jomae_core::access::simulate::{
     replay::{Outcome, Replay},
     simulate,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::common::{Client, HELLO, World, allow, code_of, document, region, trust};
@@ -455,4 +456,70 @@ fn lines_that_are_no_calls_are_passed_over() {
     }
     let outcome = replay.finish();
     assert_eq!((outcome.calls, outcome.decided), (1, 0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn names_of_all_kinds_never_panic(
+        principal in "(acs:ram::)?([0-9]{16})?(:|:user/|:role/|:root)?.{0,20}",
+        permission in "(kms|ram|sts|actiontrail|.{0,3}):(Decrypt|ListUsers|AssumeRole|.{0,8})",
+        resource in "acs:(kms|ram|actiontrail|.{0,3}):.{0,12}:([0-9]{16}|system|.{0,4}):(key/|alias/|user/|policy/|.{0,5}).{0,12}",
+    ) {
+        let _ = PrincipalName::from_wire(&principal);
+        WORLD.with(|world| {
+            let root = format!("acs:ram::{}:root", world.alice.account);
+            let named = resource.replace("system", world.alice.account.as_str());
+            for resource in [&resource, &named] {
+                let _ = ask(world, &question(&root, &permission, Some(resource)), None);
+                let _ = ask(world, &question(&root, "kms:Decrypt", Some(resource)), None);
+            }
+        });
+    }
+
+    #[test]
+    fn events_of_all_kinds_never_panic(
+        name in "[A-Z][A-Za-z]{0,12}",
+        index in any::<prop::sample::Index>(),
+        params in prop::collection::btree_map("[A-Za-z.0-9]{1,20}", ".{0,20}", 0..4),
+        key in ".{0,40}",
+        identity in "[0-9]{0,3}:?.{0,5}",
+        code in prop::option::of("(Forbidden.NoPermission|NoPermission|.{0,5})"),
+    ) {
+        let actions = jomae_api::actions::ACTIONS;
+        let spec = actions[index.index(actions.len())];
+        let ann = ANN.with(Clone::clone);
+        WORLD.with(|world| {
+            let range = (Timestamp(0), Timestamp(i64::MAX));
+            let proposal = Proposal::new(&allow(&["*"], "*"), Place::OfUser("ann".to_owned())).unwrap();
+            let account = world.alice.account.clone();
+            let mut replay = Replay::new(&world.service.kms.vault, account.clone(), range, proposal).unwrap();
+            for (event_name, version, caller) in [
+                (spec.name, spec.api().version(), ann.clone()),
+                (spec.name, spec.api().version(), identity.clone()),
+                (name.as_str(), "2016-01-20", identity.clone()),
+            ] {
+                let event = json!({
+                    "eventId": "e", "eventName": event_name, "eventTime": "2027-01-15T08:00:00Z", "eventType": "ApiCall",
+                    "apiVersion": version, "acsRegion": "cn-hangzhou", "sourceIpAddress": key,
+                    "userIdentity": { "type": "ram-user", "accountId": account.as_str(), "principalId": caller },
+                    "requestParameters": params, "referencedResources": { "ACS::KMS::Key": [key], "ACS::RAM::User": [key] },
+                    "errorCode": code,
+                });
+                replay.event(event.to_string().as_bytes()).unwrap();
+                replay.event(key.as_bytes()).unwrap();
+            }
+            assert_eq!(replay.finish().calls, 3);
+        });
+    }
+}
+
+thread_local! {
+    static WORLD: World = World::new();
+    /// The id of a user of that world.
+    static ANN: String = WORLD.with(|world| {
+        let made = world.alice().ok("CreateUser", &[("UserName", "ann")]);
+        made["User"]["UserId"].as_str().unwrap().to_owned()
+    });
 }

@@ -32,21 +32,31 @@ pub(crate) struct Socket {
 }
 
 /// Makes the socket anew; what stands there was left by a service that is no more, since this one has the store. None,
-/// with a word in the log, if the path is too long: all else works without it.
-pub(crate) fn listen(data_dir: &Path) -> io::Result<Option<Socket>> {
+/// with a word in the log, if there can be no socket: all else works without it.
+pub(crate) fn listen(data_dir: &Path) -> Option<Socket> {
     let path = socket_path(data_dir);
-    if let Some(why) = too_long(&path) {
-        tracing::warn!("{why}; until then stop the service for `jomae account` and `jomae policy simulate`");
-        return Ok(None);
+    let bound = match too_long(&path) {
+        Some(why) => Err(why),
+        None => bind(&path).map_err(|error| format!("{}: {error}", path.display())),
+    };
+    match bound {
+        Ok(listener) => Some(Socket { listener, path }),
+        Err(why) => {
+            tracing::warn!("{why}; until then stop the service for `jomae account` and `jomae policy simulate`");
+            None
+        }
     }
-    match fs::remove_file(&path) {
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
+    let listener = UnixListener::bind(path)?;
     // The directory is private already.
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    Ok(Some(Socket { listener, path }))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 /// Answers until the stop is asked for, and takes the socket away.

@@ -28,7 +28,7 @@ fn config(dir: &TempDir) -> Config {
 
 async fn start(config: &Config) -> Running {
     let started = bootstrap::open(config, gateway::now()).await.unwrap();
-    let socket = socket::listen(&config.data_dir).unwrap().unwrap();
+    let socket = socket::listen(&config.data_dir).unwrap();
     let desk = Arc::new(Desk::of_service(Arc::clone(&started.service), audit_dir(&config.data_dir)));
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(socket::serve(socket, desk, stopped));
@@ -73,8 +73,8 @@ async fn accounts_through_the_socket_and_without_it() {
     let dir = TempDir::new().unwrap();
     let config = config(&dir);
     let running = start(&config).await;
-    let mode = fs::metadata(socket_path(&config.data_dir)).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let permissions = fs::metadata(socket_path(&config.data_dir)).unwrap().permissions().mode();
+    assert_eq!(permissions & 0o777, 0o600);
     let (first, first_id, secret) = parts(&create_account(&config, "Müller & Söhne").await.unwrap());
     assert_eq!((first.len(), secret.len()), (16, 30));
     let (again, second_id, _) = parts(&create_key(&config, &first).await.unwrap());
@@ -236,5 +236,7 @@ fn a_path_that_is_too_long_is_named() {
     let why = too_long(&path).unwrap();
     assert!(why.contains("108 bytes") && why.contains("107") && why.contains(path.to_str().unwrap()), "{why}");
     assert_eq!(too_long(&socket_path(&Path::new("/").join("d".repeat(92)))), None);
-    assert!(socket::listen(&deep).unwrap().is_none());
+    assert!(socket::listen(&deep).is_none());
+    // Nor is a directory that cannot hold one a reason not to serve.
+    assert!(socket::listen(Path::new("/dev/null")).is_none());
 }

@@ -37,8 +37,7 @@ static EXTERNAL_ID: Param<()> = Param::new(
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@:/-_".contains(&b));
         if fits { Ok(()) } else { Err(Invalid::Value) }
     },
-)
-.public();
+);
 
 static SOURCE_IDENTITY: Param<String> = Param::new(
     "SourceIdentity",

@@ -5,10 +5,9 @@ pub mod assume_role_with_oidc;
 pub mod get_caller_identity;
 mod params;
 
-use jomae_crypto::secret::SecretBytes;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::time::Timestamp;
+use crate::{action::SecretText, time::Timestamp};
 
 pub use params::{DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 
@@ -30,14 +29,4 @@ pub struct AssumedRoleUser {
     pub arn: String,
     /// `<role-id>:<session>`.
     pub assumed_role_id: String,
-}
-
-/// A secret of letters and digits that an answer carries to whom it belongs.
-pub struct SecretText(pub SecretBytes);
-
-impl Serialize for SecretText {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = std::str::from_utf8(self.0.expose()).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(text)
-    }
 }

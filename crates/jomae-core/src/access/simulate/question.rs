@@ -29,7 +29,7 @@ use crate::{
     },
     policy::{Explained, Request, ResourceVerdict, Verdict},
     ram::{find, record::RoleRecord},
-    record::{AccountRecord, KeyRecord, path},
+    record::{AccountRecord, KeyRecord, Memo, path},
     run::Call,
     tx::Tx,
 };
@@ -201,6 +201,7 @@ pub(super) fn session(account: &AccountId, role: &RoleRecord, name: &str, now: T
         created: now.0,
         expires: now.0,
         policy: None,
+        policy_in_memory: Memo::default(),
         source_identity: None,
         trust_epoch: role.trust_epoch,
         trusted: Trusted {
