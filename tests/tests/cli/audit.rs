@@ -90,12 +90,12 @@ fn a_whole_log_and_a_changed_one() {
     copy(&log, &short);
     let notes = fs::read_to_string(log.join("checkpoints")).unwrap();
     let first: Vec<&str> = notes.split_inclusive("\n\n").take(2).collect();
-    let size: usize = first[0].lines().nth(1).unwrap().parse().unwrap();
-    assert!(size < events.len(), "there are several checkpoints");
+    let covered: usize = first[0].lines().nth(1).unwrap().parse().unwrap();
+    assert!(covered < events.len(), "there are several checkpoints");
     fs::write(short.join("checkpoints"), first.concat()).unwrap();
-    let lines: Vec<&str> = text.split_inclusive('\n').take(size).collect();
+    let lines: Vec<&str> = text.split_inclusive('\n').take(covered).collect();
     fs::write(segment(&short), lines.concat()).unwrap();
-    fs::OpenOptions::new().write(true).open(short.join("tree/0")).unwrap().set_len(size as u64 * 32).unwrap();
+    fs::OpenOptions::new().write(true).open(short.join("tree/0")).unwrap().set_len(covered as u64 * 32).unwrap();
     verify(&short, &key).ok();
     jomae(&["audit", "verify", "--log", word(&short), "--key", &key, "--checkpoint", word(&kept)])
         .failed(1, &["short"]);

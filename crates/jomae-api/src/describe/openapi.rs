@@ -96,7 +96,14 @@ fn operation(described: &Described) -> Result<Value, Refusal> {
         "x-jomae-changes-something": spec.effect == Effect::Write,
         "x-jomae-permissions": needs,
         "x-jomae-states": states,
+        "x-jomae-version": spec.api().version(),
     });
+    // A token of an identity provider takes the place of the signature.
+    if spec.name == "AssumeRoleWithOIDC"
+        && let Some(members) = operation.as_object_mut()
+    {
+        members.insert("security".to_owned(), json!([]));
+    }
     if let Some(body) = request_body(described)
         && let Some(members) = operation.as_object_mut()
     {

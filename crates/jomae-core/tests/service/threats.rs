@@ -8,7 +8,7 @@ use jomae_core::{
 use jomae_sim::block_on;
 use serde_json::{Value, json};
 
-use crate::common::{Client, HELLO, Root, World, allow, code_of, document, trust};
+use crate::common::{ADDRESS, Client, HELLO, Root, World, allow, code_of, document, trust};
 
 const DENIED: &str = "403 Forbidden.NoPermission";
 
@@ -163,4 +163,35 @@ fn roles_of_others_are_not_told() {
     };
     assert_eq!(answer(&there), answer(&there.replace("there", "elsewhere")));
     assert_eq!(answer(&there).1["Code"], "NoPermission");
+}
+
+/// The conditions of a key policy count for another account itself as for its users.
+#[test]
+fn conditions_bind_the_account_next_door() {
+    let world = World::new();
+    let (alice, bob, key) = (world.alice(), world.bob(), world.key());
+    let arn = world.place(&key).arn();
+    let root = format!("acs:ram::{}:root", world.bob.account);
+    let statement = |effect: &str, condition: Value| {
+        json!({
+            "Effect": effect, "Principal": { "RAM": [root] }, "Action": ["kms:Encrypt"], "Resource": ["*"],
+            "Condition": condition,
+        })
+    };
+    let here = json!({ "IpAddress": { "acs:SourceIp": ADDRESS } });
+    let elsewhere = json!({ "IpAddress": { "acs:SourceIp": "198.51.100.0/24" } });
+    let itself = json!({ "StringEquals": { "acs:PrincipalARN": root } });
+    let over_tls = json!({ "Bool": { "acs:SecureTransport": "true" } });
+    for (statements, expected) in [
+        (vec![statement("Allow", here.clone())], "200"),
+        (vec![statement("Allow", elsewhere.clone())], DENIED),
+        (vec![statement("Allow", itself.clone())], "200"),
+        (vec![statement("Allow", over_tls.clone()), statement("Deny", here)], DENIED),
+        (vec![statement("Allow", over_tls.clone()), statement("Deny", elsewhere)], "200"),
+        (vec![statement("Allow", over_tls), statement("Deny", itself)], DENIED),
+    ] {
+        let policy = document(&statements);
+        alice.done("SetKeyPolicy", &[("KeyId", &key), ("Policy", &policy)]);
+        assert_eq!(encrypt(bob, &arn), expected, "{policy}");
+    }
 }

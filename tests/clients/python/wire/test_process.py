@@ -58,7 +58,7 @@ def test_what_was_answered_survives_kill_9(own_server):
 
 def test_the_key_files_are_for_the_owner_alone(own_server):
     for path in own_server.data.rglob("*"):
-        if path.is_file() and path.suffix != ".pem":
+        if path.is_file() and path.suffix not in (".pem", ".pub"):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
