@@ -276,13 +276,14 @@ impl<'p> Input<'p> {
         pairs.into_iter().map(|(_, key, value)| Ok((key.ok_or(invalid)?, value))).collect()
     }
 
-    /// Refuses a list under its bare name: a caller who sends one means something that would be ignored. One SDK sends
-    /// an empty list as the text `[]`.
+    /// Refuses a list under its bare name, or numbered in another way (`Tag.0.Key`): a caller who sends one means
+    /// something that would be ignored. One SDK sends an empty list as the text `[]`.
     fn expect_numbered(&self, name: &'static str) -> Result<(), Refusal> {
-        match self.text(name) {
-            None | Some("[]") => Ok(()),
-            Some(_) => Err(Refusal::ParameterInvalid(name)),
+        let bare = self.text(name).is_some_and(|text| text != "[]");
+        if bare || self.flattened(name).count() != self.params.numbered(name).len() {
+            return Err(Refusal::ParameterInvalid(name));
         }
+        Ok(())
     }
 
     /// The members of a flattened map, `<name>.<member>=<value>`.
@@ -414,6 +415,19 @@ mod tests {
             ["", "[]", "1", r#"{"a":1}"#, r#"{"a":{}}"#, r#"{"a":"1","a":"1"}"#, r#"{"a":null}"#, "{\"a\":\"b\"} x"]
         {
             assert_eq!(EncryptionContext::from_json(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_numbered_otherwise_is_refused() {
+        static TAG: Param<()> = Param::new("Tag", Kind::Pairs, "", "", |_| Ok(()));
+        let read = |query: &str| Input::new(&Params::parse(query, None).unwrap()).pairs(&TAG).map(|pairs| pairs.len());
+        for (query, rows) in [("", 0), ("Tag=[]", 0), ("Tag.1.Key=a&Tag.3.Key=b&TagKey.1=x", 2)] {
+            assert_eq!(read(query), Ok(rows), "{query}");
+        }
+        // Left out of a search, each of them would find more than was asked for.
+        for query in ["Tag=a", "Tag.0.Key=a", "Tag.01.Key=a", "Tag.Key=a", "Tag.1.Key=a&Tag.1001.Key=b", "Tag.=a"] {
+            assert_eq!(read(query), Err(Refusal::ParameterInvalid("Tag")), "{query}");
         }
     }
 

@@ -191,6 +191,7 @@ fn policies_and_roles_are_as_described() {
             create_date: date,
             update_date: date,
             max_session_duration: 3600,
+            allow_console_login: false,
             assume_role_policy_document: document,
         };
         described_as(policies::ROLE, row);

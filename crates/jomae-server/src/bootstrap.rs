@@ -141,8 +141,9 @@ pub async fn write_env(
     // A certificate of the operator's own comes from another CA, which we do not know.
     let own_certificate = config.tls.cert_file.is_some();
     let credential = match &started.first {
+        // The token of a session that the shell may have would not belong to this access key.
         Some(first) => Zeroizing::new(format!(
-            "export ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
+            "unset ALIBABA_CLOUD_SECURITY_TOKEN\nexport ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
             first.access_key_id,
             Zeroizing::new(String::from_utf8_lossy(first.secret.expose()).into_owned()).as_str()
         )),

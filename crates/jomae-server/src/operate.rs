@@ -218,7 +218,12 @@ fn examine_audit(dir: &Path) -> Result<String, String> {
     };
     let report = verify::verify(dir, &key, &[]).map_err(|error| error.to_string())?;
     let Some(first) = report.findings.first() else {
-        return Ok(format!("{} events, {} of them covered by a checkpoint", report.events, report.covered));
+        // Whether that was the retention, only the operator can know.
+        let gone = match report.stored_from {
+            0 => String::new(),
+            first => format!("; those before number {first} are no longer stored"),
+        };
+        return Ok(format!("{} events, {} of them covered by a checkpoint{gone}", report.events, report.covered));
     };
     let more = report.findings.len() as u64 - 1 + report.findings_more;
     let more = if more > 0 { format!(" (and {more} findings more)") } else { String::new() };

@@ -121,7 +121,7 @@ impl EnvFile {
     fn fill(mut self, config: &Config, key: &NewKey) -> Result<String, Failure> {
         let parts = key.parts().map_err(failure)?;
         let text = Zeroizing::new(format!(
-            "{}export ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
+            "{}unset ALIBABA_CLOUD_SECURITY_TOKEN\nexport ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
             service_lines(&env_path(&config.data_dir)),
             parts.access_key_id,
             parts.access_key_secret

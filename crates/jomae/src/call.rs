@@ -30,6 +30,9 @@ pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
         return help(&call.action);
     }
     let (parameters, form) = parameters(&call.action, &call.parameters)?;
+    for (name, _) in &parameters {
+        taken(&call.action, name)?;
+    }
     let client = client(connection)?;
     let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let answer = block_on(async { Ok(client.call(&call.action, &pairs).await?) })?;
@@ -45,6 +48,22 @@ fn help(action: &str) -> Result<(), Failure> {
         let _ = writeln!(text, "  --{} ({needed})\n      {}\n      {}", param.name(), param.doc(), param.limits());
     }
     output::line(text.trim_end())
+}
+
+/// The service ignores what an action does not take, as the public one does. A misspelt `--UserName` of `CreateAccessKey`
+/// would make a key of the caller instead, so it is refused here.
+fn taken(action: &str, name: &str) -> Result<(), Failure> {
+    let Some(spec) = actions::find(action) else { return Ok(()) };
+    // `Tag.1.Key` is a part of `Tag`.
+    let base = name.split('.').next().unwrap_or(name);
+    let mut names = spec.params.iter().map(|used| used.param.name());
+    // Every SDK sends the region, and no action needs it.
+    if base == "RegionId" || names.clone().any(|known| known == base) {
+        return Ok(());
+    }
+    let meant = names.find(|known| known.eq_ignore_ascii_case(base));
+    let hint = meant.map_or_else(|| format!("see jomae call {action} --help"), |known| format!("is --{known} meant?"));
+    Err(Failure::Usage(format!("{action} takes no --{base}; {hint}")))
 }
 
 /// Reads `--Name value` and `--Name=value`. `--output` is ours, since everything after the action comes here.
@@ -141,6 +160,27 @@ mod tests {
         assert!(read_words(&["--KeyId"]).unwrap_err().contains("--KeyId"));
         assert!(read_words(&["--X", "1", "--X", "2"]).unwrap_err().contains("twice"));
         assert!(read_words(&["--X", "@/no/such/file"]).unwrap_err().contains("/no/such/file"));
+    }
+
+    #[test]
+    fn a_misspelt_parameter_is_refused() {
+        let told = |action: &str, name: &str| match taken(action, name) {
+            Ok(()) => None,
+            Err(Failure::Usage(text)) => Some(text),
+            Err(_) => unreachable!(),
+        };
+        for (action, name) in [
+            ("CreateAccessKey", "UserName"),
+            ("Encrypt", "EncryptionContext.tenant"),
+            ("TagResources", "Tag.1.Key"),
+            ("LookupEvents", "LookupAttribute.2.Value"),
+            ("ListUsers", "RegionId"),
+            ("NotKnownHere", "Anything"),
+        ] {
+            assert_eq!(told(action, name), None, "{action} {name}");
+        }
+        assert!(told("CreateAccessKey", "Username").unwrap().contains("is --UserName meant?"));
+        assert!(told("DeleteUser", "DryRun").unwrap().contains("DeleteUser takes no --DryRun; see"));
     }
 
     #[test]

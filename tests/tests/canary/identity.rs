@@ -26,7 +26,7 @@ use jomae_tests::{
     random,
     wire::Answer,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Planted, TRACE};
 
@@ -97,14 +97,15 @@ async fn no_secret_of_a_caller_is_written() {
 fn fill_log(site: &Site) {
     let audit = site.data().join("audit");
     fs::DirBuilder::new().mode(0o700).recursive(true).create(&audit).unwrap();
-    let lines: String = (0..BLOCK_EVENTS - EVENTS_LEFT)
-        .map(|number| {
-            format!(
-                "{{\"eventId\":\"old-{number}\",\"eventTime\":\"2026-01-01T00:00:00Z\",\"eventName\":\"Encrypt\",\
-                 \"userIdentity\":{{\"accountId\":\"1\"}}}}\n"
-            )
-        })
-        .collect();
+    let mut lines = String::new();
+    for number in 0..BLOCK_EVENTS - EVENTS_LEFT {
+        let event = json!({
+            "eventId": format!("old-{number}"), "eventTime": "2026-01-01T00:00:00Z", "eventName": "Encrypt",
+            "userIdentity": { "accountId": "1" },
+        });
+        lines.push_str(&event.to_string());
+        lines.push('\n');
+    }
     fs::write(audit.join("00000001.jsonl"), lines).unwrap();
 }
 
@@ -172,8 +173,11 @@ impl Stage<'_> {
     /// Checks that an answer, its head too, has none of the secrets so far.
     #[track_caller]
     fn clean(&self, answer: &Answer) {
-        let head: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        let found = self.planted.secrets.found_in(&[head.as_bytes(), &answer.body].concat());
+        let mut bytes = answer.body.clone();
+        for (name, value) in &answer.headers {
+            bytes.extend_from_slice(format!("\n{name}: {value}").as_bytes());
+        }
+        let found = self.planted.secrets.found_in(&bytes);
         assert!(found.is_empty(), "in an answer: {found:?}");
     }
 
@@ -247,7 +251,10 @@ impl Stage<'_> {
         let crypto = [("PolicyType", "System"), ("PolicyName", "AliyunKMSFullAccess"), ("RoleName", &role)];
         self.ok("AttachPolicyToRole", &crypto);
         let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#;
-        let form = [("RoleArn", arn.as_str()), ("RoleSessionName", "canary"), ("Policy", policy)];
+        // What the owner of the role and its user have agreed: not for others to read.
+        let agreed = self.planted.text("external id");
+        let form =
+            [("RoleArn", arn.as_str()), ("RoleSessionName", "canary"), ("Policy", policy), ("ExternalId", &agreed)];
         let assumed = self.line.call_with(user, "AssumeRole", &form, "x-jomae-receipt: true");
         assert_eq!(assumed.status, 200, "{}", String::from_utf8_lossy(&assumed.body));
         let session = Party::of_credentials(&assumed.json());
@@ -303,20 +310,17 @@ impl Stage<'_> {
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
             self.planted.add(&format!("signature of the OIDC token {name}"), &signature);
             let answer = assume(self.server, &self.account, &role, &token);
-            match code {
-                Some(code) => {
-                    assert_eq!(answer.code(), code, "{name}");
-                    self.clean(&answer);
-                }
-                None => {
-                    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-                    let session = Party::of_credentials(&answer.json());
-                    self.plant("a session of an OIDC token", &session);
-                    let own = self.line_of(&session, "GetCallerIdentity", &[]);
-                    assert_eq!(own.status, 200);
-                    self.clean(&own);
-                }
+            if let Some(code) = code {
+                assert_eq!(answer.code(), code, "{name}");
+                self.clean(&answer);
+                continue;
             }
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+            let session = Party::of_credentials(&answer.json());
+            self.plant("a session of an OIDC token", &session);
+            let own = self.line_of(&session, "GetCallerIdentity", &[]);
+            assert_eq!(own.status, 200);
+            self.clean(&own);
         }
         for name in ["text instead of an OIDC token", "broken.OIDC.token"] {
             let token = self.planted.text(name);

@@ -80,6 +80,14 @@ fn a_file_for_the_shell() {
     command.args(["key", "create"]).envs(&settings);
     jomae_tests::cli::run(command, b"").ok();
 
+    // A shell that worked with temporary credentials has this account's after it, not half of each.
+    for file in [&file, &data.join("env")] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-euc", ". \"$1\"; echo \"${ALIBABA_CLOUD_SECURITY_TOKEN-none}\"", "sh"]).arg(file);
+        let output = shell.env("ALIBABA_CLOUD_SECURITY_TOKEN", "of a session").output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "none\n", "{}", file.display());
+    }
+
     // What is there is left alone, and no key is made for nothing.
     let events = server.audit().len();
     with(&["account", "create", "--name", "again"]).failed(1, &["tenant.env", "no key was made"]);

@@ -186,6 +186,7 @@ fn receipts_are_kept() {
     fs::write(&tree, leaves).unwrap();
     jomae(&["audit", "receipt", &receipt, "--log", word(&changed)]).failed(1, &["does not keep the receipt"]);
     jomae(&["audit", "receipt", "nonsense", "--log", word(&log)]).failed(1, &["not a receipt"]);
+    jomae(&["audit", "receipt", word(&file), "--log", word(&log)]).failed(2, &["is a file", &at]);
 }
 
 fn lines(ran: &Ran) -> Vec<Value> {

@@ -89,6 +89,7 @@ fn exit_codes() {
     server.jomae(&["call", "DescribeKey", "KeyId", &id]).failed(2, &["--Name value"]);
     server.jomae(&["call", "DescribeKey", "--KeyId"]).failed(2, &["--KeyId"]);
     server.jomae(&["call", "DescribeKey", "--KeyId", &id, "--KeyId", &id]).failed(2, &["twice"]);
+    server.jomae(&["call", "CreateAccessKey", "--Username", "billing"]).failed(2, &["--UserName"]);
     server.jomae(&["call", "ListKeys", "--PageSize", "1", "--output", "xml"]).failed(2, &["json or table"]);
     for words in [&["nonsense"][..], &[], &["key"], &["key", "create", "--nonsense"], &["call"], &["--output", "xml"]] {
         let ran = server.jomae(words);

@@ -79,7 +79,9 @@ async fn what_was_answered_survives_every_kill() {
         trail.expect(calls.take_answered());
         if all {
             log.prove_consistency();
-            lanes.iter().for_each(|lane| lane.people.compare_events(&trail));
+            for lane in &lanes {
+                lane.people.compare_events(&trail);
+            }
         }
     }
     assert_eq!(server.stop(), Some(0));

@@ -306,11 +306,13 @@ async fn compare(calls: &Calls, user: &User) {
         let mut listed = policies_of(calls, name).await;
         let attached = user.policies.iter().filter(|policy| policy.attached);
         let mut known: Vec<String> = attached.map(|policy| policy.name.clone()).collect();
-        (listed.sort(), known.sort());
+        listed.sort();
+        known.sort();
         assert_eq!(listed, known, "{name}");
         let mut listed = access_keys_of(calls, name).await;
         let mut known: Vec<_> = user.keys.iter().map(|key| (key.id.clone(), key.active)).collect();
-        (listed.sort(), known.sort());
+        listed.sort();
+        known.sort();
         assert_eq!(listed, known, "{name}");
     }
     for policy in &user.policies {

@@ -45,7 +45,7 @@ fn a_token_of_a_provider_becomes_a_session() {
         ("deployer", issuer.token("repo:acme/app:main", now() - 1), "AuthenticationFail.OIDCToken.Expired"),
         ("deployer", "no.token.".to_owned(), "AuthenticationFail.OIDCToken.Invalid"),
         ("deployer", issuer.token("repo:acme/other:main", now() + 300), "NoPermission"),
-        ("nobody", token, "EntityNotExist.Role"),
+        ("nobody", token, "NoPermission"),
     ] {
         assert_eq!(assume(&server, &account, role, &token).code(), expected, "{role}");
     }

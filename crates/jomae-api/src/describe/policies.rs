@@ -55,6 +55,7 @@ pub const ROLE: &[Member] = &[
     always("CreateDate", Date, "When it was made."),
     always("UpdateDate", Date, "When it was last changed."),
     always("MaxSessionDuration", Integer, "Longest session, in seconds."),
+    always("AllowConsoleLogin", Boolean, "Always false: there is no console."),
     maybe("AssumeRolePolicyDocument", Text, "Who may assume it, as JSON text; absent from lists."),
 ];
 

@@ -1,9 +1,11 @@
 //! Texts with wildcards: `*` is any run of characters, also none and also `/`; `?` is exactly one character.
 
+use std::collections::BTreeMap;
+
 /// A text with wildcards, taken apart once.
 ///
-/// A match takes time at most in proportion to text times pattern, and to their sum if no `?` is in it: each piece
-/// between two `*` is looked for once, from where the one before it ended.
+/// A match takes time at most in proportion to the sum of text and pattern, and of their product divided by 64 if there
+/// is a `?`: each piece between two `*` is looked for once, from where the one before it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<str>,
@@ -115,14 +117,49 @@ impl Piece {
             let start = find(text.as_bytes(), self.text.as_bytes())?;
             return text.get(start + self.text.len()..);
         }
+        if text.len() > SHORT {
+            return self.after_first_by_bits(text);
+        }
         text.char_indices().find_map(|(start, _)| self.at_start(text.get(start..)?))
+    }
+
+    /// The same for long texts, 64 characters of the piece at a time (the Shift-And search of Baeza-Yates and Gonnet):
+    /// bit n of the state tells that the last characters of the text are the first n + 1 of the piece. Texts and
+    /// pieces are the callers' own, and may be made to fit each other nearly everywhere.
+    fn after_first_by_bits<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let end = self.chars.checked_sub(1)?;
+        let words = end / 64 + 1;
+        let bits = || self.text.chars().enumerate().map(|(at, wanted)| (at / 64, 1_u64 << (at % 64), wanted));
+        let mut any = vec![0_u64; words];
+        for (word, bit, _) in bits().filter(|(.., wanted)| *wanted == '?') {
+            any.get_mut(word).map(|word| *word |= bit)?;
+        }
+        // Where each character may stand.
+        let mut places: BTreeMap<char, Vec<u64>> = BTreeMap::new();
+        for (word, bit, wanted) in bits().filter(|(.., wanted)| *wanted != '?') {
+            places.entry(wanted).or_insert_with(|| any.clone()).get_mut(word).map(|word| *word |= bit)?;
+        }
+        let mut state = vec![0_u64; words];
+        for (start, found) in text.char_indices() {
+            let mut carry = 1;
+            for (word, place) in state.iter_mut().zip(places.get(&found).unwrap_or(&any)) {
+                let next = (*word << 1 | carry) & place;
+                carry = *word >> 63;
+                *word = next;
+            }
+            if state.last().is_some_and(|word| word >> (end % 64) & 1 == 1) {
+                return text.get(start + found.len_utf8()..);
+            }
+        }
+        None
     }
 }
 
+/// Up to here looking at each place costs less than preparing a search that takes less time in the worst case, in bytes.
+const SHORT: usize = 128;
+
 /// Where the needle starts first.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    /// Up to here looking at each place costs less than preparing a search that is linear in the worst case.
-    const SHORT: usize = 128;
     if haystack.len() > SHORT {
         return memchr::memmem::find(haystack, needle);
     }
@@ -183,6 +220,9 @@ mod tests {
         assert!(!Pattern::new(&"a*".repeat(1000).replace("a*a*", "a*?a*")).matches(&format!("b{text}")));
         assert!(!Pattern::new(&format!("{}b", "*a".repeat(1000))).matches(&text));
         assert!(!Pattern::new(&format!("{}b", "*a?".repeat(1000))).matches(&text));
+        // As much as a user's policies can ask of one value: many seconds, were every place looked at.
+        let nearly = Pattern::new(&format!("*{}b*", "?".repeat(4000)));
+        assert!((0..100).all(|_| !nearly.matches(&"a".repeat(8000))));
     }
 
     proptest! {
@@ -201,6 +241,20 @@ mod tests {
                 let found = find(text.as_bytes(), needle.as_bytes());
                 prop_assert_eq!(found, text.find(&needle));
             }
+        }
+
+        #[test]
+        fn long_texts_with_question_marks(
+            pattern in "[ab中?]{1,6}\\?[ab中?]{0,3}",
+            repeats in prop::sample::select(vec![1_usize, 7, 16, 40]),
+            unit in "[ab中]{1,5}",
+            end in "[ab中]{0,80}",
+        ) {
+            let piece = Piece::new(&pattern.repeat(repeats));
+            let text = format!("{}{end}", unit.repeat(400 / unit.len()));
+            let slowly = text.char_indices().find_map(|(start, _)| piece.at_start(&text[start..]));
+            prop_assert_eq!(piece.after_first_by_bits(&text), slowly);
+            prop_assert_eq!(piece.after_first(&text), slowly);
         }
 
         #[test]

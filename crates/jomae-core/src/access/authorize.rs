@@ -129,14 +129,14 @@ impl<'c> Judge<'c> {
         context: Option<&EncryptionContext>,
     ) -> Result<Result<(), Refused>, Fault> {
         if let (Who::Federated(_), false) = (&self.caller().who, matches!(resource, Resource::Role(_))) {
-            return Ok(denied(permission, String::new(), "a caller without a signature may only assume a role"));
+            return Ok(denied_by(permission, String::new(), "a caller without a signature may only assume a role"));
         }
         match resource {
             Resource::SignatureOnly => Ok(Ok(())),
             Resource::Role(role) => self.ask_role(permission, role),
             Resource::Key(key) => self.ask_key(permission, key, context),
             Resource::Missing { owner: Owner::Another, arn, .. } => {
-                Ok(denied(permission, arn.clone(), "it is another account's"))
+                Ok(denied_by(permission, arn.clone(), "it is another account's"))
             }
             _ if self.caller().is_root() => Ok(Ok(())),
             _ => self.ask_identity(permission, &self.arn_of(permission, resource), context, None),
@@ -193,16 +193,20 @@ impl<'c> Judge<'c> {
         let arn = key.place.arn();
         let facts = self.facts(context, Some(&key.record.tags), &[]);
         let request = Request { action: number(permission)?, resource: &arn, facts: &facts };
-        let by_key = match key.record.compiled_policy()? {
-            Some(policy) => principal(self.caller())
-                .map_or(ResourceVerdict::NotNamed, |principal| policy.evaluate_for(&request, &principal)),
-            None => ResourceVerdict::NotNamed,
+        // One that an older release took may not be readable any more. Whom it denied is not known, so that it lets
+        // nobody; a fault would tell other accounts that the key is there.
+        let (by_key, unreadable) = match key.record.compiled_policy() {
+            Ok(Some(policy)) => principal(self.caller())
+                .map_or((ResourceVerdict::NotNamed, None), |who| (policy.evaluate_for(&request, &who), None)),
+            Ok(None) => (ResourceVerdict::NotNamed, None),
+            Err(fault) => (ResourceVerdict::NotNamed, Some(fault)),
         };
         let by_identity = match &self.caller().who {
             Who::Root => Verdict::Allow { statement: 0 },
             _ => self.rights.verdict(&request),
         };
-        let denied = matches!(by_key, ResourceVerdict::ExplicitDeny { .. })
+        let denied = unreadable.is_some()
+            || matches!(by_key, ResourceVerdict::ExplicitDeny { .. })
             || matches!(by_identity, Verdict::ExplicitDeny { .. })
             || !self.rights.session_allows(&request);
         let identity_allows = matches!(by_identity, Verdict::Allow { .. });
@@ -222,6 +226,10 @@ impl<'c> Judge<'c> {
             let asked =
                 if self.caller().is_root() { Ok(()) } else { self.ask_identity(permission, stand_in, context, None)? };
             return Ok(asked.and(Err(Refused::Hidden)));
+        }
+        if let Some(fault) = unreadable {
+            let reason = format!("the key policy cannot be read, the account itself must set another: {fault}");
+            return Ok(denied_by(permission, arn, &reason));
         }
         Ok(Err(Refused::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
     }
@@ -246,12 +254,13 @@ impl<'c> Judge<'c> {
             }
         }
         let Some(record) = &role.record else {
-            // In one's own account one may know; of another's, nothing.
+            // Who is of the account may know. Of another's one is told nothing; nor is who comes with a token: an issuer
+            // may serve the whole world.
             let is_own = role.role.account == self.caller().account;
-            return Ok(if is_own {
+            return Ok(if is_own && !matches!(self.caller().who, Who::Federated(_)) {
                 Err(Refused::As(Refusal::RoleNotFound))
             } else {
-                denied(permission, arn, "there is no such role")
+                denied_by(permission, arn, "there is no such role")
             });
         };
         let trusted = self.trusted(who);
@@ -275,14 +284,15 @@ pub(crate) fn trusted_of(call: &Call, who: TrustedPrincipal) -> Trusted {
     Trusted {
         who,
         source_ip: call.source_ip.clone(),
-        external_id: call.external_id.clone(),
+        // AssumeRoleWithOIDC has no such parameter: nobody has looked at what stands there.
+        external_id: call.external_id.clone().filter(|_| federated.is_none()),
         issuer: federated.map(|federated| federated.issuer.clone()),
         audience: federated.map(|federated| federated.audience.clone()),
         subject: federated.map(|federated| federated.subject.clone()),
     }
 }
 
-fn denied(permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
+fn denied_by(permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
     Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned() }))
 }
 
@@ -322,7 +332,7 @@ impl Judge<'_> {
                     RamKind::SystemPolicy => "system",
                     _ => account.as_str(),
                 };
-                format!("acs:ram:*:{owner}:{}/{}", kind.as_str(), name.as_deref().unwrap_or("*"))
+                format!("acs:ram::{owner}:{}/{}", kind.as_str(), name.as_deref().unwrap_or("*"))
             }
             Resource::Role(role) => role.role.arn(),
         }

@@ -14,7 +14,7 @@ pub(super) fn identity(rights: &Rights, permission: &'static str, request: &Requ
 }
 
 fn reason(rights: &Rights, request: &Request<'_>) -> String {
-    for held in &rights.policies {
+    for held in rights.policies.iter() {
         if let Verdict::ExplicitDeny { statement } = held.compiled().evaluate(request) {
             return format!("explicit deny in policy {}, statement {statement}", held.name());
         }
@@ -23,7 +23,7 @@ fn reason(rights: &Rights, request: &Request<'_>) -> String {
         return format!("the session policy does not allow it{}", why_not("the session policy", session, request));
     }
     let mut reason = "no statement allows it".to_owned();
-    for held in &rights.policies {
+    for held in rights.policies.iter() {
         reason.push_str(&why_not(held.name(), held.compiled(), request));
         if reason.len() > REASON_BYTES_MAX {
             reason.push_str("; …");

@@ -1,7 +1,10 @@
 //! What a caller has been given: the policies that speak for it, read from the records of this moment.
 
 use core::net::IpAddr;
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use jomae_api::{names::AccountId, time::Timestamp};
 
@@ -22,7 +25,7 @@ use crate::{
 /// The policies that speak for a caller.
 pub struct Rights {
     /// Of the user and its groups, or of the role. Not asked for the account itself.
-    pub policies: Vec<Held>,
+    pub policies: Arc<Vec<Held>>,
     /// Narrows the session.
     pub session: Option<Arc<Compiled>>,
     /// Why nothing at all is allowed.
@@ -30,6 +33,7 @@ pub struct Rights {
 }
 
 /// A policy that somebody has.
+#[derive(Clone)]
 pub enum Held {
     System(&'static SystemPolicy),
     Custom(Arc<PolicyRecord>, Arc<Compiled>),
@@ -55,14 +59,18 @@ impl Held {
 }
 
 impl Rights {
-    const fn none() -> Self {
-        Self { policies: Vec::new(), session: None, dead: None }
+    fn none() -> Self {
+        Self { policies: Arc::default(), session: None, dead: None }
+    }
+
+    fn dead(reason: &'static str) -> Self {
+        Self { dead: Some(reason), ..Self::none() }
     }
 
     /// What all identity policies together say: a deny wins, whatever the order.
     pub fn verdict(&self, request: &Request<'_>) -> Verdict {
         let mut verdict = Verdict::ImplicitDeny;
-        for held in &self.policies {
+        for held in self.policies.iter() {
             match held.compiled().evaluate(request) {
                 deny @ Verdict::ExplicitDeny { .. } => return deny,
                 allow @ Verdict::Allow { .. } => verdict = allow,
@@ -80,6 +88,8 @@ impl Rights {
 
 /// How often rights are read while RAM keeps changing.
 const MOMENTS_MAX: u32 = 64;
+/// Users and roles of an account whose policies are kept together: more than an account can have.
+const HOLDINGS_MAX: usize = 8192;
 
 /// Reads the policies of the caller, all as they stood at one moment. That RAM has not changed since is part of what
 /// the call's commit compares.
@@ -87,8 +97,18 @@ pub fn rights_of(tx: &mut Tx<'_>, call: &Call) -> Result<Rights, Fault> {
     let account = &call.caller.account;
     match &call.caller.who {
         Who::Root | Who::Federated(_) => Ok(Rights::none()),
-        Who::User { id, .. } => at_one_moment(tx, account, |tx| of_user(tx, account, id)),
-        Who::Session(session) => at_one_moment(tx, account, |tx| of_session(tx, session)),
+        Who::User { id, name } => match &*holding(tx, account, Holder::User(id))? {
+            // Policies of keys and roles know a user by its name, which was read before: both must be of one moment.
+            Holding::User(user, _) if user.name != *name => {
+                Err(Fault::unavailable("the caller was renamed during the call"))
+            }
+            Holding::User(_, policies) => Ok(Rights { policies: Arc::clone(policies), ..Rights::none() }),
+            Holding::Nothing | Holding::Role(..) => Ok(Rights::dead("the user is gone")),
+        },
+        Who::Session(session) => match &*holding(tx, account, Holder::Role(&session.role_id))? {
+            Holding::Role(role, policies) => of_session(role, policies, session),
+            Holding::Nothing | Holding::User(..) => Ok(Rights::dead("the role is gone")),
+        },
     }
 }
 
@@ -111,39 +131,108 @@ pub fn at_one_moment<T>(
     Err(Fault::unavailable("the rights of the caller kept changing"))
 }
 
-/// The policies of a user and of the groups that it is in.
-pub fn of_user(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<Rights, Fault> {
-    let mut rights = Rights::none();
-    let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? else {
-        return Ok(Rights { dead: Some("the user is gone"), ..rights });
-    };
-    add(tx, account, &user.policies, &mut rights.policies)?;
-    for (group, _) in &user.groups {
-        if let Some(group) = tx.get::<GroupRecord>(&path::group(account, group))? {
-            add(tx, account, &group.policies, &mut rights.policies)?;
+/// Whose policies.
+#[derive(Clone, Copy)]
+enum Holder<'a> {
+    /// By its id.
+    User(&'a str),
+    /// By its id.
+    Role(&'a str),
+}
+
+/// What a user or a role has.
+enum Holding {
+    /// It is gone.
+    Nothing,
+    /// With those of the groups that the user is in.
+    User(Arc<UserRecord>, Arc<Vec<Held>>),
+    Role(Arc<RoleRecord>, Arc<Vec<Held>>),
+}
+
+/// What users and roles of an account hold, by their ids. Kept with the account's epoch in memory, and gone with it at
+/// the next change of RAM.
+#[derive(Default)]
+pub struct Holdings {
+    users: RwLock<HashMap<String, Arc<Holding>>>,
+    roles: RwLock<HashMap<String, Arc<Holding>>>,
+}
+
+impl Holdings {
+    fn of<'a>(&self, holder: Holder<'a>) -> (&RwLock<HashMap<String, Arc<Holding>>>, &'a str) {
+        match holder {
+            Holder::User(id) => (&self.users, id),
+            Holder::Role(id) => (&self.roles, id),
         }
     }
-    Ok(rights)
-}
 
-fn of_session(tx: &mut Tx<'_>, session: &Session) -> Result<Rights, Fault> {
-    let mut rights = Rights::none();
-    let Some(role) = tx.get::<RoleRecord>(&path::role(&session.account, &session.role_id))? else {
-        return Ok(Rights { dead: Some("the role is gone"), ..rights });
-    };
-    if role.trust_epoch != session.trust_epoch && !still_trusts(&role, session)? {
-        return Ok(Rights { dead: Some("the role no longer trusts who assumed it"), ..rights });
+    fn get(&self, holder: Holder<'_>) -> Option<Arc<Holding>> {
+        let (known, id) = self.of(holder);
+        known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
-    add(tx, &session.account, &role.policies, &mut rights.policies)?;
-    rights.session = session.compiled_policy()?;
-    Ok(rights)
+
+    fn keep(&self, holder: Holder<'_>, holding: &Arc<Holding>) {
+        let (known, id) = self.of(holder);
+        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < HOLDINGS_MAX {
+            known.insert(id.to_owned(), Arc::clone(holding));
+        }
+    }
 }
 
-/// The policies of a role.
-pub fn of_role(tx: &mut Tx<'_>, account: &AccountId, role: &RoleRecord) -> Result<Rights, Fault> {
-    let mut rights = Rights::none();
-    add(tx, account, &role.policies, &mut rights.policies)?;
-    Ok(rights)
+/// What somebody holds, all of it as it stood at one moment.
+fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: Holder<'_>) -> Result<Arc<Holding>, Fault> {
+    let path = path::epoch(account);
+    // What was kept with an epoch was read while it lasted.
+    let epoch = tx.get::<EpochRecord>(&path)?;
+    let known = epoch.and_then(|epoch| epoch.holdings_in_memory.get()?.get(holder));
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let (epoch, holding) = at_one_moment(tx, account, |tx| {
+        let epoch = tx.get::<EpochRecord>(&path)?;
+        let holding = match holder {
+            Holder::User(id) => of_user(tx, account, id)?,
+            Holder::Role(id) => of_role(tx, account, id)?,
+        };
+        Ok((epoch, Arc::new(holding)))
+    })?;
+    if let Some(epoch) = epoch {
+        let holdings = &epoch.holdings_in_memory;
+        if holdings.get().is_none() {
+            holdings.keep(Holdings::default());
+        }
+        if let Some(holdings) = holdings.get() {
+            holdings.keep(holder, &holding);
+        }
+    }
+    Ok(holding)
+}
+
+fn of_user(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<Holding, Fault> {
+    let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? else { return Ok(Holding::Nothing) };
+    let mut policies = Vec::new();
+    add(tx, account, &user.policies, &mut policies)?;
+    for (group, _) in &user.groups {
+        // One that is not there is damage, and cannot be skipped: it might deny.
+        let group = tx.get::<GroupRecord>(&path::group(account, group))?;
+        let group = group.ok_or_else(|| Fault::internal("a group of the user is missing"))?;
+        add(tx, account, &group.policies, &mut policies)?;
+    }
+    Ok(Holding::User(user, Arc::new(policies)))
+}
+
+fn of_role(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<Holding, Fault> {
+    let Some(role) = tx.get::<RoleRecord>(&path::role(account, id))? else { return Ok(Holding::Nothing) };
+    let mut policies = Vec::new();
+    add(tx, account, &role.policies, &mut policies)?;
+    Ok(Holding::Role(role, Arc::new(policies)))
+}
+
+fn of_session(role: &RoleRecord, policies: &Arc<Vec<Held>>, session: &Session) -> Result<Rights, Fault> {
+    if role.trust_epoch != session.trust_epoch && !still_trusts(role, session)? {
+        return Ok(Rights::dead("the role no longer trusts who assumed it"));
+    }
+    Ok(Rights { policies: Arc::clone(policies), session: session.compiled_policy()?, ..Rights::none() })
 }
 
 fn add(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached], to: &mut Vec<Held>) -> Result<(), Fault> {

@@ -139,14 +139,15 @@ impl Proposal {
             _ => false,
         };
         if concerned {
-            rights.policies.push(Held::Proposed("the proposed policy".to_owned(), Arc::clone(&self.compiled)));
+            let proposed = Held::Proposed("the proposed policy".to_owned(), Arc::clone(&self.compiled));
+            Arc::make_mut(&mut rights.policies).push(proposed);
         }
         Ok(concerned)
     }
 
     fn replace(&self, name: &str, rights: &mut Rights) -> bool {
         let mut replaced = false;
-        for held in rights.policies.iter_mut().filter(|held| held.name() == name) {
+        for held in Arc::make_mut(&mut rights.policies).iter_mut().filter(|held| held.name() == name) {
             *held = Held::Proposed(format!("{name} as proposed"), Arc::clone(&self.compiled));
             replaced = true;
         }

@@ -3,14 +3,15 @@
 pub mod lookup;
 pub mod outbox;
 
+use std::collections::BTreeMap;
+
 pub use lookup::{Page, Query};
 
 use jomae_api::{
     action::{ActionSpec, Api, Class, Effect},
-    actions::params::ENCRYPTION_CONTEXT,
     error::Refusal,
     names::{AccountId, RegionId},
-    param::{Input, ParamInfo},
+    param::{Kind, ParamInfo},
     time::Timestamp,
     wire::Params,
 };
@@ -190,6 +191,21 @@ struct PublicParameters<'a> {
     params: &'a Params<'a>,
 }
 
+impl<'a> PublicParameters<'a> {
+    /// A map in its flattened form, `<name>.<member>=<value>`, if it is as valid as the same map in JSON would be.
+    fn flattened(&self, param: &dyn ParamInfo) -> Vec<(&'a str, &'a str)> {
+        let member = |full: &'a str| full.strip_prefix(param.name())?.strip_prefix('.');
+        let pairs: Vec<_> = self.params.iter().filter(|(full, _)| member(full).is_some()).collect();
+        if pairs.is_empty() {
+            return pairs;
+        }
+        let map: BTreeMap<&str, &str> =
+            pairs.iter().filter_map(|(full, value)| Some((member(full)?, *value))).collect();
+        let json = serde_json::to_string(&map).unwrap_or_default();
+        if param.shows(&json) { pairs } else { Vec::new() }
+    }
+}
+
 impl Serialize for PublicParameters<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -200,12 +216,19 @@ impl Serialize for PublicParameters<'_> {
             {
                 map.serialize_entry(param.name(), text)?;
             }
-            if param.name() == ENCRYPTION_CONTEXT.name() && Input::new(self.params).context(&ENCRYPTION_CONTEXT).is_ok()
-            {
-                // The flattened form of the same map.
-                for (name, value) in self.params.iter().filter(|(name, _)| name.starts_with("EncryptionContext.")) {
-                    map.serialize_entry(name, value)?;
+            match param.kind() {
+                Kind::Map => {
+                    for (name, value) in self.flattened(param) {
+                        map.serialize_entry(name, value)?;
+                    }
                 }
+                Kind::List => {
+                    let items = self.params.numbered(param.name());
+                    for item in items.iter().filter(|item| item.member.is_empty() && param.shows(item.value)) {
+                        map.serialize_entry(&format!("{}.{}", param.name(), item.number), item.value)?;
+                    }
+                }
+                _ => {}
             }
         }
         map.end()

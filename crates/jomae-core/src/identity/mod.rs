@@ -80,14 +80,16 @@ impl Gate {
         } else {
             self.by_access_key(vault, presented)
         };
-        match &checked {
-            Ok(_) => self.lockout.succeeded(id, source_ip, now),
-            Err(Error::Refused(Refusal::SignatureDoesNotMatch)) => self.lockout.failed(id, source_ip, now),
-            Err(_) => {}
+        if matches!(checked, Err(Error::Refused(Refusal::SignatureDoesNotMatch))) {
+            self.lockout.failed(id, source_ip, now);
         }
         let authenticated = checked?;
         match self.nonces.remember(id, presented.nonce, signed_at, now.0) {
-            Seen::First => Ok(authenticated),
+            Seen::First => {
+                // Not before: whoever repeats a request of somebody else's shows no secret.
+                self.lockout.succeeded(id, source_ip, now);
+                Ok(authenticated)
+            }
             Seen::Before => Err(Refusal::NonceUsed.into()),
             Seen::MemoryFull => Err(Refusal::Throttled.into()),
         }

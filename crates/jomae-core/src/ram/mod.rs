@@ -20,5 +20,5 @@ use crate::{error::Fault, tx::Tx};
 pub(crate) fn count_change(tx: &mut Tx<'_>, account: &AccountId) -> Result<(), Fault> {
     let at = record::path::epoch(account);
     let changes = tx.get::<record::EpochRecord>(&at)?.map_or(0, |epoch| epoch.changes);
-    tx.put(at, &record::EpochRecord { changes: changes + 1 })
+    tx.put(at, &record::EpochRecord { changes: changes + 1, ..record::EpochRecord::default() })
 }

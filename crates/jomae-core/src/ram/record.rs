@@ -14,6 +14,7 @@ use jomae_api::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::rights::Holdings,
     error::Fault,
     policy::Compiled,
     record::{Memo, Record},
@@ -197,6 +198,9 @@ pub struct CountsRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochRecord {
     pub changes: u64,
+    /// What users and roles hold, as long as nothing changes.
+    #[serde(skip)]
+    pub holdings_in_memory: Memo<Holdings>,
 }
 
 /// When an access key was last used, and with which service.

@@ -66,9 +66,7 @@ const HIDDEN: &[&str] = &[
     "ImportToken",
     "EncryptedKeyMaterial",
     "PublicKeyBlob",
-    "Policy",
     "RegionId",
-    "ResourceId.1",
     "Tag.1.Key",
     "Tag.1.Value",
     "TagKey.1",
@@ -373,4 +371,33 @@ fn what_is_in_the_log_already_is_not_recovered() {
     assert_eq!(block_on(next.service.outbox.recover(&next.service.kms.vault, &*world.audit)).unwrap(), 0);
     assert_eq!(world.audit.len(), 1);
     assert!(next.paths_with("sys/outbox/").is_empty());
+}
+
+/// One SDK sends maps and lists in parts; what they say is recorded all the same.
+#[test]
+fn maps_and_lists_in_parts_are_recorded() {
+    let world = World::new();
+    let (alice, key, other) = (world.alice(), world.key(), world.key());
+    let encrypted = alice.ok("Encrypt", &[("KeyId", &key), ("Plaintext", HELLO), ("EncryptionContext.a", "b")]);
+    let moved = [
+        ("CiphertextBlob", encrypted["CiphertextBlob"].as_str().unwrap()),
+        ("SourceEncryptionContext.a", "b"),
+        ("DestinationEncryptionContext.c", "d"),
+        ("DestinationKeyId", &other),
+    ];
+    alice.ok("ReEncrypt", &moved);
+    let tagged = [
+        ("RegionId", "cn-hangzhou"),
+        ("ResourceType", "key"),
+        ("ResourceId.1", key.as_str()),
+        ("ResourceId.2", other.as_str()),
+        ("TagKey.1", "team"),
+    ];
+    alice.ok("UntagResources", &tagged);
+    let recorded: Vec<Value> = world.audit.events().into_iter().rev().take(3).map(|(event, _)| event).collect();
+    let parameters = |n: usize, name: &str| recorded[n]["requestParameters"][name].clone();
+    assert_eq!(parameters(2, "EncryptionContext.a"), "b");
+    assert_eq!(parameters(1, "SourceEncryptionContext.a"), "b");
+    assert_eq!(parameters(1, "DestinationEncryptionContext.c"), "d");
+    assert_eq!([parameters(0, "ResourceId.1"), parameters(0, "ResourceId.2")], [json!(key), json!(other)]);
 }

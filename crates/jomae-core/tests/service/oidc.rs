@@ -278,11 +278,33 @@ fn what_is_taken_away_is_gone_at_once() {
 fn roles_that_are_not_there() {
     let site = Site::new();
     let account = &site.world.alice.account;
-    site.refused(&[("RoleArn", &format!("acs:ram::{account}:role/nobody"))], "404 EntityNotExist.Role");
-    // Of another account nothing is told.
+    // Whoever gets tokens from the issuer is not told which roles there are.
+    let there = trust("acme/other", &site.provider());
+    site.world.alice().ok("CreateRole", &[("RoleName", "other"), ("AssumeRolePolicyDocument", &there)]);
+    let asked = |name: &str| {
+        let reply = site.ask(&[("RoleArn", &format!("acs:ram::{account}:role/{name}"))]);
+        assert_eq!(reply.outcome.refusal.map(|refusal| refusal.code()), Some("NoPermission"), "{name}");
+        String::from_utf8(reply.body).unwrap().replace(&reply.request_id, "")
+    };
+    assert_eq!(asked("nobody"), asked("other"));
+    // Nor of another account.
     let foreign = format!("acs:ram::{}:role/nobody", site.world.bob.account);
     site.refused(&[("RoleArn", &foreign)], "403 NoPermission");
     site.refused(&[("RoleArn", "deployer")], "400 InvalidParameter.RoleArn");
+}
+
+/// `ExternalId` is a parameter of AssumeRole alone, where it is looked at before it is used.
+#[test]
+fn an_external_id_is_none_of_it() {
+    let site = Site::new();
+    let named = trust("acme/app", &site.provider());
+    let with_id = named.replace("\"oidc:iss\"", "\"sts:ExternalId\":\"from-afar\",\"oidc:iss\"");
+    let role = [("RoleName", "deployer"), ("NewAssumeRolePolicyDocument", with_id.as_str())];
+    site.world.alice().ok("UpdateRole", &role);
+    site.refused(&[("ExternalId", "from-afar")], "403 NoPermission");
+    site.world.alice().ok("UpdateRole", &[role[0], ("NewAssumeRolePolicyDocument", &named)]);
+    let session = site.session(&[("ExternalId", &"x".repeat(20_000))]);
+    site.world.alice().with(&session).ok("DescribeKey", &[("KeyId", site.key.as_str())]);
 }
 
 #[test]

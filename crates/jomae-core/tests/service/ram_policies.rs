@@ -72,6 +72,9 @@ fn a_policy_through_its_life() {
     policy["UpdateDate"] = json!(later);
     let changed = alice.ok("UpdatePolicyDescription", &[("PolicyName", "P-1"), ("NewDescription", "other words")]);
     assert_eq!(changed, json!({ "Policy": policy }));
+    let emptied = alice.ok("UpdatePolicyDescription", &[("PolicyName", "P-1"), ("NewDescription", "")]);
+    assert_eq!(emptied["Policy"]["Description"], "", "as a client sends it that takes the description away");
+    alice.ok("UpdatePolicyDescription", &[("PolicyName", "P-1"), ("NewDescription", "other words")]);
     policy["AttachmentCount"] = json!(0);
     let version = json!({
         "VersionId": "v1", "IsDefaultVersion": true, "CreateDate": made_at, "PolicyDocument": document,

@@ -47,7 +47,7 @@ fn a_role_through_its_life() {
     let mut role = json!({
         "RoleId": id, "RoleName": "Deployer.1", "Arn": format!("acs:ram::{account}:role/Deployer.1"),
         "AssumeRolePolicyDocument": document, "Description": "für Neues", "MaxSessionDuration": 43200,
-        "CreateDate": made_at, "UpdateDate": made_at,
+        "CreateDate": made_at, "UpdateDate": made_at, "AllowConsoleLogin": false,
     });
     assert_eq!(made, json!({ "Role": role }));
     assert_eq!(alice.ok("GetRole", &[("RoleName", "Deployer.1")]), made);
@@ -59,6 +59,7 @@ fn a_role_through_its_life() {
     // Each given part changes, and nothing else.
     let other = trust("acs:ram::1234567890123456:user/bob");
     for (param, member, value, wire, epoch) in [
+        ("NewDescription", "Description", json!(""), "", 0),
         ("NewDescription", "Description", json!("x"), "x", 0),
         ("NewMaxSessionDuration", "MaxSessionDuration", json!(3600), "3600", 0),
         ("NewAssumeRolePolicyDocument", "AssumeRolePolicyDocument", json!(other), other.as_str(), 1),

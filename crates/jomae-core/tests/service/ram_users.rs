@@ -126,13 +126,13 @@ fn a_user_through_its_life() {
     }
     user["UpdateDate"] = json!(later);
     assert_eq!(changed["User"], user);
-    // Empty takes away; a name for people cannot be taken away.
+    // Empty takes away.
     let name = ("UserName", "Zhang.Qiang@dev");
     alice.ok(
         "UpdateUser",
         &[name, ("NewMobilePhone", ""), ("NewEmail", ""), ("NewComments", ""), ("NewDisplayName", "")],
     );
-    for member in ["MobilePhone", "Email", "Comments"] {
+    for member in ["DisplayName", "MobilePhone", "Email", "Comments"] {
         user[member] = json!("");
     }
     assert_eq!(get(alice, "Zhang.Qiang@dev"), user);

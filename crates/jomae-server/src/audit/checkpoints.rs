@@ -91,10 +91,11 @@ impl Checkpoints {
             kept.push('\n');
         }
         let path = path(&self.log);
-        files::write_private(&path, kept.as_bytes())?;
+        let written = files::write_private(&path, kept.as_bytes());
+        // Even of a failure it is not known which of the two files has the name now.
         self.file = OpenOptions::new().write(true).open(&path)?;
-        self.bytes = kept.len() as u64;
-        Ok(())
+        self.bytes = self.file.metadata()?.len();
+        written
     }
 }
 

@@ -24,17 +24,19 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, CopyError> {
     copy_file(&checkpoints::path(from), to)?;
     copy_file(&public_key_path(from), to)?;
     let in_dir = |source| CopyError { path: from.to_owned(), source };
-    let mut paths: Vec<PathBuf> = segments::list(from).map_err(in_dir)?.into_iter().map(|s| s.path).collect();
-    paths.extend(legacy::old_files(from).map_err(in_dir)?);
-    let mut copied = 0;
-    for path in paths {
-        copied += usize::from(copy_file(&path, to)?);
-    }
+    // Then the tree, the upper files first: of a log in use, no file may have more than the next one.
     let (from_tree, to_tree) = (tree::dir_of(from), tree::dir_of(to));
     let in_copy = |source| CopyError { path: to_tree.clone(), source };
     files::private_dir(&to_tree).map_err(in_copy)?;
-    for level in tree::LEVELS {
+    for level in tree::LEVELS.into_iter().rev() {
         copy_file(&from_tree.join(level.to_string()), &to_tree)?;
+    }
+    let mut paths: Vec<PathBuf> = segments::list(from).map_err(in_dir)?.into_iter().map(|s| s.path).collect();
+    paths.extend(legacy::old_files(from).map_err(in_dir)?);
+    let mut copied = 0;
+    // The newest first: retention removes the oldest, and so it leaves no gap.
+    for path in paths.into_iter().rev() {
+        copied += usize::from(copy_file(&path, to)?);
     }
     files::sync_dir_of(&to_tree.join("0")).and_then(|()| files::sync_dir_of(&to_tree)).map_err(in_copy)?;
     Ok(copied)

@@ -26,7 +26,7 @@ mod writer;
 mod tests;
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -43,7 +43,7 @@ use jomae_core::{
         lookup::{Page, Query},
     },
     store::BoxFuture,
-    tlog::{Checkpoint, Receipt, Signer, leaf_hash},
+    tlog::{Checkpoint, Receipt, Signer, event_proof::EVENT_BYTES_MAX, leaf_hash},
     tx::Vault,
     wait::Work,
 };
@@ -298,9 +298,18 @@ impl AuditSink for AuditLog {
     fn append(&self, event: Vec<u8>, durability: Durability) -> Appended<'_> {
         let mut buffer = self.shared.buffer();
         let index = buffer.next;
-        // A line end within would move every event behind it.
-        if buffer.closing || memchr::memchr(b'\n', &event).is_some() {
-            let why = if buffer.closing { "the log is closed" } else { "the event is not one line" };
+        let wrong = if buffer.closing {
+            Some("the log is closed")
+        } else if memchr::memchr2(b'\n', 0, &event).is_some() {
+            // A line end within would move every event behind it.
+            Some("the event is not one line of text")
+        } else if event.len() > EVENT_BYTES_MAX {
+            // Nobody could verify it.
+            Some("the event is too long")
+        } else {
+            None
+        };
+        if let Some(why) = wrong {
             return Appended { index, done: Work::Done(Err(AuditError(why.into()))) };
         }
         let first = buffer.lines.is_empty();
@@ -336,9 +345,15 @@ impl AuditSink for AuditLog {
             if at >= SEGMENTS_LOOKED_BACK && bytes >= BYTES_LOOKED_BACK {
                 break;
             }
-            let in_file = |error: io::Error| AuditError(format!("{}: {error}", segment.path.display()));
-            found.extend(find_in(&segment.path, event_ids).map_err(in_file)?);
-            bytes += fs::metadata(&segment.path).map_err(in_file)?.len();
+            match find_in(&segment.path, event_ids) {
+                Ok((ids, read)) => {
+                    found.extend(ids);
+                    bytes += read;
+                }
+                // Retention has just removed it, and all before it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(AuditError(format!("{}: {error}", segment.path.display()))),
+            }
         }
         Ok(found)
     }
@@ -366,17 +381,18 @@ impl AuditSink for AuditLog {
     }
 }
 
-/// The ids among `wanted` whose events stand in a file.
-fn find_in(path: &Path, wanted: &[&str]) -> io::Result<Vec<String>> {
+/// The ids among `wanted` whose events stand in a file, and the length of its lines in bytes.
+fn find_in(path: &Path, wanted: &[&str]) -> io::Result<(Vec<String>, u64)> {
     const START: &[u8] = b"{\"eventId\":\"";
-    let (mut lines, mut found) = (Lines::open(path)?, Vec::new());
+    let (mut lines, mut found, mut bytes) = (Lines::open(path)?, Vec::new(), 0);
     while let Some(line) = lines.next_line()? {
+        bytes += line.len() as u64 + 1;
         let id = line.strip_prefix(START).and_then(|rest| rest.get(..memchr::memchr(b'"', rest)?));
         if let Some(id) = wanted.iter().find(|wanted| id == Some(wanted.as_bytes())) {
             found.push((*id).to_owned());
         }
     }
-    Ok(found)
+    Ok((found, bytes))
 }
 
 impl Drop for AuditLog {

@@ -5,8 +5,8 @@
 use std::{
     borrow::Cow,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use jomae_api::time::Timestamp;
 use jomae_core::tlog::{Hash, leaf_hash};
 use serde::Deserialize;
 
+use super::BUFFER_BYTES_MAX;
 use crate::files;
 
 /// The longest line that is read, in bytes.
@@ -91,11 +92,12 @@ pub struct Measured {
     pub events: u64,
     /// Bytes of whole lines.
     pub bytes: u64,
-    /// Bytes of a last line without its end.
+    /// Bytes behind them: a last line without its end, or what begins with a line that was never written, only made
+    /// room for: a power cut leaves zeros there, and no event has one.
     pub torn_bytes: u64,
 }
 
-/// Counts the lines of a file.
+/// Counts the lines of a file, up to the first that cannot be an event.
 pub fn measure(path: &Path) -> io::Result<Measured> {
     let mut file = File::open(path)?;
     let about = file.metadata()?;
@@ -104,16 +106,21 @@ pub fn measure(path: &Path) -> io::Result<Measured> {
     }
     let (mut at, mut measured) = (0u64, Measured { events: 0, bytes: 0, torn_bytes: 0 });
     let mut block = vec![0; 256 * 1024];
-    loop {
+    'file: loop {
         let read = match file.read(&mut block) {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        for newline in memchr::memchr_iter(b'\n', block.get(..read).unwrap_or_default()) {
+        let block = block.get(..read).unwrap_or_default();
+        for place in memchr::memchr2_iter(b'\n', 0, block) {
+            if block.get(place) == Some(&0) {
+                at = about.len().max(at + place as u64);
+                break 'file;
+            }
             measured.events += 1;
-            measured.bytes = at + newline as u64 + 1;
+            measured.bytes = at + place as u64 + 1;
         }
         at += read as u64;
     }
@@ -202,6 +209,10 @@ pub(super) struct OpenSegment {
     /// Bytes that are whole lines.
     bytes: u64,
     file: File,
+    /// The last of these bytes, which have not been synced.
+    unsynced: Vec<u8>,
+    /// Whether something failed since the last sync.
+    doubtful: bool,
 }
 
 impl OpenSegment {
@@ -222,7 +233,8 @@ impl OpenSegment {
         }
         file.sync_all()?;
         files::sync_dir_of(&path)?;
-        Ok(Self { dir: dir.to_owned(), path, first, events, bytes, file })
+        let dir = dir.to_owned();
+        Ok(Self { dir, path, first, events, bytes, file, unsynced: Vec::new(), doubtful: false })
     }
 
     pub fn path(&self) -> &Path {
@@ -250,19 +262,33 @@ impl OpenSegment {
 
     /// Appends whole lines, all or none: what a failed write left is cut off before the next one.
     pub fn append(&mut self, lines: &[u8], events: u64, sync: bool) -> io::Result<()> {
-        if !lines.is_empty() {
-            if self.file.metadata()?.len() != self.bytes {
-                self.file.set_len(self.bytes)?;
-            }
-            self.file.seek(SeekFrom::Start(self.bytes))?;
-            self.file.write_all(lines)?;
-        }
-        if sync {
-            self.file.sync_data()?;
+        if let Err(error) = self.write(lines, sync) {
+            self.doubtful = true;
+            return Err(error);
         }
         self.bytes += lines.len() as u64;
         self.events += events;
+        if sync {
+            self.unsynced.clear();
+            self.unsynced.shrink_to(BUFFER_BYTES_MAX);
+            self.doubtful = false;
+        } else {
+            self.unsynced.extend_from_slice(lines);
+        }
         Ok(())
+    }
+
+    fn write(&self, lines: &[u8], sync: bool) -> io::Result<()> {
+        // Also without new lines: nothing may be left behind the last line of a segment that is closed.
+        if self.file.metadata()?.len() != self.bytes {
+            self.file.set_len(self.bytes)?;
+        }
+        if self.doubtful {
+            // A sync that failed may have dropped what it could not write, and the next one would not tell.
+            self.file.write_all_at(&self.unsynced, self.bytes - self.unsynced.len() as u64)?;
+        }
+        self.file.write_all_at(lines, self.bytes)?;
+        if sync { self.file.sync_data() } else { Ok(()) }
     }
 
     /// The segment that follows. The caller has synced this one.
@@ -312,6 +338,53 @@ mod tests {
         assert_eq!(lines.next_line().unwrap(), None);
         fs::write(&file, vec![b'x'; usize::try_from(LINE_BYTES_MAX).unwrap() + 5]).unwrap();
         assert!(Lines::open(&file).unwrap().next_line().is_err());
+    }
+
+    #[test]
+    fn zeros_of_a_power_cut_are_no_events() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = path(dir.path(), 0);
+        for (rest, torn_bytes) in [(&b"\0\0\0\0"[..], 4), (b"\0\0\n{\"c\":1}\n", 11), (b"{\"c\":\0\0\n{}\n{", 12)] {
+            fs::write(&file, [&b"{\"a\":1}\n{}\n"[..], rest].concat()).unwrap();
+            assert_eq!(measure(&file).unwrap(), Measured { events: 2, bytes: 11, torn_bytes });
+            let mut segment = OpenSegment::open(dir.path(), 0).unwrap();
+            assert_eq!(fs::read(file.with_extension("torn-at-11")).unwrap(), rest);
+            segment.append(b"{\"b\":2}\n", 1, true).unwrap();
+            assert_eq!(fs::read(&file).unwrap(), b"{\"a\":1}\n{}\n{\"b\":2}\n");
+        }
+    }
+
+    #[test]
+    fn what_a_failed_write_left_is_not_in_a_closed_segment() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segment = OpenSegment::open(dir.path(), 0).unwrap();
+        segment.append(b"a\nb\n", 2, true).unwrap();
+        fs::write(segment.path(), "a\nb\nc\nhalf of it").unwrap();
+        // The day has changed before it could be tried again.
+        segment.append(b"", 0, true).unwrap();
+        let next = segment.follow().unwrap();
+        assert_eq!(fs::read(segment.path()).unwrap(), b"a\nb\n");
+        assert_eq!(next.next(), 2);
+    }
+
+    #[test]
+    fn what_was_not_synced_is_written_again_after_a_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segment = OpenSegment::open(dir.path(), 0).unwrap();
+        segment.append(b"a\n", 1, true).unwrap();
+        segment.append(b"b\n", 1, false).unwrap();
+        segment.append(b"c\n", 1, false).unwrap();
+        // A write that fails.
+        let read_only = File::open(segment.path()).unwrap();
+        let own = std::mem::replace(&mut segment.file, read_only);
+        segment.append(b"d\n", 1, true).unwrap_err();
+        segment.file = own;
+        // What the disk has in their place.
+        fs::write(segment.path(), "a\n\0\0\0\0").unwrap();
+        segment.append(b"d\n", 1, true).unwrap();
+        assert_eq!(fs::read(segment.path()).unwrap(), b"a\nb\nc\nd\n");
+        assert!(segment.unsynced.is_empty() && !segment.doubtful);
+        assert_eq!((segment.next(), segment.bytes()), (4, 8));
     }
 
     #[test]

@@ -96,6 +96,7 @@ pub(super) fn open(dir: &Path, key: &VerifierKey) -> Result<Parts, OpenError> {
         None => None,
     };
     legacy::take_over(dir).map_err(in_dir())?;
+    finish_rebuild(dir).map_err(in_dir())?;
     let segments = segments::list(dir).map_err(in_dir())?;
     let (first, events) = match segments.last() {
         Some(last) => {
@@ -122,6 +123,8 @@ pub(super) fn open(dir: &Path, key: &VerifierKey) -> Result<Parts, OpenError> {
     .map_err(OpenError::io(&tree_dir))?;
     let segment = OpenSegment::open(dir, first).map_err(OpenError::io(&segments::path(dir, first)))?;
     grow_from_files(dir, &mut tree, events)?;
+    // Left by a crash behind a tree that is whole.
+    remove_dir(&before_rebuild(dir))?;
     let checkpoints = Checkpoints::open(dir).map_err(OpenError::io(&checkpoints::path(dir)))?;
     Ok(Parts { segment, tree, checkpoints, newest })
 }
@@ -180,20 +183,45 @@ fn of_leaves(dir: &Path, error: LeavesError) -> OpenError {
 /// Makes the tree anew from all events beside the old one, and takes it if it gives the root of the checkpoint.
 fn rebuild(dir: &Path, segments: &[Segment], checkpoint: &Checkpoint) -> Result<(), OpenError> {
     let (old, new) = (tree::dir_of(dir), dir.join("tree.new"));
-    let remove = |path: &Path| match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::io(path)(error)),
-        _ => Ok(()),
-    };
-    remove(&new)?;
+    remove_dir(&new)?;
     let built = build(dir, segments, checkpoint, &new);
     if built.is_err() {
-        remove(&new)?;
+        remove_dir(&new)?;
         return built;
     }
     tracing::warn!(dir = %old.display(), "the hash tree of the audit log was incomplete or damaged; it was made anew");
-    remove(&old)?;
+    // At every moment one of them is there whole: of events that retention has removed there is nothing else.
+    let before = before_rebuild(dir);
+    remove_dir(&before)?;
+    match fs::rename(&old, &before) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(OpenError::io(&old)(error)),
+        _ => {}
+    }
     fs::rename(&new, &old).map_err(OpenError::io(&new))?;
-    crate::files::sync_dir_of(&old).map_err(OpenError::io(dir))
+    crate::files::sync_dir_of(&old).map_err(OpenError::io(dir))?;
+    remove_dir(&before)
+}
+
+fn remove_dir(path: &Path) -> Result<(), OpenError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Where the old tree is while a new one takes its place.
+fn before_rebuild(dir: &Path) -> PathBuf {
+    dir.join("tree.old")
+}
+
+/// Puts the old tree back if a crash came before the new one took its place.
+fn finish_rebuild(dir: &Path) -> io::Result<()> {
+    let (tree, before) = (tree::dir_of(dir), before_rebuild(dir));
+    if tree.exists() || !before.exists() {
+        return Ok(());
+    }
+    fs::rename(&before, &tree)?;
+    crate::files::sync_dir_of(&tree)
 }
 
 fn build(dir: &Path, segments: &[Segment], checkpoint: &Checkpoint, to: &Path) -> Result<(), OpenError> {

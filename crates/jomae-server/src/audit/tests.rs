@@ -1,6 +1,9 @@
 //! The log as a whole: order, numbers, checkpoints, what a crash leaves.
 
-use std::sync::atomic::{AtomicI64, AtomicU32};
+use std::{
+    fs,
+    sync::atomic::{AtomicI64, AtomicU32},
+};
 
 use jomae_api::actions::trail::lookup_events::{Attribute, Direction};
 use jomae_core::tlog::{self, Receipt, VerifierKey, checkpoint::split_file, inclusion_proof, verify_inclusion};
@@ -198,6 +201,70 @@ async fn what_is_no_line_or_comes_too_late_is_refused() {
     assert!(log.append(line(3), Durability::Handed).done.wait().await.is_err());
     log.close();
     assert_eq!(lines_of(&site.dir()), lines(0, 3));
+}
+
+#[tokio::test]
+async fn every_event_that_is_taken_can_be_verified() {
+    let site = Site::new();
+    let log = site.open();
+    let event = |bytes: usize| {
+        let start = format!("{{\"eventId\":\"e\",\"eventTime\":\"{}\",\"x\":\"", now());
+        format!("{start}{}\"}}", "\\\"".repeat((bytes - start.len()) / 2)).into_bytes()
+    };
+    let longest = event(EVENT_BYTES_MAX - 3);
+    assert!(longest.len() > EVENT_BYTES_MAX - 4 && longest.len() <= EVENT_BYTES_MAX);
+    log.append(longest, Durability::OnDisk).done.wait().await.unwrap();
+    for refused in [event(EVENT_BYTES_MAX + 2), b"{\0}".to_vec()] {
+        log.append(refused, Durability::OnDisk).done.wait().await.unwrap_err();
+    }
+    drop(log);
+    site.assert_intact(1);
+    let proof = verify::prove(&site.dir(), &site.key(), verify::EventRef::Index(0)).unwrap();
+    tlog::EventProof::parse(&proof.to_json()).unwrap().verify(&site.key()).unwrap();
+    let (mut excerpt, all) = (Vec::new(), verify::Filter::default());
+    assert_eq!(verify::export(&site.dir(), &site.key(), &all, &mut excerpt).unwrap().events, 1);
+    assert_eq!(verify::verify_export(&mut &*excerpt, &site.key()).unwrap().events, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_use_is_intact_and_so_is_every_copy() {
+    let site = Site::new();
+    let log = Arc::new(site.open_with(|settings| {
+        settings.segment_bytes_max = 200_000;
+        settings.checkpoint_every = Duration::from_millis(1);
+    }));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (writing, stopped) = (Arc::clone(&log), Arc::clone(&stop));
+    let writer = tokio::spawn(async move {
+        for n in 0.. {
+            if stopped.load(Ordering::Relaxed) {
+                return n;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            for _ in 0..19 {
+                writing.append(line(0), Durability::Handed).done.wait().await.unwrap();
+            }
+            writing.append(line(0), Durability::OnDisk).done.wait().await.unwrap();
+        }
+        0
+    });
+    while log.counts().size < 1000 {
+        tokio::task::yield_now().await;
+    }
+    for round in 0..8 {
+        let to = site.beside(&format!("copy-{round}"));
+        copy::copy(&site.dir(), &to).unwrap();
+        for dir in [&to, &site.dir()] {
+            let report = verify(dir, &site.key(), &[]).unwrap();
+            assert!(report.is_intact(), "{} {report}", dir.display());
+        }
+        let settings = Settings { dir: to, ..site.settings() };
+        drop(AuditLog::open(settings, site.signer()).unwrap());
+    }
+    stop.store(true, Ordering::Relaxed);
+    let rounds = writer.await.unwrap();
+    drop(log);
+    site.assert_intact(rounds * 20);
 }
 
 #[tokio::test]

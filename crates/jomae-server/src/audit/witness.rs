@@ -150,6 +150,12 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
     if end.get(..whole).is_some_and(|notes| notes.ends_with(entry.as_bytes())) {
         return Ok(());
     }
+    let rest = end.get(whole..).unwrap_or_default();
+    if !is_torn(rest, note) {
+        return Err(io::Error::other(
+            "the file ends with something that is no checkpoint of this log; it is left alone",
+        ));
+    }
     if whole < end.len() {
         file.set_len(start + whole as u64)?;
     }
@@ -157,10 +163,19 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
     file.sync_data()
 }
 
+/// Whether bytes are what a write of such a note may have left that broke off: its beginning, or only room for it.
+fn is_torn(rest: &[u8], note: &str) -> bool {
+    let first_line = note.split_inclusive('\n').next().unwrap_or_default().as_bytes();
+    let is_room = rest.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+    is_room || rest.starts_with(first_line) || first_line.starts_with(rest)
+}
+
 /// How many bytes of the end of a file are whole notes: up to an empty line behind a line with a signature. What
 /// follows was left by a write that broke off.
 fn whole_notes(end: &[u8]) -> usize {
-    memchr::memmem::rfind_iter(end, b"\n\n")
+    (0..end.len())
+        .rev()
+        .filter(|at| end.get(*at..).is_some_and(|rest| rest.starts_with(b"\n\n")))
         .find(|at| {
             let line_start = end.get(..*at).and_then(|before| memchr::memrchr(b'\n', before)).map_or(0, |at| at + 1);
             end.get(line_start..).is_some_and(|line| line.starts_with("\u{2014} ".as_bytes()))

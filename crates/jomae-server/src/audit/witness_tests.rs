@@ -110,6 +110,26 @@ async fn a_file_gets_every_checkpoint_once_and_whole() {
 }
 
 #[test]
+fn nothing_but_a_torn_checkpoint_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let note = "origin\n1\nroot\n\n\u{2014} origin c2ln\n";
+    let entry = format!("{note}\n");
+    let other = "origin\n0\nroot\n\n\u{2014} origin c2ln\n\n";
+    for torn in ["", "o", "origin\n", "origin\n0\nro", "\n", "\0\0\0"] {
+        fs::write(&path, format!("{other}{torn}")).unwrap();
+        append(&path, note).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{other}{entry}"), "{torn:?}");
+    }
+    // Somebody's file, named by mistake.
+    for mine in ["my notes\n".to_owned(), "x".repeat(100_000), format!("{other}and what I think of it\n")] {
+        fs::write(&path, &mine).unwrap();
+        append(&path, note).unwrap_err();
+        assert_eq!(fs::read_to_string(&path).unwrap(), mine);
+    }
+}
+
+#[test]
 fn where_whole_notes_end() {
     let note = "origin\n1\nroot\n\n\u{2014} a b\n\u{2014} c d\n\n";
     assert_eq!(whole_notes(b""), 0);

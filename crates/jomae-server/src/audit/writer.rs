@@ -16,10 +16,10 @@ use tokio::sync::{oneshot, watch};
 use super::{
     BUFFER_BYTES_MAX, Settings, Shared,
     checkpoints::Checkpoints,
-    retention,
+    retention::{self, Removed},
     segments::{OpenSegment, day_of},
     start::{self, Parts},
-    tree::Tree,
+    tree::{self, Tree},
 };
 
 /// Events may gather this long before they are written.
@@ -276,7 +276,11 @@ impl Writer {
             let next = self.segment.next();
             start::grow_from_files(&self.settings.dir, &mut self.tree, next).map_err(io::Error::other)?;
         }
-        self.tree.sync()?;
+        if let Err(error) = self.tree.sync() {
+            // What could not be written may be lost, and the next sync would not tell: it is made from the events again.
+            self.tree = Tree::open(&tree::dir_of(&self.settings.dir), self.covered)?;
+            return Err(error);
+        }
         let checkpoint = Checkpoint {
             origin: self.signer.name().to_owned(),
             size: self.tree.size(),
@@ -307,8 +311,13 @@ impl Writer {
         let before = Timestamp(now.saturating_sub(i64::from(self.settings.retention_days) * SECS_PER_DAY));
         // The tree was synced before the checkpoint that covers it.
         match retention::remove_expired(&self.settings.dir, before, self.covered) {
-            Ok(0) => {}
-            Ok(files) => tracing::info!(files, "audit events past their retention were removed; their hashes stay"),
+            Ok(Removed { files: 0, .. }) => {}
+            Ok(Removed { files, more }) => {
+                tracing::info!(files, "audit events past their retention were removed; their hashes stay");
+                if more {
+                    self.retention_at = Instant::now();
+                }
+            }
             Err(error) => tracing::error!(%error, "old audit events cannot be removed; it will be tried again"),
         }
     }

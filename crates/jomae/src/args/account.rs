@@ -10,6 +10,7 @@ use super::Place;
 pub enum Account {
     /// Make an account with its first access key; the secret is shown once.
     Create {
+        /// What the operator calls it, 1 to 64 characters.
         #[arg(long)]
         name: String,
         /// Write the key to this new file, to be sourced in a shell, instead of showing it.
@@ -25,6 +26,7 @@ pub enum Account {
     },
     /// Make a further access key of an account that has lost the others; the secret is shown once.
     Key {
+        /// The account's 16 digits, as `jomae account list` shows them.
         account: String,
         /// Write the key to this new file, to be sourced in a shell, instead of showing it.
         #[arg(long, value_name = "FILE")]

@@ -12,7 +12,7 @@ use jomae_server::{
         self, ConsistencyProof, EventRef, ExportReport, Filter, Kept, VerifyError, prove::newest_checkpoint,
     },
     bootstrap::audit_dir,
-    tlog::{EventProof, VerifierKey, checkpoint::split_file, event_proof::PROOF_BYTES_MAX, receipt::RECEIPT_BYTES_MAX},
+    tlog::{EventProof, VerifierKey, event_proof::PROOF_BYTES_MAX, receipt::RECEIPT_BYTES_MAX},
 };
 
 use crate::{
@@ -112,13 +112,23 @@ pub fn verify(log: &Log, checkpoints: &[PathBuf]) -> Result<(), Failure> {
     Err(Failure::Local(format!("{}: {count} finding(s); the log is not intact", dir.display())))
 }
 
-/// The notes of a file: several, each followed by an empty line, or one.
+/// The notes of a file: one, or several, each with an empty line behind it or without. What is left of a last one that
+/// was not written to its end does not count.
 fn notes_of(content: &str) -> Vec<String> {
-    let (notes, rest) = split_file(content);
-    let mut notes: Vec<String> = notes.into_iter().map(str::to_owned).collect();
-    // A checkpoint that was saved alone has no empty line behind it.
-    if notes.is_empty() {
-        notes.push(rest.to_owned());
+    let (mut notes, mut note, mut signed) = (Vec::new(), String::new(), false);
+    for line in content.split_inclusive('\n') {
+        let is_signature = line.starts_with("\u{2014} ");
+        if signed && !is_signature {
+            notes.push(std::mem::take(&mut note));
+            signed = false;
+        }
+        if !(note.is_empty() && line.trim_ascii().is_empty()) {
+            signed = is_signature && (signed || note.ends_with("\n\n"));
+            note.push_str(line);
+        }
+    }
+    if notes.is_empty() || (signed && note.ends_with('\n')) {
+        notes.push(note);
     }
     notes
 }
@@ -173,6 +183,9 @@ pub fn consistency(log: &Log, checkpoint: &Path, to: Option<&Path>) -> Result<()
 pub fn receipt(log: &Log, receipt: &str, proof: Option<&Path>) -> Result<(), Failure> {
     let receipt = match receipt.strip_prefix('@') {
         Some(path) => read(Path::new(path), RECEIPT_BYTES_MAX as u64 + 2)?,
+        None if Path::new(receipt).is_file() => {
+            return Err(Failure::Usage(format!("{receipt} is a file: give it as @{receipt}")));
+        }
         None => receipt.to_owned(),
     };
     let kept = if let Some(path) = proof {
@@ -264,4 +277,27 @@ pub fn checkpoint(log: &Log) -> Result<(), Failure> {
     let (key, _) = key(log, &dir)?;
     let (_, note) = newest_checkpoint(&dir, &key).map_err(failure)?;
     output::write_out(note.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_that_were_kept_in_one_file() {
+        let note = |size: u32| format!("origin\n{size}\nroot\ntime\n\n\u{2014} origin c2ln\n\u{2014} witness c2ln\n");
+        let (one, two) = (note(1), note(2));
+        assert_eq!(notes_of(&one), [one.as_str()]);
+        for between in ["", "\n", "\n\n"] {
+            for end in ["", "\n", "\n\n", "\norigin\n3\nro", "\norigin\n3\nroot\ntime\n\n\u{2014} ori"] {
+                let file = format!("{one}{between}{two}{end}");
+                assert_eq!(notes_of(&file), [one.as_str(), two.as_str()], "{file:?}");
+            }
+        }
+        // What is no checkpoint is not passed over in silence.
+        assert_eq!(notes_of("")[..], [""]);
+        assert_eq!(notes_of("nothing\n\nelse\n")[..], ["nothing\n\nelse\n"]);
+        let file = format!("nothing\n\n{one}");
+        assert_eq!(notes_of(&file)[..], [file.as_str()]);
+    }
 }

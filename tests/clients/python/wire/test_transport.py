@@ -183,6 +183,54 @@ def test_xml_errors(rpc):
     assert root.findtext("RequestId") == reply.headers["x-acs-request-id"]
 
 
+def test_xml_of_the_other_apis(rpc):
+    ram, sts, trail = {"Version": "2015-05-01"}, {"Version": "2015-04-01"}, {"Version": "2020-07-06"}
+
+    def ask(action, **parameters):
+        reply = rpc.post_form(action, Format="XML", **parameters)
+        root = ElementTree.fromstring(reply.body)
+        assert root.findtext("RequestId") == reply.headers["x-acs-request-id"]
+        return reply.status, root
+
+    names = {"UserName": "in-xml", "DisplayName": "張 強", "Comments": "<&\">' ]]> ü"}
+    status, root = ask("CreateUser", **names, **ram)
+    assert (status, root.tag) == (200, "CreateUserResponse")
+    assert {name: root.findtext(f"User/{name}") for name in names} == names
+    _, root = ask("ListUsers", MaxItems="1000", **ram)
+    assert root.tag == "ListUsersResponse" and root.findtext("IsTruncated") == "false"
+    assert "in-xml" in [user.findtext("UserName") for user in root.findall("Users/User")]
+    _, root = ask("ListPoliciesForUser", UserName="in-xml", **ram)
+    assert root.find("Policies") is not None and root.findall("Policies/Policy") == []
+    assert ask("DeleteUser", UserName="in-xml", **ram)[1].tag == "DeleteUserResponse"
+    status, root = ask("GetUser", UserName="in-xml", **ram)
+    assert (status, root.tag, root.findtext("Code")) == (404, "Error", "EntityNotExist.User")
+    assert root.findtext("HostId") == rpc.server.endpoint
+    _, root = ask("GetCallerIdentity", **sts)
+    assert (root.tag, root.findtext("IdentityType")) == ("GetCallerIdentityResponse", "Account")
+    _, root = ask("LookupEvents", MaxResults="2", **trail)
+    assert root.tag == "LookupEventsResponse"
+    assert [event.findtext("eventType") for event in root.findall("Events")] == ["ApiCall"] * 2
+
+
+@pytest.mark.parametrize(
+    "action, version",
+    [
+        ("ListUsers", "2016-01-20"),
+        ("ListKeys", "2015-05-01"),
+        ("AssumeRole", "2015-05-01"),
+        ("LookupEvents", "2015-04-01"),
+    ],
+)
+def test_an_action_belongs_to_its_version(rpc, action, version):
+    rpc.get(action, Version=version).refused("InvalidAction.NotFound", 404)
+
+
+def test_a_filter_that_is_numbered_from_zero_is_not_ignored(rpc):
+    asked = {"LookupAttribute.0.Key": "EventName", "LookupAttribute.0.Value": "NotThere"}
+    error = rpc.get("LookupEvents", Version="2020-07-06", **asked).refused("InvalidParameter", 400)
+    assert "LookupAttribute" in error["Message"]
+
+
 def test_other_paths_answer_json(rpc):
     reply = rpc.send("GET", "/favicon.ico")
     assert 400 <= reply.status < 500

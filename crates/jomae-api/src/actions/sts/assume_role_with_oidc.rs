@@ -85,7 +85,6 @@ impl Action for AssumeRoleWithOIDC {
             Refusal::DurationSecondsInvalid,
             Refusal::PolicySize,
             Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
-            Refusal::RoleNotFound,
             Refusal::OidcProviderNotFound,
             Refusal::OidcTokenInvalid,
             Refusal::OidcTokenExpired,

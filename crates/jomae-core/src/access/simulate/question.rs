@@ -330,13 +330,13 @@ impl Asked<'_> {
         }
         let facts = self.judge.facts(context, self.tags(), &[]);
         let request = Request { action: number(self.permission)?, resource: self.arn, facts: &facts };
-        for held in &self.rights.policies {
+        for held in self.rights.policies.iter() {
             if let Verdict::Allow { statement } = held.compiled().evaluate(&request) {
                 return Ok(format!("{}, statement {statement}, allows it", held.name()));
             }
         }
         if let (Resource::Key(key), Some(principal)) = (self.resource, principal(&self.call.caller))
-            && let Some(policy) = key.record.compiled_policy()?
+            && let Ok(Some(policy)) = key.record.compiled_policy()
             && let ResourceVerdict::Allow { statement } | ResourceVerdict::AllowAccount { statement } =
                 policy.evaluate_for(&request, &principal)
         {
@@ -363,7 +363,7 @@ impl Asked<'_> {
         let mut layers: Vec<Layer> =
             self.rights.policies.iter().map(|held| layer(held.name(), held.compiled().explain(&request))).collect();
         if let (Resource::Key(key), Some(principal)) = (self.resource, principal(&self.call.caller))
-            && let Some(policy) = key.record.compiled_policy()?
+            && let Ok(Some(policy)) = key.record.compiled_policy()
         {
             layers.push(layer("the key policy", policy.explain_for(&request, &principal)));
         }

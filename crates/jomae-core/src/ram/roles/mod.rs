@@ -24,6 +24,7 @@ fn row(account: &AccountId, role: &RoleRecord) -> RoleRow {
         create_date: Timestamp(role.created),
         update_date: Timestamp(role.updated),
         max_session_duration: role.max_session_secs,
+        allow_console_login: false,
         assume_role_policy_document: None,
     }
 }

@@ -257,6 +257,7 @@ impl Answer<'_> {
             match searched {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(ended)) => return ended,
+                Err(error) if is_shortage(&error) => return Err(error.into()),
                 // Damaged, or removed by somebody.
                 Err(_) => return Err(Trouble::Damaged(*number)),
             }
@@ -295,6 +296,13 @@ impl Answer<'_> {
         self.last = Some(event);
         Ok(false)
     }
+}
+
+/// Whether no file can be opened at the moment, whatever is in it: that is no reason to make the index anew.
+fn is_shortage(error: &io::Error) -> bool {
+    /// ENOMEM, ENFILE, EMFILE of every Unix.
+    const SHORTAGES: [i32; 3] = [12, 23, 24];
+    error.raw_os_error().is_some_and(|code| SHORTAGES.contains(&code))
 }
 
 /// Whether a file is of this block of this log: the log still has its last event, as it was.

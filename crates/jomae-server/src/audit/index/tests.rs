@@ -467,6 +467,16 @@ fn files_that_cannot_be_written_stop_nothing_at_first() {
 }
 
 #[test]
+fn a_shortage_is_no_damage() {
+    for code in [12, 23, 24] {
+        assert!(is_shortage(&io::Error::from_raw_os_error(code)));
+    }
+    for error in [io::Error::from_raw_os_error(2), io::ErrorKind::InvalidData.into(), io::ErrorKind::NotFound.into()] {
+        assert!(!is_shortage(&error), "{error}");
+    }
+}
+
+#[test]
 fn files_that_are_removed_while_they_are_used() {
     let log = Log::of(4000);
     let index = log.index();

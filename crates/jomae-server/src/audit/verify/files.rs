@@ -195,7 +195,9 @@ impl TreeFiles {
             let bytes = file.metadata().map_err(io_error(&path))?.len();
             Ok(Some((path, file, bytes / HASH_BYTES)))
         };
-        let levels = STORED_LEVELS.into_iter().map(open).collect::<Result<_, VerifyError>>()?;
+        // The upper ones first: of a log in use, they must not have more than there is below them.
+        let mut levels = STORED_LEVELS.into_iter().rev().map(open).collect::<Result<Vec<_>, VerifyError>>()?;
+        levels.reverse();
         Ok(Self { levels, blocks: RefCell::default() })
     }
 

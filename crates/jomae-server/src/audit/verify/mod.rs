@@ -38,8 +38,9 @@ pub use self::{
     report::{FINDINGS_MAX, Finding, Kind, Report},
 };
 
-/// Events that wait longer for a checkpoint than this are a sign that checkpoints are missing, in seconds.
-const UNCOVERED_SECS_MAX: i64 = 3600;
+/// Events that wait longer for a checkpoint than this are a sign that checkpoints are missing, in seconds: twice the
+/// longest time that may be set between two.
+const UNCOVERED_SECS_MAX: i64 = 2 * 3600;
 
 /// Why there is no result. One line.
 #[derive(Debug, thiserror::Error)]

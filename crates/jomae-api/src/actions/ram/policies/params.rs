@@ -76,8 +76,14 @@ pub static POLICY_DOCUMENT: Param<String> = Param::new(
 pub static DESCRIPTION: Param<String> =
     Param::new("Description", Kind::Text, "0–1024 characters", "What it is for.", description).public();
 
-pub static NEW_DESCRIPTION: Param<String> =
-    Param::new("NewDescription", Kind::Text, "1–1024 characters", "What it is for from now on.", description).public();
+pub static NEW_DESCRIPTION: Param<String> = Param::new(
+    "NewDescription",
+    Kind::Text,
+    "at most 1024 characters",
+    "What it is for from now on; empty: nothing.",
+    description,
+)
+.public();
 
 pub static VERSION_ID: Param<u32> = Param::new(
     "VersionId",

@@ -33,7 +33,7 @@ impl Action for UpdatePolicyDescription {
     };
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { name: input.required(&POLICY_NAME)?, description: input.required(&NEW_DESCRIPTION)? })
+        Ok(Self { name: input.required(&POLICY_NAME)?, description: input.required_maybe_empty(&NEW_DESCRIPTION)? })
     }
 
     fn access(&self) -> Access<'_> {

@@ -90,6 +90,8 @@ pub struct RoleRow {
     pub create_date: Timestamp,
     pub update_date: Timestamp,
     pub max_session_duration: i64,
+    /// Always false: there is no console.
+    pub allow_console_login: bool,
     /// Absent from lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assume_role_policy_document: Option<String>,

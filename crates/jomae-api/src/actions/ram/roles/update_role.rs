@@ -51,7 +51,7 @@ impl Action for UpdateRole {
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let name = input.required(&ROLE_NAME)?;
         let trust = input.optional(&NEW_ASSUME_ROLE_POLICY_DOCUMENT)?;
-        let description = input.optional(&NEW_DESCRIPTION)?;
+        let description = input.optional_maybe_empty(&NEW_DESCRIPTION)?;
         let max_session_secs = input.optional(&NEW_MAX_SESSION_DURATION)?;
         input.optional(&NEW_ALLOW_CONSOLE_LOGIN)?;
         Ok(Self { name, trust, description, max_session_secs })

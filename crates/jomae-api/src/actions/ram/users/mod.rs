@@ -72,9 +72,12 @@ static DISPLAY_NAME: Param<String> = Param::new(
 static NEW_DISPLAY_NAME: Param<String> = Param::new(
     "NewDisplayName",
     Kind::Text,
-    "1–128 letters of any script, digits, blanks, ., @, _ and -",
-    "The new name for people.",
-    |text| display_name(text, Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars),
+    "at most 128 letters of any script, digits, blanks, ., @, _ and -",
+    "The new name for people; empty: none.",
+    |text| match text {
+        "" => Ok(String::new()),
+        _ => display_name(text, Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars),
+    },
 )
 .public();
 

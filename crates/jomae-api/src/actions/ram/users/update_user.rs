@@ -47,7 +47,7 @@ impl Action for UpdateUser {
             Refusal::UserNotFound,
             Refusal::UserExists,
         ],
-        doc: "Changes what is given, and leaves the rest as it is. An empty phone number, mail address or comment is taken away. Renaming needs the permission on both names.",
+        doc: "Changes what is given, and leaves the rest as it is. What is given empty is taken away, but never the user name. Renaming needs the permission on both names.",
         example: &[("UserName", "zhangqiang"), ("NewUserName", "zhangqiang2"), ("NewComments", "Left the company")],
     };
 
@@ -55,7 +55,7 @@ impl Action for UpdateUser {
         Ok(Self {
             user_name: input.required(&USER_NAME)?,
             new_user_name: input.optional(&NEW_USER_NAME)?,
-            new_display_name: input.optional(&NEW_DISPLAY_NAME)?,
+            new_display_name: input.optional_maybe_empty(&NEW_DISPLAY_NAME)?,
             new_mobile_phone: input.optional_maybe_empty(&NEW_MOBILE_PHONE)?,
             new_email: input.optional_maybe_empty(&NEW_EMAIL)?,
             new_comments: input.optional_maybe_empty(&NEW_COMMENTS)?,
