@@ -100,13 +100,30 @@ fn flatten(name: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
     }
 }
 
+/// Text that somebody else wrote, such as a description: it may neither make lines of its own nor command a terminal.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Columns, aligned.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-    let mut all: Vec<Vec<&str>> = Vec::new();
+    write_out(laid_out(head, rows).as_bytes())
+}
+
+fn laid_out(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut all: Vec<Vec<String>> = Vec::new();
     if !head.is_empty() {
-        all.push(head.to_vec());
+        all.push(head.iter().map(|&cell| cell.to_owned()).collect());
     }
-    all.extend(rows.iter().map(|row| row.iter().map(String::as_str).collect::<Vec<_>>()));
+    all.extend(rows.iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()));
     let columns = all.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
@@ -122,5 +139,20 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
         }
         text.push('\n');
     }
-    write_out(text.as_bytes())
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_stays_in_its_cell() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["k1", "張 \u{1b}[31mred\nk9  Enabled\u{9b}2J\t\u{7f}"]), row(["key-2", ""])];
+        assert_eq!(
+            laid_out(&["KEY", "DESCRIPTION"], &rows),
+            "KEY    DESCRIPTION\nk1     張 \\u{1b}[31mred\\nk9  Enabled\\u{9b}2J\\t\\u{7f}\nkey-2  \n"
+        );
+    }
 }

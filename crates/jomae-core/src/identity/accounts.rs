@@ -25,7 +25,7 @@ pub struct AccountKey {
 /// Why the operator's wish was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    #[error("the name must have 1 to {} characters", limits::ACCOUNT_NAME_CHARS_MAX)]
+    #[error("the name must have 1 to {} characters, no control characters", limits::ACCOUNT_NAME_CHARS_MAX)]
     Name,
     #[error("there is no account {0}")]
     NoAccount(AccountId),

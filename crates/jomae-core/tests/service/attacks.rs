@@ -188,7 +188,7 @@ fn what_is_missing_takes_no_deny_away() {
         let ann = alice.with(&user);
         assert_eq!(encrypt(ann, &key), DENIED);
         ann.describe(&key);
-        let [at] = &world.paths_with(missing)[..] else { panic!("{missing}") };
+        let [at] = &world.paths_with(&format!("{}{missing}", world.alice.account))[..] else { panic!("{missing}") };
         world.overwrite(at, None);
         let world = world.reopened();
         let answer = encrypt(Client::new(&world, &user), &key);

@@ -268,6 +268,32 @@ async fn a_log_in_use_is_intact_and_so_is_every_copy() {
 }
 
 #[tokio::test]
+async fn a_log_that_went_on_from_a_backup_does_not_fit_what_was_signed_later() {
+    let site = Site::new();
+    let log = site.open();
+    append(&log, 0, 40).await;
+    drop(log);
+    let backup = site.beside("backup");
+    copy::copy(&site.dir(), &backup).unwrap();
+    let log = site.open();
+    append(&log, 40, 60).await;
+    let receipt = log.receipt(50, &line(50), "id-50", now()).unwrap();
+    drop(log);
+    let kept = verify::prove::newest_checkpoint(&site.dir(), &site.key()).unwrap().1;
+    for events in [45, 60, 80] {
+        let log = AuditLog::open(Settings { dir: backup.clone(), ..site.settings() }, site.signer()).unwrap();
+        for n in log.counts().size..events {
+            log.append(line(1000 + n), Durability::OnDisk).done.wait().await.unwrap();
+        }
+        drop(log);
+        assert!(verify(&backup, &site.key(), &[]).unwrap().is_intact());
+        assert!(!verify(&backup, &site.key(), std::slice::from_ref(&kept)).unwrap().is_intact(), "{events}");
+        verify::consistency(&backup, &site.key(), &kept).unwrap_err();
+        verify::check_receipt(&backup, &site.key(), &receipt).unwrap_err();
+    }
+}
+
+#[tokio::test]
 async fn segments_follow_one_another_by_size() {
     let site = Site::new();
     for round in 0..4 {
