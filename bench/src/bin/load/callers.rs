@@ -123,7 +123,10 @@ mod tests {
             assert_eq!(parse(text, Form::Identity).unwrap().statements.len(), 2);
         }
         assert_eq!(texts.concat().matches(":key/*").count(), 1);
-        assert!(texts.last().unwrap().ends_with(r#":key/*"}]}"#));
+        let last = policy(account, POLICIES);
+        let allows = last["Statement"].as_array().unwrap().last().unwrap();
+        assert_eq!(allows["Effect"], "Allow");
+        assert!(allows["Resource"].as_str().unwrap().ends_with(":key/*"));
         parse(&trust(account), Form::Trust).unwrap();
     }
 }
