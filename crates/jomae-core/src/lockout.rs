@@ -7,6 +7,7 @@
 
 use core::net::IpAddr;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -47,6 +48,10 @@ struct Shard {
     pairs: BTreeMap<u128, Pair>,
 }
 
+/// An access key and a network, by their hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(u128);
+
 #[derive(Clone, Copy, Default)]
 struct Pair {
     failures: u32,
@@ -69,10 +74,13 @@ impl Default for Lockout {
 }
 
 impl Lockout {
-    fn shard(&self, access_key_id: &str, source_ip: &str) -> (u128, MutexGuard<'_, Shard>) {
-        let hash = self.key.hash(&[access_key_id, "\0", &network(source_ip)]);
-        let index = shard(hash, SHARDS);
-        (hash, self.shards[index].lock().unwrap_or_else(PoisonError::into_inner))
+    /// An access key together with the network that a request for it comes from.
+    pub fn place(&self, access_key_id: &str, source_ip: &str) -> Place {
+        Place(self.key.hash(&[access_key_id, "\0", &network(source_ip)]))
+    }
+
+    fn shard(&self, Place(hash): Place) -> MutexGuard<'_, Shard> {
+        self.shards[shard(hash, SHARDS)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often a network was locked out of an access key, since the start.
@@ -81,27 +89,27 @@ impl Lockout {
     }
 
     /// Whether a signature from there is looked at.
-    pub fn admits(&self, access_key_id: &str, source_ip: &str, now: Timestamp) -> bool {
-        let (hash, shard) = self.shard(access_key_id, source_ip);
-        shard.pairs.get(&hash).is_none_or(|pair| pair.known_until > now.0 || pair.locked_until <= now.0)
+    pub fn admits(&self, place: Place, now: Timestamp) -> bool {
+        let shard = self.shard(place);
+        shard.pairs.get(&place.0).is_none_or(|pair| pair.known_until > now.0 || pair.locked_until <= now.0)
     }
 
     /// Notes a right signature.
-    pub fn succeeded(&self, access_key_id: &str, source_ip: &str, now: Timestamp) {
-        let (hash, mut shard) = self.shard(access_key_id, source_ip);
-        if let Some(pair) = shard.pairs.get(&hash)
+    pub fn succeeded(&self, place: Place, now: Timestamp) {
+        let mut shard = self.shard(place);
+        if let Some(pair) = shard.pairs.get(&place.0)
             && pair.known_until > now.0 + KNOWN_SECS - KNOWN_AGAIN_SECS
             && pair.failures == 0
         {
             return;
         }
-        shard.note(hash, now, |pair| *pair = Pair { known_until: now.0 + KNOWN_SECS, ..Pair::default() });
+        shard.note(place.0, now, |pair| *pair = Pair { known_until: now.0 + KNOWN_SECS, ..Pair::default() });
     }
 
     /// Notes a wrong signature.
-    pub fn failed(&self, access_key_id: &str, source_ip: &str, now: Timestamp) {
-        let (hash, mut shard) = self.shard(access_key_id, source_ip);
-        shard.note(hash, now, |pair| {
+    pub fn failed(&self, place: Place, now: Timestamp) {
+        let mut shard = self.shard(place);
+        shard.note(place.0, now, |pair| {
             if now.0 - pair.since > WINDOW_SECS {
                 (pair.failures, pair.since) = (0, now.0);
             }
@@ -132,13 +140,16 @@ impl Shard {
 }
 
 /// An IPv4 address, or the /64 in which an IPv6 address lies: one customer of a provider has at least that much.
-fn network(source_ip: &str) -> String {
+fn network(source_ip: &str) -> Cow<'_, str> {
+    if !source_ip.contains(':') {
+        return Cow::Borrowed(source_ip);
+    }
     match source_ip.parse() {
         Ok(IpAddr::V6(ip)) => {
             let [a, b, c, d, ..] = ip.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}")
+            Cow::Owned(format!("{a:x}:{b:x}:{c:x}:{d:x}"))
         }
-        _ => source_ip.to_owned(),
+        _ => Cow::Borrowed(source_ip),
     }
 }
 
@@ -154,7 +165,7 @@ mod tests {
 
     fn fail_often(lockout: &Lockout, ip: &str, secs: i64) {
         for _ in 0..FAILURES_MAX {
-            lockout.failed(KEY, ip, at(secs));
+            lockout.failed(lockout.place(KEY, ip), at(secs));
         }
     }
 
@@ -162,31 +173,31 @@ mod tests {
     fn a_guesser_is_locked_out_where_he_is_and_nobody_else() {
         let lockout = Lockout::default();
         fail_often(&lockout, "203.0.113.1", 0);
-        assert!(!lockout.admits(KEY, "203.0.113.1", at(0)));
+        assert!(!lockout.admits(lockout.place(KEY, "203.0.113.1"), at(0)));
         assert_eq!(lockout.locks(), 1);
-        assert!(lockout.admits(KEY, "203.0.113.2", at(0)));
-        assert!(lockout.admits("LTAIother", "203.0.113.1", at(0)));
-        assert!(lockout.admits(KEY, "203.0.113.1", at(FIRST_LOCK_SECS)));
+        assert!(lockout.admits(lockout.place(KEY, "203.0.113.2"), at(0)));
+        assert!(lockout.admits(lockout.place("LTAIother", "203.0.113.1"), at(0)));
+        assert!(lockout.admits(lockout.place(KEY, "203.0.113.1"), at(FIRST_LOCK_SECS)));
         fail_often(&lockout, "203.0.113.1", FIRST_LOCK_SECS);
-        assert!(!lockout.admits(KEY, "203.0.113.1", at(2 * FIRST_LOCK_SECS)), "twice as long");
+        assert!(!lockout.admits(lockout.place(KEY, "203.0.113.1"), at(2 * FIRST_LOCK_SECS)), "twice as long");
     }
 
     #[test]
     fn a_known_network_is_never_locked() {
         let lockout = Lockout::default();
-        lockout.succeeded(KEY, "203.0.113.1", at(0));
+        lockout.succeeded(lockout.place(KEY, "203.0.113.1"), at(0));
         fail_often(&lockout, "203.0.113.1", 1);
-        assert!(lockout.admits(KEY, "203.0.113.1", at(1)));
+        assert!(lockout.admits(lockout.place(KEY, "203.0.113.1"), at(1)));
         fail_often(&lockout, "203.0.113.1", KNOWN_SECS + 1);
-        assert!(!lockout.admits(KEY, "203.0.113.1", at(KNOWN_SECS + 1)), "it is forgotten in the end");
+        assert!(!lockout.admits(lockout.place(KEY, "203.0.113.1"), at(KNOWN_SECS + 1)), "it is forgotten in the end");
     }
 
     #[test]
     fn slow_mistakes_do_not_lock() {
         let lockout = Lockout::default();
         for n in 0..100 {
-            lockout.failed(KEY, "203.0.113.1", at(n * (WINDOW_SECS + 1)));
-            assert!(lockout.admits(KEY, "203.0.113.1", at(n * (WINDOW_SECS + 1))));
+            lockout.failed(lockout.place(KEY, "203.0.113.1"), at(n * (WINDOW_SECS + 1)));
+            assert!(lockout.admits(lockout.place(KEY, "203.0.113.1"), at(n * (WINDOW_SECS + 1))));
         }
     }
 
@@ -194,15 +205,15 @@ mod tests {
     fn neighbours_in_an_ipv6_network_are_one() {
         let lockout = Lockout::default();
         fail_often(&lockout, "2001:db8::1", 0);
-        assert!(!lockout.admits(KEY, "2001:db8::ffff:1", at(0)));
-        assert!(lockout.admits(KEY, "2001:db8:0:1::1", at(0)));
+        assert!(!lockout.admits(lockout.place(KEY, "2001:db8::ffff:1"), at(0)));
+        assert!(lockout.admits(lockout.place(KEY, "2001:db8:0:1::1"), at(0)));
     }
 
     #[test]
     fn memory_is_bounded() {
         let lockout = Lockout::default();
         for n in 0..140_000 {
-            lockout.failed(&n.to_string(), "203.0.113.1", at(n));
+            lockout.failed(lockout.place(&n.to_string(), "203.0.113.1"), at(n));
         }
         let pairs: usize = lockout.shards.iter().map(|shard| shard.lock().unwrap().pairs.len()).sum();
         assert!(pairs <= SHARDS * SHARD_PAIRS_MAX);

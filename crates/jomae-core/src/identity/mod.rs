@@ -72,7 +72,8 @@ impl Gate {
     ) -> Result<Authenticated, Error> {
         let signed_at = sign::check_time(presented.timestamp_text, now.0).map_err(Refusal::from)?;
         let id = presented.access_key_id;
-        if !self.lockout.admits(id, source_ip, now) {
+        let place = self.lockout.place(id, source_ip);
+        if !self.lockout.admits(place, now) {
             return Err(Refusal::Throttled.into());
         }
         let checked = if id.starts_with(TEMPORARY_PREFIX) {
@@ -81,13 +82,13 @@ impl Gate {
             self.by_access_key(vault, presented)
         };
         if matches!(checked, Err(Error::Refused(Refusal::SignatureDoesNotMatch))) {
-            self.lockout.failed(id, source_ip, now);
+            self.lockout.failed(place, now);
         }
         let authenticated = checked?;
         match self.nonces.remember(id, presented.nonce, signed_at, now.0) {
             Seen::First => {
                 // Not before: whoever repeats a request of somebody else's shows no secret.
-                self.lockout.succeeded(id, source_ip, now);
+                self.lockout.succeeded(place, now);
                 Ok(authenticated)
             }
             Seen::Before => Err(Refusal::NonceUsed.into()),

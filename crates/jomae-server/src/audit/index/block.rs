@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasherDefault, Hasher},
     io,
     ops::ControlFlow,
 };
@@ -82,9 +83,29 @@ pub(super) struct Memory {
     pub(super) places: Vec<Place>,
     pub(super) times: Option<Times>,
     /// Events by term, in the order of the log, each once.
-    pub(super) terms: HashMap<u64, Vec<u16>>,
-    /// The last event that has a place, and a sum of its line.
-    pub(super) last: Option<(u16, u64)>,
+    pub(super) terms: HashMap<u64, Vec<u16>, BuildHasherDefault<AsItIs>>,
+    /// The last event that has a place.
+    last: Option<u16>,
+    /// Its line.
+    last_line: Vec<u8>,
+}
+
+/// Terms are keyed hashes already.
+#[derive(Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
 }
 
 impl Memory {
@@ -94,8 +115,9 @@ impl Memory {
             key: HashKey(rng::public_array()),
             places: Vec::new(),
             times: None,
-            terms: HashMap::new(),
+            terms: HashMap::default(),
             last: None,
+            last_line: Vec::new(),
         }
     }
 
@@ -110,7 +132,9 @@ impl Memory {
         let place = event.as_ref().and_then(|(_, time)| Place::new(span, *time)).unwrap_or(Place::NONE);
         self.places.push(place);
         let Some((event, time)) = event.filter(|_| place != Place::NONE) else { return };
-        self.last = Some((at, self.key.sum(number, line)));
+        self.last = Some(at);
+        self.last_line.clear();
+        self.last_line.extend_from_slice(line);
         let times = self.times.get_or_insert(Times { oldest: time, newest: time });
         *times = Times { oldest: times.oldest.min(time), newest: times.newest.max(time) };
         for account in event.accounts() {
@@ -119,6 +143,11 @@ impl Memory {
                 self.post(self.key.term(account, Some(attribute)), at);
             }
         }
+    }
+
+    /// The last event that has a place, and a sum of its line.
+    pub(super) fn last(&self) -> Option<(u16, u64)> {
+        self.last.map(|at| (at, self.key.sum(self.first + u64::from(at), &self.last_line)))
     }
 
     fn post(&mut self, term: u64, at: u16) {

@@ -89,7 +89,7 @@ impl Writer {
 
 /// The content of a block's file. `None` for a block without any event.
 pub(super) fn encode(block: &Memory) -> Option<Vec<u8>> {
-    let (times, last) = (block.times?, block.last?);
+    let (times, last) = (block.times?, block.last()?);
     let mut terms: Vec<(u64, &[u16])> = block.terms.iter().map(|(term, events)| (*term, events.as_slice())).collect();
     terms.sort_unstable_by_key(|(term, _)| *term);
     let mut events = Writer { key: block.key, bytes: Vec::new() };
