@@ -81,6 +81,8 @@ pub struct Outcome {
     pub fault: Option<Fault>,
     /// Why permission was denied.
     pub denial: Option<Denial>,
+    /// Whether the caller has proved who it is: what a stranger may hold of the service is less.
+    pub known: bool,
 }
 
 /// Where a call stands in the audit log.
@@ -98,6 +100,7 @@ struct Aside {
     spec: Option<&'static ActionSpec>,
     logged: Logged,
     denial: Option<Denial>,
+    known: bool,
 }
 
 /// A refusal on its way out.
@@ -172,7 +175,13 @@ impl Service {
                 retry_after_ms: None,
                 logged: aside.logged,
                 body,
-                outcome: Outcome { action: aside.spec.map(|spec| spec.name), refusal: None, fault: None, denial: None },
+                outcome: Outcome {
+                    action: aside.spec.map(|spec| spec.name),
+                    refusal: None,
+                    fault: None,
+                    denial: None,
+                    known: aside.known,
+                },
             },
             Err(refused) => refused_reply(format, request, request_id, aside, refused),
         }
@@ -202,6 +211,7 @@ impl Service {
             return Err(Fault::unavailable("the audit log cannot be written").into());
         }
         let named = self.identify(request, params, arrival).await?;
+        aside.known = true;
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
             request_id: request_id.to_owned(),
@@ -368,6 +378,7 @@ fn refused_reply(format: Format, request: &Request<'_>, request_id: String, asid
             refusal: Some(refusal),
             fault,
             denial: aside.denial,
+            known: aside.known,
         },
     }
 }

@@ -89,5 +89,6 @@ fn answer(reply: Reply) -> Answer {
         audit_receipt: reply.logged.receipt,
         body: reply.body,
         close: false,
+        known: reply.outcome.known,
     }
 }

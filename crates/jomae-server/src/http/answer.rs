@@ -112,6 +112,7 @@ mod tests {
             audit_receipt: None,
             body: b"{}".to_vec(),
             close: false,
+            known: false,
         }
     }
 

@@ -53,6 +53,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Close the connection after this answer (HTTP/1 only).
     pub close: bool,
+    /// Whether the caller has proved who it is.
+    pub known: bool,
 }
 
 /// Why a request never reached [`Service::call`], or, for [`Malformed::InternalPanic`], why the call gave no answer.

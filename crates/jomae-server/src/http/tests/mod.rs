@@ -40,6 +40,7 @@ fn answer(status: u16, body: Vec<u8>) -> Answer {
         audit_receipt: None,
         body,
         close: false,
+        known: false,
     }
 }
 
