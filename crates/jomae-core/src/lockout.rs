@@ -5,9 +5,7 @@
 //! longer each time. Nobody elsewhere notices: a stranger cannot lock a user out. Nor can a stranger who shares the
 //! user's address: a network from which the key has signed rightly within [`KNOWN_SECS`] is never locked.
 
-use core::net::IpAddr;
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -17,7 +15,10 @@ use std::{
 
 use jomae_api::time::Timestamp;
 
-use crate::hashed::{HashKey, shard};
+use crate::{
+    hashed::{HashKey, shard},
+    network,
+};
 
 /// Wrong signatures within the window that lock a network out.
 pub const FAILURES_MAX: u32 = 10;
@@ -76,7 +77,7 @@ impl Default for Lockout {
 impl Lockout {
     /// An access key together with the network that a request for it comes from.
     pub fn place(&self, access_key_id: &str, source_ip: &str) -> Place {
-        Place(self.key.hash(&[access_key_id, "\0", &network(source_ip)]))
+        Place(self.key.hash(&[access_key_id, "\0", &network::of(source_ip)]))
     }
 
     fn shard(&self, Place(hash): Place) -> MutexGuard<'_, Shard> {
@@ -136,20 +137,6 @@ impl Shard {
         let pair = self.pairs.entry(hash).or_default();
         change(pair);
         pair.touched = now.0;
-    }
-}
-
-/// An IPv4 address, or the /64 in which an IPv6 address lies: one customer of a provider has at least that much.
-fn network(source_ip: &str) -> Cow<'_, str> {
-    if !source_ip.contains(':') {
-        return Cow::Borrowed(source_ip);
-    }
-    match source_ip.parse() {
-        Ok(IpAddr::V6(ip)) => {
-            let [a, b, c, d, ..] = ip.segments();
-            Cow::Owned(format!("{a:x}:{b:x}:{c:x}:{d:x}"))
-        }
-        _ => Cow::Borrowed(source_ip),
     }
 }
 

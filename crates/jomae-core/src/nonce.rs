@@ -21,6 +21,24 @@ const GENERATION_SECS: i64 = 300;
 /// How long after its time stamp a request is still accepted, in seconds.
 const TIME_WINDOW_SECS: i64 = SKEW_SECS_MAX.cast_signed();
 
+/// Generations that can be alive at a time: the time stamps that are accepted lie within two windows.
+pub const LIVE_GENERATIONS_MAX: usize = 8;
+
+/// The number of the generation to which a nonce signed then belongs; numbers follow each other in time.
+pub fn generation(signed_at_secs: i64) -> u32 {
+    u32::try_from((signed_at_secs + TIME_WINDOW_SECS).div_euclid(GENERATION_SECS) + 1).unwrap_or(0)
+}
+
+/// Whether nonces of a generation can still be replayed.
+pub fn is_alive(generation: u32, now_secs: i64) -> bool {
+    until_secs(generation) >= now_secs
+}
+
+/// The last moment, in seconds, at which a nonce of the generation matters.
+fn until_secs(generation: u32) -> i64 {
+    i64::from(generation) * GENERATION_SECS
+}
+
 /// What is known of a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -55,8 +73,16 @@ impl NonceMemory {
         }
     }
 
-    /// Notes the nonce of a request that was signed at `signed_at_secs`.
-    pub fn remember(&self, access_key_id: &str, nonce: &str, signed_at_secs: i64, now_secs: i64) -> Seen {
+    /// Notes the nonce of a request that was signed at `signed_at_secs`, if there is room: in all, and `in_share`, in what
+    /// the account may have of it.
+    pub fn remember(
+        &self,
+        access_key_id: &str,
+        nonce: &str,
+        signed_at_secs: i64,
+        now_secs: i64,
+        in_share: bool,
+    ) -> Seen {
         let hash = self.key.hash(&[access_key_id, nonce]);
         let mut generations = self.shards[shard(hash, SHARDS)].lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = generations.front()
@@ -65,14 +91,13 @@ impl NonceMemory {
             self.entries.fetch_sub(oldest.nonces.len(), Ordering::Relaxed);
             generations.pop_front();
         }
-        let last_moment = signed_at_secs + TIME_WINDOW_SECS;
-        let until_secs = last_moment - last_moment.rem_euclid(GENERATION_SECS) + GENERATION_SECS;
+        let until_secs = until_secs(generation(signed_at_secs));
         // Its own generation is looked into by the insertion below, once.
         let mut others = generations.iter().filter(|generation| generation.until_secs != until_secs);
         if others.any(|generation| generation.nonces.contains(&hash)) {
             return Seen::Before;
         }
-        if self.entries.fetch_add(1, Ordering::Relaxed) >= self.entries_max {
+        if self.entries.fetch_add(1, Ordering::Relaxed) >= self.entries_max || !in_share {
             self.entries.fetch_sub(1, Ordering::Relaxed);
             let known = generations.iter().any(|generation| generation.nonces.contains(&hash));
             return if known { Seen::Before } else { Seen::MemoryFull };
@@ -101,6 +126,11 @@ impl NonceMemory {
         }
     }
 
+    /// How many nonces it can remember.
+    pub fn entries_max(&self) -> usize {
+        self.entries_max
+    }
+
     /// How many nonces are remembered.
     pub fn len(&self) -> usize {
         self.entries.load(Ordering::Relaxed)
@@ -126,25 +156,35 @@ mod tests {
         for skew in [-TIME_WINDOW_SECS, 0, TIME_WINDOW_SECS] {
             let memory = NonceMemory::new(1000);
             let signed_at = NOW + skew;
-            assert_eq!(memory.remember("ak", "n", signed_at, NOW), Seen::First);
+            assert_eq!(memory.remember("ak", "n", signed_at, NOW, true), Seen::First);
             for later in NOW..=signed_at + TIME_WINDOW_SECS {
                 memory.sweep(later);
-                assert_eq!(memory.remember("ak", "n", signed_at, later), Seen::Before, "{skew} {later}");
+                assert_eq!(memory.remember("ak", "n", signed_at, later, true), Seen::Before, "{skew} {later}");
             }
         }
+    }
+
+    #[test]
+    fn generations_that_are_alive_have_places_of_their_own() {
+        for now in NOW..NOW + GENERATION_SECS {
+            let numbers = generation(now - TIME_WINDOW_SECS)..=generation(now + TIME_WINDOW_SECS);
+            assert!(numbers.clone().count() <= LIVE_GENERATIONS_MAX);
+            assert!(numbers.clone().all(|number| is_alive(number, now)));
+        }
+        assert!(!is_alive(generation(NOW), NOW + TIME_WINDOW_SECS + GENERATION_SECS + 1));
     }
 
     #[test]
     fn memory_is_given_back() {
         let memory = NonceMemory::new(1000);
         for n in 0..1000 {
-            assert_eq!(memory.remember("ak", &n.to_string(), NOW, NOW), Seen::First);
+            assert_eq!(memory.remember("ak", &n.to_string(), NOW, NOW, true), Seen::First);
         }
-        assert_eq!(memory.remember("ak", "one more", NOW, NOW), Seen::MemoryFull);
-        assert_eq!(memory.remember("ak", "7", NOW, NOW), Seen::Before);
+        assert_eq!(memory.remember("ak", "one more", NOW, NOW, true), Seen::MemoryFull);
+        assert_eq!(memory.remember("ak", "7", NOW, NOW, true), Seen::Before);
         memory.sweep(NOW + TIME_WINDOW_SECS + GENERATION_SECS + 1);
         assert_eq!(memory.len(), 0);
-        assert_eq!(memory.remember("ak", "one more", NOW, NOW), Seen::First);
+        assert_eq!(memory.remember("ak", "one more", NOW, NOW, true), Seen::First);
     }
 
     proptest! {
@@ -156,7 +196,7 @@ mod tests {
             let mut now = NOW;
             for (key, nonce, skew, step) in calls {
                 now += step;
-                let seen = memory.remember(&key.to_string(), &nonce.to_string(), now + skew, now);
+                let seen = memory.remember(&key.to_string(), &nonce.to_string(), now + skew, now, true);
                 match model.get(&(key, nonce)) {
                     Some(until) if *until >= now => prop_assert_eq!(seen, Seen::Before),
                     // Up to one generation longer than needed is allowed.

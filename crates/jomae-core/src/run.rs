@@ -27,7 +27,7 @@ use crate::{
     store::BoxFuture,
     tx::{Outcome, Tx, Vault},
     usage::Usage,
-    wait::Pool,
+    wait::{Abandonment, Pool},
 };
 
 /// How often a changing call decides again when what it read has changed. Each time somebody else has succeeded.
@@ -47,6 +47,8 @@ pub struct Call {
     pub format: Format,
     /// `ExternalId`, which trust policies can ask for.
     pub external_id: Option<String>,
+    /// Whether it can still be given up.
+    pub abandonment: Abandonment,
 }
 
 /// What handlers work with.
@@ -116,6 +118,7 @@ where
         }
         // What changes nothing needs no promise.
         trace.pending = if tx.has_writes() {
+            call.abandonment.decide().await;
             let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, params, trace, None);
             Some(outbox::put(&mut tx, &call.request_id, event)?)
         } else {

@@ -15,14 +15,18 @@ use jomae_crypto::rng;
 
 use crate::{
     access::Denial,
-    audit::{self, AuditSink, Durability, Trace, outbox::Outbox},
+    audit::{self, AuditSink, Durability, Trace, outbox::Outbox, throttled::Throttled},
     error::{Error, Fault},
-    identity::{Caller, Gate},
+    identity::{Authenticated, Caller, Gate, Signed},
+    network::NetworkMeter,
     oidc::TokenVerifier,
     ram::last_used::LastUsed,
     rate::{RateLimits, RateMeter},
+    record::AccessKeyRecord,
     run::{Call, Kms, ROUTES, Route},
+    shares::{Share, Shares, UnderWay},
     sts,
+    wait::Abandonment,
 };
 
 /// A request with this header, `true`, is answered with a receipt of the audit log.
@@ -32,6 +36,8 @@ const RECEIPT_HEADER: &str = "x-jomae-receipt";
 const USER_AGENT_BYTES_MAX: usize = 512;
 /// Longest host that is recorded, in bytes.
 const HOST_BYTES_MAX: usize = 255;
+/// When a caller may try again whose account has too much under way, in milliseconds.
+const CROWDED_RETRY_MS: u32 = 1000;
 /// A string to sign longer than this is not echoed: it repeats the caller's parameters.
 const ECHO_BYTES_MAX: usize = 16 * 1024;
 
@@ -43,10 +49,40 @@ pub struct Service {
     pub gate: Gate,
     pub last_used: LastUsed,
     pub meter: RateMeter,
+    pub shares: Shares,
+    pub throttled: Throttled,
+    /// How often strangers of a network may have a token of an identity provider checked.
+    pub token_checks: NetworkMeter,
     /// Where a key is made when the host names no region of ours.
     pub default_region: RegionId,
     /// Who vouches for callers without a signature.
     pub oidc: Arc<dyn TokenVerifier>,
+}
+
+/// The totals that accounts and networks share, and rates.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub rates: RateLimits,
+    /// Nonces remembered against replay.
+    pub nonces_max: usize,
+    /// Calls under way at a time.
+    pub calls_in_flight_max: usize,
+    /// Costly calls ([`crate::shares::COSTLY_NS`]) at a time: fewer than there are request threads, if there are several.
+    pub costly_calls_max: usize,
+    /// Tokens of identity providers that are checked for one source network, each second; 0: no limit.
+    pub token_checks_per_sec: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rates: RateLimits::default(),
+            nonces_max: 64_000_000,
+            calls_in_flight_max: 4096,
+            costly_calls_max: 1,
+            token_checks_per_sec: 20,
+        }
+    }
 }
 
 /// Where a request came from, and when.
@@ -56,6 +92,8 @@ pub struct Arrival<'a> {
     pub now: Timestamp,
     /// A steady clock in nanoseconds, for rates.
     pub steady_ns: u64,
+    /// Whether the call can be given up when its caller has gone.
+    pub abandonment: &'a Abandonment,
 }
 
 /// An answer, ready for the wire.
@@ -83,6 +121,21 @@ pub struct Outcome {
     pub denial: Option<Denial>,
     /// Whether the caller has proved who it is: what a stranger may hold of the service is less.
     pub known: bool,
+    /// On whose bill the call goes.
+    pub bill: Option<Bill>,
+}
+
+/// The bill of a call: whoever measures it says what it cost.
+pub struct Bill {
+    share: Arc<Share>,
+    action: usize,
+}
+
+impl Bill {
+    /// Puts the time that the call kept a request's thread, in nanoseconds, on the account's bill.
+    pub fn charge(&self, took_ns: u64) {
+        self.share.charge(self.action, took_ns);
+    }
 }
 
 /// Where a call stands in the audit log.
@@ -101,6 +154,7 @@ struct Aside {
     logged: Logged,
     denial: Option<Denial>,
     known: bool,
+    bill: Option<Bill>,
 }
 
 /// A refusal on its way out.
@@ -127,7 +181,18 @@ struct Named<'r> {
     api_version: &'r str,
     action: &'r str,
     format: Format,
+    signature: Option<Signature<'r>>,
 }
+
+/// A signature that was right. Whether the request is accepted depends on its nonce.
+struct Signature<'r> {
+    presented: Presented<'r>,
+    signed: Signed,
+    access_key: Option<Arc<AccessKeyRecord>>,
+}
+
+/// An action, its number and its way.
+type Found = (usize, &'static ActionSpec, Route);
 
 impl<E: Into<Error>> From<E> for Refused {
     fn from(error: E) -> Self {
@@ -136,20 +201,17 @@ impl<E: Into<Error>> From<E> for Refused {
 }
 
 impl Service {
-    pub fn new(
-        kms: Kms,
-        oidc: Arc<dyn TokenVerifier>,
-        default_region: RegionId,
-        limits: RateLimits,
-        nonces_max: usize,
-    ) -> Self {
+    pub fn new(kms: Kms, oidc: Arc<dyn TokenVerifier>, default_region: RegionId, limits: Limits) -> Self {
         Self {
             audit: Arc::clone(&kms.audit),
             kms,
             outbox: Outbox::default(),
-            gate: Gate::new(nonces_max),
+            gate: Gate::new(limits.nonces_max),
             last_used: LastUsed::default(),
-            meter: RateMeter::new(limits),
+            meter: RateMeter::new(limits.rates),
+            shares: Shares::new(limits.calls_in_flight_max, limits.costly_calls_max),
+            throttled: Throttled::default(),
+            token_checks: NetworkMeter::new(limits.token_checks_per_sec),
             default_region,
             oidc,
         }
@@ -181,6 +243,7 @@ impl Service {
                     fault: None,
                     denial: None,
                     known: aside.known,
+                    bill: aside.bill,
                 },
             },
             Err(refused) => refused_reply(format, request, request_id, aside, refused),
@@ -212,6 +275,8 @@ impl Service {
         }
         let named = self.identify(request, params, arrival).await?;
         aside.known = true;
+        let found = actions::api_of_version(named.api_version).map(|api| find_route(api, named.action));
+        aside.spec = found.flatten().map(|(_, spec, _)| spec);
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
             request_id: request_id.to_owned(),
@@ -223,12 +288,29 @@ impl Service {
             user_agent: text_header(request, "user-agent", USER_AGENT_BYTES_MAX),
             format: named.format,
             external_id: params.given("ExternalId").map(str::to_owned),
+            abandonment: arrival.abandonment.clone(),
+        };
+        let api = aside.spec.map_or(Api::Kms, ActionSpec::api);
+        let share = self.shares.of(call.caller.account());
+        let admitted = self.admit(&share, &call, aside.spec, named.signature.as_ref(), arrival.steady_ns);
+        let _under_way = match admitted {
+            Ok(under_way) => under_way,
+            Err(refused) => {
+                let refused = refused.in_api(api);
+                self.note_throttled(aside, call, &refused).await?;
+                return Err(refused);
+            }
         };
         let mut trace = Trace::default();
-        let asked = (named.api_version, named.action);
-        let result = self.dispatch(asked, &call, params, &mut trace, arrival.steady_ns, &mut aside.spec).await;
+        let result = match found {
+            None => Err(Refusal::VersionInvalid.into()),
+            Some(None) => Err(Refusal::ActionNotFound.into()),
+            Some(Some(found)) => {
+                aside.bill = Some(Bill { share: Arc::clone(&share), action: found.0 });
+                self.dispatch(found, &share, &call, params, &mut trace).await
+            }
+        };
         aside.denial = trace.denial.take();
-        let api = aside.spec.map_or(Api::Kms, ActionSpec::api);
         let result = result.map_err(|refused| refused.in_api(api));
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
         aside.logged = self.record(aside.spec, &call, params, trace, &result, wants_receipt).await?;
@@ -243,41 +325,75 @@ impl Service {
         arrival: Arrival<'_>,
     ) -> Result<Named<'r>, Refused> {
         if let Some((api_version, action)) = sts::unsigned_action(request, params) {
+            // Before the work: whoever asks has shown nothing yet.
+            self.token_checks
+                .admit(arrival.source_ip, arrival.steady_ns)
+                .map_err(|retry_after_ms| throttled(Refusal::Throttled.in_api(Api::Sts), retry_after_ms))?;
             let caller = sts::authenticate_by_token(&*self.oidc, params, arrival.now).await?;
-            return Ok(Named { caller, api_version, action, format: Format::requested(params) });
+            return Ok(Named { caller, api_version, action, format: Format::requested(params), signature: None });
         }
         let presented = Presented::read(request, params).map_err(Refusal::from)?;
-        let authenticated = self
+        let Authenticated { caller, access_key, signed } = self
             .gate
             .authenticate(&self.kms.vault, &presented, arrival.source_ip, arrival.now)
             .map_err(|error| with_echo(error, &presented))?;
-        if let Some(access_key) = &authenticated.access_key {
-            let service = actions::api_of_version(presented.api_version).unwrap_or(Api::Kms).name();
-            self.last_used.note(access_key, presented.access_key_id, service, arrival.now);
-        }
-        Ok(Named {
-            caller: authenticated.caller,
-            api_version: presented.api_version,
-            action: presented.action,
-            format: presented.format,
-        })
+        let (api_version, action, format) = (presented.api_version, presented.action, presented.format);
+        let signature = Some(Signature { presented, signed, access_key });
+        Ok(Named { caller, api_version, action, format, signature })
     }
 
-    /// Finds the action of an authenticated call, and runs it.
+    /// Lets a call of a known caller in: within its account's rate and shares, and once. The rate comes first, so that a
+    /// throttled account cannot fill the memory of nonces.
+    fn admit(
+        &self,
+        share: &Arc<Share>,
+        call: &Call,
+        spec: Option<&ActionSpec>,
+        signature: Option<&Signature<'_>>,
+        steady_ns: u64,
+    ) -> Result<UnderWay, Refused> {
+        let class = spec.map_or(Class::Management, |spec| spec.class);
+        self.meter
+            .admit(call.caller.account(), class, steady_ns)
+            .map_err(|retry_after_ms| throttled(Refusal::UserThrottled, retry_after_ms))?;
+        let under_way = self.shares.enter(share).ok_or_else(|| throttled(Refusal::UserThrottled, CROWDED_RETRY_MS))?;
+        if let Some(Signature { presented, signed, access_key }) = signature {
+            self.gate.accept(presented, signed, share, call.now)?;
+            if let Some(access_key) = access_key {
+                let service = actions::api_of_version(presented.api_version).unwrap_or(Api::Kms).name();
+                self.last_used.note(access_key, presented.access_key_id, service, call.now);
+            }
+        }
+        Ok(under_way)
+    }
+
+    /// Counts a call that was not let in, and has the first one recorded. A nonce used before names nobody: whoever
+    /// repeats a request shows no secret.
+    async fn note_throttled(&self, aside: &mut Aside, call: Call, refused: &Refused) -> Result<(), Refused> {
+        let refusal = refused.error.refusal();
+        if refusal == Refusal::NonceUsed || aside.spec.is_some_and(|spec| !audit::is_recorded(spec)) {
+            return Ok(());
+        }
+        if let Some(event) = self.throttled.note(aside.spec, call, refusal) {
+            let appended = self.audit.append(event, Durability::Handed);
+            appended.done.wait().await.map_err(Fault::unavailable)?;
+            aside.logged.index = Some(appended.index);
+        }
+        Ok(())
+    }
+
+    /// Runs an action: at once, or when it is the account's turn, if its calls have been costly.
     async fn dispatch(
         &self,
-        (api_version, action): (&str, &str),
+        (index, _, route): Found,
+        share: &Share,
         call: &Call,
         params: &Params<'_>,
         trace: &mut Trace,
-        steady_ns: u64,
-        spec: &mut Option<&'static ActionSpec>,
     ) -> Result<Vec<u8>, Refused> {
-        let api = actions::api_of_version(api_version).ok_or(Refusal::VersionInvalid)?;
-        let (index, found, route) = find_route(api, action).ok_or(Refusal::ActionNotFound)?;
-        *spec = Some(found);
         trace.action = index;
-        self.throttle(&call.caller, found.class, steady_ns)?;
+        let turn = self.shares.turn(share, index).await;
+        let _turn = turn.ok_or_else(|| throttled(Refusal::UserThrottled, CROWDED_RETRY_MS))?;
         Ok(route(&self.kms, call, params, trace).await?)
     }
 
@@ -323,14 +439,6 @@ impl Service {
         Ok(Logged { index: Some(index), receipt: receipt.map_err(Fault::unavailable)? })
     }
 
-    fn throttle(&self, caller: &Caller, class: Class, now_ns: u64) -> Result<(), Refused> {
-        self.meter.admit(caller.account(), class, now_ns).map_err(|retry_after_ms| Refused {
-            error: Refusal::UserThrottled.into(),
-            echo: None,
-            retry_after_ms: Some(retry_after_ms),
-        })
-    }
-
     /// The region in a host of the form `kms.<region>.…` or `kms-vpc.<region>.…`, if we serve it; else the default.
     fn region_of(&self, host: &str) -> RegionId {
         let host = host.split_once("://").map_or(host, |(_, rest)| rest);
@@ -342,7 +450,11 @@ impl Service {
     }
 }
 
-fn find_route(api: Api, action: &str) -> Option<(usize, &'static ActionSpec, Route)> {
+fn throttled(refusal: Refusal, retry_after_ms: u32) -> Refused {
+    Refused { error: refusal.into(), echo: None, retry_after_ms: Some(retry_after_ms) }
+}
+
+fn find_route(api: Api, action: &str) -> Option<Found> {
     let index = ROUTES.iter().position(|(spec, _)| spec.name == action && spec.api() == api)?;
     ROUTES.get(index).map(|(spec, route)| (index, *spec, *route))
 }
@@ -379,6 +491,7 @@ fn refused_reply(format: Format, request: &Request<'_>, request_id: String, asid
             fault,
             denial: aside.denial,
             known: aside.known,
+            bill: aside.bill,
         },
     }
 }

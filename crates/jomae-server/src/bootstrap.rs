@@ -119,7 +119,7 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let kms = Kms { vault, backend, ranks, pool, usage: Usage::default(), audit: sink, regions };
-    let service = Service::new(kms, oidc, default_region, config.rate_limits(), config.server.nonces_max);
+    let service = Service::new(kms, oidc, default_region, config.service_limits());
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {
         tracing::info!(events = recovered, "audit events that a crash had held back are in the log now");

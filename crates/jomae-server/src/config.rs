@@ -8,7 +8,7 @@ use std::{
 };
 
 use jomae_api::names::RegionId;
-use jomae_core::rate::RateLimits;
+use jomae_core::{rate::RateLimits, service};
 use serde::Deserialize;
 
 use crate::http::Limits;
@@ -84,6 +84,8 @@ pub struct Server {
     pub cached_records_max: usize,
     /// Nonces remembered against replay; 19 to 39 bytes each.
     pub nonces_max: usize,
+    /// Calls under way at a time; an account may have as many as are free.
+    pub calls_in_flight_max: usize,
 }
 
 impl Default for Server {
@@ -100,6 +102,7 @@ impl Default for Server {
             write_timeout_secs: limits.write_timeout.as_secs(),
             cached_records_max: 400_000,
             nonces_max: 64_000_000,
+            calls_in_flight_max: 4096,
         }
     }
 }
@@ -186,12 +189,25 @@ pub enum AuditDurability {
 }
 
 /// Calls per second of one account; 0: no limit.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
     pub crypto_symmetric_per_sec: u32,
     pub crypto_asymmetric_per_sec: u32,
     pub management_per_sec: u32,
+    /// Tokens of identity providers that are checked for one source network, before anybody has shown who it is.
+    pub token_checks_per_sec: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            crypto_symmetric_per_sec: 0,
+            crypto_asymmetric_per_sec: 0,
+            management_per_sec: 0,
+            token_checks_per_sec: jomae_core::service::Limits::default().token_checks_per_sec,
+        }
+    }
 }
 
 /// The operator's log.
@@ -288,8 +304,10 @@ impl Config {
             return Err(ConfigError::Value("tls.cert_file and tls.key_file belong together: give both or none".into()));
         }
         self.check_audit()?;
-        if self.server.connections_max == 0 || self.server.nonces_max == 0 {
-            return Err(ConfigError::Value("server.connections_max and server.nonces_max must not be 0".into()));
+        let Server { connections_max, nonces_max, calls_in_flight_max, .. } = self.server;
+        if connections_max == 0 || nonces_max == 0 || calls_in_flight_max == 0 {
+            let names = "server.connections_max, server.nonces_max and server.calls_in_flight_max";
+            return Err(ConfigError::Value(format!("{names} must not be 0")));
         }
         Ok(regions)
     }
@@ -332,6 +350,23 @@ impl Config {
             crypto_asymmetric_per_sec: limit(self.limits.crypto_asymmetric_per_sec),
             management_per_sec: limit(self.limits.management_per_sec),
         }
+    }
+
+    /// The totals of the service, and the rates.
+    pub fn service_limits(&self) -> service::Limits {
+        service::Limits {
+            rates: self.rate_limits(),
+            nonces_max: self.server.nonces_max,
+            calls_in_flight_max: self.server.calls_in_flight_max,
+            costly_calls_max: self.worker_threads().saturating_sub(1).max(1),
+            token_checks_per_sec: self.limits.token_checks_per_sec,
+        }
+    }
+
+    /// Threads that carry requests.
+    pub fn worker_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        if self.server.worker_threads == 0 { cores } else { self.server.worker_threads }
     }
 
     /// Threads for each kind of cryptographic work.

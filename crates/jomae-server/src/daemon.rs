@@ -114,6 +114,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
         let _ = operator.await;
     }
     flush_usage(&started, usize::MAX).await;
+    tell_throttled(&started, true).await;
     // The next start would do it too, event by event.
     if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox is left for the next start");
@@ -170,6 +171,14 @@ async fn flush_usage(started: &Started, versions_max: usize) {
     }
 }
 
+/// Puts the calls that were throttled, and counted, on the audit log.
+async fn tell_throttled(started: &Started, everything: bool) {
+    let Started { service, .. } = started;
+    if let Err(fault) = service.throttled.tell(&*service.audit, gateway::now(), everything).await {
+        tracing::warn!(cause = %fault, "throttled calls were counted and cannot be recorded");
+    }
+}
+
 async fn work(config: &Config, started: &Started, certificates: &Certificates, turns: u64) {
     match started.service.do_due_work(gateway::now()).await {
         Ok(0) => {}
@@ -179,6 +188,7 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
     if let Err(fault) = started.service.outbox.clear(&started.service.kms.vault).await {
         tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
     }
+    tell_throttled(started, false).await;
     if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
         flush_usage(started, FLUSHED_VERSIONS_MAX).await;
     }

@@ -1,9 +1,11 @@
 //! Between HTTP and the service: the clock, the address, the metrics and the operator's log.
 
 use std::{
+    future::{Future, poll_fn},
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use jomae_api::{error::Refusal, time::Timestamp};
@@ -38,8 +40,11 @@ impl http::Service for Gateway {
         let began = Instant::now();
         let source_ip = incoming.peer.ip().to_canonical().to_string();
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
-        let arrival = Arrival { source_ip: &source_ip, now: now(), steady_ns };
-        let reply = self.service.answer(&incoming.request, arrival).await;
+        let arrival = Arrival { source_ip: &source_ip, now: now(), steady_ns, abandonment: incoming.abandonment };
+        let (reply, worked) = measured(self.service.answer(&incoming.request, arrival)).await;
+        if let Some(bill) = &reply.outcome.bill {
+            bill.charge(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX));
+        }
         self.metrics.count(&reply, began.elapsed());
         note(&reply, &source_ip);
         answer(reply)
@@ -64,6 +69,20 @@ impl http::Service for Gateway {
         tracing::debug!(kind = why.label(), %peer, request_id = reply.request_id, "not a request");
         answer(reply)
     }
+}
+
+/// What a future gives, and how long it kept the thread: waiting does not count.
+async fn measured<F: Future>(future: F) -> (F::Output, Duration) {
+    let mut future = pin!(future);
+    let mut worked = Duration::ZERO;
+    let output = poll_fn(|cx| {
+        let began = Instant::now();
+        let polled = future.as_mut().poll(cx);
+        worked += began.elapsed();
+        polled
+    })
+    .await;
+    (output, worked)
 }
 
 /// Our own failures go to the log with their cause; refusals only when someone looks closely.

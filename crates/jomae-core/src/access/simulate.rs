@@ -36,6 +36,7 @@ use crate::{
     },
     run::Call,
     tx::Tx,
+    wait::Abandonment,
 };
 
 /// Why there is no answer; one line.
@@ -208,6 +209,7 @@ fn call_of(caller: Caller, region: RegionId, now: Timestamp, source_ip: &str, ex
         user_agent: String::new(),
         format: Format::Json,
         external_id,
+        abandonment: Abandonment::default(),
     }
 }
 

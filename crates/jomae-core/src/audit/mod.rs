@@ -2,6 +2,7 @@
 
 pub mod lookup;
 pub mod outbox;
+pub mod throttled;
 
 use std::collections::BTreeMap;
 
@@ -130,6 +131,17 @@ struct Event<'a> {
     error_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    additional_event_data: Option<ThrottledCalls>,
+}
+
+/// Of an event that stands for several calls.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ThrottledCalls {
+    throttled_calls: u64,
+    /// When the first one of them came.
+    since: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -284,6 +296,32 @@ pub fn call_event(
     trace: &Trace,
     refusal: Option<Refusal>,
 ) -> Vec<u8> {
+    let shown = spec.map(|spec| Shown::Call(PublicParameters { spec, params }));
+    event_of_call(spec, event_id, call, shown, trace, refusal, None)
+}
+
+/// The event of `count` calls that were turned away since a moment, told by the first of them: without its parameters, so
+/// that what costs the service little does not fill its log.
+pub fn throttled_event(
+    spec: Option<&ActionSpec>,
+    event_id: &str,
+    first: &Call,
+    refusal: Refusal,
+    (count, since): (u64, Timestamp),
+) -> Vec<u8> {
+    let throttled = ThrottledCalls { throttled_calls: count, since };
+    event_of_call(spec, event_id, first, None, &Trace::default(), Some(refusal), Some(throttled))
+}
+
+fn event_of_call(
+    spec: Option<&ActionSpec>,
+    event_id: &str,
+    call: &Call,
+    shown: Option<Shown<'_>>,
+    trace: &Trace,
+    refusal: Option<Refusal>,
+    throttled: Option<ThrottledCalls>,
+) -> Vec<u8> {
     let caller = &call.caller;
     let api = spec.map_or(Api::Kms, ActionSpec::api);
     let message = refusal.map(|refusal| refusal.message());
@@ -311,11 +349,12 @@ pub fn call_event(
             access_key_id: Some(caller.access_key_id.as_str()).filter(|id| !id.is_empty()),
             session_context: SessionContext::of(caller),
         },
-        request_parameters: spec.map(|spec| Shown::Call(PublicParameters { spec, params })),
+        request_parameters: shown,
         referenced_resources: Resources::of(trace),
         resource_owner_id: trace.owner.as_ref().map(AccountId::as_str),
         error_code: refusal.map(|refusal| refusal.code()),
         error_message: message.as_deref(),
+        additional_event_data: throttled,
     })
 }
 
@@ -351,6 +390,7 @@ pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Ve
         resource_owner_id: None,
         error_code: None,
         error_message: None,
+        additional_event_data: None,
     })
 }
 
@@ -401,6 +441,7 @@ pub fn operator_event(act: &OperatorAct<'_>, id: &str, now: Timestamp) -> Vec<u8
         resource_owner_id: None,
         error_code: None,
         error_message: None,
+        additional_event_data: None,
     })
 }
 

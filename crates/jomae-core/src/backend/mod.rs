@@ -5,12 +5,16 @@ pub mod software;
 use std::{any::Any, sync::Arc};
 
 use jomae_api::{
+    names::AccountId,
     param::EncryptionContext,
     spec::{Algorithm, KeySpec},
 };
 use jomae_crypto::{envelope::Binding, secret::SecretBytes};
 
-use crate::{error::Fault, wait::Work};
+use crate::{
+    error::{Error, Fault},
+    wait::Work,
+};
 
 /// Material in the form in which it may be stored: wrapped under a domain key, bound to its [`Binding`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +60,9 @@ pub trait KeyBackend: Send + Sync {
     /// Whether keys of this spec can be made and used.
     fn supports(&self, spec: KeySpec) -> bool;
 
-    /// New material for the key version that the binding names.
-    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<NewKey, Fault>>;
+    /// New material for the key version that the binding names. Where work has to wait its turn, here and below, it waits
+    /// as that of `account`; refused if that has too much waiting.
+    fn generate(&self, spec: KeySpec, binding: &Binding<'_>, account: &AccountId) -> Work<'_, Result<NewKey, Error>>;
 
     /// Takes material that was made elsewhere: the bytes of a symmetric key, or a private key in DER.
     fn import(
@@ -96,10 +101,17 @@ pub trait KeyBackend: Send + Sync {
         key: &KeyHandle,
         algorithm: Algorithm,
         ciphertext: &[u8],
-    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>>;
+        account: &AccountId,
+    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Error>>;
 
     /// A signature over a digest of the algorithm's length, or over a message.
-    fn sign(&self, key: &KeyHandle, algorithm: Algorithm, digest: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>>;
+    fn sign(
+        &self,
+        key: &KeyHandle,
+        algorithm: Algorithm,
+        digest: &[u8],
+        account: &AccountId,
+    ) -> Work<'_, Result<Vec<u8>, Error>>;
 
     /// A MAC over a message.
     fn mac(&self, key: &KeyHandle, algorithm: Algorithm, message: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>>;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jomae_api::{
+    names::AccountId,
     param::EncryptionContext,
     spec::{Algorithm, KeyKind, KeySpec},
 };
@@ -19,7 +20,7 @@ use jomae_crypto::{
 
 use super::{BadMaterial, KeyBackend, KeyBlob, KeyHandle, NewKey, Unreadable};
 use crate::{
-    error::Fault,
+    error::{Error, Fault},
     keyring::Keyring,
     wait::{Effort, Pool, Work, offload},
 };
@@ -43,10 +44,11 @@ impl SoftwareBackend {
     fn offload<T: Send + 'static>(
         &self,
         effort: Effort,
+        account: &AccountId,
         job: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-    ) -> Work<'_, Result<T, Fault>> {
-        let result = offload(&*self.pool, effort, job);
-        Work::Later(Box::pin(async move { result.await.map_err(Fault::internal)? }))
+    ) -> Work<'_, Result<T, Error>> {
+        let result = offload(&*self.pool, effort, account, job);
+        Work::Later(Box::pin(async move { Ok(result.await??) }))
     }
 }
 
@@ -120,6 +122,14 @@ const fn is_quick(spec: AsymSpec) -> bool {
     matches!(spec, AsymSpec::EcP256 | AsymSpec::Ed25519)
 }
 
+/// What the making of a key takes.
+pub(crate) const fn generation(spec: AsymSpec) -> Effort {
+    match spec {
+        AsymSpec::Rsa2048 | AsymSpec::Rsa3072 | AsymSpec::Rsa4096 => Effort::Generation,
+        _ => Effort::QuickGeneration,
+    }
+}
+
 fn unsuitable() -> Fault {
     Fault::internal("an algorithm that does not fit the key, or a handle of another backend")
 }
@@ -133,19 +143,19 @@ impl KeyBackend for SoftwareBackend {
         }
     }
 
-    fn generate(&self, spec: KeySpec, binding: &Binding<'_>) -> Work<'_, Result<NewKey, Fault>> {
+    fn generate(&self, spec: KeySpec, binding: &Binding<'_>, account: &AccountId) -> Work<'_, Result<NewKey, Error>> {
         if let Some(bytes) = spec.row().material_bytes {
-            return Work::Done(self.wrap(binding, &SecretBytes::random(bytes), None));
+            return Work::Done(self.wrap(binding, &SecretBytes::random(bytes), None).map_err(Error::from));
         }
-        let Some(spec) = asym_spec(spec) else { return Work::Done(Err(unsuitable())) };
-        let made = self.offload(Effort::Generation, move || {
+        let Some(spec) = asym_spec(spec) else { return Work::Done(Err(unsuitable().into())) };
+        let made = self.offload(generation(spec), account, move || {
             let key = PrivateKey::generate(spec).map_err(Fault::internal)?;
             Ok((key.to_pkcs8().map_err(Fault::internal)?, key.public_spki()))
         });
         let binding = OwnedBinding::of(binding);
         Work::Later(Box::pin(async move {
             let (pkcs8, public) = made.wait().await?;
-            self.wrap(&binding.borrow(), &pkcs8, Some(public))
+            Ok(self.wrap(&binding.borrow(), &pkcs8, Some(public))?)
         }))
     }
 
@@ -226,10 +236,11 @@ impl KeyBackend for SoftwareBackend {
         key: &KeyHandle,
         algorithm: Algorithm,
         ciphertext: &[u8],
-    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>> {
-        let Some(key) = key.get::<PrivateKey>() else { return Work::Done(Err(unsuitable())) };
+        account: &AccountId,
+    ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Error>> {
+        let Some(key) = key.get::<PrivateKey>() else { return Work::Done(Err(unsuitable().into())) };
         let ciphertext = ciphertext.to_vec();
-        self.offload(Effort::Operation, move || {
+        self.offload(Effort::Operation, account, move || {
             let opened = match (algorithm, enc_alg(algorithm)) {
                 (Algorithm::MlKem768, _) => key.decapsulate(&ciphertext),
                 (_, Some(algorithm)) => key.decrypt(algorithm, &ciphertext),
@@ -239,15 +250,21 @@ impl KeyBackend for SoftwareBackend {
         })
     }
 
-    fn sign(&self, key: &KeyHandle, algorithm: Algorithm, digest: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>> {
+    fn sign(
+        &self,
+        key: &KeyHandle,
+        algorithm: Algorithm,
+        digest: &[u8],
+        account: &AccountId,
+    ) -> Work<'_, Result<Vec<u8>, Error>> {
         let (Some(key), Some(algorithm)) = (key.get::<PrivateKey>(), sign_alg(algorithm)) else {
-            return Work::Done(Err(unsuitable()));
+            return Work::Done(Err(unsuitable().into()));
         };
         if is_quick(key.spec()) {
-            return Work::Done(key.sign(algorithm, digest).map_err(Fault::internal));
+            return Work::Done(key.sign(algorithm, digest).map_err(|error| Fault::internal(error).into()));
         }
         let digest = digest.to_vec();
-        self.offload(Effort::Operation, move || key.sign(algorithm, &digest).map_err(Fault::internal))
+        self.offload(Effort::Operation, account, move || key.sign(algorithm, &digest).map_err(Fault::internal))
     }
 
     fn mac(&self, key: &KeyHandle, algorithm: Algorithm, message: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>> {

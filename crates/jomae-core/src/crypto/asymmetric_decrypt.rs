@@ -13,12 +13,21 @@ use crate::{
 impl Handle<AsymmetricDecrypt> for Kms {
     async fn handle(
         &self,
-        _: &Call,
+        call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AsymmetricDecrypt>,
     ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
-        let opened = self.private_decrypt_under(tx, key, &wanted.version, wanted.algorithm, &wanted.ciphertext).await?;
+        let opened = self
+            .private_decrypt_under(
+                tx,
+                key,
+                &wanted.version,
+                wanted.algorithm,
+                &wanted.ciphertext,
+                call.caller.account(),
+            )
+            .await?;
         Ok(Output {
             key_id: key.place.id.clone(),
             key_version_id: opened.version,

@@ -15,7 +15,7 @@ use crate::{
 impl Handle<AsymmetricSign> for Kms {
     async fn handle(
         &self,
-        _: &Call,
+        call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AsymmetricSign>,
     ) -> Result<Output, Error> {
@@ -25,7 +25,8 @@ impl Handle<AsymmetricSign> for Kms {
         expect_digest(wanted.algorithm, &wanted.digest)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
         let ready = self.ready(tx, key, version).await?;
-        let signature = self.backend.sign(&ready.handle, wanted.algorithm, &wanted.digest).wait().await?;
+        let account = call.caller.account();
+        let signature = self.backend.sign(&ready.handle, wanted.algorithm, &wanted.digest, account).wait().await?;
         Ok(Output {
             key_id: key.place.id.clone(),
             key_version_id: ready.version.stored.id.clone(),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jomae_api::{
     actions::params::ExportTo,
     error::Refusal,
-    names::KeyVersionId,
+    names::{AccountId, KeyVersionId},
     param::EncryptionContext,
     spec::{Algorithm, KeyKind, Purpose},
 };
@@ -146,12 +146,13 @@ impl Kms {
         version: &KeyVersionId,
         algorithm: Algorithm,
         ciphertext: &[u8],
+        caller: &AccountId,
     ) -> Result<Opened, Error> {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, version)?;
         let ready = self.ready(tx, key, version).await?;
-        let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext).wait().await?;
+        let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext, caller).wait().await?;
         let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
         Ok(Opened { version: ready.version.stored.id.clone(), plaintext })
     }

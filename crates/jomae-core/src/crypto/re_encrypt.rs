@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Handle<ReEncrypt> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output, Error> {
         let wanted = granted.action();
         let mut keys = granted.keys();
         let (Some(from), Some(to)) = (keys.next(), keys.next()) else {
@@ -21,7 +21,8 @@ impl Handle<ReEncrypt> for Kms {
         let opened = match &wanted.source {
             Source::Symmetric { context, .. } => self.decrypt_under(tx, from, context, &wanted.ciphertext).await?,
             Source::PublicKey { version, algorithm, .. } => {
-                self.private_decrypt_under(tx, from, version, *algorithm, &wanted.ciphertext).await?
+                self.private_decrypt_under(tx, from, version, *algorithm, &wanted.ciphertext, call.caller.account())
+                    .await?
             }
         };
         let (_, blob) = self.encrypt_under(tx, to, &wanted.destination_context, &opened.plaintext).await?;

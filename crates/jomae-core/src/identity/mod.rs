@@ -23,10 +23,11 @@ use self::sessions::Opened;
 use crate::{
     error::{Error, Fault},
     keyring::Keyring,
-    lockout::Lockout,
-    nonce::{NonceMemory, Seen},
+    lockout::{Lockout, Place},
+    nonce::{self, NonceMemory, Seen},
     ram::record::{UserRecord, path as ram_path},
     record::{AccessKeyRecord, Bytes, StoredAccessKey, path},
+    shares::Share,
     tx::Vault,
 };
 
@@ -61,8 +62,9 @@ impl Gate {
         }
     }
 
-    /// Finds out who sent a signed request: time, access key, signature, nonce, in this order. A nonce is remembered
-    /// only after its signature has proved right, so that nobody else can burn it or fill the memory.
+    /// Finds out who sent a signed request: time, access key, signature, in this order. The request is accepted only by
+    /// [`Gate::accept`], which remembers its nonce: after its signature has proved right, so that nobody else can burn it
+    /// or fill the memory, and after the account was metered, so that a throttled one does not fill it either.
     pub fn authenticate(
         &self,
         vault: &Vault,
@@ -70,33 +72,47 @@ impl Gate {
         source_ip: &str,
         now: Timestamp,
     ) -> Result<Authenticated, Error> {
-        let signed_at = sign::check_time(presented.timestamp_text, now.0).map_err(Refusal::from)?;
+        let signed_at_secs = sign::check_time(presented.timestamp_text, now.0).map_err(Refusal::from)?;
         let id = presented.access_key_id;
         let place = self.lockout.place(id, source_ip);
         if !self.lockout.admits(place, now) {
             return Err(Refusal::Throttled.into());
         }
         let checked = if id.starts_with(TEMPORARY_PREFIX) {
-            self.by_token(vault.keyring(), presented, now).map(|caller| Authenticated { caller, access_key: None })
+            self.by_token(vault.keyring(), presented, now).map(|caller| (caller, None))
         } else {
-            self.by_access_key(vault, presented)
+            self.by_access_key(vault, presented).map(|(caller, access_key)| (caller, Some(access_key)))
         };
         if matches!(checked, Err(Error::Refused(Refusal::SignatureDoesNotMatch))) {
             self.lockout.failed(place, now);
         }
-        let authenticated = checked?;
-        match self.nonces.remember(id, presented.nonce, signed_at, now.0) {
+        let (caller, access_key) = checked?;
+        Ok(Authenticated { caller, access_key, signed: Signed { place, signed_at_secs } })
+    }
+
+    /// Accepts a request whose signature was right: once, and within the account's share of the nonce memory.
+    pub fn accept(
+        &self,
+        presented: &Presented<'_>,
+        signed: &Signed,
+        share: &Share,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let in_share = share.may_remember(self.nonces.len(), self.nonces.entries_max(), now.0);
+        let (id, nonce) = (presented.access_key_id, presented.nonce);
+        match self.nonces.remember(id, nonce, signed.signed_at_secs, now.0, in_share) {
             Seen::First => {
+                share.note_nonce(nonce::generation(signed.signed_at_secs));
                 // Not before: whoever repeats a request of somebody else's shows no secret.
-                self.lockout.succeeded(place, now);
-                Ok(authenticated)
+                self.lockout.succeeded(signed.place, now);
+                Ok(())
             }
-            Seen::Before => Err(Refusal::NonceUsed.into()),
-            Seen::MemoryFull => Err(Refusal::Throttled.into()),
+            Seen::Before => Err(Refusal::NonceUsed),
+            Seen::MemoryFull => Err(Refusal::Throttled),
         }
     }
 
-    fn by_access_key(&self, vault: &Vault, presented: &Presented<'_>) -> Result<Authenticated, Error> {
+    fn by_access_key(&self, vault: &Vault, presented: &Presented<'_>) -> Result<(Caller, Arc<AccessKeyRecord>), Error> {
         let id = presented.access_key_id;
         let mut tx = vault.reading();
         let Some(record) = tx.get::<AccessKeyRecord>(&path::access_key(id))? else {
@@ -121,8 +137,7 @@ impl Gate {
                 Who::User { id: user.id.clone(), name: user.name.clone() }
             }
         };
-        let caller = Caller { account, access_key_id: id.to_owned(), who };
-        Ok(Authenticated { caller, access_key: Some(record) })
+        Ok((Caller { account, access_key_id: id.to_owned(), who }, record))
     }
 
     /// A caller with temporary credentials: all that is known of the session stands in the token.
@@ -159,6 +174,13 @@ pub struct Authenticated {
     pub caller: Caller,
     /// None for temporary credentials.
     pub access_key: Option<Arc<AccessKeyRecord>>,
+    pub signed: Signed,
+}
+
+/// What of a right signature is still to be looked at.
+pub struct Signed {
+    place: Place,
+    signed_at_secs: i64,
 }
 
 fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Result<&'r SecretBytes, Fault> {

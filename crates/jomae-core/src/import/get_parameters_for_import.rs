@@ -28,7 +28,7 @@ impl Handle<GetParametersForImport> for Kms {
             return Err(Refusal::OriginUnsupported.into());
         }
         let spec = asym_spec(wanted.wrapping_spec).ok_or_else(|| Fault::internal("wrapping key spec"))?;
-        let (pkcs8, public_key) = self.new_wrapping_key(spec).await?;
+        let (pkcs8, public_key) = self.new_wrapping_key(spec, call.caller.account()).await?;
         let expires_at = call.now.0 + limits::IMPORT_TOKEN_SECS;
         let token = Token { wrapping_spec: wanted.wrapping_spec, algorithm: wanted.algorithm, expires_at };
         Ok(Output {

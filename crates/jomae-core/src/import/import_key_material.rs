@@ -33,7 +33,8 @@ impl Handle<ImportKeyMaterial> for Kms {
         if token.expires_at <= call.now.0 {
             return Err(Refusal::ImportTokenExpired.into());
         }
-        let unwrapped = self.unwrap_material(&token, wrapping_key, key.record.spec, &wanted.wrapped).await?;
+        let unwrapped =
+            self.unwrap_material(&token, wrapping_key, key.record.spec, &wanted.wrapped, call.caller.account()).await?;
         let mut record = (*key.record).clone();
         let (number, id) = match &record.primary {
             Some(primary) => (primary.number, primary.id.clone()),

@@ -10,7 +10,7 @@ mod import_key_material;
 use jomae_api::{
     actions::metadata::KeyState,
     error::Refusal,
-    names::KeyVersionId,
+    names::{AccountId, KeyVersionId},
     spec::{KeySpec, WrappingAlgorithm},
     time::Timestamp,
 };
@@ -24,7 +24,7 @@ use jomae_crypto::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    backend::software::asym_spec,
+    backend::software::{asym_spec, generation},
     error::{Error, Fault},
     keyring::Keyring,
     keys::new_id,
@@ -78,12 +78,12 @@ impl Token {
 
 impl Kms {
     /// A fresh wrapping key: private (PKCS#8) and public (SubjectPublicKeyInfo).
-    async fn new_wrapping_key(&self, spec: AsymSpec) -> Result<(SecretBytes, Vec<u8>), Error> {
-        let made = offload(&*self.pool, Effort::Generation, move || {
+    async fn new_wrapping_key(&self, spec: AsymSpec, caller: &AccountId) -> Result<(SecretBytes, Vec<u8>), Error> {
+        let made = offload(&*self.pool, generation(spec), caller, move || {
             let key = PrivateKey::generate(spec).map_err(Fault::internal)?;
             Ok::<_, Fault>((key.to_pkcs8().map_err(Fault::internal)?, key.public_spki()))
         });
-        Ok(made.await.map_err(Fault::internal)??)
+        Ok(made.await??)
     }
 
     /// Unwraps material, or makes a substitute that fails in the end, after the same steps.
@@ -93,15 +93,16 @@ impl Kms {
         wrapping_key: SecretBytes,
         spec: KeySpec,
         wrapped: &[u8],
+        caller: &AccountId,
     ) -> Result<Unwrapped, Error> {
         let wrapping_spec = asym_spec(token.wrapping_spec).ok_or_else(|| Fault::internal("wrapping key spec"))?;
         let (algorithm, wrapped) = (wrap_alg(token.algorithm), wrapped.to_vec());
         let expected_bytes = spec.row().material_bytes;
-        let unwrapped = offload(&*self.pool, Effort::Operation, move || {
+        let unwrapped = offload(&*self.pool, Effort::Operation, caller, move || {
             let key = PrivateKey::from_pkcs8(wrapping_spec, wrapping_key.expose()).map_err(Fault::internal)?;
             Ok::<_, Fault>(import::unwrap_material(&key, algorithm, &wrapped, expected_bytes))
         });
-        Ok(unwrapped.await.map_err(Fault::internal)??)
+        Ok(unwrapped.await??)
     }
 
     fn new_version_id(now: Timestamp) -> Result<KeyVersionId, Fault> {

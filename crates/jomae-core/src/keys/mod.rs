@@ -47,7 +47,7 @@ pub(crate) async fn add_version(
 ) -> Result<KeyVersionId, Error> {
     let id = KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))?;
     let number = record.versions + 1;
-    let made = kms.backend.generate(record.spec, &binding(place, record, &id)).wait().await?;
+    let made = kms.backend.generate(record.spec, &binding(place, record, &id), &place.account).wait().await?;
     let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
     let stored = StoredVersion { id: id.clone(), number, created: now.0, blob, public };
     tx.put(path::version(place, number), &VersionRecord::of(stored))?;

@@ -25,14 +25,13 @@ use jomae_core::{
     keyring::Keyring,
     oidc::NoProviders,
     rank::Ranks,
-    rate::RateLimits,
     record::{AccessKeyRecord, KeyPlace, KeyRecord, path},
     run::Kms,
-    service::{Arrival, Reply, Service},
+    service::{Arrival, Limits, Reply, Service},
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
     tx::{Outcome, Tx, Vault},
     usage::Usage,
-    wait::Inline,
+    wait::{Abandonment, Inline},
 };
 use jomae_sim::{block_on, faults::FaultStore};
 
@@ -62,14 +61,13 @@ pub struct Credentials {
 /// How a service is set up beyond the usual.
 #[derive(Clone, Copy)]
 pub struct Setup {
-    pub limits: RateLimits,
-    pub nonces_max: usize,
+    pub limits: Limits,
     pub cache_entries_max: usize,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: RateLimits::default(), nonces_max: 1_000_000, cache_entries_max: 10_000 }
+        Self { limits: Limits { nonces_max: 1_000_000, ..Limits::default() }, cache_entries_max: 10_000 }
     }
 }
 
@@ -150,7 +148,12 @@ impl World {
     pub fn send(&self, request: &Request<'_>) -> Reply {
         let steady_ns = self.steady_ns.load(Ordering::SeqCst);
         let source_ip = self.source_ip.lock().unwrap().clone();
-        let arrival = Arrival { source_ip: &source_ip, now: Timestamp(self.now()), steady_ns };
+        let arrival = Arrival {
+            source_ip: &source_ip,
+            now: Timestamp(self.now()),
+            steady_ns,
+            abandonment: &Abandonment::default(),
+        };
         block_on(self.service.answer(request, arrival))
     }
 
@@ -269,7 +272,7 @@ fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Set
         audit,
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };
-    Service::new(kms, Arc::new(NoProviders), region("cn-hangzhou"), setup.limits, setup.nonces_max)
+    Service::new(kms, Arc::new(NoProviders), region("cn-hangzhou"), setup.limits)
 }
 
 pub fn region(id: &str) -> RegionId {

@@ -1,7 +1,7 @@
 //! Who calls: signatures, time, nonces, rates.
 
 use jomae_api::sign::client::{SignRequest, SigningKey};
-use jomae_core::rate::RateLimits;
+use jomae_core::{rate::RateLimits, service::Limits};
 use serde_json::Value;
 
 use crate::common::{Credentials, HANGZHOU, HELLO, Scheme, Setup, World};
@@ -149,12 +149,13 @@ fn a_key_that_is_switched_off() {
 
 #[test]
 fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
-    let world = World::with(Setup { nonces_max: 10, ..Setup::default() });
+    let world = World::with(Setup { limits: Limits { nonces_max: 10, ..Limits::default() }, ..Setup::default() });
     let first = world.alice().signed("ListKeys", &[], "first");
     assert_eq!(world.alice().reply_to(&first, "POST").status, 200);
-    for _ in 0..9 {
+    for _ in 0..8 {
         world.alice().ok("ListKeys", &[]);
     }
+    world.bob().ok("ListKeys", &[]);
     world.alice().refused("ListKeys", &[], "400 Throttling");
     assert_eq!(world.alice().reply_to(&first, "POST").outcome.refusal.unwrap().code(), "SignatureNonceUsed");
     world.advance(3000);
@@ -164,7 +165,8 @@ fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
 
 #[test]
 fn rates() {
-    let limits = RateLimits { crypto_symmetric_per_sec: Some(3), management_per_sec: Some(5), ..RateLimits::default() };
+    let rates = RateLimits { crypto_symmetric_per_sec: Some(3), management_per_sec: Some(5), ..RateLimits::default() };
+    let limits = Limits { rates, ..Limits::default() };
     let world = World::with(Setup { limits, ..Setup::default() });
     let key = world.key();
     let encrypt = [("KeyId", key.as_str()), ("Plaintext", HELLO)];

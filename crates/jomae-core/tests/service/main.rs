@@ -45,6 +45,7 @@ mod ranks;
 mod re_encrypt;
 mod refusals;
 mod rotation;
+mod shares;
 mod simulate;
 mod states;
 mod tags;

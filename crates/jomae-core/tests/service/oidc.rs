@@ -429,3 +429,20 @@ fn the_event_names_the_subject_and_not_the_token() {
     site.refused(&[("OIDCToken", "signature")], "401 AuthenticationFail.OIDCToken.InvalidSignature");
     assert_eq!(site.world.audit.len(), before + 2);
 }
+
+/// Before the work: whoever asks has shown nothing. Another network is asked for its own.
+#[test]
+fn strangers_of_a_network_have_a_rate() {
+    let site = Site::new();
+    let refused = |reply: &Reply| reply.outcome.refusal.map(|refusal| refusal.code());
+    let mut asked = 0;
+    while refused(&site.ask(&[("OIDCToken", "signature")])) == Some("AuthenticationFail.OIDCToken.InvalidSignature") {
+        asked += 1;
+        assert!(asked < 1000, "no end");
+    }
+    assert_eq!(asked, 100, "five seconds of twenty");
+    let reply = site.ask(&[]);
+    assert_eq!((refused(&reply), reply.retry_after_ms), (Some("Throttling"), Some(50)));
+    *site.world.source_ip.lock().unwrap() = "203.0.113.77".to_owned();
+    assert_eq!(site.ask(&[]).status, 200);
+}

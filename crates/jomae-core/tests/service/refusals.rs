@@ -8,7 +8,10 @@ use jomae_api::{
     sign::client::SignedRequest,
     wire::{Header, Request},
 };
-use jomae_core::{rate::RateLimits, service::Reply};
+use jomae_core::{
+    rate::RateLimits,
+    service::{Limits, Reply},
+};
 use jomae_sim::faults::{CommitFault, ReadFault};
 use serde_json::Value;
 
@@ -248,10 +251,13 @@ fn origin(refusal: Refusal) -> Origins {
         }
         Refusal::NeedTls => Elsewhere("the server's listener knows whether there is TLS"),
         Refusal::UserThrottled => Here(|| {
-            let limits = RateLimits { management_per_sec: Some(1), ..RateLimits::default() };
+            let rates = RateLimits { management_per_sec: Some(1), ..RateLimits::default() };
+            let limits = Limits { rates, ..Limits::default() };
             second(Setup { limits, ..Setup::default() })
         }),
-        Refusal::Throttled => Here(|| second(Setup { nonces_max: 1, ..Setup::default() })),
+        Refusal::Throttled => {
+            Here(|| second(Setup { limits: Limits { nonces_max: 1, ..Limits::default() }, ..Setup::default() }))
+        }
         Refusal::RequestUnreadable => Here(|| raw("GET", "/", "a=1&a=2")),
         Refusal::RequestTooLarge => Here(|| raw("GET", "/", &"a".repeat(200 * 1024))),
         Refusal::RequestTimeout | Refusal::TooManyConnections => Elsewhere("the server's connections"),

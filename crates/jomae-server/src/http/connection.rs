@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use jomae_api::wire::Request;
+use jomae_core::wait::Abandonment;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -93,7 +94,9 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         let head_only = head.method == "HEAD";
         let request = Request { method: head.method, path: head.path, query: head.query, headers: &head.headers, body };
         shared.stats.bytes_in.add(total as u64);
-        let answer = shared.answer(Incoming { request, peer: self.peer, tls: self.tls }).await;
+        let answer = shared
+            .answer(Incoming { request, peer: self.peer, tls: self.tls, abandonment: &Abandonment::default() })
+            .await;
 
         // The joined chunks were taken out of the inbox as they came.
         self.inbox.consume(if framing.body == BodyLength::Chunked { head_bytes } else { total });

@@ -3,9 +3,12 @@
 //! The path and query of a request stop at 65,534 bytes here, the limit of `http::Uri`. Requests and answers pass
 //! through buffers of the `h2` crate, which are not wiped.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +19,10 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use jomae_api::wire::{Header, Request};
+use jomae_core::wait::Abandonment;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -36,6 +42,37 @@ struct Activity {
     ended: AtomicU64,
 }
 
+/// Counts an exchange as ended, however it ends.
+struct Ended(Arc<Activity>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// An exchange whose stream may be reset: if that happens before the call has decided anything, it is dropped.
+struct Carried<T> {
+    abandonment: Abandonment,
+    exchange: JoinHandle<T>,
+}
+
+impl<T> Future for Carried<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.exchange).poll(cx)
+    }
+}
+
+impl<T> Drop for Carried<T> {
+    fn drop(&mut self) {
+        if self.abandonment.give_up() {
+            self.exchange.abort();
+        }
+    }
+}
+
 /// Serves requests until the connection ends.
 pub(super) async fn run<S: Service>(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -48,18 +85,26 @@ pub(super) async fn run<S: Service>(
     let activity = Arc::new(Activity::default());
     let service = {
         let activity = Arc::clone(&activity);
+        let exchanges = Arc::new(Semaphore::new(STREAMS_MAX as usize));
         service_fn(move |request| {
             let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
+            let exchanges = Arc::clone(&exchanges);
             async move {
+                // Held to the end of the exchange, which can be after that of its stream. It is never closed.
+                let place = exchanges.acquire_owned().await;
                 activity.begun.fetch_add(1, Ordering::Relaxed);
+                let ended = Ended(activity);
+                let abandonment = Abandonment::possible();
                 // On a task of its own: a client that resets its stream must not stop a call half way, between its
-                // change and its audit event.
-                let exchange = tokio::spawn(async move {
-                    let response = exchange(&shared, request, peer).await;
-                    activity.ended.fetch_add(1, Ordering::Relaxed);
-                    response
-                });
-                exchange.await
+                // change and its audit event. Before that it is given up.
+                let carried = Carried {
+                    abandonment: abandonment.clone(),
+                    exchange: tokio::spawn(async move {
+                        let _until_the_end = (place, ended);
+                        exchange(&shared, request, peer, &abandonment).await
+                    }),
+                };
+                carried.await
             }
         })
     };
@@ -110,6 +155,7 @@ async fn exchange<S: Service>(
     shared: &Shared<S>,
     request: http::Request<Body>,
     peer: SocketAddr,
+    abandonment: &Abandonment,
 ) -> http::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let is_head = parts.method == http::Method::HEAD;
@@ -126,7 +172,7 @@ async fn exchange<S: Service>(
                         headers: &headers,
                         body: &body,
                     };
-                    shared.answer(Incoming { request, peer, tls: true }).await
+                    shared.answer(Incoming { request, peer, tls: true, abandonment }).await
                 }
                 None => shared.malformed(Malformed::TooManyHeaders, peer),
             }

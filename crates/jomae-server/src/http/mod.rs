@@ -20,6 +20,8 @@ mod tests;
 use std::future::Future;
 use std::net::SocketAddr;
 
+use jomae_core::wait::Abandonment;
+
 pub use limits::Limits;
 pub use serve::serve;
 pub use stats::{Counter, HttpStats};
@@ -33,6 +35,8 @@ pub struct Incoming<'a> {
     pub peer: SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// Whether the call is given up when its client has gone.
+    pub abandonment: &'a Abandonment,
 }
 
 /// What goes back to the client. `Content-Length` and `Date` are added when it is written.

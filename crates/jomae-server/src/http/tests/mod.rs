@@ -9,6 +9,7 @@ mod stopping;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -23,11 +24,23 @@ use crate::tls::{Issued, ServerTls, generate_ca, issue};
 /// Far longer than anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Answers with what it was given; `/panic` panics, `/slow` waits to be released.
+/// Answers with what it was given; `/panic` panics, `/slow` waits to be released, `/decided` as well, and is not given up.
 #[derive(Default)]
 pub(super) struct Mirror {
     pub(super) entered: Notify,
     pub(super) release: Notify,
+    /// A `/slow` or `/decided` call is over: answered, or dropped.
+    pub(super) over: Arc<Notify>,
+    /// Calls that came to their end.
+    pub(super) answered: AtomicUsize,
+}
+
+struct Over(Arc<Notify>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 fn answer(status: u16, body: Vec<u8>) -> Answer {
@@ -54,9 +67,14 @@ impl Service for Mirror {
     async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
         match incoming.request.path {
             "/panic" => panic!("asked to"),
-            "/slow" => {
+            "/slow" | "/decided" => {
+                let _over = Over(Arc::clone(&self.over));
+                if incoming.request.path == "/decided" {
+                    incoming.abandonment.decide().await;
+                }
                 self.entered.notify_one();
                 self.release.notified().await;
+                self.answered.fetch_add(1, Ordering::SeqCst);
             }
             "/close" => return Answer { close: true, ..answer(200, Vec::new()) },
             "/host" => return answer(200, incoming.request.header("host").unwrap_or(b"none").to_vec()),

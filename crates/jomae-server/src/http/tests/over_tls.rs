@@ -224,6 +224,30 @@ async fn http2_streams_finish_when_the_server_stops() {
     timeout(PATIENCE, server.ended).await.unwrap().unwrap();
 }
 
+/// A stream that is reset ends its call, unless the call has decided to change something.
+#[tokio::test]
+async fn a_reset_stream_ends_what_has_not_decided() {
+    let (server, ca) = start_tls().await;
+    let mut sender = server.connect_http2(&trusting(&[&ca], &[&TLS13], &["h2"])).await;
+    for (path, answered) in [("/slow", 0), ("/decided", 1)] {
+        {
+            let mut asked = Box::pin(ask(&mut sender, request("GET", path, "")));
+            tokio::select! {
+                _ = &mut asked => panic!("answered early"),
+                () = server.mirror.entered.notified() => {}
+            }
+            // Dropped here: the client resets the stream.
+        }
+        if path == "/decided" {
+            // Another exchange shows that the reset has arrived.
+            assert_eq!(ask(&mut sender, request("GET", "/host", "")).await.0, 200);
+            server.mirror.release.notify_one();
+        }
+        timeout(PATIENCE, server.mirror.over.notified()).await.expect(path);
+        assert_eq!(server.mirror.answered.load(std::sync::atomic::Ordering::SeqCst), answered, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn an_idle_http2_connection_is_closed() {
     let (ca, leaf) = certificate();

@@ -1,0 +1,391 @@
+//! What each account has under way, what its calls cost, and how much of the service it may hold at a time.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use jomae_api::{actions::ACTIONS, names::AccountId};
+
+use crate::{
+    nonce,
+    turns::{Turn, Turns, may_have_more},
+};
+
+/// An action whose calls take one account longer than this, lately and on average, is costly for it: such calls wait for
+/// each other, in turns. In nanoseconds of a processor; an Encrypt takes some 30,000.
+pub const COSTLY_NS: u32 = 400_000;
+/// Costly calls that may wait.
+const COSTLY_WAITING_MAX: usize = 1024;
+/// How much more of the nonce memory than what is free an account may have.
+const NONCE_GREED: usize = 8;
+
+/// The shares of all accounts.
+pub struct Shares {
+    accounts: RwLock<HashMap<AccountId, Arc<Share>>>,
+    in_flight: Arc<AtomicUsize>,
+    in_flight_max: usize,
+    costly: Arc<Costly>,
+}
+
+/// What one account has, and what its calls cost.
+pub struct Share {
+    account: AccountId,
+    in_flight: AtomicUsize,
+    /// Nonces by generation: the generation's number above, the count below. No more than
+    /// [`nonce::LIVE_GENERATIONS_MAX`] are alive at a time, each in a place of its own.
+    nonces: [AtomicU64; nonce::LIVE_GENERATIONS_MAX],
+    /// Mean time of the calls of each action, in nanoseconds, the last ones weighing most.
+    mean_ns: [AtomicU32; ACTIONS.len()],
+}
+
+impl Shares {
+    /// At most `in_flight_max` calls under way at a time, and `costly_max` costly ones.
+    pub fn new(in_flight_max: usize, costly_max: usize) -> Self {
+        Self {
+            accounts: RwLock::default(),
+            in_flight: Arc::default(),
+            in_flight_max,
+            costly: Arc::new(Costly(Mutex::new(CostlyState {
+                free: costly_max.max(1),
+                turns: Turns::new(COSTLY_WAITING_MAX),
+            }))),
+        }
+    }
+
+    /// The share of an account that has proved that it is one.
+    pub fn of(&self, account: &AccountId) -> Arc<Share> {
+        let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(account).cloned();
+        known.unwrap_or_else(|| {
+            let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(Share::new(account.clone()));
+            Arc::clone(accounts.entry(account.clone()).or_insert_with(new))
+        })
+    }
+
+    /// Begins a call, unless the account has its share of calls under way.
+    pub fn enter(&self, share: &Arc<Share>) -> Option<UnderWay> {
+        let used = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let own = share.in_flight.fetch_add(1, Ordering::Relaxed);
+        let under_way = UnderWay { in_flight: Arc::clone(&self.in_flight), share: Arc::clone(share) };
+        may_have_more(own, used, self.in_flight_max, 1).then_some(under_way)
+    }
+
+    /// Calls under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the turn of a call that will be costly; others need none. `None` if too many of the account's wait.
+    pub async fn turn(&self, share: &Share, action: usize) -> Option<Option<CostlyTurn>> {
+        match share.mean_ns(action) {
+            0..=COSTLY_NS => Some(None),
+            cost_ns => Costly::turn(&self.costly, &share.account, cost_ns).await.map(Some),
+        }
+    }
+}
+
+impl Share {
+    fn new(account: AccountId) -> Self {
+        Self {
+            account,
+            in_flight: AtomicUsize::new(0),
+            nonces: [const { AtomicU64::new(0) }; nonce::LIVE_GENERATIONS_MAX],
+            mean_ns: [const { AtomicU32::new(0) }; ACTIONS.len()],
+        }
+    }
+
+    /// Notes how long a call of an action, by its number, has kept a request's thread, in nanoseconds.
+    pub fn charge(&self, action: usize, took_ns: u64) {
+        let Some(mean) = self.mean_ns.get(action) else { return };
+        let took = u32::try_from(took_ns).unwrap_or(u32::MAX);
+        let before = mean.load(Ordering::Relaxed);
+        // Of two at the same moment one is lost, which makes no difference to a mean.
+        mean.store(before - before / 8 + took / 8, Ordering::Relaxed);
+    }
+
+    fn mean_ns(&self, action: usize) -> u32 {
+        self.mean_ns.get(action).map_or(0, |mean| mean.load(Ordering::Relaxed))
+    }
+
+    /// Whether one more nonce of the account may be remembered, when `used` of `total` are.
+    pub fn may_remember(&self, used: usize, total: usize, now_secs: i64) -> bool {
+        may_have_more(self.nonces(now_secs), used, total, NONCE_GREED)
+    }
+
+    /// Counts a nonce that is remembered with the generation of this number.
+    pub fn note_nonce(&self, generation: u32) {
+        let Some(place) = self.nonces.get(generation as usize % nonce::LIVE_GENERATIONS_MAX) else { return };
+        let of_it = u64::from(generation) << 32;
+        // The closure never gives up.
+        let _ = place.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            Some(if held >> 32 == u64::from(generation) { held.saturating_add(1) } else { of_it | 1 })
+        });
+    }
+
+    fn nonces(&self, now_secs: i64) -> usize {
+        let alive = |held: &u64| nonce::is_alive(u32::try_from(held >> 32).unwrap_or(0), now_secs);
+        let counts = self.nonces.iter().map(|place| place.load(Ordering::Relaxed)).filter(alive);
+        counts.map(|held| usize::try_from(held & u64::from(u32::MAX)).unwrap_or(usize::MAX)).sum()
+    }
+}
+
+/// A call under way, counted until this is dropped.
+pub struct UnderWay {
+    in_flight: Arc<AtomicUsize>,
+    share: Arc<Share>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.share.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The places of costly calls: fewer than there are request threads, so that quick calls always find one.
+struct Costly(Mutex<CostlyState>);
+
+struct CostlyState {
+    free: usize,
+    turns: Turns<Arc<Grant>>,
+}
+
+/// What a waiting call looks at.
+#[derive(Default)]
+struct Grant(Mutex<Granted>);
+
+#[derive(Default)]
+struct Granted {
+    turn: Option<Turn>,
+    /// Nobody waits for it any more.
+    left: bool,
+    waker: Option<Waker>,
+}
+
+/// The turn of a costly call, which passes on when this is dropped.
+pub struct CostlyTurn {
+    costly: Arc<Costly>,
+    turn: Option<Turn>,
+    cost_ns: u32,
+}
+
+impl Costly {
+    fn state(&self) -> MutexGuard<'_, CostlyState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn turn(self: &Arc<Self>, account: &AccountId, cost_ns: u32) -> Option<CostlyTurn> {
+        let grant = Arc::new(Grant::default());
+        {
+            let mut state = self.state();
+            state.turns.push(account, Arc::clone(&grant), |grant| !grant.granted().left).ok()?;
+            state.pass_on();
+        }
+        Some(Waiting { costly: Arc::clone(self), grant, cost_ns }.await)
+    }
+}
+
+impl CostlyState {
+    /// Gives free places to those who wait.
+    fn pass_on(&mut self) {
+        while self.free > 0
+            && let Some((turn, grant)) = self.turns.pop()
+        {
+            let mut granted = grant.granted();
+            if granted.left {
+                self.turns.done(turn, 0);
+                continue;
+            }
+            self.free -= 1;
+            granted.turn = Some(turn);
+            if let Some(waker) = granted.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Grant {
+    fn granted(&self) -> MutexGuard<'_, Granted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Waiting {
+    costly: Arc<Costly>,
+    grant: Arc<Grant>,
+    cost_ns: u32,
+}
+
+impl Waiting {
+    fn take(&self) -> Option<CostlyTurn> {
+        let turn = self.grant.granted().turn.take()?;
+        Some(CostlyTurn { costly: Arc::clone(&self.costly), turn: Some(turn), cost_ns: self.cost_ns })
+    }
+}
+
+impl Future for Waiting {
+    type Output = CostlyTurn;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CostlyTurn> {
+        if let Some(turn) = self.take() {
+            return Poll::Ready(turn);
+        }
+        self.grant.granted().waker = Some(cx.waker().clone());
+        // Granted between the two looks.
+        self.take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let turn = {
+            let mut granted = self.grant.granted();
+            granted.left = true;
+            granted.turn.take()
+        };
+        if turn.is_some() {
+            // Granted, and never looked at: it passes on.
+            drop(CostlyTurn { costly: Arc::clone(&self.costly), turn, cost_ns: 0 });
+        }
+    }
+}
+
+impl Drop for CostlyTurn {
+    fn drop(&mut self) {
+        let mut state = self.costly.state();
+        if let Some(turn) = self.turn.take() {
+            state.turns.done(turn, u64::from(self.cost_ns));
+        }
+        state.free += 1;
+        state.pass_on();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn account(n: u64) -> AccountId {
+        AccountId::new(&(1_000_000_000_000_000 + n).to_string()).unwrap()
+    }
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// A share whose calls of the first action are costly.
+    fn costly(shares: &Shares, n: u64) -> Arc<Share> {
+        let share = shares.of(&account(n));
+        for _ in 0..50 {
+            share.charge(0, 2 * u64::from(COSTLY_NS));
+        }
+        share
+    }
+
+    #[test]
+    fn calls_under_way_are_shared_out() {
+        let shares = Shares::new(120, 1);
+        let (alice, bob) = (shares.of(&account(1)), shares.of(&account(2)));
+        let mut held = Vec::new();
+        while let Some(call) = shares.enter(&alice) {
+            held.push(call);
+        }
+        assert_eq!((held.len(), shares.in_flight()), (60, 60), "who was not let in is not counted");
+        let call = shares.enter(&bob);
+        assert!(call.is_some(), "another one is");
+        assert!(shares.enter(&alice).is_none());
+        held.pop();
+        assert!(shares.enter(&alice).is_some());
+    }
+
+    #[test]
+    fn quick_calls_wait_for_nobody_and_costly_ones_for_each_other() {
+        let shares = Shares::new(1000, 1);
+        let (alice, bob) = (costly(&shares, 1), costly(&shares, 2));
+        let mut first = Box::pin(shares.turn(&alice, 0));
+        let Poll::Ready(Some(Some(turn))) = poll(first.as_mut()) else { panic!("a free place") };
+        let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(shares.turn(&alice, 0))).collect();
+        assert!(waiting.iter_mut().all(|call| poll(call.as_mut()).is_pending()));
+        let mut other = Box::pin(shares.turn(&bob, 0));
+        assert!(poll(other.as_mut()).is_pending());
+        assert!(matches!(poll(Box::pin(shares.turn(&bob, 1)).as_mut()), Poll::Ready(Some(None))), "a quick action");
+        drop(turn);
+        // The line is in order of work had: Alice's first one was free of charge when it came, so she may be next once.
+        let mut served = Vec::new();
+        while served.len() < 2 {
+            if let Poll::Ready(Some(Some(turn))) = poll(other.as_mut()) {
+                served.push("bob");
+                drop(turn);
+                break;
+            }
+            let ready = waiting.iter_mut().position(|call| match poll(call.as_mut()) {
+                Poll::Ready(turn) => {
+                    drop(turn);
+                    true
+                }
+                Poll::Pending => false,
+            });
+            drop(waiting.remove(ready.unwrap()));
+            served.push("alice");
+        }
+        assert!(served.contains(&"bob"), "{served:?}");
+    }
+
+    #[test]
+    fn who_leaves_the_line_passes_the_turn_on() {
+        let shares = Shares::new(1000, 1);
+        let alice = costly(&shares, 1);
+        let mut first = Box::pin(shares.turn(&alice, 0));
+        let Poll::Ready(Some(Some(turn))) = poll(first.as_mut()) else { panic!("a free place") };
+        let mut leaves = Box::pin(shares.turn(&alice, 0));
+        let mut leaves_granted = Box::pin(shares.turn(&alice, 0));
+        let mut stays = Box::pin(shares.turn(&alice, 0));
+        assert!(poll(leaves.as_mut()).is_pending());
+        assert!(poll(leaves_granted.as_mut()).is_pending());
+        assert!(poll(stays.as_mut()).is_pending());
+        drop(leaves);
+        drop(turn);
+        drop(leaves_granted);
+        assert!(poll(stays.as_mut()).is_ready());
+        drop(stays);
+        assert_eq!(shares.costly.state().free, 1);
+    }
+
+    #[test]
+    fn what_has_become_quick_again_waits_no_longer() {
+        let shares = Shares::new(1000, 1);
+        let alice = costly(&shares, 1);
+        assert!(alice.mean_ns(0) > COSTLY_NS);
+        for _ in 0..20 {
+            alice.charge(0, 30_000);
+        }
+        assert!(matches!(poll(Box::pin(shares.turn(&alice, 0)).as_mut()), Poll::Ready(Some(None))));
+    }
+
+    #[test]
+    fn nonces_are_counted_while_they_live() {
+        let share = Share::new(account(1));
+        let now = 1_800_000_000;
+        for signed_at in [now - 800, now, now + 800] {
+            for _ in 0..10 {
+                share.note_nonce(nonce::generation(signed_at));
+            }
+        }
+        assert_eq!(share.nonces(now), 30);
+        assert!(!share.may_remember(97, 100, now) && share.may_remember(90, 100, now));
+        assert_eq!(share.nonces(now + 600), 20);
+        assert_eq!(share.nonces(now + 3000), 0);
+        share.note_nonce(nonce::generation(now + 3000));
+        assert_eq!(share.nonces(now + 3000), 1);
+    }
+}
