@@ -4,6 +4,7 @@
 //! caller's thread, each on one of a few read-only connections.
 
 use std::{
+    cell::Cell,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -23,12 +24,15 @@ pub mod backup;
 pub mod check;
 pub mod file;
 mod rows;
+mod schema;
 pub mod writer;
 
 #[cfg(test)]
 mod disaster_tests;
 #[cfg(test)]
 mod file_tests;
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +67,7 @@ impl SqliteStore {
         let writer = Writer {
             connection: opened.writer,
             revision: opened.revision,
+            schema_version: Cell::new(opened.schema_version),
             group_commits_max: options.group_commits_max,
             shared: Arc::clone(&shared),
             _lock: Arc::clone(&lock),

@@ -13,7 +13,10 @@ use rusqlite::{
     backup::{Backup as PageCopy, StepResult},
 };
 
-use super::file::{self, OpenError};
+use super::{
+    file::{self, OpenError},
+    schema,
+};
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,11 @@ fn copy_pages(source: &Connection, dest: &Path) -> Result<Revision, BackupError>
     let failed = |error: rusqlite::Error| BackupError::Copy { path: dest.to_owned(), detail: error.to_string() };
     // The copy is of this transaction's moment. Without one SQLite starts anew whenever someone commits.
     source.execute_batch("BEGIN").map_err(failed)?;
+    // Of this moment too: somebody may have changed it since the file was opened.
+    schema::compare(source).map_err(|mismatch| {
+        let detail = jomae_core::store::StoreError::from(mismatch).to_string();
+        BackupError::Copy { path: dest.to_owned(), detail }
+    })?;
     let revision = super::rows::store_revision(source).map_err(failed)?;
     // An absolute path cannot be taken for a URI.
     let absolute = dest.canonicalize().map_err(|source| BackupError::Io { path: dest.to_owned(), source })?;

@@ -10,7 +10,10 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::rows;
+use super::{
+    rows,
+    schema::{self, Mismatch},
+};
 
 /// "Joma" in ASCII, in the SQLite header's field for the program that owns the file.
 pub(super) const APPLICATION_ID: i32 = 0x4A6F_6D61;
@@ -19,19 +22,6 @@ pub(super) const SCHEMA_VERSION: i32 = 1;
 
 /// Permissions of every file made here: sealed records, but nobody else's business.
 pub(super) const FILE_MODE: u32 = 0o600;
-
-const SCHEMA: &str = "
-    CREATE TABLE records (
-        path TEXT NOT NULL PRIMARY KEY,
-        revision INTEGER NOT NULL,
-        value BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE meta (
-        name TEXT NOT NULL PRIMARY KEY,
-        number INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    INSERT INTO meta (name, number) VALUES ('revision', 0);
-";
 
 const WRITER_CACHE_KIB: i32 = 16 * 1024;
 const READER_CACHE_KIB: i32 = 4 * 1024;
@@ -69,6 +59,8 @@ pub enum OpenError {
     Newer { path: PathBuf, found: i32 },
     #[error("{}: can be read only; check its owner and mode, and whether the file system is mounted for writing", .0.display())]
     ReadOnly(PathBuf),
+    #[error("{}: its schema is not what this program makes: {differences}; find out who changed it, and restore a backup; it was left as it is", path.display())]
+    Schema { path: PathBuf, differences: String },
     #[error("{}: damaged: {detail}", path.display())]
     Damaged { path: PathBuf, detail: String },
     #[error("{}: {detail}", path.display())]
@@ -79,7 +71,8 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
-        let (path, detail) = (path.to_owned(), error.to_string());
+        // SQLite quotes names out of the file.
+        let (path, detail) = (path.to_owned(), error.to_string().escape_debug().to_string());
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase(path),
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, detail },
@@ -107,6 +100,8 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
     pub(super) lock: Lock,
     pub(super) writer: Connection,
+    /// Of the schema that was compared.
+    pub(super) schema_version: i64,
     pub(super) readers: Vec<Connection>,
     pub(super) revision: i64,
 }
@@ -116,10 +111,10 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     let lock = lock(&path)?;
     create_if_absent(&path)?;
     check_header(&path)?;
-    let writer = open_writer(&path, options)?;
+    let (writer, schema_version) = open_writer(&path, options)?;
     let readers = (0..options.readers.max(1)).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
     let revision = identify(&path, &writer)?;
-    Ok(Opened { path, lock, writer, readers, revision })
+    Ok(Opened { path, lock, writer, schema_version, readers, revision })
 }
 
 /// The same text for the same file, so that the lock beside it is the same too. It starts with `/`, so SQLite cannot
@@ -137,7 +132,7 @@ fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// Locks the file beside the store. The system lets go of it when a process dies.
-fn lock(path: &Path) -> Result<Lock, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let lock_path = with_suffix(path, ".lock");
     let mut options = OpenOptions::new();
     let opened = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&lock_path);
@@ -190,11 +185,13 @@ fn check_identity(path: &Path, application_id: i32, user_version: i32) -> Result
     Ok(())
 }
 
-/// Checks through SQLite, which also knows the write-ahead log, that the file is a store, and reads its revision.
+/// Checks through SQLite, which also knows the write-ahead log, that the file is a store with our schema and no other,
+/// and reads its revision.
 pub(super) fn identify(path: &Path, connection: &Connection) -> Result<i64, OpenError> {
     let failed = |error| OpenError::from_sqlite(path, &error);
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     check_identity(path, number("application_id").map_err(failed)?, number("user_version").map_err(failed)?)?;
+    compare_schema(path, connection)?;
     let revision = rows::store_revision(connection);
     let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
     match revision {
@@ -207,21 +204,33 @@ pub(super) fn identify(path: &Path, connection: &Connection) -> Result<i64, Open
     }
 }
 
-fn open_writer(path: &Path, options: &Options) -> Result<Connection, OpenError> {
+fn compare_schema(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    schema::compare(connection).map_err(|mismatch| match mismatch {
+        Mismatch::Different(differences) => OpenError::Schema { path: path.to_owned(), differences },
+        Mismatch::Sqlite(error) => OpenError::from_sqlite(path, &error),
+    })
+}
+
+/// The connection that writes, and the version of its schema.
+fn open_writer(path: &Path, options: &Options) -> Result<(Connection, i64), OpenError> {
     let failed = |error| OpenError::from_sqlite(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(OpenError::ReadOnly(path.to_owned()));
     }
+    schema::disarm(&connection).map_err(failed)?;
     create_schema_if_empty(&connection).map_err(failed)?;
+    // The number first: a change in between is then noticed by the first commit.
+    let schema_version = schema::version(&connection).map_err(failed)?;
+    compare_schema(path, &connection)?;
     let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
     if mode.map_err(failed)? != "wal" {
         let detail = "this file system cannot hold a write-ahead log".to_owned();
         return Err(OpenError::Sqlite { path: path.to_owned(), detail });
     }
     set_up_writer(&connection, options).map_err(failed)?;
-    Ok(connection)
+    Ok((connection, schema_version))
 }
 
 fn create_schema_if_empty(connection: &Connection) -> rusqlite::Result<()> {
@@ -230,7 +239,8 @@ fn create_schema_if_empty(connection: &Connection) -> rusqlite::Result<()> {
     }
     // In one transaction and before the write-ahead log exists: whatever has a first page also names us in it.
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; {SCHEMA} COMMIT;"
+        "BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; {} COMMIT;",
+        schema::statements()
     ))
 }
 
@@ -240,8 +250,6 @@ fn set_up_writer(connection: &Connection, options: &Options) -> rusqlite::Result
     connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))?;
-    connection.pragma_update(None, "trusted_schema", "OFF")?;
-    connection.pragma_update(None, "cell_size_check", "ON")?;
     if let Some(pages) = options.pages_max {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
@@ -254,8 +262,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let open = || {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-        connection.pragma_update(None, "trusted_schema", "OFF")?;
-        connection.pragma_update(None, "cell_size_check", "ON")?;
+        schema::disarm(&connection)?;
         Ok(connection)
     };
     open().map_err(|error: rusqlite::Error| OpenError::from_sqlite(path, &error))

@@ -1,5 +1,6 @@
 //! The one thread that writes. Commits that wait while a transaction is being synced share the next one.
 
+use std::cell::Cell;
 use std::sync::{
     Arc, PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},
@@ -10,7 +11,7 @@ use jomae_core::store::{Change, ChangeKind, Commit, Committed, Path, Revision, S
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 use tokio::sync::oneshot;
 
-use super::{file::Lock, rows};
+use super::{file::Lock, rows, schema};
 
 /// Bytes of values after which a group is full.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -84,9 +85,20 @@ impl Failure {
 /// Before COMMIT, every error leaves a transaction that is rolled back.
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        match rows::read_failed(&error) {
+        // No write of ours can break a rule of our own tables.
+        if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) {
+            return Self::Damaged(error.to_string());
+        }
+        rows::read_failed(&error).into()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
             StoreError::Damaged(why) => Self::Damaged(why),
-            _ => Self::Unavailable(error.to_string()),
+            StoreError::Unavailable(why) => Self::Unavailable(why),
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }
@@ -102,6 +114,8 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     // As SQLite's integers are: never negative here.
     pub(super) revision: i64,
+    /// Of the schema that was compared last.
+    pub(super) schema_version: Cell<i64>,
     pub(super) group_commits_max: usize,
     pub(super) shared: Arc<Shared>,
     // Declared last, so dropped last: the connection is closed before the file is unlocked.
@@ -155,7 +169,7 @@ impl Writer {
     fn write(&self, jobs: &[Job]) -> Result<Group, Failure> {
         self.roll_back()?;
         self.run_sql("BEGIN IMMEDIATE")?;
-        let applied = self.apply(jobs);
+        let applied = self.check_schema().and_then(|()| self.apply(jobs));
         match applied {
             Ok(group) if !group.changes.is_empty() => {
                 if let Err(error) = self.run_sql("COMMIT") {
@@ -172,6 +186,17 @@ impl Writer {
                 Err(failure)
             }
         }
+    }
+
+    /// Another process can have changed the schema since. What it left is compared again, so that a harmless rewrite
+    /// (VACUUM) and a trigger that was taken away stop nothing.
+    fn check_schema(&self) -> Result<(), Failure> {
+        let version = schema::version(&self.connection)?;
+        if version != self.schema_version.get() {
+            schema::compare(&self.connection).map_err(StoreError::from)?;
+            self.schema_version.set(version);
+        }
+        Ok(())
     }
 
     fn apply(&self, jobs: &[Job]) -> Result<Group, Failure> {
@@ -197,7 +222,9 @@ impl Writer {
         }
         if !group.changes.is_empty() {
             let sql = "UPDATE meta SET number = ?1 WHERE name = 'revision'";
-            self.connection.prepare_cached(sql)?.execute([group.revision])?;
+            if self.connection.prepare_cached(sql)?.execute([group.revision])? != 1 {
+                return Err(Failure::Damaged("the store's revision could not be raised".to_owned()));
+            }
         }
         Ok(group)
     }
@@ -218,7 +245,8 @@ impl Writer {
         revision.map(u64::try_from).transpose().map_err(damaged)
     }
 
-    /// What the write did to the path's existence; `None` if there was nothing to delete.
+    /// What the write did to the path's existence; `None` if there was nothing to delete. A statement that touched
+    /// no row although it had one to touch is damage: it must not be answered as done.
     fn apply_write(&self, write: &Write, revision: i64) -> Result<Option<ChangeKind>, Failure> {
         match write {
             Write::Put(path, value) => {
@@ -228,13 +256,18 @@ impl Writer {
                     return Ok(Some(ChangeKind::Updated));
                 }
                 let sql = "INSERT INTO records (path, revision, value) VALUES (?1, ?2, ?3)";
-                self.connection.prepare_cached(sql)?.execute(row)?;
-                Ok(Some(ChangeKind::Created))
+                match self.connection.prepare_cached(sql)?.execute(row)? {
+                    1 => Ok(Some(ChangeKind::Created)),
+                    _ => Err(not_written(path)),
+                }
             }
             Write::Delete(path) => {
                 let sql = "DELETE FROM records WHERE path = ?1";
                 let deleted = self.connection.prepare_cached(sql)?.execute([path.as_str()])?;
-                Ok((deleted > 0).then_some(ChangeKind::Deleted))
+                if deleted > 0 {
+                    return Ok(Some(ChangeKind::Deleted));
+                }
+                if self.revision_of(path)?.is_some() { Err(not_written(path)) } else { Ok(None) }
             }
         }
     }
@@ -246,6 +279,10 @@ impl Writer {
     fn run_sql(&self, sql: &str) -> Result<(), rusqlite::Error> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
+}
+
+fn not_written(path: &Path) -> Failure {
+    Failure::Damaged(format!("a change of the record \"{path}\" touched no row"))
 }
 
 /// The first job and those that wait behind it, as many as fit.
