@@ -56,7 +56,7 @@ fn a_schema_that_is_not_ours_is_refused_and_named() {
                 "INSERT INTO sqlite_schema VALUES ('table', 'records', 'records', 0,
                  'CREATE TRIGGER t3 BEFORE UPDATE ON records BEGIN SELECT RAISE(IGNORE); END')",
             ),
-            "\"records\"",
+            "malformed database schema (records)",
         ),
     ];
     for (sql, expected) in cases {
@@ -85,7 +85,9 @@ fn a_store_in_another_encoding_is_refused() {
     tamper(&path, &format!("PRAGMA encoding = 'UTF-16le'; {}", super::schema::statements()));
     tamper(&path, &format!("PRAGMA application_id = {}; PRAGMA user_version = 1", file::APPLICATION_ID));
     let refused = SqliteStore::open(&path, &Options::default()).map(drop).expect_err("refused");
-    assert!(matches!(&refused, OpenError::Schema { differences, .. } if differences == "text is stored as \"UTF-16le\""));
+    assert!(
+        matches!(&refused, OpenError::Schema { differences, .. } if differences == "text is stored as \"UTF-16le\"")
+    );
 }
 
 /// Stores that exist already hold these very bytes.
