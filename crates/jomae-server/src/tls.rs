@@ -67,7 +67,8 @@ pub enum TlsError {
     ForeignCa,
 }
 
-/// TLS 1.2 and 1.3 with a certificate that can be replaced at any time. HTTP/2 and HTTP/1.1 are offered by ALPN.
+/// TLS 1.2 and 1.3 with a certificate that can be replaced at any time. HTTP/2, HTTP/1.1 and
+/// HTTP/1.0 are offered by ALPN, in this order.
 pub struct ServerTls {
     config: Arc<ServerConfig>,
     current: Arc<Current>,
@@ -98,7 +99,7 @@ impl ServerTls {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"].map(<[u8]>::to_vec).to_vec();
         // Tickets under a key that changes every six hours: resumption without memory per client.
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         Ok(Arc::new(Self { config: Arc::new(config), current, files }))

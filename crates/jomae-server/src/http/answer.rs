@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -16,17 +16,17 @@ const HEAD_BYTES: usize = 512;
 
 /// What the connection adds to an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Framing {
+pub(super) struct Framing<'a> {
     /// Say `Connection: close`.
     pub(super) close: bool,
-    /// The client speaks HTTP/1.0 and must be told that the connection stays open.
-    pub(super) http10: bool,
+    /// [`keep_alive_fields`]: what is said when the connection stays open.
+    pub(super) keep_alive: &'a str,
     /// Answer to a HEAD request: the head only.
     pub(super) head_only: bool,
 }
 
 /// Writes head and body into `out`, which is empty, and wipes the answer's body.
-pub(super) fn encode(mut answer: Answer, framing: Framing, out: &mut Vec<u8>) {
+pub(super) fn encode(mut answer: Answer, framing: Framing<'_>, out: &mut Vec<u8>) {
     // One step, so that no half-written copy stays behind in freed memory.
     let receipt_bytes = answer.audit_receipt.as_ref().map_or(0, String::len);
     out.reserve(HEAD_BYTES + answer.request_id.len() + answer.content_type.len() + receipt_bytes + answer.body.len());
@@ -56,14 +56,21 @@ pub(super) fn encode(mut answer: Answer, framing: Framing, out: &mut Vec<u8>) {
     }
     if framing.close {
         out.extend_from_slice(b"\r\nConnection: close");
-    } else if framing.http10 {
-        out.extend_from_slice(b"\r\nConnection: keep-alive");
+    } else {
+        out.extend_from_slice(framing.keep_alive.as_bytes());
     }
     out.extend_from_slice(b"\r\n\r\n");
     if !framing.head_only {
         out.extend_from_slice(&answer.body);
     }
     wipe(&mut answer.body);
+}
+
+/// The fields of an answer after which the connection stays open, made once for all. HTTP/1.0 needs to be told that it
+/// does; how long it may be idle is a hint by which clients close it before the server does, instead of sending a
+/// request into a connection that is being closed.
+pub(super) fn keep_alive_fields(idle_timeout: Duration) -> String {
+    format!("\r\nConnection: keep-alive\r\nKeep-Alive: timeout={}", idle_timeout.as_secs())
 }
 
 /// The status to send.
@@ -116,9 +123,10 @@ mod tests {
         }
     }
 
-    fn encoded(answer: Answer, close: bool, http10: bool, head_only: bool) -> String {
+    fn encoded(answer: Answer, close: bool, head_only: bool) -> String {
         let mut out = Vec::new();
-        encode(answer, Framing { close, http10, head_only }, &mut out);
+        let keep_alive = keep_alive_fields(Duration::from_secs(75));
+        encode(answer, Framing { close, keep_alive: &keep_alive, head_only }, &mut out);
         let text = String::from_utf8(out).unwrap();
         let (before, rest) = text.split_once("Date: ").unwrap();
         let (date, after) = rest.split_once("\r\n").unwrap();
@@ -135,15 +143,15 @@ mod tests {
     #[test]
     fn head_and_body() {
         assert_eq!(
-            encoded(answer(), false, false, false),
+            encoded(answer(), false, false),
             "HTTP/1.1 404 Not Found\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
-             x-acs-request-id: id-1\r\n\r\n{}"
+             x-acs-request-id: id-1\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{}"
         );
         let receipt = Some("abc".to_owned());
         let answer =
             Answer { status: 503, retry_after: Some(3), audit_index: Some(7), audit_receipt: receipt, ..answer() };
         assert_eq!(
-            encoded(answer, true, true, true),
+            encoded(answer, true, true),
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
              x-acs-request-id: id-1\r\nx-acs-retry-after: 3\r\nx-jomae-audit-index: 7\r\nx-jomae-receipt: abc\r\nConnection: close\r\n\r\n"
         );
@@ -153,9 +161,9 @@ mod tests {
     fn odd_values_do_not_break_the_head() {
         let injected = Answer { status: 7, request_id: "a\r\nX: y".to_owned(), ..answer() };
         assert_eq!(
-            encoded(injected, false, true, false),
+            encoded(injected, false, false),
             "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json;charset=utf-8\r\n\
-             Content-Length: 2\r\nConnection: keep-alive\r\n\r\n{}"
+             Content-Length: 2\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{}"
         );
     }
 }

@@ -64,7 +64,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
     /// Gives the answer to something that is not a request, and closes.
     pub(super) async fn refuse(mut self, why: Malformed) {
         let answer = self.shared.malformed(why, self.peer);
-        if self.write(answer, answer::Framing { close: true, http10: false, head_only: false }).await.is_ok() {
+        if self.write(answer, answer::Framing { close: true, keep_alive: "", head_only: false }).await.is_ok() {
             self.linger().await;
         }
     }
@@ -102,7 +102,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         self.inbox.consume(if framing.body == BodyLength::Chunked { head_bytes } else { total });
         clear(&mut self.body);
         let close = answer.close || !framing.keep_alive || self.stop.is_asked();
-        self.write(answer, answer::Framing { close, http10: framing.http10, head_only }).await?;
+        self.write(answer, answer::Framing { close, keep_alive: &shared.keep_alive, head_only }).await?;
         if close { Err(End::Answered) } else { Ok(()) }
     }
 
@@ -197,7 +197,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         .await
     }
 
-    async fn write(&mut self, answer: Answer, framing: answer::Framing) -> Result<(), End> {
+    async fn write(&mut self, answer: Answer, framing: answer::Framing<'_>) -> Result<(), End> {
         encode(answer, framing, &mut self.outbox);
         let written = self.flush().await;
         self.shared.stats.bytes_out.add(self.outbox.len() as u64);

@@ -39,8 +39,6 @@ pub struct Framing {
     pub body: BodyLength,
     /// Whether the client wants to go on with this connection.
     pub keep_alive: bool,
-    /// HTTP/1.0: keep-alive has to be confirmed, and there is no `100 Continue`.
-    pub http10: bool,
     /// The client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
 }
@@ -225,7 +223,6 @@ fn framing(http10: bool, headers: &[Header<'_>], limits: &Limits) -> Result<Fram
     Ok(Framing {
         body,
         keep_alive: !close && (keep || !http10),
-        http10,
         expects_continue: expects_continue && body != BodyLength::Known(0),
     })
 }

@@ -159,6 +159,8 @@ pub trait Service: Send + Sync + 'static {
 struct Shared<S> {
     service: std::sync::Arc<S>,
     limits: Limits,
+    /// The fields that say how long a connection stays open.
+    keep_alive: String,
     stats: std::sync::Arc<HttpStats>,
 }
 

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::answer::keep_alive_fields;
 use super::connection::Connection;
 use super::{HttpStats, Limits, Malformed, Service, Shared, http2};
 use crate::tls::ServerTls;
@@ -41,7 +42,8 @@ pub async fn serve<S: Service>(
 ) {
     let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
     let excess_places = Arc::new(Semaphore::new(EXCESS_ANSWERS_MAX));
-    let shared = Arc::new(Shared { service, limits, stats });
+    let keep_alive = keep_alive_fields(limits.idle_timeout);
+    let shared = Arc::new(Shared { service, limits, keep_alive, stats });
     let mut stop = Stop::new(shutdown);
     let mut tasks = JoinSet::new();
     loop {

@@ -70,7 +70,12 @@ fn exchange(input: &[u8], sizes: &[usize], width: usize) -> Vec<u8> {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let (client, server) = tokio::io::duplex(width);
-        let shared = Shared { service: Arc::new(Mirror::default()), limits: Limits::default(), stats: Arc::default() };
+        let shared = Shared {
+            service: Arc::new(Mirror::default()),
+            limits: Limits::default(),
+            keep_alive: String::new(),
+            stats: Arc::default(),
+        };
         let (_stop, stopped) = watch::channel(false);
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         let connection = Connection::new(server, &shared, peer, false, Stop::new(stopped));

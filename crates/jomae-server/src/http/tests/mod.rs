@@ -111,8 +111,10 @@ async fn start() -> Server {
 
 /// A certificate for `localhost` and 127.0.0.1 under a new CA.
 fn certificate() -> (Issued, Issued) {
-    let ca = generate_ca().unwrap();
-    let leaf = issue(&ca.cert_pem, &ca.key_pem, &["localhost".into(), "127.0.0.1".into()], 30).unwrap();
+    let ca = generate_ca(std::time::SystemTime::now()).unwrap();
+    let leaf =
+        issue(&ca.cert_pem, &ca.key_pem, &["localhost".into(), "127.0.0.1".into()], 30, std::time::SystemTime::now())
+            .unwrap();
     (ca, leaf)
 }
 
@@ -126,7 +128,7 @@ pub(super) struct Seen {
 
 impl Seen {
     fn ok(body: &str) -> Self {
-        Self { status: 200, connection: None, body: body.into() }
+        Self { status: 200, connection: Some("keep-alive".into()), body: body.into() }
     }
 
     fn closing(self) -> Self {
@@ -152,6 +154,9 @@ pub(super) fn take_answer(bytes: &mut Vec<u8>, to_head: bool) -> Option<Seen> {
     if status != 100 {
         assert_eq!(header("x-acs-request-id").as_deref(), Some("id"));
         assert!(header("date").is_some());
+        // Whatever stays open says for how long.
+        let hint = header("keep-alive").is_some_and(|hint| hint.starts_with("timeout="));
+        assert_eq!(hint, connection.as_deref() == Some("keep-alive"));
     }
     let body = String::from_utf8_lossy(bytes.get(head..head + length)?).into_owned();
     bytes.drain(..head + length);

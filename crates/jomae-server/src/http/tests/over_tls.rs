@@ -76,6 +76,18 @@ async fn both_versions_of_tls_and_resumption() {
 }
 
 #[tokio::test]
+async fn every_version_of_http_is_offered_by_its_name() {
+    let (server, ca) = start_tls().await;
+    for (offered, chosen) in [(&["http/1.0"][..], "http/1.0"), (&["http/1.0", "http/1.1"], "http/1.1")] {
+        let mut client = server.connect_tls(&trusting(&[&ca], &[&TLS13], offered)).await.unwrap();
+        assert_eq!(client.io.get_ref().1.alpn_protocol(), Some(chosen.as_bytes()));
+        assert_eq!(client.ask("GET / HTTP/1.0\r\n\r\n").await, Seen::ok("GET /||0|").closing());
+        client.closed().await;
+    }
+    assert!(server.connect_tls(&trusting(&[&ca], &[&TLS13], &["spdy/3"])).await.is_err());
+}
+
+#[tokio::test]
 async fn strangers_do_not_connect() {
     let (server, _) = start_tls().await;
     let (other_ca, _) = certificate();
