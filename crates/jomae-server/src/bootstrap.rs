@@ -24,6 +24,7 @@ use jomae_core::{
 use zeroize::Zeroizing;
 
 use crate::{
+    address::ListenAddress,
     audit::{self, AuditLog},
     certificates::CertificateError,
     config::{Config, ConfigError},
@@ -54,7 +55,7 @@ pub enum StartError {
     #[error(transparent)]
     Audit(#[from] audit::OpenError),
     #[error("cannot listen on {address}: {source}{}", hint(source))]
-    Listen { address: SocketAddr, source: io::Error },
+    Listen { address: ListenAddress, source: io::Error },
 }
 
 fn hint(source: &io::Error) -> &'static str {

@@ -11,7 +11,7 @@ use jomae_api::names::RegionId;
 use jomae_core::{rate::RateLimits, service};
 use serde::Deserialize;
 
-use crate::http::Limits;
+use crate::{address::ListenAddress, http::Limits};
 
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -23,9 +23,9 @@ pub struct Config {
     /// Where keys, certificates and the audit log live.
     pub data_dir: PathBuf,
     /// The address of the API.
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
     /// The address of health, readiness and metrics.
-    pub admin_listen: SocketAddr,
+    pub admin_listen: ListenAddress,
     /// Region of requests whose host names none of ours.
     pub region: String,
     /// Every region that is served; the default region always is.
@@ -45,8 +45,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: "./jomae-data".into(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
-            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)).into(),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)).into(),
             region: "cn-hangzhou".to_owned(),
             regions: Vec::new(),
             server: Server::default(),
@@ -396,7 +396,8 @@ mod tests {
     fn mistakes_are_named() {
         let error = Config::parse("listen = \"127.0.0.1:1\"\nlisten_port = 3\n").unwrap_err();
         assert!(error.starts_with("line 2: unknown field `listen_port`"), "{error}");
-        assert!(Config::parse("listen = \"nowhere\"").is_err());
+        let error = Config::parse("\nlisten = \"nowhere\"").unwrap_err();
+        assert!(error.starts_with("line 2: ") && error.contains("localhost:8443"), "{error}");
         let config = Config::parse("region = \"Nowhere Land\"").unwrap();
         assert!(config.checked_regions().unwrap_err().to_string().contains("Nowhere Land"));
         let one_line = |message: &str| !message.contains(char::is_control);

@@ -1,6 +1,12 @@
 //! `jomae serve`: start, serve, reload, drain.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use jomae_core::client_token;
 use tokio::{
@@ -11,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    address::ListenAddress,
     admin::{self, Admin},
     audit::witness::Places,
     bootstrap::{self, StartError, Started},
@@ -25,8 +32,6 @@ use crate::{
 
 /// How often due work is looked for.
 const WORK_EVERY: Duration = Duration::from_secs(1);
-/// How often the private CA issues a fresh certificate, in turns of the work.
-const RENEW_EVERY_TURNS: u64 = 30 * 86_400;
 /// How often the use of keys is stored, in turns of the work: what a crash can lose.
 const FLUSH_EVERY_TURNS: u64 = 5;
 /// Key versions whose use is stored at a time: about 2 % of a processor when that many are always in use.
@@ -68,14 +73,11 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
 }
 
 async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle) -> Result<(), StartError> {
-    let listener = listen(config.listen).await?;
-    let admin_listener = listen(config.admin_listen).await?;
-    let listening = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
-    let admin_listening =
-        admin_listener.local_addr().map_err(|source| StartError::Listen { address: config.admin_listen, source })?;
+    let (listener, listening) = listen(&config.listen).await?;
+    let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
 
     let started = bootstrap::open(&config, gateway::now()).await?;
-    let certificates = Certificates::prepare(&config)?;
+    let mut certificates = Certificates::prepare(&config, listening, SystemTime::now())?;
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
     let places = Places { file: config.audit.witness_file.clone(), url: config.audit.witness_url.clone() };
@@ -104,7 +106,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     });
     announce(&config, &started, listening, admin_listening);
 
-    watch_signals(source, config, &started, &certificates, level).await?;
+    watch_signals(source, config, &started, &mut certificates, level).await?;
 
     tracing::info!("stopping: requests under way finish, no new ones are taken");
     let _ = stop.send(true);
@@ -127,8 +129,13 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+async fn listen(address: &ListenAddress) -> Result<(TcpListener, SocketAddr), StartError> {
+    let opened = async {
+        let listener = address.bind().await?;
+        let listening = listener.local_addr()?;
+        Ok((listener, listening))
+    };
+    opened.await.map_err(|source| StartError::Listen { address: address.clone(), source })
 }
 
 /// Does the work of each second, and what signals ask for, until one asks to stop.
@@ -136,7 +143,7 @@ async fn watch_signals(
     source: &Source,
     mut config: Config,
     started: &Started,
-    certificates: &Certificates,
+    certificates: &mut Certificates,
     level: &LevelHandle,
 ) -> Result<(), StartError> {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
@@ -179,7 +186,12 @@ async fn tell_throttled(started: &Started, everything: bool) {
     }
 }
 
-async fn work(config: &Config, started: &Started, certificates: &Certificates, turns: u64) {
+async fn work(config: &Config, started: &Started, certificates: &mut Certificates, turns: u64) {
+    match certificates.keep_fresh(config, SystemTime::now()) {
+        Ok(false) => {}
+        Ok(true) => tracing::info!("the certificate was made anew"),
+        Err(error) => tracing::error!(%error, "the certificate cannot be renewed; it will be tried again"),
+    }
     match started.service.do_due_work(gateway::now()).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(jobs, "due work done"),
@@ -199,15 +211,16 @@ async fn work(config: &Config, started: &Started, certificates: &Certificates, t
         started.service.gate.nonces.sweep(gateway::now().0);
         started.service.gate.sessions.sweep(gateway::now());
     }
-    if turns.is_multiple_of(RENEW_EVERY_TURNS)
-        && let Err(error) = certificates.renew(config)
-    {
-        tracing::error!(%error, "the certificate cannot be renewed");
-    }
 }
 
 /// Takes what can change in a running process: certificate, rate limits, log level. The rest waits for a restart.
-fn reload(source: &Source, old: Config, started: &Started, certificates: &Certificates, level: &LevelHandle) -> Config {
+fn reload(
+    source: &Source,
+    old: Config,
+    started: &Started,
+    certificates: &mut Certificates,
+    level: &LevelHandle,
+) -> Config {
     let config = match source.read() {
         Ok(config) => config,
         Err(error) => {
@@ -222,7 +235,7 @@ fn reload(source: &Source, old: Config, started: &Started, certificates: &Certif
         Err(error) => tracing::error!(%error, "the log level stays as it was"),
     }
     started.service.meter.set_limits(config.rate_limits());
-    match certificates.renew(&config) {
+    match certificates.renew(&config, SystemTime::now()) {
         Ok(()) => tracing::info!("certificate, rate limits and log level were taken anew; the rest needs a restart"),
         Err(error) => tracing::error!(%error, "the certificate stays as it was"),
     }

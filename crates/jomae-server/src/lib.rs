@@ -2,6 +2,7 @@
 //!
 //! Everything that waits or touches the world is here; what keys, states and permissions mean is in `jomae-core`.
 
+pub mod address;
 pub mod audit;
 pub mod bootstrap;
 pub mod config;

@@ -4,9 +4,10 @@ mod account;
 mod audit;
 mod policy;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use jomae_server::address::ListenAddress;
 
 pub use account::Account;
 pub use audit::{Audit, Key as LogKey, Log, Range, Search};
@@ -131,12 +132,12 @@ pub struct Place {
 pub struct Serve {
     #[command(flatten)]
     pub place: Place,
-    /// Address of the API [default: 127.0.0.1:8443]; port 0 takes a free one.
+    /// Address or name of the API [default: 127.0.0.1:8443]; port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: Option<SocketAddr>,
-    /// Address of health, readiness and metrics [default: 127.0.0.1:8444].
+    pub listen: Option<ListenAddress>,
+    /// Address or name of health, readiness and metrics [default: 127.0.0.1:8444].
     #[arg(long, value_name = "ADDR:PORT")]
-    pub admin_listen: Option<SocketAddr>,
+    pub admin_listen: Option<ListenAddress>,
 }
 
 #[derive(ClapArgs)]

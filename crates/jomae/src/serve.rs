@@ -22,11 +22,11 @@ pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
         if let Some(region) = &region {
             config.region.clone_from(region);
         }
-        if let Some(listen) = listen {
-            config.listen = listen;
+        if let Some(listen) = &listen {
+            config.listen.clone_from(listen);
         }
-        if let Some(admin_listen) = admin_listen {
-            config.admin_listen = admin_listen;
+        if let Some(admin_listen) = &admin_listen {
+            config.admin_listen.clone_from(admin_listen);
         }
         config
     });

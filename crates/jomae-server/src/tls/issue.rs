@@ -18,10 +18,13 @@ use super::{TlsError, certificates, provider};
 
 /// Longest life of a server certificate in days; clients refuse longer ones.
 pub const LEAF_DAYS_MAX: u16 = 397;
-const CA_DAYS: u64 = 3650;
+const CA_DAYS: u32 = 3650;
 const DAY: Duration = Duration::from_hours(24);
-/// Certificates start this much in the past, for clients whose clock is behind.
-const BACKDATE: Duration = Duration::from_hours(1);
+/// Server certificates start this much in the past, for clients whose clock is behind and for a clock of ours that is
+/// ahead (by a time zone, say) until it has been put right.
+const BACKDATE: Duration = DAY;
+/// 2026-01-01T00:00:00Z, in seconds since 1970. A clock that shows less is wrong: this program is younger.
+const YOUNGER_THAN_SECS: u64 = 1_767_225_600;
 
 /// A certificate and its private key, both in PEM.
 pub struct Issued {
@@ -29,30 +32,42 @@ pub struct Issued {
     pub cert_pem: String,
     /// The private key, PKCS#8. Secret.
     pub key_pem: Zeroizing<String>,
+    /// When the certificate begins.
+    pub not_before: SystemTime,
     /// When the certificate ends.
     pub not_after: SystemTime,
 }
 
-/// Makes a root certificate: ECDSA P-256, ten years, for server certificates directly below it.
+/// Makes a root certificate at the moment `now`: ECDSA P-256, for server certificates directly below it. It begins in
+/// 1970 and ends ten years from now, or from 2026 if `now` is before: so it is valid whatever the clock shows, and when
+/// the clock is put right.
 ///
 /// # Errors
 /// Failures of the library only.
-pub fn generate_ca() -> Result<Issued, TlsError> {
+pub fn generate_ca(now: SystemTime) -> Result<Issued, TlsError> {
     let mut key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = ca_params(&key);
-    let not_after = set_life(&mut params, CA_DAYS);
+    let not_before = SystemTime::UNIX_EPOCH;
+    let not_after = now.max(not_before + Duration::from_secs(YOUNGER_THAN_SECS)) + DAY * CA_DAYS;
+    (params.not_before, params.not_after) = (not_before.into(), not_after.into());
     let certificate = params.self_signed(&key)?;
     let key_pem = Zeroizing::new(key.serialize_pem());
     key.zeroize();
-    Ok(Issued { cert_pem: certificate.pem(), key_pem, not_after })
+    Ok(Issued { cert_pem: certificate.pem(), key_pem, not_before, not_after })
 }
 
-/// Makes a server certificate for DNS names, wildcards and IP addresses, signed by a CA of [`generate_ca`]. `days` is
-/// brought into 1 to [`LEAF_DAYS_MAX`].
+/// Makes a server certificate for DNS names, wildcards and IP addresses, signed by a CA of [`generate_ca`]. It begins a
+/// day before `now`, and ends `days` after it, brought into 1 to [`LEAF_DAYS_MAX`] with the day before.
 ///
 /// # Errors
 /// An invalid name, no name, or a CA certificate that does not belong to the key.
-pub fn issue(ca_cert_pem: &str, ca_key_pem: &str, names: &[String], days: u16) -> Result<Issued, TlsError> {
+pub fn issue(
+    ca_cert_pem: &str,
+    ca_key_pem: &str,
+    names: &[String],
+    days: u16,
+    now: SystemTime,
+) -> Result<Issued, TlsError> {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
     params.distinguished_name = common_name("Jomae server".to_owned());
@@ -60,7 +75,12 @@ pub fn issue(ca_cert_pem: &str, ca_key_pem: &str, names: &[String], days: u16) -
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    let not_after = set_life(&mut params, days.clamp(1, LEAF_DAYS_MAX).into());
+    // Nothing that clients read may begin before 1970.
+    let now = now.max(SystemTime::UNIX_EPOCH);
+    let not_before =
+        now.checked_sub(BACKDATE).map_or(SystemTime::UNIX_EPOCH, |start| start.max(SystemTime::UNIX_EPOCH));
+    let not_after = (now + DAY * u32::from(days.max(1))).min(not_before + DAY * u32::from(LEAF_DAYS_MAX));
+    (params.not_before, params.not_after) = (not_before.into(), not_after.into());
 
     let mut key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut ca_key = KeyPair::from_pem(ca_key_pem).map_err(|_| TlsError::NoKey)?;
@@ -70,8 +90,8 @@ pub fn issue(ca_cert_pem: &str, ca_key_pem: &str, names: &[String], days: u16) -
     key.zeroize();
 
     let first = names.first().ok_or(TlsError::NoName)?;
-    verify(certificate.der(), ca_cert_pem, first)?;
-    Ok(Issued { cert_pem: certificate.pem(), key_pem, not_after })
+    verify(certificate.der(), ca_cert_pem, first, now)?;
+    Ok(Issued { cert_pem: certificate.pem(), key_pem, not_before, not_after })
 }
 
 /// All of a CA that its key decides. The name carries the key's identifier, so two CAs never share one, and the issuer
@@ -92,14 +112,6 @@ fn common_name(name: String) -> DistinguishedName {
     distinguished
 }
 
-fn set_life(params: &mut CertificateParams, days: u64) -> SystemTime {
-    let start = SystemTime::now() - BACKDATE;
-    let end = start + DAY * u32::try_from(days).unwrap_or(u32::MAX);
-    params.not_before = start.into();
-    params.not_after = end.into();
-    end
-}
-
 fn alternative_name(name: &str) -> Result<SanType, TlsError> {
     let invalid = || TlsError::Name(name.to_owned());
     if let Ok(address) = name.parse::<IpAddr>() {
@@ -110,7 +122,7 @@ fn alternative_name(name: &str) -> Result<SanType, TlsError> {
 }
 
 /// Checks a new certificate the way a client will.
-fn verify(certificate: &CertificateDer<'_>, ca_cert_pem: &str, name: &str) -> Result<(), TlsError> {
+fn verify(certificate: &CertificateDer<'_>, ca_cert_pem: &str, name: &str, now: SystemTime) -> Result<(), TlsError> {
     let mut roots = RootCertStore::empty();
     for root in certificates(ca_cert_pem.as_bytes())? {
         roots.add(root)?;
@@ -120,7 +132,8 @@ fn verify(certificate: &CertificateDer<'_>, ca_cert_pem: &str, name: &str) -> Re
         .map_err(|_| TlsError::ForeignCa)?;
     let host = name.replacen('*', "wildcard", 1);
     let host = ServerName::try_from(host.as_str()).map_err(|_| TlsError::Name(name.to_owned()))?;
-    match verifier.verify_server_cert(certificate, &[], &host, &[], UnixTime::now()) {
+    let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    match verifier.verify_server_cert(certificate, &[], &host, &[], now) {
         Ok(_) => Ok(()),
         Err(_) => Err(TlsError::ForeignCa),
     }
