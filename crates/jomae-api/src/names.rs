@@ -100,6 +100,11 @@ impl AliasName {
         Self::new(text.strip_prefix(ALIAS_PREFIX)?)
     }
 
+    /// Whether a text names an alias as a key is named: `alias/…`, or a full name `acs:kms:<region>:<account>:alias/…`.
+    pub fn is_meant(text: &str) -> bool {
+        text.starts_with(ALIAS_PREFIX) || matches!(KeyRef::from_wire(text), Some(KeyRef::AliasArn { .. }))
+    }
+
     /// Whether the name is kept for the service itself (`alias/acs…`).
     pub fn is_reserved(&self) -> bool {
         self.0.starts_with("acs")
@@ -122,10 +127,17 @@ pub enum KeyRef {
         account: AccountId,
         id: KeyId,
     },
+    /// A full alias name, likewise.
+    AliasArn {
+        region: RegionId,
+        account: AccountId,
+        name: AliasName,
+    },
 }
 
 impl KeyRef {
-    /// Reads a key ID, `alias/<name>`, or `acs:kms:<region>:<account>:key/<key-id>`.
+    /// Reads a key ID, `alias/<name>`, `acs:kms:<region>:<account>:key/<key-id>`, or
+    /// `acs:kms:<region>:<account>:alias/<name>`.
     pub fn from_wire(text: &str) -> Option<Self> {
         if text.starts_with(ALIAS_PREFIX) {
             return AliasName::from_wire(text).map(Self::Alias);
@@ -134,7 +146,11 @@ impl KeyRef {
             let mut parts = rest.splitn(3, ':');
             let region = RegionId::new(parts.next()?)?;
             let account = AccountId::new(parts.next()?)?;
-            let id = KeyId::new(parts.next()?.strip_prefix("key/")?)?;
+            let what = parts.next()?;
+            if let Some(name) = AliasName::from_wire(what) {
+                return Some(Self::AliasArn { region, account, name });
+            }
+            let id = KeyId::new(what.strip_prefix("key/")?)?;
             return Some(Self::Arn { region, account, id });
         }
         KeyId::new(text).map(Self::Id)
@@ -161,7 +177,13 @@ mod tests {
         assert_eq!(KeyRef::from_wire("abc-1"), KeyId::new("abc-1").map(KeyRef::Id));
         assert_eq!(KeyRef::from_wire("alias/x/y"), AliasName::new("x/y").map(KeyRef::Alias));
         assert!(matches!(KeyRef::from_wire("acs:kms:cn-hangzhou:1234567890123456:key/abc"), Some(KeyRef::Arn { .. })));
+        let alias = KeyRef::from_wire("acs:kms:cn-hangzhou:1234567890123456:alias/x/y");
+        assert!(matches!(alias, Some(KeyRef::AliasArn { name, .. }) if name.as_str() == "x/y"));
+        let of_alias = ["acs:kms:cn-hangzhou:12:alias/a", "acs:kms:cn-hangzhou:1234567890123456:alias/"];
         for bad in ["", "alias/", "alias/a b", "acs:kms:x", "acs:kms:cn-hangzhou:12:key/a", "a b", "a/b", "é"] {
+            assert_eq!(KeyRef::from_wire(bad), None, "{bad}");
+        }
+        for bad in of_alias.into_iter().chain(["acs:kms:cn-hangzhou:1234567890123456:key/alias/a"]) {
             assert_eq!(KeyRef::from_wire(bad), None, "{bad}");
         }
     }
@@ -170,8 +192,10 @@ mod tests {
         #[test]
         fn arn_round_trip(region in "[a-z][a-z0-9-]{1,31}", account in "[0-9]{16}", id in "[a-z0-9-]{1,64}") {
             let (region, account) = (RegionId::new(&region).unwrap(), AccountId::new(&account).unwrap());
-            let id = KeyId::new(&id).unwrap();
-            let arn = key_arn(&region, &account, &id);
+            let (id, name) = (KeyId::new(&id).unwrap(), AliasName::new(&id).unwrap());
+            let (arn, of_alias) = (key_arn(&region, &account, &id), alias_arn(&region, &account, &name));
+            let alias = KeyRef::AliasArn { region: region.clone(), account: account.clone(), name };
+            prop_assert_eq!(KeyRef::from_wire(&of_alias), Some(alias));
             prop_assert_eq!(KeyRef::from_wire(&arn), Some(KeyRef::Arn { region, account, id }));
         }
 

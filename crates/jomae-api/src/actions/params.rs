@@ -19,7 +19,7 @@ use crate::{
 pub static KEY_REF: Param<KeyRef> = Param::new(
     "KeyId",
     Kind::Text,
-    "a key ID, alias/<name>, or the full name acs:kms:<region>:<account>:key/<key-id>",
+    "a key ID, alias/<name>, or a full name: acs:kms:<region>:<account>:key/<key-id> or …:alias/<name>",
     "The key to use.",
     |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
 )
@@ -31,7 +31,7 @@ pub static KEY_ID_ONLY: Param<KeyRef> = Param::new(
     "a key ID; an alias is refused with Unsupported.Alias",
     "The key to change.",
     |text| {
-        if text.starts_with(ALIAS_PREFIX) {
+        if AliasName::is_meant(text) {
             return Err(Invalid::As(Refusal::AliasUnsupported));
         }
         KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
@@ -138,7 +138,7 @@ pub static RECIPIENT: Param<()> = Param::new(
 pub static KEY_ID_OR_ARN: Param<KeyRef> =
     Param::new("KeyId", Kind::Text, "a key ID or the full name of a key", "The key.", |text| {
         match KeyRef::from_wire(text) {
-            Some(KeyRef::Alias(_)) => Err(Invalid::As(Refusal::AliasUnsupported)),
+            Some(KeyRef::Alias(_) | KeyRef::AliasArn { .. }) => Err(Invalid::As(Refusal::AliasUnsupported)),
             Some(key) => Ok(key),
             None => Err(Invalid::Value),
         }

@@ -3,7 +3,7 @@
 use jomae_api::{
     action::{Access, RamKind, Target},
     error::Refusal,
-    names::{AliasName, KeyRef, KeyVersionId, RoleRef},
+    names::{AccountId, AliasName, KeyRef, KeyVersionId, RegionId, RoleRef, alias_arn},
 };
 
 use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Resource};
@@ -70,6 +70,10 @@ fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Reso
     match reference {
         KeyRef::Id(id) => key(tx, call, place(call, id.clone()), None),
         KeyRef::Alias(name) => by_alias(tx, call, name),
+        KeyRef::AliasArn { region, account, name } if region == &call.region && account == call.caller.account() => {
+            by_alias(tx, call, name)
+        }
+        KeyRef::AliasArn { region, account, name } => by_alias_elsewhere(tx, call, (region, account), name),
         // Keys never cross regions: the full name of a key elsewhere names nothing here.
         KeyRef::Arn { region, account, id } if *region != call.region => {
             let place = KeyPlace { account: account.clone(), region: region.clone(), id: id.clone() };
@@ -85,6 +89,30 @@ fn by_alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<Resource, 
     match tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))? {
         Some(alias) => key(tx, call, place(call, alias.key.clone()), None),
         None => Ok(alias_missing(call, name)),
+    }
+}
+
+/// An alias in another region names nothing here, as a key there. One of another account leads to that account's key,
+/// which decides; whether there is such an alias is not told to who may not use the key.
+fn by_alias_elsewhere(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    (region, account): (&RegionId, &AccountId),
+    name: &AliasName,
+) -> Result<Resource, Error> {
+    let record = match *region == call.region {
+        true => tx.get::<AliasRecord>(&path::alias(account, region, name))?,
+        false => None,
+    };
+    match record {
+        Some(alias) => {
+            key(tx, call, KeyPlace { account: account.clone(), region: region.clone(), id: alias.key.clone() }, None)
+        }
+        None => Ok(Resource::Missing {
+            owner: owner(call, account),
+            arn: alias_arn(region, account, name),
+            refusal: Refusal::AliasNotFound,
+        }),
     }
 }
 
@@ -136,6 +164,6 @@ fn find_role(tx: &mut Tx<'_>, role: &RoleRef) -> Result<FoundRole, Error> {
     Ok(FoundRole { role: role.clone(), record })
 }
 
-fn owner(call: &Call, account: &jomae_api::names::AccountId) -> Owner {
+fn owner(call: &Call, account: &AccountId) -> Owner {
     if account == call.caller.account() { Owner::Caller } else { Owner::Another }
 }

@@ -179,9 +179,13 @@ fn another_account_needs_both_sides() {
     key_policy(&world, &key, &format!("acs:ram::{}:root", world.bob.account), &["kms:*"]);
     assert_eq!([encrypt(bob, &arn), decrypt(bob).as_str().to_owned()], ["200"; 2]);
     assert_eq!(encrypt(worker, &arn), DENIED, "his own account has not let him");
+    // The full name of an alias leads to the key, and it is the key that is asked for.
+    alice.ok("CreateAlias", &[("AliasName", "alias/shared"), ("KeyId", &key)]);
+    let by_alias = arn.replace(&format!("key/{key}"), "alias/shared");
+    assert_eq!([encrypt(bob, &by_alias).as_str(), encrypt(worker, &by_alias).as_str()], ["200", DENIED]);
     bob.policy("use", &allow(&["kms:*"], &arn));
     bob.attach("use", ("User", "carl"));
-    assert_eq!([encrypt(worker, &arn), decrypt(worker)], ["200"; 2]);
+    assert_eq!([encrypt(worker, &arn), encrypt(worker, &by_alias), decrypt(worker)], ["200"; 3]);
     for (action, params) in [
         ("GetKeyPolicy", vec![("KeyId", arn.as_str())]),
         ("SetKeyPolicy", vec![("KeyId", arn.as_str()), ("Policy", "{}")]),

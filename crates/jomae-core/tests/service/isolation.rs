@@ -29,6 +29,11 @@ impl Borders {
         Self { world, subject, arn }
     }
 
+    /// The full name of the key's alias.
+    fn alias_arn(&self) -> String {
+        self.arn.replace(&format!("key/{}", self.subject.key), &self.subject.alias)
+    }
+
     /// The action's parameters, with another text for the key.
     fn params<'a>(&'a self, spec: &ActionSpec, key: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
         let mut params = self.subject.params(spec.name);
@@ -70,6 +75,12 @@ fn another_account_finds_nothing() {
                 let by_alias = bob.call(spec.name, &borders.params(spec, Some(&borders.subject.alias)));
                 assert_eq!(code_of(&by_alias), NO_ALIAS, "{}", spec.name);
             }
+            // So does the full name of an alias.
+            let by_alias_arn: Vec<_> = [borders.alias_arn(), format!("{}-missing", borders.alias_arn())]
+                .map(|arn| code_of(&bob.call(spec.name, &borders.params(spec, Some(&arn)))))
+                .into();
+            let expected = if takes_alias { "403 Forbidden.NoPermission" } else { "400 Unsupported.Alias" };
+            assert_eq!(by_alias_arn, [expected; 2], "{}", spec.name);
         }
         assert_eq!(borders.world.dump(), before, "{}", spec.name);
         assert_eq!(code_of(&borders.world.alice().call(spec.name, &borders.params(spec, None))), "200");
@@ -87,11 +98,36 @@ fn another_region_finds_nothing() {
         if takes(spec, "KeyId") {
             let by_arn = shanghai.call(spec.name, &borders.params(spec, Some(&borders.arn)));
             assert!([NO_KEY, "400 InvalidParameter"].contains(&code_of(&by_arn).as_str()), "{}", spec.name);
+            for arn in [borders.alias_arn(), borders.alias_arn().replace("cn-hangzhou", "cn-shanghai")] {
+                let answer = code_of(&shanghai.call(spec.name, &borders.params(spec, Some(&arn))));
+                let expected = if TAKE_ALIAS.contains(&spec.name) { NO_ALIAS } else { "400 Unsupported.Alias" };
+                assert_eq!(answer, expected, "{} {arn}", spec.name);
+            }
             let moved = borders.arn.replace("cn-hangzhou", "cn-shanghai");
             let by_arn = shanghai.call(spec.name, &borders.params(spec, Some(&moved)));
             assert!([NO_KEY, "400 InvalidParameter"].contains(&code_of(&by_arn).as_str()), "{}", spec.name);
         }
         assert_eq!(borders.world.dump(), before, "{}", spec.name);
+    }
+}
+
+/// At home the full name of an alias is the alias: to the call, to policies, and in the log.
+#[test]
+fn the_full_name_of_an_alias_is_the_alias() {
+    for spec in actions_on_keys().filter(|spec| TAKE_ALIAS.contains(&spec.name) && takes(spec, "KeyId")) {
+        let seen = |by_arn: bool| {
+            let borders = Borders::new(spec);
+            let (arn, key) = (borders.alias_arn(), borders.subject.key.clone());
+            let name = if by_arn { arn.as_str() } else { borders.subject.alias.as_str() };
+            let answer = borders.world.alice().call(spec.name, &borders.params(spec, Some(name)));
+            assert_eq!(code_of(&answer), "200", "{} {name}", spec.name);
+            let (event, _) = borders.world.audit.events().into_iter().next_back().unwrap();
+            assert_eq!(event["requestParameters"]["KeyId"], name, "{}", spec.name);
+            let noted = event["referencedResources"].to_string();
+            assert!(noted.contains(&key), "{}: {noted}", spec.name);
+            noted.replace(&key, "")
+        };
+        assert_eq!(seen(true), seen(false), "{}", spec.name);
     }
 }
 
