@@ -2,12 +2,16 @@
 //!
 //! # Key file
 //!
-//! ASCII text of three lines, each ended by LF (CR LF and a missing last line end are read too):
+//! ASCII text of three lines, each ended by LF:
 //!
 //! 1. `jomae root key v1`
 //! 2. the 32 bytes of the root key in Base64 (RFC 4648 section 4, padded; 44 characters)
 //! 3. a check value against typing errors, in lower-case hex (16 characters): the first 8 bytes of
 //!    SHA-256(`jomae root key v1` ‖ the 32 bytes)
+//!
+//! A file that was typed from paper is read too: with CR LF or no last line end, a byte order mark, blank lines, blanks
+//! and tabs at the ends of lines and between groups of characters, and capital letters in the first and third line. The
+//! check value finds what was typed wrong.
 //!
 //! # Passphrase
 //!
@@ -34,9 +38,10 @@ use crate::secret::{Key256, SecretBytes, assert_not_impl};
 
 const FILE_LABEL: &str = "jomae root key v1";
 const KEY_BASE64_BYTES: usize = 44;
+const CHECK_BYTES: usize = 16;
 
-/// The longest key file that is looked at, in bytes. A well-formed one has 80.
-pub const KEY_FILE_BYTES_MAX: usize = 128;
+/// The longest key file that is looked at, in bytes. One as it is written has 80; one that was typed has blanks.
+pub const KEY_FILE_BYTES_MAX: usize = 1024;
 /// The longest parameter line that is looked at, in bytes.
 pub const PARAMS_LINE_BYTES_MAX: usize = 160;
 /// The longest passphrase, in bytes.
@@ -69,7 +74,7 @@ impl RootMaterial {
     pub fn to_key_file(&self) -> SecretBytes {
         let key = self.0.expose();
         // Made in place at full size, so that no outgrown buffer keeps a copy of the key.
-        let mut file = Vec::with_capacity(KEY_FILE_BYTES_MAX);
+        let mut file = Vec::with_capacity(FILE_LABEL.len() + KEY_BASE64_BYTES + CHECK_BYTES + 3);
         file.extend_from_slice(FILE_LABEL.as_bytes());
         file.push(b'\n');
         let mut base64 = Zeroizing::new([0; KEY_BASE64_BYTES]);
@@ -82,29 +87,38 @@ impl RootMaterial {
         SecretBytes::new(file)
     }
 
-    /// Reads a key file.
+    /// Reads a key file, as it was written or as it was typed.
     pub fn from_key_file(file: &[u8]) -> Result<Self, KeyFileError> {
         if file.len() > KEY_FILE_BYTES_MAX {
             return Err(KeyFileError::TooLong);
         }
         let text = std::str::from_utf8(file).map_err(|_| KeyFileError::NotAKeyFile)?;
-        let mut lines = text.lines();
-        if lines.next() != Some(FILE_LABEL) {
-            return Err(KeyFileError::NotAKeyFile);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim_ascii().is_empty());
+        match lines.next() {
+            Some((label, _)) if is_label(label) => {}
+            _ => return Err(KeyFileError::NotAKeyFile),
         }
-        let (Some(base64), Some(check), None) = (lines.next(), lines.next(), lines.next()) else {
+        let (Some((base64, at)), Some((check, check_at)), None) = (lines.next(), lines.next(), lines.next()) else {
             return Err(KeyFileError::Lines);
         };
+        let base64 =
+            without_blanks::<KEY_BASE64_BYTES>(base64).map_err(|found| KeyFileError::KeyLength { line: at, found })?;
         // One byte more than the key: what the decoder asks for at least for 44 characters.
         let mut key = Zeroizing::new([0; 33]);
-        if base64.len() != KEY_BASE64_BYTES || STANDARD.decode_slice(base64, key.as_mut_slice()) != Ok(32) {
-            return Err(KeyFileError::Base64);
+        if STANDARD.decode_slice(base64.as_slice(), key.as_mut_slice()) != Ok(32) {
+            return Err(KeyFileError::Base64 { line: at });
         }
         let (key, _) = key.split_at(32);
-        if check_value(key) != check {
+        let check = without_blanks::<CHECK_BYTES>(check)
+            .map_err(|found| KeyFileError::CheckLength { line: check_at, found })?;
+        if !check.iter().all(u8::is_ascii_hexdigit) {
+            return Err(KeyFileError::Hex { line: check_at });
+        }
+        if !check_value(key).as_bytes().eq_ignore_ascii_case(check.as_slice()) {
             return Err(KeyFileError::Check);
         }
-        Key256::from_slice(key).map(Self).ok_or(KeyFileError::Base64)
+        Key256::from_slice(key).map(Self).ok_or(KeyFileError::Base64 { line: at })
     }
 
     /// Derives the root key from a passphrase of 1 to 4096 bytes. Takes the time and memory that `params` name, a few
@@ -135,30 +149,73 @@ fn check_value(key: &[u8]) -> String {
     format!("{:016x}", u64::from_be_bytes(first))
 }
 
-/// What is wrong with a key file. It never holds content of the file.
+/// Whether a line is the first of a key file, however it is spaced.
+fn is_label(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    FILE_LABEL.split(' ').all(|word| words.next().is_some_and(|typed| typed.eq_ignore_ascii_case(word)))
+        && words.next().is_none()
+}
+
+/// The characters of a line but blanks and tabs, of which there must be `N`; or how many there are.
+fn without_blanks<const N: usize>(line: &str) -> Result<Zeroizing<[u8; N]>, usize> {
+    let mut kept = Zeroizing::new([0; N]);
+    let mut count = 0;
+    for byte in line.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        if let Some(place) = kept.get_mut(count) {
+            *place = byte;
+        }
+        count += 1;
+    }
+    if count == N { Ok(kept) } else { Err(count) }
+}
+
+/// What is wrong with a key file. It never holds content of the file. Lines count from 1, blank ones too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFileError {
     /// More than [`KEY_FILE_BYTES_MAX`] bytes.
     TooLong,
     /// Not text, or another first line.
     NotAKeyFile,
-    /// Not three lines.
+    /// Not three lines, beside blank ones.
     Lines,
-    /// The second line is not Base64 of 32 bytes.
-    Base64,
-    /// The third line is not the check value of the key.
+    /// The line of the key has another number of characters than 44.
+    KeyLength { line: usize, found: usize },
+    /// The line of the key is not Base64 of 32 bytes.
+    Base64 { line: usize },
+    /// The line of the check value has another number of characters than 16.
+    CheckLength { line: usize, found: usize },
+    /// The line of the check value is not hex.
+    Hex { line: usize },
+    /// The check value is not that of the key.
     Check,
 }
 
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong => "the root key file is longer than 128 bytes",
-            Self::NotAKeyFile => "the root key file does not begin with the line \"jomae root key v1\"",
-            Self::Lines => "the root key file does not have exactly three lines",
-            Self::Base64 => "the second line of the root key file is not the Base64 of 32 bytes",
-            Self::Check => "the root key file is damaged: key and check value do not belong together",
-        })
+        match self {
+            Self::TooLong => f.write_str("longer than 1024 bytes, which no root key file is"),
+            Self::NotAKeyFile => f.write_str("it does not begin with the line \"jomae root key v1\""),
+            Self::Lines => {
+                f.write_str("it does not have exactly three lines, beside blank ones: label, key, check value")
+            }
+            Self::KeyLength { line, found } => {
+                write!(f, "line {line}, the key, has {found} characters without blanks, and must have 44")
+            }
+            Self::Base64 { line } => write!(
+                f,
+                "line {line}, the key, is not Base64 of 32 bytes: letters, digits, + and /, and one = at the end"
+            ),
+            Self::CheckLength { line, found } => {
+                write!(f, "line {line}, the check value, has {found} characters without blanks, and must have 16")
+            }
+            Self::Hex { line } => {
+                write!(f, "line {line}, the check value, has a character other than 0 to 9 and a to f")
+            }
+            Self::Check => f.write_str(
+                "key and check value do not belong together: a character of one of them is wrong; capital and small \
+                 letters of the key differ",
+            ),
+        }
     }
 }
 
@@ -330,40 +387,77 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_may_be_crlf_or_missing_at_the_end() {
+    fn a_key_file_that_was_typed_is_read() {
         let file = String::from_utf8(root(7).to_key_file().expose().to_vec()).unwrap();
-        for variant in [file.replace('\n', "\r\n"), file.trim_end().to_owned()] {
-            assert_eq!(RootMaterial::from_key_file(variant.as_bytes()).unwrap().key().expose(), &[7; 32]);
+        let lines: Vec<&str> = file.lines().collect();
+        let grouped = |line: &str, every: usize| {
+            let groups: Vec<&str> =
+                line.as_bytes().chunks(every).map(|group| std::str::from_utf8(group).unwrap()).collect();
+            groups.join(" ")
+        };
+        for variant in [
+            file.replace('\n', "\r\n"),
+            file.trim_end().to_owned(),
+            format!("\u{feff}{file}"),
+            file.replace('\n', "\n\n"),
+            format!("\n \t\n{file}\n\n"),
+            file.replace('\n', "  \n\t"),
+            format!("{}\n{}\n{}\n", lines[0], lines[1], lines[2].to_uppercase()),
+            format!("Jomae  Root Key V1\n{}\n{}", grouped(lines[1], 4), grouped(lines[2], 5)),
+            format!("\u{feff}\r\n{}\r\n\r\n {}\t\r\n{} \r\n", lines[0], grouped(lines[1], 1), grouped(lines[2], 1)),
+        ] {
+            let read = RootMaterial::from_key_file(variant.as_bytes());
+            assert_eq!(read.map(|root| *root.key().expose()), Ok([7; 32]), "{variant:?}");
         }
     }
 
     #[test]
-    fn no_character_of_a_key_file_can_be_changed() {
+    fn no_change_of_a_character_makes_another_key() {
         let file = root(7).to_key_file();
+        let mut refused = 0;
         for at in 0..file.len() {
             for byte in 0..=255 {
                 let mut damaged = file.expose().to_vec();
                 damaged[at] = byte;
-                if damaged != file.expose() {
-                    assert!(RootMaterial::from_key_file(&damaged).is_err(), "{at} {byte}");
+                match RootMaterial::from_key_file(&damaged) {
+                    Ok(read) => assert_eq!(read.key().expose(), &[7; 32], "{at} {byte}"),
+                    Err(_) => refused += 1,
                 }
             }
         }
+        // What is read in spite of a change: capitals in label and check value, and the blanks between words.
+        assert!(refused > 80 * 256 - 250, "{refused}");
     }
 
     #[test]
-    fn errors_say_what_is_wrong_with_the_file() {
+    fn errors_say_what_is_wrong_and_where_and_nothing_of_the_key() {
         let file = String::from_utf8(root(7).to_key_file().expose().to_vec()).unwrap();
         let lines: Vec<&str> = file.lines().collect();
-        assert_eq!(error_of(&[b'a'; 129]), KeyFileError::TooLong);
-        assert_eq!(error_of(b""), KeyFileError::NotAKeyFile);
+        let with = |key: &str, check: &str| format!("{}\n\n{key}\n{check}\n", lines[0]);
+        let cases = [
+            ("a".repeat(1025), KeyFileError::TooLong),
+            (String::new(), KeyFileError::NotAKeyFile),
+            (file.replace("v1", "v2"), KeyFileError::NotAKeyFile),
+            (file.replace("key v1", "key v1 v1"), KeyFileError::NotAKeyFile),
+            (file.replace("key v1", "key"), KeyFileError::NotAKeyFile),
+            (lines[..2].join("\n"), KeyFileError::Lines),
+            (format!("{file}x\n"), KeyFileError::Lines),
+            (with(&lines[1].replace('=', ""), lines[2]), KeyFileError::KeyLength { line: 3, found: 43 }),
+            (with(&format!("{}7", lines[1]), lines[2]), KeyFileError::KeyLength { line: 3, found: 45 }),
+            (with(&lines[1].replacen('B', "-", 1), lines[2]), KeyFileError::Base64 { line: 3 }),
+            (with(&lines[1].replace('=', "A"), lines[2]), KeyFileError::Base64 { line: 3 }),
+            (with(lines[1], &lines[2][1..]), KeyFileError::CheckLength { line: 4, found: 15 }),
+            (with(lines[1], &format!("g{}", &lines[2][1..])), KeyFileError::Hex { line: 4 }),
+            (with(&lines[1].replacen("BwcH", "BwcI", 1), lines[2]), KeyFileError::Check),
+            (with(&lines[1].replacen("BwcH", "bwcH", 1), lines[2]), KeyFileError::Check),
+            (with(lines[1], "0000000000000000"), KeyFileError::Check),
+        ];
+        for (file, expected) in cases {
+            let error = error_of(file.as_bytes());
+            assert_eq!(error, expected, "{file:?}");
+            assert!(!error.to_string().contains("Bwc") && !error.to_string().contains(&lines[2][..4]), "{error}");
+        }
         assert_eq!(error_of(&[0xff; 80]), KeyFileError::NotAKeyFile);
-        assert_eq!(error_of(file.replace("v1", "v2").as_bytes()), KeyFileError::NotAKeyFile);
-        assert_eq!(error_of(lines[..2].join("\n").as_bytes()), KeyFileError::Lines);
-        assert_eq!(error_of(format!("{file}\n").as_bytes()), KeyFileError::Lines);
-        assert_eq!(error_of(file.replace('=', "").as_bytes()), KeyFileError::Base64);
-        assert_eq!(error_of(file.replacen("BwcH", "BwcI", 1).as_bytes()), KeyFileError::Check);
-        assert_eq!(error_of(file.replace(lines[2], "0000000000000000").as_bytes()), KeyFileError::Check);
     }
 
     #[test]
