@@ -49,3 +49,10 @@ pub fn without_settings(mut command: Command) -> Command {
     }
     command
 }
+
+/// The library of the Debian package libfaketime, in the directory of whichever architecture this is.
+pub fn faketime() -> String {
+    let dirs = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let found = dirs.map(|dir| dir.join("faketime/libfaketimeMT.so.1")).find(|path| path.exists());
+    found.expect("libfaketime is missing: scripts/setup-tests installs it").to_str().unwrap().to_owned()
+}

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
@@ -104,8 +105,8 @@ impl Launch<'_> {
         self
     }
 
-    /// On this address.
-    pub fn listen(mut self, address: SocketAddr) -> Self {
+    /// On this address, or a name and a port.
+    pub fn listen(mut self, address: impl Display) -> Self {
         self.listen = address.to_string();
         self
     }

@@ -71,6 +71,16 @@ impl Client {
         if url.scheme() != "https" {
             return Err(wrong(format!("the endpoint `{}` must start with https://", settings.endpoint)));
         }
+        // In a header they would fail call by call, and the error would not say why.
+        for (what, value) in [
+            ("region", Some(&settings.region)),
+            ("access key id", Some(&settings.access_key_id)),
+            ("security token", settings.security_token.as_ref()),
+        ] {
+            if value.is_some_and(|value| value.contains(char::is_control)) {
+                return Err(wrong(format!("the {what} holds a control character, such as a line end")));
+            }
+        }
         let mut host = url.host_str().unwrap_or_default().to_owned();
         if let Some(port) = url.port() {
             let _ = write!(host, ":{port}");

@@ -99,7 +99,11 @@ fn parameters(action: &str, words: &[String]) -> Result<(Vec<Parameter>, Option<
 
 /// What a value stands for: itself, or the content of a file.
 fn content(action: &str, name: &str, value: Zeroizing<String>) -> Result<Zeroizing<String>, Failure> {
-    let Some(rest) = value.strip_prefix('@') else { return Ok(value) };
+    let Some(rest) = value.strip_prefix('@') else {
+        // Such tokens are read from files by a shell or a pod, with the line end.
+        let token = name == "OIDCToken";
+        return Ok(if token { Zeroizing::new(value.trim_end_matches(['\r', '\n']).to_owned()) } else { value });
+    };
     if rest.starts_with('@') {
         return Ok(Zeroizing::new(rest.to_owned()));
     }
@@ -140,6 +144,13 @@ fn read(path: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_loses_the_line_end_behind_it_and_nothing_else_does() {
+        let taken = |name: &str| content("AssumeRoleWithOIDC", name, Zeroizing::new("a.b.c\r\n".to_owned()));
+        assert!(matches!(taken("OIDCToken"), Ok(value) if *value == "a.b.c"));
+        assert!(matches!(taken("RoleSessionName"), Ok(value) if *value == "a.b.c\r\n"));
+    }
 
     fn read_words(words: &[&str]) -> Result<Vec<(String, String)>, String> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

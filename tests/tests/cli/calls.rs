@@ -144,6 +144,13 @@ fn settings() {
     let secret = ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "s");
     named(&words, &[endpoint, id, secret]).failed(4, &["no answer from https://127.0.0.1:1"]);
     named(&words, &[("JOMAE_ENDPOINT", "http://127.0.0.1:1"), id, secret]).failed(1, &["https://"]);
+    // Without a scheme it is https, which is all that the service speaks.
+    named(&words, &[("JOMAE_ENDPOINT", "127.0.0.1:1/\n"), id, secret])
+        .failed(4, &["no answer from https://127.0.0.1:1"]);
+    for (name, value) in [("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI\nmore"), ("JOMAE_ENDPOINT", "https://127\n.0.0.1:1")] {
+        let ran = named(&words, &[endpoint, id, secret, (name, value)]).failed(2, &[name, "control character"]);
+        assert!(!ran.stderr.contains("LTAI") && !ran.stderr.contains(".0.0.1"), "{}", ran.stderr);
+    }
     named(&words, &[("JOMAE_ENDPOINT", "nowhere at all"), id, secret]).failed(1, &["not a URL"]);
     // A flag wins over the environment.
     let flagged = ["--endpoint", "https://127.0.0.1:2", "key", "list"];
@@ -157,4 +164,32 @@ fn a_closed_pipe_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+/// Settings that come out of mounted secrets and files end in a line end.
+#[test]
+fn line_ends_behind_settings_do_not_count() {
+    let site = Site::default();
+    let server = site.start();
+    for end in ["\n", "\r\n"] {
+        for name in [
+            "JOMAE_ENDPOINT",
+            "JOMAE_CA_FILE",
+            "JOMAE_REGION",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        ] {
+            let mut command = binary::command();
+            command.args(["key", "list"]).envs(server.settings.iter().flatten());
+            command.env(name, format!("{}{end}", server.setting(name)));
+            cli::run(command, b"").ok();
+        }
+    }
+    for endpoint in [format!("https://{}/", server.listening), server.listening.to_string()] {
+        server.jomae(&["--endpoint", &endpoint, "key", "list"]).ok();
+    }
+    let mut command = binary::command();
+    command.args(["key", "list"]).envs(server.settings.iter().flatten());
+    command.env("ALIBABA_CLOUD_SECURITY_TOKEN", "a\u{1b}b");
+    cli::run(command, b"").failed(2, &["ALIBABA_CLOUD_SECURITY_TOKEN", "control character"]);
 }

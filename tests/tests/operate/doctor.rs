@@ -166,3 +166,40 @@ async fn a_new_domain_key() {
     }
     doctor(&data).ok();
 }
+
+/// Who can write the store plants triggers that swallow changes: from then on they would be answered and not made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planted_trigger_is_named_by_start_doctor_backup_and_restore() {
+    let site = Site::default();
+    let (data, backup) = (site.data(), site.path("backup"));
+    let mut server = site.start();
+    let key = create_key(&server.client(), "k").await;
+    let words = ["backup", "--data-dir", word(&data), "--to", word(&backup)];
+    cli::jomae(&words).ok();
+    let plant = |store: &Path| {
+        let sql = "CREATE TRIGGER planted BEFORE UPDATE ON records BEGIN SELECT RAISE(IGNORE); END";
+        rusqlite::Connection::open(store).unwrap().execute_batch(sql).unwrap();
+    };
+
+    // Beside a running service: its next change fails, and is not made.
+    plant(&data.join("store.db"));
+    let refusal = server.client().call("DisableKey", &[("KeyId", &key)]).await.unwrap_err().to_string();
+    assert!(refusal.contains("InternalFailure"), "{refusal}");
+    let state = server.client().call("DescribeKey", &[("KeyId", &key)]).await.unwrap();
+    assert_eq!(state["KeyMetadata"]["KeyState"], "Enabled");
+    server.wait_for_log("planted");
+    server.kill();
+
+    let named = ["the trigger \"planted\" on \"records\" is none of ours"];
+    site.launch().fails().failed(1, &named);
+    let ran = doctor(&data);
+    assert!(ran.code == Some(1) && ran.text().contains(named[0]), "{}", ran.text());
+    let to = site.path("another");
+    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&to)]).failed(1, &named);
+    assert!(!to.exists());
+    plant(&backup.join("store.db"));
+    let root_key = data.join("root.key");
+    let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&to)];
+    cli::jomae(&words).failed(1, &named);
+    assert!(!to.exists());
+}

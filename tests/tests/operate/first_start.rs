@@ -156,3 +156,13 @@ async fn a_root_key_on_another_disk() {
     let config = site.path("jomae.toml");
     cli::jomae(&["doctor", "--config", word(&config), "--data-dir", word(&site.data())]).ok();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_can_be_listened_on() {
+    let site = Site::default();
+    let server = site.launch().config("admin_listen = \"localhost:0\"\n").listen("localhost:0").start();
+    assert!(server.listening.is_ipv4() && server.listening.ip().is_loopback(), "{}", server.listening);
+    server.jomae(&["key", "create"]).ok();
+    let by_name = format!("https://localhost:{}", server.listening.port());
+    server.jomae(&["--endpoint", &by_name, "key", "list"]).ok();
+}

@@ -15,7 +15,7 @@ use jomae_api::{
     describe,
 };
 use jomae_tests::{
-    Server, Site,
+    Server, Site, binary,
     party::{Line, Party},
     random,
 };
@@ -190,18 +190,11 @@ struct Parties {
 
 const EARLIER_SECS: i64 = 7200;
 
-/// The library of the Debian package libfaketime, in the directory of whichever architecture this is.
-fn faketime() -> String {
-    let dirs = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
-    let found = dirs.map(|dir| dir.join("faketime/libfaketimeMT.so.1")).find(|path| path.exists());
-    found.expect("libfaketime is missing: scripts/setup-tests installs it").to_str().unwrap().to_owned()
-}
-
 /// Credentials that a server has given two hours ago: its clock was behind, and is right from now on.
 fn expired(site: &Site) -> Party {
     let mut server = site
         .launch()
-        .variable("LD_PRELOAD", &faketime())
+        .variable("LD_PRELOAD", &binary::faketime())
         .variable("FAKETIME", &format!("-{EARLIER_SECS}s"))
         .variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         .start();

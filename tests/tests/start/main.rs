@@ -8,5 +8,6 @@
     reason = "a test; the lint does not see that its helpers are tests too"
 )]
 
+mod clocks;
 mod full;
 mod mistakes;

@@ -59,6 +59,18 @@ async fn root_key_files() {
     fs::copy(other.data().join("root.key"), &path).unwrap();
     fails(&site, site.launch(), &["root key"]);
 
+    // Typed from paper, it opens; typed wrong, the line is named and nothing of the key is shown.
+    let text = String::from_utf8(own.clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, rest) = lines[1].split_at(20);
+    fs::write(&path, format!("\u{feff}{}\r\n\r\n{first} {rest} \r\n{}\r\n\r\n", lines[0], lines[2].to_uppercase()))
+        .unwrap();
+    drop(site.start());
+    fs::write(&path, format!("{}\n\n{first}\n{}\n", lines[0], lines[2])).unwrap();
+    let ran = site.launch().fails().failed(1, &[name, "line 3", "20 characters", "44"]);
+    assert!(!ran.stderr.contains(first), "{}", ran.stderr);
+    fs::write(&path, &own).unwrap();
+
     fs::remove_file(&path).unwrap();
     fails(&site, site.launch(), &[name, "missing", "put the file back"]);
     assert!(!path.exists());
@@ -208,6 +220,12 @@ async fn ports_in_use() {
     let text = address.to_string();
     fails(&site, site.launch().listen(address), &[&text, "--listen"]);
     fails(&site, site.launch().admin_listen(address), &[&text, "--admin-listen"]);
+    let named = format!("localhost:{}", address.port());
+    // The IPv6 address of the name, where there is one, can still be had.
+    if let Err(ran) = site.launch().listen(&named).try_start() {
+        ran.failed(1, &[&named, "--listen"]);
+    }
+    fails(&site, site.launch().listen("no-such-host.invalid:0"), &["no-such-host.invalid:0"]);
     // An address of another machine (TEST-NET-1).
     let elsewhere = SocketAddr::from(([192, 0, 2, 1], 8443));
     fails(&site, site.launch().listen(elsewhere), &["192.0.2.1:8443"]);
@@ -340,7 +358,10 @@ async fn passphrases() {
     fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse"), &["root.params"]);
     fs::write(&params, own).unwrap();
 
-    // From a file, with a line end that is not part of it.
+    // A line end behind it is not part of it, in the variable as in a file.
+    let mut server = launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse\r\n").start();
+    assert_eq!(jomae_tests::calls::decrypt(&server.client(), &blob).await, "aGVsbG8=");
+    assert_eq!(server.stop(), Some(0));
     let file = site.write("passphrase", "right horse\n");
     let config = format!("{passphrase}passphrase_file = \"{}\"\n", file.display());
     let server = site.launch().config(&config).start();
