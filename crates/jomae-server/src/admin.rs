@@ -227,6 +227,8 @@ mod tests {
     /// Far longer than anything here takes; only a hang reaches it.
     const PATIENCE: Duration = Duration::from_mins(1);
 
+    const ASK: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+
     /// A listener whose metrics are this long, and the sender that stops it.
     async fn start(limits: Limits, metrics_bytes: usize) -> (SocketAddr, watch::Sender<bool>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -293,7 +295,6 @@ mod tests {
     async fn idle_connections_keep_nobody_out() {
         let limits = Limits { connections_max: 3, ..LIMITS };
         let (address, _stop) = start(limits, 10).await;
-        const ASK: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
         let mut busy = connect(address).await;
         ask(&mut busy, ASK).await;
         let mut idle = Vec::new();

@@ -100,10 +100,8 @@ fn by_alias_elsewhere(
     (region, account): (&RegionId, &AccountId),
     name: &AliasName,
 ) -> Result<Resource, Error> {
-    let record = match *region == call.region {
-        true => tx.get::<AliasRecord>(&path::alias(account, region, name))?,
-        false => None,
-    };
+    let here = *region == call.region;
+    let record = if here { tx.get::<AliasRecord>(&path::alias(account, region, name))? } else { None };
     match record {
         Some(alias) => {
             key(tx, call, KeyPlace { account: account.clone(), region: region.clone(), id: alias.key.clone() }, None)

@@ -98,7 +98,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Damaged(why) => Self::Damaged(why),
             StoreError::Unavailable(why) => Self::Unavailable(why),
-            other => Self::Unavailable(other.to_string()),
+            StoreError::Limit(what) => Self::Unavailable(what.to_owned()),
         }
     }
 }
