@@ -109,6 +109,7 @@ refusals! {
     RequestTooLarge => 413 "RequestTooLarge" "The request is larger than this service accepts." Gateway Ours;
     RequestTimeout => 408 "RequestTimeout" "The request did not arrive in time." Gateway Ours;
     TooManyConnections => 503 "ServiceUnavailable" "The service has too many connections." Gateway Ours;
+    TooManyBytes => 503 "ServiceUnavailable" "The service holds too many requests that are not complete." Gateway Ours;
 
     // ---- permission ----
     NoPermission => 403 "Forbidden.NoPermission" "This operation is forbidden by permission system." Kms Documented;

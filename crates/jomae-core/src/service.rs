@@ -250,6 +250,14 @@ impl Service {
         }
     }
 
+    /// Whether the head of a request whose body is still to come was signed by a known caller. Changes nothing; the
+    /// request has to pass [`Service::answer`] all the same.
+    pub fn vouches(&self, head: &Request<'_>, arrival: Arrival<'_>) -> bool {
+        let Ok(params) = Params::parse(head.query, None) else { return false };
+        Presented::read(head, &params)
+            .is_ok_and(|presented| self.gate.vouches(&self.kms.vault, &presented, arrival.source_ip, arrival.now))
+    }
+
     /// The answer to bytes that never became a request, or to a request whose handling broke.
     pub fn refuse(&self, refusal: Refusal) -> Reply {
         let request = Request { method: "", path: "", query: "", headers: &[], body: &[] };

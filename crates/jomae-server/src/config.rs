@@ -7,11 +7,15 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use jomae_api::names::RegionId;
 use jomae_core::{rate::RateLimits, service};
 use serde::Deserialize;
 
-use crate::{address::ListenAddress, http::Limits};
+use crate::{
+    address::ListenAddress,
+    http::{Limits, Proxies, ProxyProtocol},
+};
 
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -68,8 +72,14 @@ pub struct Server {
     pub worker_threads: usize,
     /// Threads for private-key operations, and as many again for the making of keys; 0: one a core.
     pub crypto_threads: usize,
-    /// Connections open at once.
+    /// Connections open at once; fewer if the system allows fewer open files.
     pub connections_max: usize,
+    /// Bytes of requests held at once, whole or not.
+    pub request_bytes_in_flight_max: usize,
+    /// Networks or addresses of proxies whose word about a client's address is believed.
+    pub trusted_proxies: Vec<String>,
+    /// Whether connections from these begin with a header of the PROXY protocol.
+    pub proxy_protocol: ProxyProtocol,
     /// Seconds that requests under way have to finish after SIGTERM.
     pub drain_secs: u64,
     /// Seconds for a request's head to arrive.
@@ -95,6 +105,9 @@ impl Default for Server {
             worker_threads: 0,
             crypto_threads: 0,
             connections_max: limits.connections_max,
+            request_bytes_in_flight_max: limits.request_bytes_in_flight_max,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: ProxyProtocol::default(),
             drain_secs: limits.drain_timeout.as_secs(),
             head_timeout_secs: limits.head_timeout.as_secs(),
             body_timeout_secs: limits.body_timeout.as_secs(),
@@ -175,6 +188,9 @@ impl Default for Audit {
     }
 }
 
+/// The least that `server.request_bytes_in_flight_max` may be, in bytes: a stranger's share of it is then one request of
+/// the largest size.
+const REQUEST_BYTES_MIN: usize = 8 * 1024 * 1024;
 /// The least that `audit.segment_bytes_max` may be, in bytes.
 const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
 
@@ -309,7 +325,32 @@ impl Config {
             let names = "server.connections_max, server.nonces_max and server.calls_in_flight_max";
             return Err(ConfigError::Value(format!("{names} must not be 0")));
         }
+        if self.server.request_bytes_in_flight_max < REQUEST_BYTES_MIN {
+            let message = format!("server.request_bytes_in_flight_max must be {REQUEST_BYTES_MIN} at least");
+            return Err(ConfigError::Value(message));
+        }
+        self.proxies()?;
         Ok(regions)
+    }
+
+    /// The proxies whose word about a client's address is believed.
+    ///
+    /// # Errors
+    /// A text that is neither a network nor an address, or a PROXY protocol without anybody who may use it.
+    pub fn proxies(&self) -> Result<Proxies, ConfigError> {
+        let network = |text: &String| {
+            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from).ok();
+            text.parse::<IpNet>().ok().or_else(address).ok_or_else(|| {
+                ConfigError::Value(format!("server.trusted_proxies: {text:?} is neither a network nor an address"))
+            })
+        };
+        let trusted = self.server.trusted_proxies.iter().map(network).collect::<Result<Vec<IpNet>, _>>()?;
+        let protocol = self.server.proxy_protocol;
+        if protocol != ProxyProtocol::Off && trusted.is_empty() {
+            let message = "server.proxy_protocol needs server.trusted_proxies: who may use it?";
+            return Err(ConfigError::Value(message.into()));
+        }
+        Ok(Proxies { trusted, protocol })
     }
 
     fn check_audit(&self) -> Result<(), ConfigError> {
@@ -333,6 +374,7 @@ impl Config {
         let secs = |secs: u64| Duration::from_secs(secs.max(1));
         Limits {
             connections_max: self.server.connections_max,
+            request_bytes_in_flight_max: self.server.request_bytes_in_flight_max,
             drain_timeout: secs(self.server.drain_secs),
             head_timeout: secs(self.server.head_timeout_secs),
             body_timeout: secs(self.server.body_timeout_secs),
@@ -404,6 +446,17 @@ mod tests {
         assert!(one_line(&Config::parse("\"a\\nb\" = 1").unwrap_err()));
         let config = Config::parse("region = \"a\\nb\"").unwrap();
         assert!(one_line(&config.checked_regions().unwrap_err().to_string()));
+        for wrong in [
+            "request_bytes_in_flight_max = 1000",
+            "trusted_proxies = [\"nowhere\"]",
+            "trusted_proxies = [\"10.0.0.0/33\"]",
+            "proxy_protocol = \"required\"",
+        ] {
+            let config = Config::parse(&format!("[server]\n{wrong}")).unwrap();
+            let error = config.checked_regions().unwrap_err().to_string();
+            assert!(error.contains(wrong.split(' ').next().unwrap()), "{error}");
+        }
+        assert!(Config::parse("[server]\nproxy_protocol = \"maybe\"").is_err());
         let config = Config::parse("[tls]\ncert_file = \"a\"").unwrap();
         assert!(config.checked_regions().is_err());
         for wrong in

@@ -23,8 +23,9 @@ use crate::{
     bootstrap::{self, StartError, Started},
     certificates::Certificates,
     config::{Config, ConfigError, RootKeyProvider},
+    descriptors,
     gateway::{self, Gateway},
-    http::{self, HttpStats},
+    http::{self, HttpStats, Limits},
     logging::{self, LevelHandle},
     metrics::Metrics,
     operator::{self, Desk},
@@ -73,6 +74,7 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
 }
 
 async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle) -> Result<(), StartError> {
+    let limits = limits_with(&config, descriptors::raise());
     let (listener, listening) = listen(&config.listen).await?;
     let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
 
@@ -94,7 +96,8 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
         listener,
         Some(Arc::clone(&certificates.tls)),
         Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics))),
-        config.http_limits(),
+        limits,
+        config.proxies()?,
         stats,
         stopped.clone(),
     ));
@@ -127,6 +130,21 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     witnesses.finish(WITNESS_TIMEOUT).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The limits of the HTTP side, with no more connections than leave descriptors for everything else.
+fn limits_with(config: &Config, descriptors_max: u64) -> Limits {
+    let wanted = config.http_limits();
+    let connections_max = descriptors::connections(wanted.connections_max, descriptors_max);
+    if connections_max < wanted.connections_max {
+        tracing::warn!(
+            wanted = wanted.connections_max,
+            connections_max,
+            descriptors_max,
+            "the limit of open files allows fewer connections than server.connections_max"
+        );
+    }
+    Limits { connections_max, ..wanted }
 }
 
 async fn listen(address: &ListenAddress) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -50,6 +50,13 @@ impl http::Service for Gateway {
         answer(reply)
     }
 
+    fn vouches(&self, incoming: Incoming<'_>) -> bool {
+        let source_ip = incoming.peer.ip().to_canonical().to_string();
+        // Rates do not count here.
+        let Incoming { request, abandonment, .. } = &incoming;
+        self.service.vouches(request, Arrival { source_ip: &source_ip, now: now(), steady_ns: 0, abandonment })
+    }
+
     fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer {
         let refusal = match why {
             Malformed::RequestLineTooLong
@@ -63,6 +70,7 @@ impl http::Service for Gateway {
             Malformed::HeadTimeout | Malformed::BodyTimeout => Refusal::RequestTimeout,
             Malformed::PlainHttpOnTls => Refusal::NeedTls,
             Malformed::TooManyConnections => Refusal::TooManyConnections,
+            Malformed::TooManyBytes => Refusal::TooManyBytes,
             Malformed::InternalPanic => Refusal::Internal,
         };
         let reply = self.service.refuse(refusal);

@@ -23,5 +23,6 @@ pub use jomae_core::tlog;
 
 mod admin;
 mod certificates;
+mod descriptors;
 mod files;
 mod logging;

@@ -116,11 +116,31 @@ impl std::fmt::Debug for Sources {
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
-        let counters: [(&str, &str, u64); 13] = [
+        let counters: [(&str, &str, u64); 17] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
             ("http_bytes_out", "Bytes of answers", self.http.bytes_out.get()),
+            (
+                "http_strangers_closed",
+                "Connections of callers who had not proved who they are, closed to make room",
+                self.http.strangers_closed.get(),
+            ),
+            (
+                "tls_handshakes_delayed",
+                "TLS handshakes that waited because their network makes many",
+                self.http.handshakes_delayed.get(),
+            ),
+            (
+                "tls_handshakes_refused",
+                "Connections closed because their network makes too many handshakes",
+                self.http.handshakes_refused.get(),
+            ),
+            (
+                "proxy_failures",
+                "Connections from trusted proxies with a wrong PROXY header, or none",
+                self.http.proxy_failures.get(),
+            ),
             ("tls_failures", "TLS handshakes that failed", self.http.tls_failures.get()),
             ("panics", "Bugs that were caught", self.http.panics.get()),
             (
@@ -140,8 +160,15 @@ impl Collector for Sources {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
-        let gauges: [(&str, &str, u64); 7] = [
+        let gauges: [(&str, &str, u64); 10] = [
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
+            ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
+            ("http_request_bytes", "Bytes of requests held now", self.http.request_bytes()),
+            (
+                "http_stranger_bytes",
+                "Those held for callers who have not proved who they are",
+                self.http.stranger_bytes(),
+            ),
             ("nonces", "Nonces remembered against replay", self.service.gate.nonces.len() as u64),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
             (

@@ -231,8 +231,15 @@ pub(super) fn name_digest(scheme: Scheme, digest: &[u8; DIGEST_BYTES]) -> String
 }
 
 pub(super) fn verify(presented: &Presented<'_>, proof: &Proof<'_>, credential: Credential<'_>) -> bool {
+    let body_hash = hash_hex(presented.scheme, presented.request.body);
+    let body_intact = body_hash.as_slice() == proof.payload_hash.as_bytes();
+    let genuine = verify_head(presented, proof, credential);
+    genuine && body_intact
+}
+
+/// The same for a request whose body is not there yet: only whether its hash was signed.
+pub(super) fn verify_head(presented: &Presented<'_>, proof: &Proof<'_>, credential: Credential<'_>) -> bool {
     let scheme = presented.scheme;
-    let body_intact = hash_hex(scheme, presented.request.body).as_slice() == proof.payload_hash.as_bytes();
     let to_sign = digest_to_sign(presented, proof);
     let genuine = match (scheme.is_rsa(), credential) {
         (false, Credential::Secret(secret)) => {
@@ -249,7 +256,7 @@ pub(super) fn verify(presented: &Presented<'_>, proof: &Proof<'_>, credential: C
         }
         _ => false,
     };
-    genuine && body_intact && !proof.ambiguous
+    genuine && !proof.ambiguous
 }
 
 /// The scheme's hash of `bytes`, in lower-case hexadecimal.

@@ -225,6 +225,16 @@ impl<'a> Presented<'a> {
         if genuine { Ok(()) } else { Err(SignError::DoesNotMatch) }
     }
 
+    /// Whether the head of a request, whose body is still to come, was signed with this credential. It says nothing of
+    /// the body, which [`Self::verify`] must check when it is there. Never for RPC v1, which may sign the body itself.
+    pub fn verify_head(&self, credential: Credential<'_>) -> Result<(), SignError> {
+        let genuine = match &self.proof {
+            Proof::Rpc(_) => false,
+            Proof::Acs(proof) => acs::verify_head(self, proof, credential),
+        };
+        if genuine { Ok(()) } else { Err(SignError::DoesNotMatch) }
+    }
+
     /// The text that the signature covers, for the answer to a wrong signature: the string to sign of RPC v1, the
     /// canonical request of ACS.
     ///

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jomae_api::{
     error::Refusal,
     names::AccountId,
-    sign::{self, Credential, Presented},
+    sign::{self, Credential, Presented, SignError},
     time::Timestamp,
 };
 use jomae_crypto::{rng, secret::SecretBytes, wrap};
@@ -43,6 +43,9 @@ impl Default for DummySecret {
         Self(SecretBytes::random(30))
     }
 }
+
+/// How much of a request a signature is compared with: all of it, or its head.
+type Verify<'p> = fn(&Presented<'p>, Credential<'_>) -> Result<(), SignError>;
 
 /// Everything that finding out a caller needs.
 pub struct Gate {
@@ -78,11 +81,7 @@ impl Gate {
         if !self.lockout.admits(place, now) {
             return Err(Refusal::Throttled.into());
         }
-        let checked = if id.starts_with(TEMPORARY_PREFIX) {
-            self.by_token(vault.keyring(), presented, now).map(|caller| (caller, None))
-        } else {
-            self.by_access_key(vault, presented).map(|(caller, access_key)| (caller, Some(access_key)))
-        };
+        let checked = self.check(vault, presented, Presented::verify, now);
         if matches!(checked, Err(Error::Refused(Refusal::SignatureDoesNotMatch))) {
             self.lockout.failed(place, now);
         }
@@ -112,15 +111,44 @@ impl Gate {
         }
     }
 
-    fn by_access_key(&self, vault: &Vault, presented: &Presented<'_>) -> Result<(Caller, Arc<AccessKeyRecord>), Error> {
+    /// Whether a request whose body is still to come has a head that a known caller has signed: time, lock-out, access
+    /// key and signature, as [`Gate::authenticate`] looks at them. The body may still prove wrong, and the request may
+    /// be a repetition: this is enough to let it have memory, and for nothing else. Nothing is counted or remembered.
+    pub fn vouches(&self, vault: &Vault, presented: &Presented<'_>, source_ip: &str, now: Timestamp) -> bool {
+        sign::check_time(presented.timestamp_text, now.0).is_ok()
+            && self.lockout.admits(self.lockout.place(presented.access_key_id, source_ip), now)
+            && self.check(vault, presented, Presented::verify_head, now).is_ok()
+    }
+
+    /// The caller, and the record of its access key; temporary credentials have none.
+    fn check<'p>(
+        &self,
+        vault: &Vault,
+        presented: &Presented<'p>,
+        verify: Verify<'p>,
+        now: Timestamp,
+    ) -> Result<(Caller, Option<Arc<AccessKeyRecord>>), Error> {
+        if presented.access_key_id.starts_with(TEMPORARY_PREFIX) {
+            return Ok((self.by_token(vault.keyring(), presented, verify, now)?, None));
+        }
+        let (caller, access_key) = self.by_access_key(vault, presented, verify)?;
+        Ok((caller, Some(access_key)))
+    }
+
+    fn by_access_key<'p>(
+        &self,
+        vault: &Vault,
+        presented: &Presented<'p>,
+        verify: Verify<'p>,
+    ) -> Result<(Caller, Arc<AccessKeyRecord>), Error> {
         let id = presented.access_key_id;
         let mut tx = vault.reading();
         let Some(record) = tx.get::<AccessKeyRecord>(&path::access_key(id))? else {
-            let _ = presented.verify(Credential::Secret(self.dummy.0.expose()));
+            let _ = verify(presented, Credential::Secret(self.dummy.0.expose()));
             return Err(Refusal::AccessKeyNotFound.into());
         };
         let secret = secret(vault.keyring(), id, &record)?;
-        presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+        verify(presented, Credential::Secret(secret.expose())).map_err(Refusal::from)?;
         // What the account has switched off is told only to who holds the secret.
         if !record.stored.active {
             return Err(Refusal::AccessKeyInactive.into());
@@ -141,7 +169,13 @@ impl Gate {
     }
 
     /// A caller with temporary credentials: all that is known of the session stands in the token.
-    fn by_token(&self, keyring: &Keyring, presented: &Presented<'_>, now: Timestamp) -> Result<Caller, Error> {
+    fn by_token<'p>(
+        &self,
+        keyring: &Keyring,
+        presented: &Presented<'p>,
+        verify: Verify<'p>,
+        now: Timestamp,
+    ) -> Result<Caller, Error> {
         let token = presented.security_token.ok_or(Refusal::SecurityTokenMissing)?;
         let (opened, place) = match self.sessions.get(token, now) {
             Ok(opened) => (opened, None),
@@ -154,7 +188,7 @@ impl Gate {
         if session.access_key_id != presented.access_key_id {
             return Err(Refusal::SecurityTokenMismatch.into());
         }
-        presented.verify(Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+        verify(presented, Credential::Secret(secret.expose())).map_err(Refusal::from)?;
         if session.expires <= now.0 {
             return Err(Refusal::SecurityTokenExpired.into());
         }

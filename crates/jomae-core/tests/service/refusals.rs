@@ -260,7 +260,9 @@ fn origin(refusal: Refusal) -> Origins {
         }
         Refusal::RequestUnreadable => Here(|| raw("GET", "/", "a=1&a=2")),
         Refusal::RequestTooLarge => Here(|| raw("GET", "/", &"a".repeat(200 * 1024))),
-        Refusal::RequestTimeout | Refusal::TooManyConnections => Elsewhere("the server's connections"),
+        Refusal::RequestTimeout | Refusal::TooManyConnections | Refusal::TooManyBytes => {
+            Elsewhere("the server's connections")
+        }
         Refusal::NoPermission => Here(|| bobs_key("false")),
         Refusal::ParameterMissing(_) => Here(|| call("EnableKey", &[])),
         Refusal::ParameterInvalid(_) => Here(|| call("ListKeys", &[("PageSize", "0")])),

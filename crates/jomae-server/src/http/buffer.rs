@@ -3,7 +3,7 @@
 /// Size of a fresh buffer in bytes.
 const SIZE_INITIAL: usize = 8 * 1024;
 /// An idle connection keeps at most this many bytes.
-const SIZE_KEPT_MAX: usize = 16 * 1024;
+pub(super) const SIZE_KEPT_MAX: usize = 16 * 1024;
 /// Least room offered to a read.
 const ROOM_MIN: usize = 1024;
 
@@ -23,10 +23,17 @@ pub(super) fn clear(bytes: &mut Vec<u8>) {
     }
 }
 
+/// The capacity that a vector will have after `more` bytes were appended by [`extend`].
+pub(super) fn capacity_with(bytes: &Vec<u8>, more: usize) -> usize {
+    let needed = bytes.len() + more;
+    if needed <= bytes.capacity() { bytes.capacity() } else { needed.next_power_of_two() }
+}
+
 /// Appends, wiping the old memory if the vector has to move.
 pub(super) fn extend(bytes: &mut Vec<u8>, more: &[u8]) {
-    if bytes.capacity() - bytes.len() < more.len() {
-        let mut larger = Vec::with_capacity((bytes.len() + more.len()).next_power_of_two());
+    let capacity = capacity_with(bytes, more.len());
+    if capacity > bytes.capacity() {
+        let mut larger = Vec::with_capacity(capacity);
         larger.extend_from_slice(bytes);
         wipe(bytes);
         *bytes = larger;
@@ -51,6 +58,26 @@ impl Buffer {
         self.memory.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// The size of the memory in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// The size that the memory will have after the next [`Buffer::room`], in bytes.
+    pub(super) fn size_next(&self) -> usize {
+        if self.memory.len() - self.end >= ROOM_MIN || self.can_move() {
+            self.memory.len()
+        } else {
+            (self.end - self.start + ROOM_MIN).next_power_of_two().max(SIZE_INITIAL)
+        }
+    }
+
+    /// Whether moving what is left to the front makes room enough.
+    fn can_move(&self) -> bool {
+        let filled = self.end - self.start;
+        self.memory.len() - filled >= ROOM_MIN && self.start >= filled
+    }
+
     /// Room for the next read, at least [`ROOM_MIN`] bytes. The caller bounds how often it asks.
     pub(super) fn room(&mut self) -> &mut [u8] {
         if self.memory.len() - self.end < ROOM_MIN {
@@ -61,13 +88,13 @@ impl Buffer {
 
     fn make_room(&mut self) {
         let filled = self.end - self.start;
-        if self.memory.len() - filled >= ROOM_MIN && self.start >= filled {
+        if self.can_move() {
             self.memory.copy_within(self.start..self.end, 0);
             if let Some(old) = self.memory.get_mut(filled..self.end) {
                 wipe(old);
             }
         } else {
-            let mut larger = vec![0; (filled + ROOM_MIN).next_power_of_two().max(SIZE_INITIAL)];
+            let mut larger = vec![0; self.size_next()];
             if let Some(target) = larger.get_mut(..filled) {
                 target.copy_from_slice(self.filled());
             }
@@ -134,6 +161,8 @@ mod tests {
 
     fn receive(buffer: &mut Buffer, mut bytes: &[u8]) {
         while !bytes.is_empty() {
+            let size = buffer.size_next();
+            assert_eq!(buffer.room().len() + buffer.end, size, "the size is known beforehand");
             let room = buffer.room();
             assert!(room.len() >= ROOM_MIN);
             let n = room.len().min(bytes.len());

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::answer::{self, encode};
-use super::buffer::{Buffer, clear};
+use super::budget::Hold;
+use super::buffer::{Buffer, SIZE_KEPT_MAX, capacity_with, clear};
 use super::chunked::Chunked;
 use super::frame::{self, BodyLength, Framing, HeadScan};
+use super::peers::Seat;
 use super::serve::Stop;
 use super::{Answer, Incoming, Malformed, Service, Shared};
 
@@ -34,6 +37,11 @@ pub(super) struct Connection<'s, IO, S> {
     peer: SocketAddr,
     tls: bool,
     stop: Stop,
+    seat: Arc<Seat>,
+    /// Ready when a stranger is to make room. Not looked at once a call has proved who it is.
+    told_to_go: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// What the buffers take beyond their fixed size.
+    hold: Hold,
     timer: Timer,
     inbox: Buffer,
     /// A chunked body, joined.
@@ -42,9 +50,22 @@ pub(super) struct Connection<'s, IO, S> {
 }
 
 impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
-    pub(super) fn new(io: IO, shared: &'s Shared<S>, peer: SocketAddr, tls: bool, stop: Stop) -> Self {
-        let timer = Timer::new(shared.limits.idle_timeout);
-        Self { io, shared, peer, tls, stop, timer, inbox: Buffer::new(), body: Vec::new(), outbox: Vec::new() }
+    pub(super) fn new(io: IO, shared: &'s Shared<S>, peer: SocketAddr, tls: bool, stop: Stop, seat: Seat) -> Self {
+        let seat = Arc::new(seat);
+        Self {
+            io,
+            shared,
+            peer,
+            tls,
+            stop,
+            told_to_go: Box::pin(seat.told_to_go()),
+            hold: Hold::new(Arc::clone(&seat)),
+            seat,
+            timer: Timer::new(shared.limits.idle_timeout),
+            inbox: Buffer::new(),
+            body: Vec::new(),
+            outbox: Vec::new(),
+        }
     }
 
     /// Serves requests until the connection ends.
@@ -72,6 +93,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
     /// One request and its answer.
     async fn exchange(&mut self) -> Result<(), End> {
         let shared = self.shared;
+        self.hold.renew();
         let head_bytes = self.read_head().await?;
         let first = parse(&self.inbox, head_bytes, shared)?;
         let framing = first.framing;
@@ -81,7 +103,19 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                 total += bytes;
                 first
             }
-            _ => {
+            body => {
+                if !self.seat.is_known() && bytes_at_most(body) > SIZE_KEPT_MAX {
+                    let head = Request {
+                        method: first.method,
+                        path: first.path,
+                        query: first.query,
+                        headers: &first.headers,
+                        body: &[],
+                    };
+                    let abandonment = &Abandonment::default();
+                    let incoming = Incoming { request: head, peer: self.peer, tls: self.tls, abandonment };
+                    shared.vouch(incoming, &mut self.hold);
+                }
                 drop(first);
                 total += self.read_body(head_bytes, framing).await?;
                 parse(&self.inbox, head_bytes, shared)?
@@ -94,9 +128,8 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         let head_only = head.method == "HEAD";
         let request = Request { method: head.method, path: head.path, query: head.query, headers: &head.headers, body };
         shared.stats.bytes_in.add(total as u64);
-        let answer = shared
-            .answer(Incoming { request, peer: self.peer, tls: self.tls, abandonment: &Abandonment::default() })
-            .await;
+        let incoming = Incoming { request, peer: self.peer, tls: self.tls, abandonment: &Abandonment::default() };
+        let answer = shared.answer(incoming, &self.seat).await;
 
         // The joined chunks were taken out of the inbox as they came.
         self.inbox.consume(if framing.body == BodyLength::Chunked { head_bytes } else { total });
@@ -131,6 +164,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                 Read::Bytes => {}
                 Read::Closed if !idle => return Err(End::Malformed(Malformed::BadRequest)),
                 Read::Late if !idle => return Err(End::Malformed(Malformed::HeadTimeout)),
+                Read::Refused(why) => return Err(End::Malformed(why)),
                 Read::Closed | Read::Late | Read::Broken => return Err(End::Quiet),
             }
         }
@@ -150,6 +184,8 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                 BodyLength::Known(_) => {}
                 BodyLength::Chunked => {
                     let arrived = self.inbox.filled().get(head_bytes..).unwrap_or_default();
+                    let body_size = capacity_with(&self.body, arrived.len());
+                    self.hold.cover(beyond(self.inbox.size()) + beyond(body_size)).map_err(End::Malformed)?;
                     let used =
                         chunked.decode(arrived, &mut self.body, limits.body_bytes_max).map_err(End::Malformed)?;
                     self.inbox.cut(head_bytes, used);
@@ -170,6 +206,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                 Read::Bytes => {}
                 Read::Closed => return Err(End::Malformed(Malformed::BadRequest)),
                 Read::Late => return Err(End::Malformed(Malformed::BodyTimeout)),
+                Read::Refused(why) => return Err(End::Malformed(why)),
                 Read::Broken => return Err(End::Quiet),
             }
         }
@@ -177,7 +214,10 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
 
     /// Reads once into the inbox. `idle` says that the connection may be closed instead if a stop is asked for.
     async fn read(&mut self, deadline: Instant, idle: bool) -> Read {
-        let Self { io, inbox, timer, stop, .. } = self;
+        if let Err(why) = self.hold.cover(beyond(self.inbox.size_next()) + beyond(self.body.capacity())) {
+            return Read::Refused(why);
+        }
+        let Self { io, inbox, timer, stop, seat, told_to_go, .. } = self;
         poll_fn(|cx| {
             let mut room = ReadBuf::new(inbox.room());
             if let Poll::Ready(outcome) = Pin::new(&mut *io).poll_read(cx, &mut room) {
@@ -191,6 +231,9 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
             }
             if idle && stop.poll_asked(cx).is_ready() {
                 return Poll::Ready(Read::Closed);
+            }
+            if !seat.is_known() && told_to_go.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Read::Broken);
             }
             timer.poll_expired(cx, deadline).map(|()| Read::Late)
         })
@@ -239,7 +282,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
             self.inbox.consume(usize::MAX);
             match self.read(deadline, false).await {
                 Read::Bytes => {}
-                Read::Closed | Read::Late | Read::Broken => return,
+                Read::Closed | Read::Late | Read::Broken | Read::Refused(_) => return,
             }
         }
     }
@@ -250,6 +293,19 @@ impl<IO, S> Drop for Connection<'_, IO, S> {
     fn drop(&mut self) {
         clear(&mut self.body);
         clear(&mut self.outbox);
+    }
+}
+
+/// What of a buffer's size does not belong to the connection's fixed share.
+fn beyond(size: usize) -> usize {
+    size.saturating_sub(SIZE_KEPT_MAX)
+}
+
+/// How long a body may become, in bytes, as far as its head tells.
+fn bytes_at_most(body: BodyLength) -> usize {
+    match body {
+        BodyLength::Known(bytes) => bytes,
+        BodyLength::Chunked => usize::MAX,
     }
 }
 
@@ -278,6 +334,8 @@ enum Read {
     Closed,
     Late,
     Broken,
+    /// There is no room for more.
+    Refused(Malformed),
 }
 
 /// The one timer of a connection. Deadlines mostly move later, and then the timer is left alone until it fires: a

@@ -26,11 +26,26 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::buffer::extend;
+use super::budget::Hold;
+use super::buffer::{SIZE_KEPT_MAX, capacity_with, extend};
+use super::peers::Seat;
 use super::serve::Stop;
 use super::{Answer, Incoming, Malformed, Service, Shared, answer};
 
 const STREAMS_MAX: u32 = 128;
+/// Bytes of a body, and of all bodies of a connection, that may be under way before they were read. What arrives is
+/// read at once or refused, so that this bounds what waits in the library's buffers.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 128 * 1024;
+/// Bytes of an answer that wait in the library's buffers.
+const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Streams that a client may have reset before they were looked at, and that it may make us reset.
+const RESETS_PENDING_MAX: usize = 20;
+const ERROR_RESETS_MAX: usize = 256;
+/// A body of so many bytes is read before anything is known of who sends it.
+const SMALL_BYTES: u64 = SIZE_KEPT_MAX as u64;
+/// What a header field takes beside its name and value, in bytes (RFC 9113 section 6.5.2).
+const FIELD_OVERHEAD_BYTES: usize = 32;
 const HEADER_LIST_BYTES_MAX: u32 = 96 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -79,15 +94,19 @@ pub(super) async fn run<S: Service>(
     shared: Arc<Shared<S>>,
     peer: SocketAddr,
     mut stop: Stop,
+    seat: Seat,
 ) {
     let (idle_timeout, last_timeout) = (shared.limits.idle_timeout, shared.limits.drain_timeout);
     let linger_timeout = shared.limits.linger_timeout;
     let activity = Arc::new(Activity::default());
+    let seat = Arc::new(seat);
+    let mut told_to_go = std::pin::pin!(seat.told_to_go());
     let service = {
+        let seat = Arc::clone(&seat);
         let activity = Arc::clone(&activity);
         let exchanges = Arc::new(Semaphore::new(STREAMS_MAX as usize));
         service_fn(move |request| {
-            let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
+            let (shared, activity, seat) = (Arc::clone(&shared), Arc::clone(&activity), Arc::clone(&seat));
             let exchanges = Arc::clone(&exchanges);
             async move {
                 // Held to the end of the exchange, which can be after that of its stream. It is never closed.
@@ -101,7 +120,7 @@ pub(super) async fn run<S: Service>(
                     abandonment: abandonment.clone(),
                     exchange: tokio::spawn(async move {
                         let _until_the_end = (place, ended);
-                        exchange(&shared, request, peer, &abandonment).await
+                        exchange(&shared, request, peer, &seat, &abandonment).await
                     }),
                 };
                 carried.await
@@ -112,6 +131,11 @@ pub(super) async fn run<S: Service>(
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+        .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
+        .max_local_error_reset_streams(ERROR_RESETS_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(io), service);
@@ -123,6 +147,8 @@ pub(super) async fn run<S: Service>(
             // A broken connection is the client's affair; there is nobody left to tell.
             _ = connection.as_mut() => return,
             () = stop.asked() => break,
+            // Calls under way end by themselves.
+            () = told_to_go.as_mut(), if !seat.is_known() => return,
             () = sleep(idle_timeout) => {
                 let begun = activity.begun.load(Ordering::Relaxed);
                 if begun == begun_before && begun == activity.ended.load(Ordering::Relaxed) {
@@ -155,33 +181,55 @@ async fn exchange<S: Service>(
     shared: &Shared<S>,
     request: http::Request<Body>,
     peer: SocketAddr,
+    seat: &Arc<Seat>,
     abandonment: &Abandonment,
 ) -> http::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let is_head = parts.method == http::Method::HEAD;
-    let answer = match timeout(shared.limits.body_timeout, collect(body, shared.limits.body_bytes_max)).await {
-        Ok(Ok(body)) => {
-            shared.stats.bytes_in.add(body.len() as u64);
-            let headers = headers(&parts, shared.limits.headers_max);
-            match headers {
-                Some(headers) => {
-                    let request = Request {
-                        method: parts.method.as_str(),
-                        path: parts.uri.path(),
-                        query: parts.uri.query().unwrap_or_default(),
-                        headers: &headers,
-                        body: &body,
-                    };
-                    shared.answer(Incoming { request, peer, tls: true, abandonment }).await
-                }
-                None => shared.malformed(Malformed::TooManyHeaders, peer),
-            }
-        }
-        Ok(Err(why)) => shared.malformed(why, peer),
-        Err(_) => shared.malformed(Malformed::BodyTimeout, peer),
+    let answer = match ask(shared, &parts, body, peer, seat, abandonment).await {
+        Ok(answer) => answer,
+        Err(why) => shared.malformed(why, peer),
     };
     shared.stats.bytes_out.add(answer.body.len() as u64);
     response(answer, is_head)
+}
+
+/// Waits for the whole request, and has it answered.
+async fn ask<S: Service>(
+    shared: &Shared<S>,
+    parts: &http::request::Parts,
+    body: Body,
+    peer: SocketAddr,
+    seat: &Arc<Seat>,
+    abandonment: &Abandonment,
+) -> Result<Answer, Malformed> {
+    let limits = &shared.limits;
+    let mut hold = Hold::new(Arc::clone(seat));
+    hold.grow(head_bytes(parts))?;
+    let headers = headers(parts, limits.headers_max).ok_or(Malformed::TooManyHeaders)?;
+    let head = Request {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &headers,
+        body: &[],
+    };
+    if !seat.is_known() && !body.is_end_stream() && body.size_hint().upper().is_none_or(|bytes| bytes > SMALL_BYTES) {
+        shared.vouch(Incoming { request: head, peer, tls: true, abandonment }, &mut hold);
+    }
+    let collected = timeout(limits.body_timeout, collect(body, limits.body_bytes_max, &mut hold)).await;
+    let body = collected.map_err(|_| Malformed::BodyTimeout)??;
+    shared.stats.bytes_in.add(body.len() as u64);
+    let request = Request { body: &body, ..head };
+    Ok(shared.answer(Incoming { request, peer, tls: true, abandonment }, seat).await)
+}
+
+/// What the head of a request takes in memory.
+fn head_bytes(parts: &http::request::Parts) -> usize {
+    let fields = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD_BYTES);
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let authority = parts.uri.authority().map_or(0, |authority| authority.as_str().len());
+    fields.sum::<usize>() + target + authority
 }
 
 /// The header fields, with `:authority` as `host`, which is what clients sign. `None` if there are too many.
@@ -195,7 +243,7 @@ fn headers(parts: &http::request::Parts, headers_max: usize) -> Option<Vec<Heade
     (headers.len() <= headers_max).then_some(headers)
 }
 
-async fn collect(mut body: Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+async fn collect(mut body: Body, bytes_max: usize, hold: &mut Hold) -> Result<Zeroizing<Vec<u8>>, Malformed> {
     let mut collected = Zeroizing::new(Vec::new());
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Malformed::BodyTooLarge);
@@ -207,6 +255,7 @@ async fn collect(mut body: Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>,
         if data.len() > bytes_max - collected.len() {
             return Err(Malformed::BodyTooLarge);
         }
+        hold.grow(capacity_with(&collected, data.len()) - collected.capacity())?;
         extend(&mut collected, &data);
     }
     Ok(collected)

@@ -16,6 +16,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Most connections open at once. Default 10,000.
     pub connections_max: usize,
+    /// Most bytes of requests held at once, beyond 16 KiB of each HTTP/1 connection. Default 268,435,456.
+    pub request_bytes_in_flight_max: usize,
     /// Time for a TLS handshake. Default 10 s.
     pub handshake_timeout: Duration,
     /// Time for a head, from its first byte. Default 10 s.
@@ -43,6 +45,7 @@ impl Default for Limits {
             headers_max: 100,
             body_bytes_max: 256 * 1024,
             connections_max: 10_000,
+            request_bytes_in_flight_max: 256 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(20),

@@ -5,6 +5,7 @@
 //! form the rest of the product uses. `docs/decisions/0002-http1-driver.md` says why HTTP/1.1 is driven here.
 
 mod answer;
+mod budget;
 mod buffer;
 mod chunked;
 mod connection;
@@ -12,6 +13,8 @@ pub mod frame;
 mod guard;
 mod http2;
 mod limits;
+mod peers;
+mod proxy;
 mod serve;
 mod stats;
 #[cfg(test)]
@@ -19,10 +22,17 @@ mod tests;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use budget::Hold;
+use peers::{Peers, Seat};
 
 use jomae_core::wait::Abandonment;
 
 pub use limits::Limits;
+pub use peers::{EXCESS_ANSWERS_MAX, LEAVING_MAX};
+pub use proxy::{Proxies, ProxyProtocol, Told, read as read_proxy_header};
 pub use serve::serve;
 pub use stats::{Counter, HttpStats};
 
@@ -31,7 +41,7 @@ pub use stats::{Counter, HttpStats};
 pub struct Incoming<'a> {
     /// The request as received; a chunked body is already joined.
     pub request: jomae_api::wire::Request<'a>,
-    /// Address of the other end of the TCP connection.
+    /// Address of the client: of the other end of the TCP connection, or what a trusted proxy has told.
     pub peer: SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
@@ -88,13 +98,15 @@ pub enum Malformed {
     PlainHttpOnTls,
     /// [`Limits::connections_max`] connections are open already.
     TooManyConnections,
+    /// [`Limits::request_bytes_in_flight_max`], or a stranger's share of it, is held already.
+    TooManyBytes,
     /// The service panicked.
     InternalPanic,
 }
 
 impl Malformed {
     /// Every kind, in the order of the counters.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RequestLineTooLong,
         Self::HeadTooLarge,
         Self::TooManyHeaders,
@@ -107,6 +119,7 @@ impl Malformed {
         Self::BodyTimeout,
         Self::PlainHttpOnTls,
         Self::TooManyConnections,
+        Self::TooManyBytes,
         Self::InternalPanic,
     ];
 
@@ -121,7 +134,7 @@ impl Malformed {
             Self::HeadTooLarge | Self::TooManyHeaders => 431,
             Self::InternalPanic => 500,
             Self::UnsupportedTransferEncoding => 501,
-            Self::TooManyConnections => 503,
+            Self::TooManyConnections | Self::TooManyBytes => 503,
             Self::UnsupportedVersion => 505,
         }
     }
@@ -141,6 +154,7 @@ impl Malformed {
             Self::BodyTimeout => "body_timeout",
             Self::PlainHttpOnTls => "plain_http_on_tls",
             Self::TooManyConnections => "too_many_connections",
+            Self::TooManyBytes => "too_many_bytes",
             Self::InternalPanic => "internal_panic",
         }
     }
@@ -151,17 +165,23 @@ pub trait Service: Send + Sync + 'static {
     /// Answers one complete request. A panic in here becomes [`Malformed::InternalPanic`].
     fn call<'a>(&'a self, incoming: Incoming<'a>) -> impl Future<Output = Answer> + Send + 'a;
 
+    /// Whether the head of a request shows that a known caller has signed it. The body is empty here: it has not
+    /// arrived. Costs a signature's check and changes nothing.
+    fn vouches(&self, incoming: Incoming<'_>) -> bool;
+
     /// The answer to what never became a request. The connection is closed after it.
     fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer;
 }
 
 /// What every connection of one listener shares.
 struct Shared<S> {
-    service: std::sync::Arc<S>,
+    service: Arc<S>,
     limits: Limits,
     /// The fields that say how long a connection stays open.
     keep_alive: String,
-    stats: std::sync::Arc<HttpStats>,
+    proxies: Proxies,
+    stats: Arc<HttpStats>,
+    peers: Arc<Peers>,
 }
 
 impl<S: Service> Shared<S> {
@@ -177,11 +197,30 @@ impl<S: Service> Shared<S> {
     }
 
     /// Calls the service; a panic is caught and becomes an answer.
-    async fn answer(&self, incoming: Incoming<'_>) -> Answer {
+    async fn answer(&self, incoming: Incoming<'_>, seat: &Seat) -> Answer {
         self.stats.requests.add(1);
+        let incoming = self.from_client(incoming);
         match guard::catch(async { self.service.call(incoming).await }).await {
-            Some(answer) => answer,
+            Some(answer) => {
+                if answer.known && !seat.is_known() {
+                    seat.make_known();
+                }
+                answer
+            }
             None => self.malformed(Malformed::InternalPanic, incoming.peer),
         }
+    }
+
+    /// Lets bytes that are still to come count as a known caller's, if the head of the request is signed by one.
+    fn vouch(&self, head: Incoming<'_>, hold: &mut Hold) {
+        // A panic is the same as no.
+        if catch_unwind(AssertUnwindSafe(|| self.service.vouches(self.from_client(head)))).unwrap_or(false) {
+            hold.vouched();
+        }
+    }
+
+    /// With the address that a trusted proxy has told.
+    fn from_client<'a>(&self, incoming: Incoming<'a>) -> Incoming<'a> {
+        Incoming { peer: self.proxies.forwarded(&incoming.request, incoming.peer), ..incoming }
     }
 }

@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use tokio::io;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::keep_alive_fields;
 use super::connection::Connection;
-use super::{HttpStats, Limits, Malformed, Service, Shared, http2};
+use super::peers::{Network, Peers, Seat};
+use super::{HttpStats, Limits, Malformed, Proxies, Service, Shared, http2};
+use crate::logging::Seldom;
 use crate::tls::ServerTls;
 
-/// Connections beyond the limit that may be told so at the same time; the rest is closed without a word.
-const EXCESS_ANSWERS_MAX: usize = 64;
 /// First byte of every TLS connection: a record of type handshake (RFC 8446 section 5.1).
 const TLS_HANDSHAKE_RECORD: u8 = 0x16;
 /// Pause after an accept that failed for want of file descriptors or memory.
@@ -37,13 +37,14 @@ pub async fn serve<S: Service>(
     tls: Option<Arc<ServerTls>>,
     service: Arc<S>,
     limits: Limits,
+    proxies: Proxies,
     stats: Arc<HttpStats>,
     shutdown: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
-    let excess_places = Arc::new(Semaphore::new(EXCESS_ANSWERS_MAX));
+    let peers = Peers::new(&limits, Arc::clone(&stats));
     let keep_alive = keep_alive_fields(limits.idle_timeout);
-    let shared = Arc::new(Shared { service, limits, keep_alive, stats });
+    let shared = Arc::new(Shared { service, limits, keep_alive, proxies, stats, peers });
+    let accept_failures = Seldom::default();
     let mut stop = Stop::new(shutdown);
     let mut tasks = JoinSet::new();
     loop {
@@ -58,19 +59,23 @@ pub async fn serve<S: Service>(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if let Some(times) = accept_failures.due() {
+                    tracing::warn!(%error, times, "cannot accept connections");
+                }
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let (place, excess) = match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => (place, false),
-            Err(_) => match Arc::clone(&excess_places).try_acquire_owned() {
-                Ok(place) => (place, true),
-                Err(_) => continue,
+        let network = Network::of(peer.ip());
+        let proxy = shared.proxies.trusts(peer.ip());
+        let (seat, excess) = match shared.peers.admit(network, proxy, std::time::Instant::now()) {
+            Some(seat) => (seat, None),
+            None => match shared.peers.excess(network) {
+                Some(seat) => (seat, Some(Malformed::TooManyConnections)),
+                None => continue,
             },
         };
-        let entry = Entry { peer, excess, stop: stop.clone(), _open: Open::new(&shared.stats, place) };
+        let entry = Entry { peer, proxy, excess, stop: stop.clone(), seat, open: Open::new(&shared.stats) };
         tasks.spawn(connection(stream, entry, Arc::clone(&shared), tls.clone()));
     }
     drop(listener);
@@ -94,63 +99,124 @@ fn count(stats: &HttpStats, ended: &Result<(), JoinError>) {
 /// What a connection's task starts with.
 struct Entry {
     peer: SocketAddr,
+    /// The other end is a trusted proxy.
+    proxy: bool,
     /// One too many: to be told so and closed.
-    excess: bool,
+    excess: Option<Malformed>,
     stop: Stop,
-    _open: Open,
+    seat: Seat,
+    open: Open,
 }
 
-/// Counts a connection as open and holds its place while it lives.
-struct Open {
-    stats: Arc<HttpStats>,
-    _place: OwnedSemaphorePermit,
-}
+/// Counts a connection as open while it lives.
+struct Open(Arc<HttpStats>);
 
 impl Open {
-    fn new(stats: &Arc<HttpStats>, place: OwnedSemaphorePermit) -> Self {
+    fn new(stats: &Arc<HttpStats>) -> Self {
         stats.connections_total.add(1);
         stats.connections_open.add(1);
-        Self { stats: Arc::clone(stats), _place: place }
+        Self(Arc::clone(stats))
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.stats.connections_open.subtract(1);
+        self.0.connections_open.subtract(1);
     }
 }
 
 async fn connection<S: Service>(stream: TcpStream, entry: Entry, shared: Arc<Shared<S>>, tls: Option<Arc<ServerTls>>) {
-    let Entry { peer, excess, mut stop, _open } = entry;
+    let Entry { mut peer, proxy, mut excess, mut stop, mut seat, open: _open } = entry;
     // Without it an answer could wait for the acknowledgement of the one before. A failure only costs time.
     let _ = stream.set_nodelay(true);
-    let excess = excess.then_some(Malformed::TooManyConnections);
-    let Some(tls) = tls else {
-        let connection = Connection::new(stream, &shared, peer, false, stop);
-        return match excess {
-            Some(why) => connection.refuse(why).await,
-            None => connection.run().await,
-        };
-    };
-    let handshake = tokio::select! {
-        done = timeout(shared.limits.handshake_timeout, handshake(stream, &tls)) => done,
+    let told_to_go = seat.told_to_go();
+    let opening = tokio::select! {
+        done = open(stream, &mut peer, proxy, &mut excess, &mut seat, &shared, tls) => done,
+        () = told_to_go => return,
         () = stop.asked() => return,
     };
-    match handshake {
-        Ok(Ok(Handshake::Tls(stream))) => {
+    let Some(opened) = opening else { return };
+    match (opened, excess) {
+        (Opened::Tls(stream), excess) => {
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             match excess {
                 // A client of HTTP/2 gets a closed connection: an answer would take a whole exchange of settings.
-                Some(_) if is_http2 => drop(shared.malformed(Malformed::TooManyConnections, peer)),
-                Some(why) => Connection::new(stream, &shared, peer, true, stop).refuse(why).await,
-                None if is_http2 => http2::run(stream, Arc::clone(&shared), peer, stop).await,
-                None => Connection::new(stream, &shared, peer, true, stop).run().await,
+                Some(why) if is_http2 => drop(shared.malformed(why, peer)),
+                Some(why) => Connection::new(stream, &shared, peer, true, stop, seat).refuse(why).await,
+                None if is_http2 => http2::run(stream, Arc::clone(&shared), peer, stop, seat).await,
+                None => Connection::new(stream, &shared, peer, true, stop, seat).run().await,
             }
         }
-        Ok(Ok(Handshake::PlainHttp(stream))) => {
-            Connection::new(stream, &shared, peer, false, stop).refuse(Malformed::PlainHttpOnTls).await;
+        (Opened::Plain(stream), Some(why)) => {
+            Connection::new(stream, &shared, peer, false, stop, seat).refuse(why).await;
         }
-        Ok(Ok(Handshake::Nothing)) => {}
+        (Opened::Plain(stream), None) => Connection::new(stream, &shared, peer, false, stop, seat).run().await,
+    }
+}
+
+/// A connection that is ready for its first request.
+enum Opened {
+    // Boxed: a TLS connection is a kilobyte, and this passes through the task's state.
+    Tls(Box<TlsStream<TcpStream>>),
+    Plain(TcpStream),
+}
+
+/// Finds out whom the connection stands for, and does the handshake. None if it ends here.
+async fn open<S: Service>(
+    mut stream: TcpStream,
+    peer: &mut SocketAddr,
+    proxy: bool,
+    excess: &mut Option<Malformed>,
+    seat: &mut Seat,
+    shared: &Shared<S>,
+    tls: Option<Arc<ServerTls>>,
+) -> Option<Opened> {
+    let mut proxy = proxy;
+    let deadline = Instant::now() + shared.limits.handshake_timeout;
+    if proxy {
+        match timeout_at(deadline, shared.proxies.client_of(&mut stream, *peer)).await {
+            Ok(Ok(client)) if client == *peer => {}
+            Ok(Ok(client)) => {
+                *peer = client;
+                proxy = false;
+                if !seat.move_to(Network::of(client.ip()), std::time::Instant::now()) {
+                    *excess = Some(Malformed::TooManyConnections);
+                }
+            }
+            Ok(Err(error)) => {
+                shared.stats.proxy_failures.add(1);
+                tracing::debug!(%peer, %error, "a trusted proxy does not say whom it stands for");
+                return None;
+            }
+            Err(_) => {
+                shared.stats.proxy_failures.add(1);
+                tracing::debug!(%peer, "the PROXY header took too long");
+                return None;
+            }
+        }
+    }
+    let Some(tls) = tls else { return Some(Opened::Plain(stream)) };
+    let handshake = async {
+        if first_byte(&stream).await? != Some(TLS_HANDSHAKE_RECORD) {
+            return Ok(Handshake::NoTls(stream));
+        }
+        let Some(wait) = shared.peers.handshake_wait(seat.network(), proxy, std::time::Instant::now()) else {
+            return Ok(Handshake::TooMany);
+        };
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        TlsAcceptor::from(tls.config()).accept(stream).await.map(|stream| Handshake::Tls(Box::new(stream)))
+    };
+    match timeout_at(deadline, handshake).await {
+        Ok(Ok(Handshake::Tls(stream))) => return Some(Opened::Tls(stream)),
+        Ok(Ok(Handshake::NoTls(stream))) => {
+            // A client that leaves without a byte is a port check.
+            let spoke = first_byte(&stream).await.is_ok_and(|byte| byte.is_some());
+            *excess = Some(Malformed::PlainHttpOnTls);
+            return spoke.then_some(Opened::Plain(stream));
+        }
+        Ok(Ok(Handshake::TooMany)) => tracing::debug!(%peer, "too many TLS handshakes"),
         Ok(Err(error)) => {
             shared.stats.tls_failures.add(1);
             tracing::debug!(%peer, %error, "TLS handshake failed");
@@ -160,25 +226,22 @@ async fn connection<S: Service>(stream: TcpStream, entry: Entry, shared: Arc<Sha
             tracing::debug!(%peer, "TLS handshake took too long");
         }
     }
+    None
 }
 
 enum Handshake {
-    // Boxed: a TLS connection is a kilobyte, and this passes through the task's state.
     Tls(Box<TlsStream<TcpStream>>),
-    PlainHttp(TcpStream),
-    /// The client left without a byte: a port check.
-    Nothing,
+    /// The first byte is none of TLS, or there is none.
+    NoTls(TcpStream),
+    /// The network makes more than it may.
+    TooMany,
 }
 
-async fn handshake(stream: TcpStream, tls: &ServerTls) -> io::Result<Handshake> {
+/// The next byte, which stays in the socket; none if the client is gone.
+async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
     let mut first = [0];
-    match stream.peek(&mut first).await? {
-        0 => Ok(Handshake::Nothing),
-        _ if first == [TLS_HANDSHAKE_RECORD] => {
-            TlsAcceptor::from(tls.config()).accept(stream).await.map(|stream| Handshake::Tls(Box::new(stream)))
-        }
-        _ => Ok(Handshake::PlainHttp(stream)),
-    }
+    let seen = stream.peek(&mut first).await?;
+    Ok((seen > 0).then_some(first[0]))
 }
 
 /// The request to stop, as every task sees it.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Malformed;
+use super::budget::Share;
 
 /// A number that several threads add to.
 #[derive(Debug, Default)]
@@ -21,9 +22,13 @@ impl Counter {
     pub(super) fn subtract(&self, by: u64) {
         self.0.fetch_sub(by, Ordering::Relaxed);
     }
+
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
 }
 
-/// Counters since the process started. `connections_open` is the only one that goes down.
+/// Counters since the process started, and what is open and held now.
 ///
 /// The three that every request touches come first and share a cache line.
 #[derive(Debug, Default)]
@@ -39,14 +44,36 @@ pub struct HttpStats {
     pub connections_open: Counter,
     /// Connections accepted.
     pub connections_total: Counter,
+    /// Connections that may be open at once.
+    pub connections_max: Counter,
+    /// Connections of callers who had not proved who they are, closed to make room for another one.
+    pub strangers_closed: Counter,
+    /// TLS handshakes that had to wait because their network makes many.
+    pub handshakes_delayed: Counter,
+    /// Connections closed because their network makes too many handshakes.
+    pub handshakes_refused: Counter,
+    /// Connections from trusted proxies whose PROXY header is wrong or missing.
+    pub proxy_failures: Counter,
     /// TLS handshakes that failed or took too long.
     pub tls_failures: Counter,
     /// Panics caught: in the service, or in a connection's task.
     pub panics: Counter,
     malformed: [Counter; Malformed::ALL.len()],
+    pub(super) request_bytes_held: Share,
+    pub(super) stranger_bytes_held: Share,
 }
 
 impl HttpStats {
+    /// Bytes of requests that are held now, beyond each connection's fixed buffer.
+    pub fn request_bytes(&self) -> u64 {
+        self.request_bytes_held.get() as u64
+    }
+
+    /// Those of them on connections on which no call has proved who it is.
+    pub fn stranger_bytes(&self) -> u64 {
+        self.stranger_bytes_held.get() as u64
+    }
+
     /// How often [`super::Service::malformed`] was asked for this kind of answer.
     pub fn malformed(&self, why: Malformed) -> &Counter {
         // The enum has no other values than those listed in `ALL`, which a test compares.

@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use super::super::Shared;
 use super::super::connection::Connection;
 use super::super::frame::{Framed, next};
+use super::super::peers::{Network, Peers};
 use super::super::serve::Stop;
 use super::*;
 
@@ -70,15 +71,19 @@ fn exchange(input: &[u8], sizes: &[usize], width: usize) -> Vec<u8> {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let (client, server) = tokio::io::duplex(width);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peers = Peers::new(&Limits::default(), Arc::default());
+        let seat = peers.admit(Network::of(peer.ip()), false, std::time::Instant::now()).unwrap();
         let shared = Shared {
             service: Arc::new(Mirror::default()),
             limits: Limits::default(),
             keep_alive: String::new(),
+            proxies: Proxies::default(),
             stats: Arc::default(),
+            peers,
         };
         let (_stop, stopped) = watch::channel(false);
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let connection = Connection::new(server, &shared, peer, false, Stop::new(stopped));
+        let connection = Connection::new(server, &shared, peer, false, Stop::new(stopped), seat);
         let (mut read, mut write) = tokio::io::split(client);
         let send = async {
             let (mut rest, mut sizes) = (input, sizes.iter().cycle());

@@ -4,7 +4,9 @@ mod any;
 mod framing;
 mod http1;
 mod over_tls;
+mod proxies;
 mod refusals;
+mod shares;
 mod stopping;
 
 use std::net::SocketAddr;
@@ -18,13 +20,14 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Answer, HttpStats, Incoming, Limits, Malformed, Service, serve};
+use super::{Answer, HttpStats, Incoming, Limits, Malformed, Proxies, Service, serve};
 use crate::tls::{Issued, ServerTls, generate_ca, issue};
 
 /// Far longer than anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Answers with what it was given; `/panic` panics, `/slow` waits to be released, `/decided` as well, and is not given up.
+/// Answers with what it was given; `/panic` panics, `/slow` waits to be released, `/decided` as well, and is not given up;
+/// `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
 #[derive(Default)]
 pub(super) struct Mirror {
     pub(super) entered: Notify,
@@ -77,10 +80,17 @@ impl Service for Mirror {
                 self.answered.fetch_add(1, Ordering::SeqCst);
             }
             "/close" => return Answer { close: true, ..answer(200, Vec::new()) },
+            "/known" => return Answer { known: true, ..answer(200, Vec::new()) },
+            "/peer" => return answer(200, incoming.peer.ip().to_string().into_bytes()),
             "/host" => return answer(200, incoming.request.header("host").unwrap_or(b"none").to_vec()),
             _ => {}
         }
         answer(200, describe(&incoming.request))
+    }
+
+    fn vouches(&self, incoming: Incoming<'_>) -> bool {
+        assert!(incoming.request.body.is_empty());
+        incoming.request.header("x-good").is_some()
     }
 
     fn malformed(&self, why: Malformed, _peer: SocketAddr) -> Answer {
@@ -97,11 +107,15 @@ struct Server {
 }
 
 async fn start_with(limits: Limits, tls: Option<Arc<ServerTls>>) -> Server {
+    start_behind(Proxies::default(), limits, tls).await
+}
+
+async fn start_behind(proxies: Proxies, limits: Limits, tls: Option<Arc<ServerTls>>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
     let (mirror, stats) = (Arc::new(Mirror::default()), Arc::new(HttpStats::default()));
-    let ended = tokio::spawn(serve(listener, tls, Arc::clone(&mirror), limits, Arc::clone(&stats), stopped));
+    let ended = tokio::spawn(serve(listener, tls, Arc::clone(&mirror), limits, proxies, Arc::clone(&stats), stopped));
     Server { address, mirror, stats, stop, ended }
 }
 
