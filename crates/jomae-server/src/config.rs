@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -339,7 +339,7 @@ impl Config {
     /// A text that is neither a network nor an address, or a PROXY protocol without anybody who may use it.
     pub fn proxies(&self) -> Result<Proxies, ConfigError> {
         let network = |text: &String| {
-            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from).ok();
+            let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
             text.parse::<IpNet>().ok().or_else(address).ok_or_else(|| {
                 ConfigError::Value(format!("server.trusted_proxies: {text:?} is neither a network nor an address"))
             })

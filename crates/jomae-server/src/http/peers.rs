@@ -98,7 +98,9 @@ struct Entry {
     /// Connections of known callers.
     known: usize,
     known_until: Option<Instant>,
+    /// As long as the network is not known, and when it is.
     handshakes: Meter,
+    known_handshakes: Meter,
     crowd: Arc<Crowd>,
     /// Its place among the idle ones, while it has no connection.
     idle: Option<u64>,
@@ -189,8 +191,11 @@ impl Peers {
     pub(super) fn handshake_wait(&self, network: Network, proxy: bool, now: Instant) -> Option<Duration> {
         let mut table = self.table();
         let entry = table.entry(network);
-        let pace = if proxy || entry.is_known(now) { KNOWN_HANDSHAKES } else { HANDSHAKES };
-        let wait = entry.handshakes.take(pace, now);
+        let wait = if proxy || entry.is_known(now) {
+            entry.known_handshakes.take(KNOWN_HANDSHAKES, now)
+        } else {
+            entry.handshakes.take(HANDSHAKES, now)
+        };
         table.settle(network, now);
         drop(table);
         match wait {

@@ -46,9 +46,29 @@ impl Server {
 }
 
 async fn start_tls() -> (Server, Issued) {
+    start_tls_with(Limits::default()).await
+}
+
+pub(super) async fn start_tls_with(limits: Limits) -> (Server, Issued) {
     let (ca, leaf) = certificate();
     let tls = ServerTls::from_pem(&leaf.cert_pem, &leaf.key_pem).unwrap();
-    (start_with(Limits::default(), Some(tls)).await, ca)
+    (start_with(limits, Some(tls)).await, ca)
+}
+
+pub(super) async fn connect_http2<B>(server: &Server, ca: &Issued) -> SendRequest<B>
+where
+    B: hyper::body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let io = server.connect_tls(&trusting(&[ca], &[&TLS13], &["h2"])).await.unwrap().io;
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(io)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+pub(super) async fn ask_http2(sender: &mut SendRequest<Full<Bytes>>, path: &str) -> u16 {
+    ask(sender, request("GET", path, "")).await.0
 }
 
 #[tokio::test]
@@ -130,7 +150,8 @@ async fn too_many_connections_are_told_so_inside_tls() {
     let tls = ServerTls::from_pem(&leaf.cert_pem, &leaf.key_pem).unwrap();
     let server = start_with(Limits { connections_max: 1, ..Limits::default() }, Some(tls)).await;
     let config = trusting(&[&ca], &[&TLS13], &["http/1.1"]);
-    let _first = server.connect_tls(&config).await.unwrap();
+    let mut first = server.connect_tls(&config).await.unwrap();
+    assert_eq!(first.ask("GET /known HTTP/1.1\r\n\r\n").await.status, 200);
     let mut second = server.connect_tls(&config).await.unwrap();
     assert_eq!(second.answer().await, refused(Malformed::TooManyConnections));
     second.closed().await;

@@ -190,7 +190,7 @@ async fn a_panic_is_answered_and_counted() {
 async fn connections_beyond_the_limit_are_told_so() {
     let server = start_with(Limits { connections_max: 1, ..Limits::default() }, None).await;
     let mut first = server.connect().await;
-    assert_eq!(first.ask("GET / HTTP/1.1\r\n\r\n").await.status, 200);
+    assert_eq!(first.ask("GET /known HTTP/1.1\r\n\r\n").await.status, 200);
     for _ in 0..3 {
         server.refuses("GET / HTTP/1.1\r\n\r\n", Malformed::TooManyConnections).await;
     }
