@@ -77,6 +77,17 @@ impl Wire {
 
     /// The same, with a name to ask for.
     pub fn tls_as(server: &Server, name: &str) -> Self {
+        Self::tls_over(server, name, tcp(server))
+    }
+
+    /// The same, with bytes before the handshake, as a proxy sends them.
+    pub fn tls_after(server: &Server, start: &[u8]) -> Self {
+        let mut stream = tcp(server);
+        stream.write_all(start).expect("the server takes it");
+        Self::tls_over(server, "localhost", stream)
+    }
+
+    fn tls_over(server: &Server, name: &str, stream: TcpStream) -> Self {
         let pem = std::fs::read(server.data.join("ca.pem")).expect("the CA");
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(&pem).expect("a certificate")).expect("a CA");
@@ -88,7 +99,7 @@ impl Wire {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a TLS client");
-        Self::Tls(Box::new(StreamOwned::new(connection, tcp(server))))
+        Self::Tls(Box::new(StreamOwned::new(connection, stream)))
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -1,7 +1,15 @@
 //! Who calls: signatures, time, nonces, rates.
 
-use jomae_api::sign::client::{SignRequest, SigningKey};
-use jomae_core::{rate::RateLimits, service::Limits};
+use jomae_api::{
+    sign::client::{SignRequest, SignedRequest, SigningKey},
+    time::Timestamp,
+    wire::{Header, Request},
+};
+use jomae_core::{
+    rate::RateLimits,
+    service::{Arrival, Limits},
+    wait::Abandonment,
+};
 use serde_json::Value;
 
 use crate::common::{Credentials, HANGZHOU, HELLO, Scheme, Setup, World};
@@ -187,4 +195,57 @@ fn rates() {
     world.steady_ns.store(334_000_000, std::sync::atomic::Ordering::SeqCst);
     world.alice().ok("Encrypt", &encrypt);
     world.alice().refused("Encrypt", &encrypt, "400 Throttling.User");
+}
+
+/// Whether the head of a signed request, without its body, is vouched for.
+fn vouches(world: &World, signed: &SignedRequest, ip: &str) -> bool {
+    let headers: Vec<Header<'_>> =
+        signed.headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
+    let head = Request { method: "POST", path: "/", query: &signed.query, headers: &headers, body: &[] };
+    world.service.vouches(&head, Arrival { source_ip: ip, now: Timestamp(world.now()), steady_ns: 0, abandonment: &Abandonment::default() })
+}
+
+#[test]
+fn the_head_of_a_request_is_enough_to_vouch_for_it_and_for_nothing_else() {
+    let world = World::new();
+    let request = |scheme, secret| SignRequest {
+        scheme,
+        access_key_id: &world.alice.id,
+        key: SigningKey::Secret(secret),
+        security_token: None,
+        action: "CreateKey",
+        version: jomae_api::API_VERSION,
+        host: HANGZHOU,
+        method: "POST",
+        params: &[],
+        form: &[("Description", "large")],
+        date: "",
+        nonce: "",
+        region: "cn-hangzhou",
+    };
+    let (date, ip) = (world.timestamp(), "198.51.100.9");
+    for scheme in Scheme::ALL.into_iter().filter(|scheme| !scheme.is_rsa()) {
+        let nonce = world.nonce();
+        let sign = |secret| SignRequest { date: &date, nonce: &nonce, ..request(scheme, secret) }.sign().unwrap();
+        let signed = sign(&world.alice.secret[..]);
+        let in_headers = !matches!(scheme, Scheme::RpcV1HmacSha1);
+        // As often as one likes: nothing is remembered.
+        for _ in 0..2 {
+            assert_eq!(vouches(&world, &signed, ip), in_headers, "{scheme:?}");
+        }
+        if in_headers {
+            let mut other = sign(&world.alice.secret[..]);
+            other.body[0] ^= 1;
+            assert!(vouches(&world, &other, ip), "the body is not there yet");
+            assert_eq!(world.alice().reply_to(&other, "POST").status, 400, "and counts in the end");
+        }
+        assert_eq!(world.alice().reply_to(&signed, "POST").status, 200);
+        assert!(!vouches(&world, &sign(b"guessed"), ip));
+    }
+    let scheme = Scheme::Acs3HmacSha256;
+    let late = SignRequest { date: &date, nonce: "late", ..request(scheme, &world.alice.secret[..]) };
+    let late = late.sign().unwrap();
+    assert!(vouches(&world, &late, ip));
+    world.advance(901);
+    assert!(!vouches(&world, &late, ip), "too old");
 }

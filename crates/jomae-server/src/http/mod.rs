@@ -199,7 +199,7 @@ impl<S: Service> Shared<S> {
     /// Calls the service; a panic is caught and becomes an answer.
     async fn answer(&self, incoming: Incoming<'_>, seat: &Seat) -> Answer {
         self.stats.requests.add(1);
-        let incoming = self.from_client(incoming);
+        let incoming = self.as_told_by_proxies(incoming);
         match guard::catch(async { self.service.call(incoming).await }).await {
             Some(answer) => {
                 if answer.known && !seat.is_known() {
@@ -214,13 +214,13 @@ impl<S: Service> Shared<S> {
     /// Lets bytes that are still to come count as a known caller's, if the head of the request is signed by one.
     fn vouch(&self, head: Incoming<'_>, hold: &mut Hold) {
         // A panic is the same as no.
-        if catch_unwind(AssertUnwindSafe(|| self.service.vouches(self.from_client(head)))).unwrap_or(false) {
+        if catch_unwind(AssertUnwindSafe(|| self.service.vouches(self.as_told_by_proxies(head)))).unwrap_or(false) {
             hold.vouched();
         }
     }
 
     /// With the address that a trusted proxy has told.
-    fn from_client<'a>(&self, incoming: Incoming<'a>) -> Incoming<'a> {
+    fn as_told_by_proxies<'a>(&self, incoming: Incoming<'a>) -> Incoming<'a> {
         Incoming { peer: self.proxies.forwarded(&incoming.request, incoming.peer), ..incoming }
     }
 }

@@ -161,7 +161,8 @@ impl Peers {
     /// away.
     pub(super) fn admit(self: &Arc<Self>, network: Network, proxy: bool, now: Instant) -> Option<Seat> {
         let mut table = self.table();
-        let (id, bell, crowd) = table.enter(network, proxy, self.places, &self.stats, now)?;
+        let bell = Arc::new(Notify::new());
+        let (id, crowd) = table.enter(network, proxy, &bell, self, now)?;
         Some(Seat {
             peers: Arc::clone(self),
             network,
@@ -226,11 +227,11 @@ impl Table {
         &mut self,
         network: Network,
         proxy: bool,
-        places: usize,
-        stats: &HttpStats,
+        bell: &Arc<Notify>,
+        peers: &Peers,
         now: Instant,
-    ) -> Option<(u64, Arc<Notify>, Arc<Crowd>)> {
-        let open = self.open;
+    ) -> Option<(u64, Arc<Crowd>)> {
+        let (open, places) = (self.open, peers.places);
         let reserved = places / RESERVED_PART;
         let entry = self.entry(network);
         let known = proxy || entry.is_known(now);
@@ -243,23 +244,22 @@ impl Table {
         if too_many || full {
             let from = if too_many { Some(network) } else { self.crowds.last().map(|(_, network)| *network) };
             admitted = self.leaving < LEAVING_MAX && from.is_some_and(|from| self.send_away(from, now));
-            stats.strangers_closed.add(u64::from(admitted));
+            peers.stats.strangers_closed.add(u64::from(admitted));
         }
-        let entered = admitted.then(|| self.take_place(network));
+        let entered = admitted.then(|| self.take_place(network, bell));
         self.settle(network, now);
         entered
     }
 
-    fn take_place(&mut self, network: Network) -> (u64, Arc<Notify>, Arc<Crowd>) {
+    fn take_place(&mut self, network: Network, bell: &Arc<Notify>) -> (u64, Arc<Crowd>) {
         let id = self.next;
         self.next += 1;
         self.open += 1;
-        let bell = Arc::new(Notify::new());
         let entry = self.entry(network);
-        entry.strangers.insert(id, Arc::clone(&bell));
+        entry.strangers.insert(id, Arc::clone(bell));
         let (before, crowd) = (entry.strangers.len() - 1, Arc::clone(&entry.crowd));
         self.recount(network, before);
-        (id, bell, crowd)
+        (id, crowd)
     }
 
     /// Notes that the number of strangers of a network was another.
@@ -378,23 +378,18 @@ impl Seat {
         let Place::Own(id) = self.hold else { return true };
         let peers = Arc::clone(&self.peers);
         let mut table = peers.table();
-        if table.take_stranger(self.network, id).is_none() {
-            return false;
-        }
+        // Whoever waits for the bell waits for this one.
+        let Some(bell) = table.take_stranger(self.network, id) else { return false };
         table.open -= 1;
         table.settle(self.network, now);
-        let entered = table.enter(network, false, peers.places, &peers.stats, now);
-        match entered {
-            Some((id, bell, crowd)) => {
-                (self.hold, self.bell, self.crowd, self.network) = (Place::Own(id), bell, crowd, network);
-                true
-            }
-            None => {
-                // It is on its way out, and counted so until it is gone.
-                table.leaving += 1;
-                false
-            }
-        }
+        let entered = table.enter(network, false, &bell, &peers, now);
+        let Some((id, crowd)) = entered else {
+            // It is on its way out, and counted so until it is gone.
+            table.leaving += 1;
+            return false;
+        };
+        (self.hold, self.crowd, self.network) = (Place::Own(id), crowd, network);
+        true
     }
 
     /// Ends when the connection is to make room.
