@@ -82,7 +82,9 @@ impl Maker {
             tags: Tags::default(),
         };
         let kms = &self.service.kms;
-        let made = kms.backend.generate(spec, &binding(&place, &record, &version_id)).wait().await?;
+        let binding = binding(&place, &record, &version_id);
+        let made = kms.backend.generate(spec, &binding, &place.account).wait().await;
+        let made = made.map_err(|error| format!("{error:?}"))?;
         let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
         let version = StoredVersion { id: version_id.clone(), number, created: now.0, blob, public };
         let index = VersionIndex { key: place.clone(), number };

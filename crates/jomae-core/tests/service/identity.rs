@@ -202,7 +202,10 @@ fn vouches(world: &World, signed: &SignedRequest, ip: &str) -> bool {
     let headers: Vec<Header<'_>> =
         signed.headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
     let head = Request { method: "POST", path: "/", query: &signed.query, headers: &headers, body: &[] };
-    world.service.vouches(&head, Arrival { source_ip: ip, now: Timestamp(world.now()), steady_ns: 0, abandonment: &Abandonment::default() })
+    world.service.vouches(
+        &head,
+        Arrival { source_ip: ip, now: Timestamp(world.now()), steady_ns: 0, abandonment: &Abandonment::default() },
+    )
 }
 
 #[test]
