@@ -13,6 +13,7 @@ use jomae_core::service::{Arrival, Reply, Service};
 
 use crate::{
     http::{self, Answer, Incoming, Malformed},
+    logging::Seldom,
     metrics::Metrics,
 };
 
@@ -21,11 +22,13 @@ pub struct Gateway {
     service: Arc<Service>,
     metrics: Arc<Metrics>,
     started: Instant,
+    /// Of faults that callers met who had not proved who they are.
+    stranger_faults: Seldom,
 }
 
 impl Gateway {
     pub fn new(service: Arc<Service>, metrics: Arc<Metrics>) -> Self {
-        Self { service, metrics, started: Instant::now() }
+        Self { service, metrics, started: Instant::now(), stranger_faults: Seldom::default() }
     }
 }
 
@@ -33,6 +36,27 @@ impl Gateway {
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+impl Gateway {
+    /// Our own failures go to the log with their cause, those that strangers can bring about once a minute; refusals only
+    /// when someone looks closely.
+    fn note(&self, reply: &Reply, source_ip: &str) {
+        let action = reply.outcome.action.unwrap_or("none");
+        let request_id = &reply.request_id;
+        if let Some(fault) = &reply.outcome.fault {
+            if reply.outcome.known {
+                tracing::error!(action, request_id, source_ip, cause = %fault, "a call failed");
+            } else if let Some(times) = self.stranger_faults.due() {
+                tracing::error!(request_id, source_ip, times, cause = %fault, "calls of unknown callers failed");
+            }
+        } else if let Some(denial) = &reply.outcome.denial {
+            // The caller sees only that permission is missing; the operator sees what to change.
+            tracing::info!(action, request_id, source_ip, %denial, "permission denied");
+        } else if let Some(refusal) = reply.outcome.refusal {
+            tracing::debug!(action, request_id, source_ip, code = refusal.code(), "a call was refused");
+        }
+    }
 }
 
 impl http::Service for Gateway {
@@ -46,7 +70,7 @@ impl http::Service for Gateway {
             bill.charge(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX));
         }
         self.metrics.count(&reply, began.elapsed());
-        note(&reply, &source_ip);
+        self.note(&reply, &source_ip);
         answer(reply)
     }
 
@@ -91,19 +115,6 @@ async fn measured<F: Future>(future: F) -> (F::Output, Duration) {
     })
     .await;
     (output, worked)
-}
-
-/// Our own failures go to the log with their cause; refusals only when someone looks closely.
-fn note(reply: &Reply, source_ip: &str) {
-    let action = reply.outcome.action.unwrap_or("none");
-    if let Some(fault) = &reply.outcome.fault {
-        tracing::error!(action, request_id = reply.request_id, source_ip, cause = %fault, "a call failed");
-    } else if let Some(denial) = &reply.outcome.denial {
-        // The caller sees only that permission is missing; the operator sees what to change.
-        tracing::info!(action, request_id = reply.request_id, source_ip, %denial, "permission denied");
-    } else if let Some(refusal) = reply.outcome.refusal {
-        tracing::debug!(action, request_id = reply.request_id, source_ip, code = refusal.code(), "a call was refused");
-    }
 }
 
 fn answer(reply: Reply) -> Answer {

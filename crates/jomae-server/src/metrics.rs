@@ -160,7 +160,8 @@ impl Collector for Sources {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
-        let gauges: [(&str, &str, u64); 10] = [
+        let gauges: [(&str, &str, u64); 11] = [
+            ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
             ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
             ("http_request_bytes", "Bytes of requests held now", self.http.request_bytes()),

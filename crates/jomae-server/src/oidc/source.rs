@@ -6,6 +6,7 @@ use jomae_api::time::Timestamp;
 use jomae_core::oidc::OidcError;
 
 use super::{fetch::Origin, keys::KeySet};
+use crate::logging::Seldom;
 
 /// Seconds for which keys are used without asking again.
 const FRESH_SECS: i64 = 600;
@@ -22,6 +23,7 @@ pub struct KeySource {
     kept: Mutex<Kept>,
     /// Held by whoever fetches.
     turn: Arc<tokio::sync::Mutex<()>>,
+    failures: Seldom,
 }
 
 #[derive(Default)]
@@ -56,7 +58,7 @@ impl Kept {
 
 impl KeySource {
     pub fn new(arn: String, origin: Origin) -> Self {
-        Self { arn, origin, kept: Mutex::default(), turn: Arc::default() }
+        Self { arn, origin, kept: Mutex::default(), turn: Arc::default(), failures: Seldom::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -93,7 +95,9 @@ impl KeySource {
         match got {
             Ok(keys) => kept.keys = Some((Arc::new(keys), now)),
             Err(cause) => {
-                tracing::warn!(provider = self.arn, cause, "the keys of an identity provider cannot be got");
+                if let Some(times) = self.failures.due() {
+                    tracing::warn!(provider = self.arn, cause, times, "the keys of an identity provider cannot be got");
+                }
                 kept.failure = cause;
             }
         }
