@@ -232,7 +232,7 @@ fn connections_beyond_the_limit_are_told_so() {
         // Of strangers the oldest would have to go.
         assert_eq!(wire.ask(signed(&server, &host, "ListKeys", &[])).status, 200);
     }
-    refuses(Wire::tls(&server), "GET / HTTP/1.1\r\n\r\n", 503, "ServiceUnavailable");
+    refuses(Wire::tls(&server), "GET / HTTP/1.1\r\n\r\n", 503, "ServiceUnavailableTemporary");
     assert_eq!(server.page("/readyz").unwrap().0, 200, "the admin listener is not in the count");
     drop(open);
     // Their places are free as soon as the server has seen them go.

@@ -102,14 +102,15 @@ refusals! {
     SecurityTokenExpired => 400 "InvalidSecurityToken.Expired" "Specified SecurityToken is expired." Gateway Documented;
     SecurityTokenMismatch => 400 "InvalidSecurityToken.MismatchWithAccessKey" "Specified SecurityToken mismatch with the AccessKey." Gateway Documented;
     NeedTls => 400 "InvalidProtocol.NeedSsl" "This service answers over HTTPS only." Gateway Ours;
+    /// Over the account's rate limit, in RAM, STS and ActionTrail.
     UserThrottled => 400 "Throttling.User" "Request was denied due to user flow control." Gateway Documented;
-    /// Also a nonce memory that is full: it refuses rather than forgets.
+    /// Locked out, or a nonce memory that is full (it refuses rather than forgets), in RAM, STS and ActionTrail.
     Throttled => 400 "Throttling" "Request was denied due to request throttling." Gateway Documented;
     RequestUnreadable => 400 "ParseRequestParameterException" "Server parse parameters exception. Please check your input params." Gateway Documented;
     RequestTooLarge => 413 "RequestTooLarge" "The request is larger than this service accepts." Gateway Ours;
     RequestTimeout => 408 "RequestTimeout" "The request did not arrive in time." Gateway Ours;
-    TooManyConnections => 503 "ServiceUnavailable" "The service has too many connections." Gateway Ours;
-    TooManyBytes => 503 "ServiceUnavailable" "The service holds too many requests that are not complete." Gateway Ours;
+    /// What [`Self::Unavailable`] is in RAM, STS and ActionTrail.
+    GatewayUnavailable => 503 "ServiceUnavailable" "The service is unavailable for now. Please try again later." Gateway Ours;
 
     // ---- permission ----
     NoPermission => 403 "Forbidden.NoPermission" "This operation is forbidden by permission system." Kms Documented;
@@ -237,8 +238,12 @@ refusals! {
     DryRunInvalid => 400 "ValidationError" "The request would have failed: a parameter is missing or not valid." Kms Ours;
     DryRunDenied => 403 "AccessDeniedError" "The request would have failed: no permission." Kms Ours;
 
-    // ---- the service itself ----
-    Unavailable => 503 "ServiceUnavailable" "The service is unavailable for now. Please try again later." Kms Documented;
+    // ---- the service itself. Clients of KMS wait and try again on these codes alone ----
+    /// What [`Self::UserThrottled`] and [`Self::Throttled`] are in KMS.
+    RateExceeded => 429 "Rejected.Throttling" "QPS Limit Exceeded" Kms Documented;
+    Unavailable => 503 "ServiceUnavailableTemporary" "Service Unavailable Temporary." Kms Documented;
+    TooManyConnections => 503 "ServiceUnavailableTemporary" "The service has too many connections." Kms Ours;
+    TooManyBytes => 503 "ServiceUnavailableTemporary" "The service holds too many requests that are not complete." Kms Ours;
     Internal => 500 "InternalFailure" "Internal Failure." Kms Documented;
 }
 
@@ -268,12 +273,34 @@ impl Refusal {
     #[must_use]
     pub const fn in_api(self, api: Api) -> Self {
         match (api, self) {
+            (Api::Kms, Self::UserThrottled | Self::Throttled) => Self::RateExceeded,
             (Api::Kms, refusal) => refusal,
+            (_, Self::Unavailable) => Self::GatewayUnavailable,
             (_, Self::NoPermission) => Self::NotAuthorized,
             (_, Self::ParameterMissing(name)) => Self::CommonParameterMissing(name),
             (_, Self::ParameterInvalid(name)) => Self::ArgumentInvalid(name),
             (_, refusal) => refusal,
         }
+    }
+
+    /// Whether the caller did nothing wrong but come too often, and is told when to come again.
+    pub const fn is_throttling(self) -> bool {
+        matches!(self, Self::UserThrottled | Self::Throttled | Self::RateExceeded)
+    }
+
+    /// Whether any call can be refused so, in the words of KMS itself and whatever the action.
+    pub const fn is_kms_of_every_call(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPermission
+                | Self::ParameterMissing(_)
+                | Self::ParameterInvalid(_)
+                | Self::RateExceeded
+                | Self::Unavailable
+                | Self::TooManyConnections
+                | Self::TooManyBytes
+                | Self::Internal
+        )
     }
 }
 
@@ -295,6 +322,16 @@ mod tests {
             assert!(row.code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.'), "{row:?}");
             assert_eq!(row.message.contains("{}"), refusal.parameter().is_some(), "{row:?}");
             assert!(!refusal.message().contains("{}"));
+        }
+        for refusal in Refusal::ALL {
+            for api in [Api::Kms, Api::Ram, Api::Sts, Api::Trail] {
+                let told = refusal.in_api(api);
+                assert_eq!(told.in_api(api), told, "{refusal:?}");
+                assert_eq!(told.is_throttling(), refusal.is_throttling(), "{refusal:?}");
+                if told.is_throttling() {
+                    assert_eq!(told == Refusal::RateExceeded, api == Api::Kms || *refusal == Refusal::RateExceeded);
+                }
+            }
         }
         assert_eq!(Refusal::ParameterMissing("KeyId").message(), "The parameter \"KeyId\" is needed but not provided.");
     }

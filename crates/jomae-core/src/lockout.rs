@@ -91,8 +91,14 @@ impl Lockout {
 
     /// Whether a signature from there is looked at.
     pub fn admits(&self, place: Place, now: Timestamp) -> bool {
+        self.locked_secs(place, now).is_none()
+    }
+
+    /// For how many seconds no signature from there will be looked at. None: it is looked at.
+    pub fn locked_secs(&self, place: Place, now: Timestamp) -> Option<i64> {
         let shard = self.shard(place);
-        shard.pairs.get(&place.0).is_none_or(|pair| pair.known_until > now.0 || pair.locked_until <= now.0)
+        let pair = shard.pairs.get(&place.0).filter(|pair| pair.known_until <= now.0)?;
+        (pair.locked_until > now.0).then(|| pair.locked_until - now.0)
     }
 
     /// Notes a right signature.
@@ -160,7 +166,8 @@ mod tests {
     fn a_guesser_is_locked_out_where_he_is_and_nobody_else() {
         let lockout = Lockout::default();
         fail_often(&lockout, "203.0.113.1", 0);
-        assert!(!lockout.admits(lockout.place(KEY, "203.0.113.1"), at(0)));
+        assert_eq!(lockout.locked_secs(lockout.place(KEY, "203.0.113.1"), at(0)), Some(FIRST_LOCK_SECS));
+        assert_eq!(lockout.locked_secs(lockout.place(KEY, "203.0.113.1"), at(FIRST_LOCK_SECS - 1)), Some(1));
         assert_eq!(lockout.locks(), 1);
         assert!(lockout.admits(lockout.place(KEY, "203.0.113.2"), at(0)));
         assert!(lockout.admits(lockout.place("LTAIother", "203.0.113.1"), at(0)));

@@ -131,6 +131,11 @@ impl NonceMemory {
         self.entries_max
     }
 
+    /// After how many seconds a memory that is full may have room: when the next generation ends.
+    pub const fn room_in_secs(now_secs: i64) -> i64 {
+        GENERATION_SECS - now_secs.rem_euclid(GENERATION_SECS)
+    }
+
     /// How many nonces are remembered.
     pub fn len(&self) -> usize {
         self.entries.load(Ordering::Relaxed)

@@ -17,7 +17,7 @@ use crate::{
     access::Denial,
     audit::{self, AuditSink, Durability, Trace, outbox::Outbox, throttled::Throttled},
     error::{Error, Fault},
-    identity::{Authenticated, Caller, Gate, Signed},
+    identity::{Authenticated, Caller, Gate, NotAuthenticated, Signed},
     network::NetworkMeter,
     oidc::TokenVerifier,
     ram::last_used::LastUsed,
@@ -40,6 +40,9 @@ const HOST_BYTES_MAX: usize = 255;
 const CROWDED_RETRY_MS: u32 = 1000;
 /// A string to sign longer than this is not echoed: it repeats the caller's parameters.
 const ECHO_BYTES_MAX: usize = 16 * 1024;
+
+/// The wait that a throttled caller is told where nothing better is known, in milliseconds.
+const RETRY_AFTER_MS: u32 = 1000;
 
 /// The whole service behind a socket.
 pub struct Service {
@@ -162,16 +165,14 @@ struct Refused {
     error: Error,
     echo: Option<String>,
     retry_after_ms: Option<u32>,
+    /// In whose words the caller is told.
+    api: Api,
 }
 
 impl Refused {
-    /// In the words of the API that was called.
-    fn in_api(self, api: Api) -> Self {
-        let error = match self.error {
-            Error::Refused(refusal) => Error::Refused(refusal.in_api(api)),
-            failed @ Error::Failed(_) => failed,
-        };
-        Self { error, ..self }
+    /// What the caller is told, in the words of the API that was called.
+    const fn refusal(&self) -> Refusal {
+        self.error.refusal().in_api(self.api)
     }
 }
 
@@ -196,7 +197,13 @@ type Found = (usize, &'static ActionSpec, Route);
 
 impl<E: Into<Error>> From<E> for Refused {
     fn from(error: E) -> Self {
-        Self { error: error.into(), echo: None, retry_after_ms: None }
+        Self { error: error.into(), echo: None, retry_after_ms: None, api: Api::Kms }
+    }
+}
+
+impl From<NotAuthenticated> for Refused {
+    fn from(NotAuthenticated { error, retry_after_ms }: NotAuthenticated) -> Self {
+        Self { error, echo: None, retry_after_ms, api: Api::Kms }
     }
 }
 
@@ -246,7 +253,10 @@ impl Service {
                     bill: aside.bill,
                 },
             },
-            Err(refused) => refused_reply(format, request, request_id, aside, refused),
+            Err(refused) => {
+                let refused = Refused { api: asked_api(request, &params), ..refused };
+                refused_reply(format, request, request_id, aside, refused)
+            }
         }
     }
 
@@ -298,13 +308,13 @@ impl Service {
             external_id: params.given("ExternalId").map(str::to_owned),
             abandonment: arrival.abandonment.clone(),
         };
-        let api = aside.spec.map_or(Api::Kms, ActionSpec::api);
+        let api = aside.spec.map_or_else(|| asked_api(request, params), ActionSpec::api);
         let share = self.shares.of(call.caller.account());
         let admitted = self.admit(&share, &call, aside.spec, named.signature.as_ref(), arrival.steady_ns);
         let _under_way = match admitted {
             Ok(under_way) => under_way,
             Err(refused) => {
-                let refused = refused.in_api(api);
+                let refused = Refused { api, ..refused };
                 self.note_throttled(aside, call, &refused).await?;
                 return Err(refused);
             }
@@ -319,7 +329,7 @@ impl Service {
             }
         };
         aside.denial = trace.denial.take();
-        let result = result.map_err(|refused| refused.in_api(api));
+        let result = result.map_err(|refused| Refused { api, ..refused });
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
         aside.logged = self.record(aside.spec, &call, params, trace, &result, wants_receipt).await?;
         result
@@ -344,7 +354,7 @@ impl Service {
         let Authenticated { caller, access_key, signed } = self
             .gate
             .authenticate(&self.kms.vault, &presented, arrival.source_ip, arrival.now)
-            .map_err(|error| with_echo(error, &presented))?;
+            .map_err(|refused| with_echo(refused, &presented))?;
         let (api_version, action, format) = (presented.api_version, presented.action, presented.format);
         let signature = Some(Signature { presented, signed, access_key });
         Ok(Named { caller, api_version, action, format, signature })
@@ -378,7 +388,7 @@ impl Service {
     /// Counts a call that was not let in, and has the first one recorded. A nonce used before names nobody: whoever
     /// repeats a request shows no secret.
     async fn note_throttled(&self, aside: &mut Aside, call: Call, refused: &Refused) -> Result<(), Refused> {
-        let refusal = refused.error.refusal();
+        let refusal = refused.refusal();
         if refusal == Refusal::NonceUsed || aside.spec.is_some_and(|spec| !audit::is_recorded(spec)) {
             return Ok(());
         }
@@ -415,7 +425,7 @@ impl Service {
         result: &Result<Vec<u8>, Refused>,
         wants_receipt: bool,
     ) -> Result<Logged, Refused> {
-        let refusal = result.as_ref().err().map(|refused| refused.error.refusal());
+        let refusal = result.as_ref().err().map(Refused::refusal);
         let event_id = match (trace.pending.take(), refusal) {
             (Some(pending), None) => {
                 let event = wants_receipt.then(|| pending.event.clone());
@@ -459,7 +469,7 @@ impl Service {
 }
 
 fn throttled(refusal: Refusal, retry_after_ms: u32) -> Refused {
-    Refused { error: refusal.into(), echo: None, retry_after_ms: Some(retry_after_ms) }
+    Refused { retry_after_ms: Some(retry_after_ms), ..refusal.into() }
 }
 
 fn find_route(api: Api, action: &str) -> Option<Found> {
@@ -468,13 +478,22 @@ fn find_route(api: Api, action: &str) -> Option<Found> {
 }
 
 /// The string to sign goes back to a caller whose signature does not match: SDKs compare it with their own.
-fn with_echo(error: Error, presented: &Presented<'_>) -> Refused {
-    let echo = matches!(error, Error::Refused(Refusal::SignatureDoesNotMatch)).then(|| presented.string_to_sign());
-    Refused { error, echo: echo.filter(|echo| echo.len() <= ECHO_BYTES_MAX), retry_after_ms: None }
+fn with_echo(refused: NotAuthenticated, presented: &Presented<'_>) -> Refused {
+    let mismatch = matches!(refused.error, Error::Refused(Refusal::SignatureDoesNotMatch));
+    let echo = mismatch.then(|| presented.string_to_sign()).filter(|echo| echo.len() <= ECHO_BYTES_MAX);
+    Refused { echo, ..refused.into() }
+}
+
+/// Which API a request means, by its version: known before the action is, and before the caller. KMS if it names none
+/// of ours.
+fn asked_api(request: &Request<'_>, params: &Params<'_>) -> Api {
+    let header = || std::str::from_utf8(request.header("x-acs-version")?.trim_ascii()).ok();
+    let version = params.given("Version").or_else(header);
+    version.and_then(actions::api_of_version).unwrap_or(Api::Kms)
 }
 
 fn refused_reply(format: Format, request: &Request<'_>, request_id: String, aside: Aside, refused: Refused) -> Reply {
-    let refusal = refused.error.refusal();
+    let refusal = refused.refusal();
     let row = refusal.row();
     let mut message = refusal.message().into_owned();
     if let Some(echo) = &refused.echo {
@@ -490,7 +509,7 @@ fn refused_reply(format: Format, request: &Request<'_>, request_id: String, asid
         status: row.status,
         format,
         request_id,
-        retry_after_ms: refused.retry_after_ms,
+        retry_after_ms: refused.retry_after_ms.or(refusal.is_throttling().then_some(RETRY_AFTER_MS)),
         logged: aside.logged,
         body,
         outcome: Outcome {

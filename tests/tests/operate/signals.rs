@@ -94,7 +94,7 @@ async fn hangup_switches_rate_limits() {
     let mut wire = Wire::tls(&server);
     let throttled = (0..50).map(|_| wire.ask(signed(&server, &host, "Encrypt", &form)));
     let throttled = throttled.into_iter().find(|answer| answer.status != 200).expect("a limit");
-    assert_eq!((throttled.status, throttled.code().as_str()), (400, "Throttling.User"));
+    assert_eq!((throttled.status, throttled.code().as_str()), (429, "Rejected.Throttling"));
     let wait_ms: u32 = throttled.header("x-acs-retry-after").unwrap().parse().unwrap();
     assert!((1..=1000).contains(&wait_ms), "{wait_ms}");
     // Other calls have a limit of their own.
@@ -110,7 +110,7 @@ async fn hangup_switches_rate_limits() {
     server.signal(Signal::HUP);
     server.wait_for_log("the configuration was not taken");
     let mut codes = Vec::new();
-    while !codes.contains(&400) {
+    while !codes.contains(&429) {
         codes.push(wire.ask(signed(&server, &host, "Encrypt", &form)).status);
         assert!(codes.len() < 50, "the limit is gone");
     }

@@ -21,7 +21,7 @@ fn limit(server: &Server, file_bytes_max: Option<u64>) {
 }
 
 fn assert_unavailable(refused: &Refused) {
-    assert_eq!((refused.status, refused.code.as_str()), (503, "ServiceUnavailable"));
+    assert_eq!((refused.status, refused.code.as_str()), (503, "ServiceUnavailableTemporary"));
     assert_eq!(refused.request_id.len(), 36, "{}", refused.request_id);
 }
 

@@ -97,15 +97,7 @@ const DRY_RUN_REFUSALS: &[Refusal] = &[Refusal::DryRunWouldSucceed, Refusal::Dry
 pub fn is_of_every_call(refusal: &Refusal) -> bool {
     // RAM and STS word their refusals as the gateway does; those that an action declares are its own.
     let is_declared = actions::ACTIONS.iter().any(|spec| spec.errors.contains(refusal));
-    (refusal.row().origin == Origin::Gateway && !is_declared)
-        || matches!(
-            refusal,
-            Refusal::NoPermission
-                | Refusal::ParameterMissing(_)
-                | Refusal::ParameterInvalid(_)
-                | Refusal::Unavailable
-                | Refusal::Internal
-        )
+    (refusal.row().origin == Origin::Gateway && !is_declared) || refusal.is_kms_of_every_call()
 }
 
 fn needs(access: &Access<'_>) -> Vec<Need> {

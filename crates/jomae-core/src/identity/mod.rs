@@ -74,12 +74,12 @@ impl Gate {
         presented: &Presented<'_>,
         source_ip: &str,
         now: Timestamp,
-    ) -> Result<Authenticated, Error> {
+    ) -> Result<Authenticated, NotAuthenticated> {
         let signed_at_secs = sign::check_time(presented.timestamp_text, now.0).map_err(Refusal::from)?;
         let id = presented.access_key_id;
         let place = self.lockout.place(id, source_ip);
-        if !self.lockout.admits(place, now) {
-            return Err(Refusal::Throttled.into());
+        if let Some(secs) = self.lockout.locked_secs(place, now) {
+            return Err(NotAuthenticated::throttled(secs));
         }
         let checked = self.check(vault, presented, Presented::verify, now);
         if matches!(checked, Err(Error::Refused(Refusal::SignatureDoesNotMatch))) {
@@ -96,7 +96,7 @@ impl Gate {
         signed: &Signed,
         share: &Share,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NotAuthenticated> {
         let in_share = share.may_remember(self.nonces.len(), self.nonces.entries_max(), now.0);
         let (id, nonce) = (presented.access_key_id, presented.nonce);
         match self.nonces.remember(id, nonce, signed.signed_at_secs, now.0, in_share) {
@@ -106,8 +106,8 @@ impl Gate {
                 self.lockout.succeeded(signed.place, now);
                 Ok(())
             }
-            Seen::Before => Err(Refusal::NonceUsed),
-            Seen::MemoryFull => Err(Refusal::Throttled),
+            Seen::Before => Err(Refusal::NonceUsed.into()),
+            Seen::MemoryFull => Err(NotAuthenticated::throttled(NonceMemory::room_in_secs(now.0))),
         }
     }
 
@@ -200,6 +200,26 @@ impl Gate {
             access_key_id: session.access_key_id.clone(),
             who: Who::Session(Arc::clone(session)),
         })
+    }
+}
+
+/// Why a caller is not known, or its request not accepted, and after how many milliseconds it may be otherwise.
+#[derive(Debug)]
+pub struct NotAuthenticated {
+    pub error: Error,
+    pub retry_after_ms: Option<u32>,
+}
+
+impl NotAuthenticated {
+    fn throttled(wait_secs: i64) -> Self {
+        let wait_ms = u32::try_from(wait_secs.saturating_mul(1000)).unwrap_or(u32::MAX);
+        Self { error: Refusal::Throttled.into(), retry_after_ms: Some(wait_ms) }
+    }
+}
+
+impl<E: Into<Error>> From<E> for NotAuthenticated {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), retry_after_ms: None }
     }
 }
 

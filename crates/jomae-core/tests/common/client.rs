@@ -172,18 +172,9 @@ pub const HELLO: &str = "aGVsbG8=";
 
 /// Refusals that no action declares.
 fn any_action_gives(refusal: Refusal) -> bool {
-    refusal.row().origin == Origin::Gateway
-        || matches!(
-            refusal,
-            Refusal::NoPermission
-                | Refusal::ParameterMissing(_)
-                | Refusal::ParameterInvalid(_)
-                | Refusal::DryRunWouldSucceed
-                | Refusal::DryRunInvalid
-                | Refusal::DryRunDenied
-                | Refusal::Unavailable
-                | Refusal::Internal
-        )
+    let dry_run =
+        matches!(refusal, Refusal::DryRunWouldSucceed | Refusal::DryRunInvalid | Refusal::DryRunDenied);
+    refusal.row().origin == Origin::Gateway || dry_run || refusal.is_kms_of_every_call()
 }
 
 /// `"<status> <code>"`, or `"200"`.

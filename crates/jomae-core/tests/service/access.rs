@@ -416,7 +416,7 @@ fn a_guesser_is_locked_out_and_the_user_is_not() {
     for _ in 0..jomae_core::lockout::FAILURES_MAX {
         assert_eq!(encrypt(alice.with(&wrong), &key), "400 SignatureDoesNotMatch");
     }
-    assert_eq!(encrypt(alice.with(&wrong), &key), "400 Throttling");
+    assert_eq!(encrypt(alice.with(&wrong), &key), "429 Rejected.Throttling");
     let from = |address: &str| address.clone_into(&mut world.source_ip.lock().unwrap());
     from("198.51.100.1");
     assert_eq!(encrypt(alice.with(&user), &key), "200", "from another place");

@@ -118,7 +118,7 @@ fn a_replay_does_not_make_a_place_known() {
     for _ in 0..FAILURES_MAX {
         assert_eq!(encrypt(alice.with(&wrong), &key), "400 SignatureDoesNotMatch");
     }
-    assert_eq!(encrypt(alice.with(&wrong), &key), "400 Throttling");
+    assert_eq!(encrypt(alice.with(&wrong), &key), "429 Rejected.Throttling");
     from(ADDRESS);
     assert_eq!(encrypt(ann, &key), "200");
 }

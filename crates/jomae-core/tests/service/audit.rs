@@ -317,7 +317,7 @@ fn without_a_log_nothing_is_done() {
         let (before, events) = (world.dump(), world.audit.len());
         world.audit.unwritable.store(true, Ordering::SeqCst);
         let params = subject.params(spec.name);
-        world.alice().refused(spec.name, &params, "503 ServiceUnavailable");
+        world.alice().refused(spec.name, &params, "503 ServiceUnavailableTemporary");
         assert_eq!(world.dump(), before, "{}", spec.name);
         assert_eq!(world.audit.len(), events);
         world.audit.unwritable.store(false, Ordering::SeqCst);

@@ -175,14 +175,14 @@ fn only_what_was_made_is_remembered() {
     let alice = world.alice();
     alice.refused("CreateKey", &[("ProtectionLevel", "HSM"), TOKEN], "400 Unsupported.ProtectionLevel");
     world.store.faults().script_commits([Some(CommitFault::Unavailable)]);
-    alice.refused("CreateKey", &[TOKEN], "503 ServiceUnavailable");
+    alice.refused("CreateKey", &[TOKEN], "503 ServiceUnavailableTemporary");
     assert_eq!(remembered(&world), 0);
     let key = alice.key(&[TOKEN]);
     assert_eq!(keys(&world), 1);
     // A lost answer is what tokens are for.
     world.store.faults().script_commits([Some(CommitFault::UnknownWithEffect)]);
     let lost = [("ClientToken", "retry-2")];
-    alice.refused("CreateKey", &lost, "503 ServiceUnavailable");
+    alice.refused("CreateKey", &lost, "503 ServiceUnavailableTemporary");
     let found = alice.key(&lost);
     assert_eq!((keys(&world), found != key), (json!(2), true));
     // A retry needs what the first call needed.

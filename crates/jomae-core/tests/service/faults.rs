@@ -25,7 +25,7 @@ const WRITING: &[&str] = &[
     "TagResources",
     "UntagResources",
 ];
-const UNAVAILABLE: &str = "503 ServiceUnavailable";
+const UNAVAILABLE: &str = "503 ServiceUnavailableTemporary";
 const INTERNAL: &str = "500 InternalFailure";
 
 fn last_event(world: &World) -> Value {
@@ -98,7 +98,7 @@ fn conflicts_without_end() {
     world.store.faults().script_commits(vec![Some(CommitFault::Conflict); 64]);
     world.alice().refused("CreateKey", &[], UNAVAILABLE);
     assert_eq!(world.dump(), before);
-    assert_eq!(last_event(&world)["errorCode"], "ServiceUnavailable");
+    assert_eq!(last_event(&world)["errorCode"], "ServiceUnavailableTemporary");
     world.key();
 }
 
@@ -119,7 +119,7 @@ fn what_may_have_happened_is_not_tried_again() {
             assert_eq!(world.store.faults().commits() - commits, 1, "{action} {fault:?}");
             assert_eq!(world.dump() != before, happened, "{action} {fault:?}");
             assert_eq!(world.audit.len() - events, 1, "{action} {fault:?}");
-            assert_eq!(last_event(&world)["errorCode"], "ServiceUnavailable", "{action} {fault:?}");
+            assert_eq!(last_event(&world)["errorCode"], "ServiceUnavailableTemporary", "{action} {fault:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who calls: signatures, time, nonces, rates.
 
 use jomae_api::{
+    error::Refusal,
     sign::client::{SignRequest, SignedRequest, SigningKey},
     time::Timestamp,
     wire::{Header, Request},
@@ -164,7 +165,11 @@ fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
         world.alice().ok("ListKeys", &[]);
     }
     world.bob().ok("ListKeys", &[]);
-    world.alice().refused("ListKeys", &[], "400 Throttling");
+    let full = world.alice().reply("ListKeys", &[]);
+    assert_eq!((full.status, full.outcome.refusal.unwrap().code()), (429, "Rejected.Throttling"));
+    let wait_ms = full.retry_after_ms.unwrap();
+    assert!((1000..=300_000).contains(&wait_ms), "{wait_ms}");
+    world.alice().refused("GetCallerIdentity", &[], "400 Throttling");
     assert_eq!(world.alice().reply_to(&first, "POST").outcome.refusal.unwrap().code(), "SignatureNonceUsed");
     world.advance(3000);
     world.service.gate.nonces.sweep(world.now());
@@ -183,18 +188,57 @@ fn rates() {
     }
     let events = world.audit.len();
     let reply = world.alice().reply("Encrypt", &encrypt);
-    assert_eq!((reply.status, reply.outcome.refusal.unwrap().code()), (400, "Throttling.User"));
+    assert_eq!((reply.status, reply.outcome.refusal.unwrap().code()), (429, "Rejected.Throttling"));
     assert_eq!(reply.retry_after_ms, Some(334));
     let left = world.audit.events().split_off(events);
-    assert_eq!((left.len(), &left[0].0["errorCode"]), (1, &"Throttling.User".into()));
+    assert_eq!((left.len(), &left[0].0["errorCode"]), (1, &"Rejected.Throttling".into()));
     world.bob().refused("Encrypt", &encrypt, "404 Forbidden.KeyNotFound");
     for _ in 0..4 {
         assert_eq!(world.alice().reply("ListKeys", &[]).retry_after_ms, None);
     }
-    world.alice().refused("ListKeys", &[], "400 Throttling.User");
+    world.alice().refused("ListKeys", &[], "429 Rejected.Throttling");
     world.steady_ns.store(334_000_000, std::sync::atomic::Ordering::SeqCst);
     world.alice().ok("Encrypt", &encrypt);
-    world.alice().refused("Encrypt", &encrypt, "400 Throttling.User");
+    world.alice().refused("Encrypt", &encrypt, "429 Rejected.Throttling");
+}
+
+/// Clients of KMS wait and try again on the codes of KMS alone, those of RAM, STS and ActionTrail on the gateway's: each
+/// gets its own, also where the refusal comes before the action is looked for, and every one is told how long to wait.
+#[test]
+fn throttling_and_failures_in_the_words_of_each_api() {
+    let told = |reply: &jomae_core::service::Reply| (reply.status, reply.outcome.refusal.unwrap().code());
+    let apis = ["ListKeys", "ListUsers", "GetCallerIdentity", "LookupEvents"];
+    for action in apis {
+        let of_kms = action == "ListKeys";
+        let rates = RateLimits { management_per_sec: Some(1), ..RateLimits::default() };
+        let world = World::with(Setup { limits: Limits { rates, ..Limits::default() }, ..Setup::default() });
+        world.alice().ok(action, &[]);
+        let over = world.alice().reply(action, &[]);
+        assert_eq!(told(&over), if of_kms { (429, "Rejected.Throttling") } else { (400, "Throttling.User") });
+        assert_eq!(over.retry_after_ms, Some(1000), "{action}");
+        let body: serde_json::Value = serde_json::from_slice(&over.body).unwrap();
+        let message = if of_kms { "QPS Limit Exceeded" } else { "Request was denied due to user flow control." };
+        assert_eq!((&body["Message"], body.get("HttpStatus").is_some()), (&message.into(), of_kms), "{action}");
+        assert_eq!(world.audit.events().pop().unwrap().0["errorCode"], told(&over).1, "{action}");
+
+        let world = World::new();
+        let wrong = Credentials { secret: b"guessed".to_vec(), ..world.alice.clone() };
+        for _ in 0..jomae_core::lockout::FAILURES_MAX {
+            world.alice().with(&wrong).refused(action, &[], "400 SignatureDoesNotMatch");
+        }
+        let locked = world.alice().reply(action, &[]);
+        assert_eq!(told(&locked), if of_kms { (429, "Rejected.Throttling") } else { (400, "Throttling") });
+        assert_eq!(locked.retry_after_ms, Some(60_000), "{action}");
+        world.advance(60);
+        world.alice().ok(action, &[]);
+
+        world.audit.unwritable.store(true, std::sync::atomic::Ordering::SeqCst);
+        let down = world.alice().reply(action, &[]);
+        let expected = if of_kms { "ServiceUnavailableTemporary" } else { "ServiceUnavailable" };
+        assert_eq!(told(&down), (503, expected), "{action}");
+    }
+    let never_a_request = World::new().service.refuse(Refusal::TooManyConnections);
+    assert_eq!(told(&never_a_request), (503, "ServiceUnavailableTemporary"));
 }
 
 /// Whether the head of a signed request, without its body, is vouched for.

@@ -119,10 +119,15 @@ fn late() -> Reply {
 }
 
 /// The second call in a world with room for one.
-fn second(setup: Setup) -> Reply {
+/// One nonce fills the memory.
+fn full_after_one() -> Setup {
+    Setup { limits: Limits { nonces_max: 1, ..Limits::default() }, ..Setup::default() }
+}
+
+fn second(setup: Setup, action: &str) -> Reply {
     let world = World::with(setup);
-    world.alice().reply("ListKeys", &[]);
-    world.alice().reply("ListKeys", &[])
+    world.alice().reply(action, &[]);
+    world.alice().reply(action, &[])
 }
 
 fn with_token() -> Reply {
@@ -198,6 +203,12 @@ fn store_down() -> Reply {
     world.alice().reply("CreateKey", &[])
 }
 
+fn store_down_for_ram() -> Reply {
+    let world = World::new();
+    world.store.faults().script_commits([Some(CommitFault::Unavailable)]);
+    world.alice().reply("CreateUser", &[("UserName", "u")])
+}
+
 fn store_damaged() -> Reply {
     let world = World::new();
     world.store.faults().script_reads([None, Some(ReadFault::Damaged)]);
@@ -252,12 +263,11 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::NeedTls => Elsewhere("the server's listener knows whether there is TLS"),
         Refusal::UserThrottled => Here(|| {
             let rates = RateLimits { management_per_sec: Some(1), ..RateLimits::default() };
-            let limits = Limits { rates, ..Limits::default() };
-            second(Setup { limits, ..Setup::default() })
+            second(Setup { limits: Limits { rates, ..Limits::default() }, ..Setup::default() }, "ListUsers")
         }),
-        Refusal::Throttled => {
-            Here(|| second(Setup { limits: Limits { nonces_max: 1, ..Limits::default() }, ..Setup::default() }))
-        }
+        Refusal::Throttled => Here(|| second(full_after_one(), "ListUsers")),
+        Refusal::RateExceeded => Here(|| second(full_after_one(), "ListKeys")),
+        Refusal::GatewayUnavailable => Here(store_down_for_ram),
         Refusal::RequestUnreadable => Here(|| raw("GET", "/", "a=1&a=2")),
         Refusal::RequestTooLarge => Here(|| raw("GET", "/", &"a".repeat(200 * 1024))),
         Refusal::RequestTimeout | Refusal::TooManyConnections | Refusal::TooManyBytes => {
@@ -405,7 +415,7 @@ fn every_row_is_produced() {
             Origin::Kms => assert_eq!(body["HttpStatus"], row.status, "{wanted:?}"),
             Origin::Gateway => assert!(body.get("HttpStatus").is_none(), "{wanted:?}"),
         }
-        let ours = matches!(wanted, Refusal::Unavailable | Refusal::Internal);
+        let ours = matches!(wanted, Refusal::Unavailable | Refusal::GatewayUnavailable | Refusal::Internal);
         assert_eq!(reply.outcome.fault.is_some(), ours, "{wanted:?}");
     }
 }

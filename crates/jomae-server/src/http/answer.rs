@@ -47,6 +47,9 @@ pub(super) fn encode(mut answer: Answer, framing: Framing<'_>, out: &mut Vec<u8>
     if let Some(after) = answer.retry_after {
         let _ = write!(out, "\r\nx-acs-retry-after: {after}");
     }
+    if let Some(secs) = retry_after_secs(&answer) {
+        let _ = write!(out, "\r\nRetry-After: {secs}");
+    }
     if let Some(index) = answer.audit_index {
         let _ = write!(out, "\r\nx-jomae-audit-index: {index}");
     }
@@ -76,6 +79,12 @@ pub(super) fn keep_alive_fields(idle_timeout: Duration) -> String {
 /// The status to send.
 pub(super) fn status(answer: &Answer) -> StatusCode {
     StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The value of `Retry-After` (RFC 9110 section 10.2.3), which goes with 429 and 503: what knows nothing of this API
+/// waits too.
+pub(super) fn retry_after_secs(answer: &Answer) -> Option<u32> {
+    matches!(answer.status, 429 | 503).then(|| answer.retry_after.unwrap_or_default().div_ceil(1000).max(1))
 }
 
 /// The text, if it can stand in a header field as it is.
@@ -153,8 +162,27 @@ mod tests {
         assert_eq!(
             encoded(answer, true, true),
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: 2\r\n\
-             x-acs-request-id: id-1\r\nx-acs-retry-after: 3\r\nx-jomae-audit-index: 7\r\nx-jomae-receipt: abc\r\nConnection: close\r\n\r\n"
+             x-acs-request-id: id-1\r\nx-acs-retry-after: 3\r\nRetry-After: 1\r\nx-jomae-audit-index: 7\r\nx-jomae-receipt: abc\r\nConnection: close\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn who_shall_come_again_is_told_when() {
+        for (status, wait_ms, secs) in [
+            (429, Some(1), Some(1)),
+            (429, Some(1000), Some(1)),
+            (429, Some(1001), Some(2)),
+            (503, None, Some(1)),
+            (400, Some(5000), None),
+            (200, None, None),
+        ] {
+            let answer = Answer { status, retry_after: wait_ms, ..answer() };
+            assert_eq!(retry_after_secs(&answer), secs, "{status} {wait_ms:?}");
+            let header = secs.map(|secs| format!("\r\nRetry-After: {secs}\r\n"));
+            let head = encoded(answer, false, false, true);
+            assert_eq!(head.contains("Retry-After"), header.is_some(), "{head}");
+            assert!(header.is_none_or(|header| head.contains(&header)), "{head}");
+        }
     }
 
     #[test]

@@ -274,6 +274,9 @@ fn response(answer: Answer, is_head: bool) -> http::Response<Full<Bytes>> {
     if let Some(after) = answer.retry_after {
         headers.insert("x-acs-retry-after", HeaderValue::from(after));
     }
+    if let Some(secs) = answer::retry_after_secs(&answer) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    }
     if let Some(index) = answer.audit_index {
         headers.insert("x-jomae-audit-index", HeaderValue::from(index));
     }
