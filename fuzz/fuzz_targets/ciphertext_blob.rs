@@ -62,6 +62,8 @@ static VECTORS: LazyLock<Vec<Vector>> = LazyLock::new(|| {
     let mut all = list(include_str!("../../crates/jomae-crypto/tests/vectors/envelope-v1.json"), "envelope");
     let ciphers = include_str!("../../crates/jomae-crypto/tests/vectors/envelope-ciphers.json");
     all.extend(list(ciphers, "envelope_ciphers"));
+    let text = include_str!("../../crates/jomae-crypto/tests/vectors/envelope-text.json");
+    all.extend(list(text, "envelope_text"));
     all
 });
 

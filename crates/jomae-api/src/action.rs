@@ -1,7 +1,7 @@
 //! What an action is: one type, one constant description, one place.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jomae_crypto::secret::SecretBytes;
+use jomae_crypto::{envelope::Content, secret::SecretBytes};
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -9,7 +9,7 @@ use crate::{
     actions::params::Tags,
     error::Refusal,
     names::{AliasName, KeyRef, KeyVersionId, RoleRef},
-    param::{EncryptionContext, Input, Use},
+    param::{EncryptionContext, Input, Plaintext, Use},
 };
 
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
@@ -268,8 +268,7 @@ pub struct SecretBase64(pub SecretBytes);
 
 impl Serialize for SecretBase64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = Zeroizing::new(STANDARD.encode(self.0.expose()));
-        serializer.serialize_str(&text)
+        base64_of(&self.0, serializer)
     }
 }
 
@@ -278,10 +277,28 @@ pub struct SecretText(pub SecretBytes);
 
 impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text =
-            std::str::from_utf8(self.0.expose()).map_err(|_| serde::ser::Error::custom("a secret is no text"))?;
-        serializer.serialize_str(text)
+        text_of(&self.0, serializer)
     }
+}
+
+/// Bytes in Base64, text as it is.
+impl Serialize for Plaintext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.content {
+            Content::Bytes => base64_of(&self.bytes, serializer),
+            Content::Text => text_of(&self.bytes, serializer),
+        }
+    }
+}
+
+fn base64_of<S: Serializer>(secret: &SecretBytes, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = Zeroizing::new(STANDARD.encode(secret.expose()));
+    serializer.serialize_str(&text)
+}
+
+fn text_of<S: Serializer>(secret: &SecretBytes, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = std::str::from_utf8(secret.expose()).map_err(|_| serde::ser::Error::custom("a secret is no text"))?;
+    serializer.serialize_str(text)
 }
 
 /// Bytes that are no secret (a ciphertext). Written as standard Base64.

@@ -1,9 +1,10 @@
 //! Parameters: each is declared once, with its name, limits, secrecy and text, and shared by the actions that take it.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, mem::take};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use jomae_crypto::secret::SecretBytes;
+use base64::{Engine, decoded_len_estimate, engine::general_purpose::STANDARD};
+use jomae_crypto::{envelope::Content, secret::SecretBytes};
+use zeroize::Zeroizing;
 
 use crate::{error::Refusal, limits, wire::params::Params};
 
@@ -380,20 +381,60 @@ pub fn parse_number(text: &str, range: &std::ops::RangeInclusive<u32>) -> Result
 
 /// Base64 of at most `bytes_max` bytes, which are a secret.
 pub fn parse_secret(text: &str, bytes_max: usize) -> Result<SecretBytes, Invalid> {
-    decode(text, bytes_max).map(SecretBytes::new)
+    parse_bytes(text, bytes_max).map(SecretBytes::new)
 }
 
-/// Base64 of at most `bytes_max` bytes.
+/// Base64 of at most `bytes_max` bytes. Line ends in it do not count.
 pub fn parse_bytes(text: &str, bytes_max: usize) -> Result<Vec<u8>, Invalid> {
-    decode(text, bytes_max)
+    decode(text).filter(|bytes| bytes.len() <= bytes_max).map(|mut bytes| take(&mut *bytes)).ok_or(Invalid::Value)
 }
 
-fn decode(text: &str, bytes_max: usize) -> Result<Vec<u8>, Invalid> {
-    if text.len() > bytes_max.div_ceil(3) * 4 {
+/// What Encrypt takes: Base64 of at most `bytes_max` bytes, or else text of at most as many bytes, as it is.
+///
+/// Text that ends in `=` and would be Base64 if its blanks were plus signs, or were not there, is refused: it is Base64
+/// that lost something on its way, and the caller would find out when it is too late.
+pub fn parse_plaintext(text: &str, bytes_max: usize) -> Result<Plaintext, Invalid> {
+    let (content, mut bytes) = match decode(text) {
+        Some(bytes) => (Content::Bytes, bytes),
+        None if is_base64_with_blanks(text) => return Err(Invalid::Value),
+        None => (Content::Text, Zeroizing::new(text.as_bytes().to_vec())),
+    };
+    if bytes.len() > bytes_max {
         return Err(Invalid::Value);
     }
-    STANDARD.decode(text).ok().filter(|bytes| bytes.len() <= bytes_max).ok_or(Invalid::Value)
+    Ok(Plaintext { content, bytes: SecretBytes::new(take(&mut *bytes)) })
 }
+
+/// What is encrypted, or was.
+pub struct Plaintext {
+    pub content: Content,
+    pub bytes: SecretBytes,
+}
+
+fn is_base64_with_blanks(text: &str) -> bool {
+    let with = |instead: &str| decode(&Zeroizing::new(text.replace(' ', instead))).is_some();
+    text.contains(' ') && text.trim_end().ends_with('=') && (with("+") || with(""))
+}
+
+/// The bytes of Base64, which is standard, padded and canonical but for line ends. What may be a secret is erased
+/// wherever it ends.
+fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(text.len())]);
+    if let Ok(len) = STANDARD.decode_slice(text, &mut bytes) {
+        bytes.truncate(len);
+        return Some(bytes);
+    }
+    if !text.contains(LINE_END) {
+        return None;
+    }
+    let mut unbroken = Zeroizing::new(String::with_capacity(text.len()));
+    text.split(LINE_END).for_each(|line| unbroken.push_str(line));
+    let len = STANDARD.decode_slice(&*unbroken, &mut bytes).ok()?;
+    bytes.truncate(len);
+    Some(bytes)
+}
+
+const LINE_END: [char; 2] = ['\r', '\n'];
 
 /// Text of at most `chars_max` characters.
 pub fn parse_text(text: &str, chars_max: usize) -> Result<String, Invalid> {
@@ -450,7 +491,68 @@ mod tests {
         assert!(parse_bytes("aG k=", 9).is_err());
     }
 
+    #[test]
+    fn line_ends_in_base64_do_not_count_and_blanks_do() {
+        for text in ["aGVsbG8=\n", "aGVs\r\nbG8=", "\naG\rVsbG8=\r\n", "a\nG\nV\ns\nb\nG\n8\n="] {
+            assert_eq!(parse_bytes(text, 5), Ok(b"hello".to_vec()), "{text:?}");
+            assert_eq!(parse_secret(text, 5).unwrap().expose(), b"hello", "{text:?}");
+            assert!(parse_bytes(text, 4).is_err(), "{text:?}");
+        }
+        for text in ["aGVs bG8=", "aGVsbG8= ", "aGVs\tbG8=", "aGVs\u{a0}bG8=", "aGVsbG8\n", "aGVs-G8="] {
+            assert!(parse_bytes(text, 9).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_plaintext_is_base64_or_else_text() {
+        let read = |text: &str| parse_plaintext(text, 24).ok().map(|read| (read.content, read.bytes.expose().to_vec()));
+        for (text, bytes) in
+            [("aGVsbG8=", &b"hello"[..]), ("test", b"\xb5\xeb-"), ("aGVs\nbG8=\r\n", b"hello"), ("", b"")]
+        {
+            assert_eq!(read(text), Some((Content::Bytes, bytes.to_vec())), "{text:?}");
+        }
+        let texts = [
+            "example",
+            "aGVsbG8",
+            "aGVsbG9=",
+            "hello world",
+            "correct horse battery",
+            "日本",
+            "a\nb",
+            "=",
+            "\n x",
+            "{\"a\": 1}",
+        ];
+        for text in texts {
+            assert_eq!(read(text), Some((Content::Text, text.as_bytes().to_vec())), "{text:?}");
+        }
+        // A plus sign that became a blank, or a blank that came in: text would be the wrong guess.
+        for text in ["aGVs bG8g YQ==", "+ 8=", "aGVs bG8=", "aGVsbG8= ", " aGVsbG8="] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+        // The limit holds for the bytes of Base64, and for text as it is.
+        assert_eq!(read(&"A".repeat(32)), Some((Content::Bytes, vec![0; 24])));
+        assert_eq!(read(&"A".repeat(36)), None);
+        assert!(read(&"-".repeat(24)).is_some());
+        assert_eq!(read(&"-".repeat(25)), None);
+        assert_eq!(read(&"é".repeat(12)).map(|(_, bytes)| bytes.len()), Some(24));
+        assert_eq!(read(&"é".repeat(13)), None);
+    }
+
     proptest! {
+        #[test]
+        fn every_plaintext_comes_back(text in "[A-Za-z0-9+/=]{0,12}|\\PC{0,12}") {
+            if let Ok(read) = parse_plaintext(&text, 100) {
+                let back = match read.content {
+                    Content::Bytes => STANDARD.encode(read.bytes.expose()),
+                    Content::Text => String::from_utf8(read.bytes.expose().to_vec()).unwrap(),
+                };
+                prop_assert_eq!(back, text);
+            } else {
+                prop_assert!(text.contains(' ') && text.contains('='));
+            }
+        }
+
         #[test]
         fn context_never_panics(text in ".{0,200}") {
             let _ = EncryptionContext::from_json(&text);

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::io::{self, BufRead as _, Write as _};
 
 use jomae_crypto::asym::{self, AsymSpec, EncAlg, PrivateKey, SignAlg};
-use jomae_crypto::envelope::{self, Binding, CanonicalContext, Cipher};
+use jomae_crypto::envelope::{self, Binding, CanonicalContext, Cipher, Content};
 use jomae_crypto::import::{self, WrapAlg};
 use jomae_crypto::mac::{self, MacAlg};
 use jomae_crypto::secret::SecretBytes;
@@ -123,7 +123,13 @@ fn answer(line: &str) -> Result<Value, Failure> {
         "envelope_seal" => {
             let cipher = request.one_of("cipher", &Cipher::ALL)?;
             let (material, plaintext) = (SecretBytes::new(request.bytes("material")?), request.bytes("plaintext")?);
-            let blob = envelope::encrypt(cipher, &material, &request.binding()?, &request.context()?, &plaintext)?;
+            let (binding, context) = (request.binding()?, request.context()?);
+            let blob = match request.text("content") {
+                Ok("text") => {
+                    envelope::encrypt_content(cipher, Content::Text, &material, &binding, &context, &plaintext)?
+                }
+                _ => envelope::encrypt(cipher, &material, &binding, &context, &plaintext)?,
+            };
             json!({ "blob": hex::encode(blob) })
         }
         "envelope_open" => {

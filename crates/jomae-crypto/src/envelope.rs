@@ -15,6 +15,9 @@
 //! | `0x03` | AES-192-GCM | 24 bytes    | `cmk-envelope-aes-192` | message key ‖ commitment (32), 56 bytes  |
 //! | `0x04` | SM4-GCM     | 16 bytes    | `cmk-envelope-sm4`     | message key ‖ commitment (32), 48 bytes  |
 //!
+//! Formats `0x11` to `0x14` are `0x01` to `0x04` around a plaintext that is text in UTF-8 and goes back to the caller as
+//! it is, where the others hold bytes that travel in Base64.
+//!
 //! Every format seals with
 //!
 //! - key: the material of the key version, 16 to 64 bytes,
@@ -28,7 +31,8 @@
 //! a context without pairs are the same four zero bytes.
 //!
 //! The format is in the AAD and decides the purpose, so changing it in a blob makes another message that does not open.
-//! Other formats are reserved; a blob of an unknown format does not open. A format never changes its meaning.
+//! Other formats are reserved; a blob of an unknown format does not open. A format never changes its meaning. What the
+//! plaintext is ([`Content`]) stands in the format, so it is authenticated with everything else.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,13 +56,29 @@ pub const BLOB_BYTES_MAX: usize = BLOB_BYTES_MIN + PLAINTEXT_BYTES_MAX;
 
 const HEADER_BYTES: usize = VERSION_ID_BYTES + 1;
 
-/// The format byte of a cipher.
-const fn format_of(cipher: Cipher) -> u8 {
-    match cipher {
+/// What a plaintext is, and so in which form it goes back to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Bytes: the caller gave their Base64, and gets it.
+    Bytes,
+    /// Text in UTF-8: the caller gave it as it is, and gets it so.
+    Text,
+}
+
+/// The bit that formats of text have beside those of bytes.
+const TEXT: u8 = 0x10;
+
+/// The format byte of a cipher and a content.
+const fn format_of(cipher: Cipher, content: Content) -> u8 {
+    let of_bytes = match cipher {
         Cipher::Aes256 => 0x01,
         Cipher::Aes128 => 0x02,
         Cipher::Aes192 => 0x03,
         Cipher::Sm4 => 0x04,
+    };
+    match content {
+        Content::Bytes => of_bytes,
+        Content::Text => of_bytes | TEXT,
     }
 }
 
@@ -164,7 +184,7 @@ impl fmt::Display for EncryptError {
 
 impl std::error::Error for EncryptError {}
 
-/// Encrypts `plaintext` under the material of the key version that `binding` names, with the cipher of its spec.
+/// Encrypts bytes under the material of the key version that `binding` names, with the cipher of its spec.
 pub fn encrypt(
     cipher: Cipher,
     material: &SecretBytes,
@@ -172,11 +192,23 @@ pub fn encrypt(
     context: &CanonicalContext,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, EncryptError> {
-    encrypt_with_salt(cipher, &crate::rng::public_array(), material, binding, context, plaintext)
+    encrypt_content(cipher, Content::Bytes, material, binding, context, plaintext)
+}
+
+/// As [`encrypt`], of a plaintext that is bytes or text. Whether it is UTF-8 is the caller's business.
+pub fn encrypt_content(
+    cipher: Cipher,
+    content: Content,
+    material: &SecretBytes,
+    binding: &Binding<'_>,
+    context: &CanonicalContext,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, EncryptError> {
+    encrypt_with_salt((cipher, content), &crate::rng::public_array(), material, binding, context, plaintext)
 }
 
 fn encrypt_with_salt(
-    cipher: Cipher,
+    (cipher, content): (Cipher, Content),
     salt: &[u8; 32],
     material: &SecretBytes,
     binding: &Binding<'_>,
@@ -191,7 +223,7 @@ fn encrypt_with_salt(
     }
     let mut out = Vec::with_capacity(BLOB_BYTES_MIN + plaintext.len());
     out.extend_from_slice(binding.version_id.as_bytes());
-    out.push(format_of(cipher));
+    out.push(format_of(cipher, content));
     let aad = [&out, context.as_bytes()].concat();
     let (key, purpose) = (material.expose(), purpose_of(cipher));
     sealed::seal_with_salt(cipher, &mut out, salt, key, purpose, &binding.to_bytes(), &aad, plaintext)
@@ -202,32 +234,40 @@ fn encrypt_with_salt(
 /// The key version id in the header of `blob`; `None` if the length, the characters of the id or the format byte do not
 /// fit. What it returns is not authenticated before [`decrypt`].
 pub fn version_id(blob: &[u8]) -> Option<&str> {
-    header(blob).map(|(version_id, _)| version_id)
+    header(blob).map(|(version_id, ..)| version_id)
 }
 
 /// The cipher that the format byte of `blob` names; `None` where [`version_id`] gives none. It is not authenticated
 /// before [`decrypt`].
 pub fn cipher(blob: &[u8]) -> Option<Cipher> {
-    header(blob).map(|(_, cipher)| cipher)
+    header(blob).map(|(_, cipher, _)| cipher)
 }
 
-fn header(blob: &[u8]) -> Option<(&str, Cipher)> {
+/// What the plaintext of `blob` is; `None` where [`version_id`] gives none. It is not authenticated before [`decrypt`].
+pub fn content(blob: &[u8]) -> Option<Content> {
+    header(blob).map(|(.., content)| content)
+}
+
+fn header(blob: &[u8]) -> Option<(&str, Cipher, Content)> {
     if !(BLOB_BYTES_MIN..=BLOB_BYTES_MAX).contains(&blob.len()) {
         return None;
     }
     let (id, rest) = blob.split_at_checked(VERSION_ID_BYTES)?;
-    let cipher = Cipher::ALL.into_iter().find(|cipher| rest.first() == Some(&format_of(*cipher)))?;
+    let format = rest.first()?;
+    let content = if format & TEXT == 0 { Content::Bytes } else { Content::Text };
+    let cipher = Cipher::ALL.into_iter().find(|cipher| format_of(*cipher, content) == *format)?;
     if !is_version_id(id) {
         return None;
     }
-    Some((std::str::from_utf8(id).ok()?, cipher))
+    Some((std::str::from_utf8(id).ok()?, cipher, content))
 }
 
 fn is_version_id(id: &[u8]) -> bool {
     id.len() == VERSION_ID_BYTES && id.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
-/// Decrypts a blob that [`encrypt`] made with the same material, binding and context.
+/// Decrypts a blob that [`encrypt`] or [`encrypt_content`] made with the same material, binding and context. Once it has
+/// opened, what [`content`] says of it is authentic too.
 pub fn decrypt(
     material: &SecretBytes,
     binding: &Binding<'_>,
@@ -235,7 +275,7 @@ pub fn decrypt(
     blob: &[u8],
 ) -> Result<SecretBytes, OpenError> {
     let cipher = match header(blob) {
-        Some((version_id, cipher)) if version_id == binding.version_id => cipher,
+        Some((version_id, cipher, _)) if version_id == binding.version_id => cipher,
         _ => return Err(OpenError),
     };
     let (header, sealed) = blob.split_at_checked(HEADER_BYTES).ok_or(OpenError)?;

@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
-const FILES: [&str; 2] =
-    [include_str!("../tests/vectors/envelope-v1.json"), include_str!("../tests/vectors/envelope-ciphers.json")];
+const FILES: [&str; 3] = [
+    include_str!("../tests/vectors/envelope-v1.json"),
+    include_str!("../tests/vectors/envelope-ciphers.json"),
+    include_str!("../tests/vectors/envelope-text.json"),
+];
 
 /// The vectors of one section of the files in `tests/vectors`.
 pub fn section(name: &str) -> Vec<Vector> {

@@ -10,7 +10,8 @@ use crate::{
     limits,
     names::{ALIAS_PREFIX, AliasName, KeyId, KeyRef, KeyVersionId},
     param::{
-        EncryptionContext, Input, Invalid, Kind, Param, parse_bool, parse_bytes, parse_number, parse_secret, parse_text,
+        EncryptionContext, Input, Invalid, Kind, Param, Plaintext, parse_bool, parse_bytes, parse_number,
+        parse_plaintext, parse_secret, parse_text,
     },
     policy::KeyPolicy,
     spec::{Algorithm, KeySpec, Purpose},
@@ -66,6 +67,14 @@ pub static PLAINTEXT: Param<SecretBytes> =
     Param::new("Plaintext", Kind::Base64, "Base64 of 1–6144 bytes", "The bytes to encrypt.", |text| {
         parse_secret(text, limits::PLAINTEXT_BYTES_MAX)
     });
+
+pub static PLAINTEXT_OR_TEXT: Param<Plaintext> = Param::new(
+    "Plaintext",
+    Kind::Base64,
+    "Base64 of 1–6144 bytes, or else any text of at most 6144 bytes",
+    "What to encrypt. Text that is not Base64 is encrypted as it is, and Decrypt gives it back so.",
+    |text| parse_plaintext(text, limits::PLAINTEXT_BYTES_MAX),
+);
 
 pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
     "CiphertextBlob",

@@ -9,7 +9,10 @@ use jomae_api::{
     param::EncryptionContext,
     spec::{Algorithm, KeySpec},
 };
-use jomae_crypto::{envelope::Binding, secret::SecretBytes};
+use jomae_crypto::{
+    envelope::{Binding, Content},
+    secret::SecretBytes,
+};
 
 use crate::{
     error::{Error, Fault},
@@ -75,13 +78,15 @@ pub trait KeyBackend: Send + Sync {
     /// Makes stored material ready. A blob under another binding, or a damaged one, is a fault.
     fn load(&self, spec: KeySpec, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>>;
 
-    /// A fresh ciphertext blob, under a symmetric key.
+    /// A fresh ciphertext blob, under a symmetric key. What the plaintext is stands in the blob
+    /// ([`jomae_crypto::envelope::content`]), authenticated.
     fn encrypt(
         &self,
         spec: KeySpec,
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
+        content: Content,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>>;
 

@@ -12,7 +12,7 @@ use jomae_api::{
 };
 use jomae_crypto::{
     asym::{AsymSpec, EncAlg, PrivateKey, SignAlg},
-    envelope::{self, Binding, Cipher},
+    envelope::{self, Binding, Cipher, Content},
     mac::{self, MacAlg},
     secret::SecretBytes,
     wrap,
@@ -204,6 +204,7 @@ impl KeyBackend for SoftwareBackend {
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
+        content: Content,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>> {
         let (Some(cipher), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
@@ -211,7 +212,7 @@ impl KeyBackend for SoftwareBackend {
         };
         let context = envelope::canonical_context(context.pairs());
         Work::Done(
-            envelope::encrypt(cipher, material, binding, &context, plaintext.expose())
+            envelope::encrypt_content(cipher, content, material, binding, &context, plaintext.expose())
                 .map_err(|error| Fault::internal(format!("encrypt under {}: {error}", binding.version_id))),
         )
     }

@@ -31,7 +31,7 @@ impl Handle<AsymmetricDecrypt> for Kms {
         Ok(Output {
             key_id: key.place.id.clone(),
             key_version_id: opened.version,
-            plaintext: SecretBase64(opened.plaintext),
+            plaintext: SecretBase64(opened.plaintext.bytes),
         })
     }
 }

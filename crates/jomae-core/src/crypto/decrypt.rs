@@ -1,7 +1,4 @@
-use jomae_api::{
-    action::SecretBase64,
-    actions::crypto::decrypt::{Decrypt, Output},
-};
+use jomae_api::actions::crypto::decrypt::{Decrypt, Output};
 
 use crate::{
     access::Authorized,
@@ -14,10 +11,6 @@ impl Handle<Decrypt> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Decrypt>) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext).await?;
-        Ok(Output {
-            key_id: key.place.id.clone(),
-            key_version_id: opened.version,
-            plaintext: SecretBase64(opened.plaintext),
-        })
+        Ok(Output { key_id: key.place.id.clone(), key_version_id: opened.version, plaintext: opened.plaintext })
     }
 }

@@ -1,6 +1,7 @@
 use jomae_api::{
     action::Base64,
     actions::crypto::encrypt::{Encrypt, Output},
+    param::Plaintext,
 };
 
 use crate::{
@@ -13,7 +14,8 @@ use crate::{
 impl Handle<Encrypt> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Encrypt>) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
-        let (version, blob) = self.encrypt_under(tx, key, &wanted.context, &wanted.plaintext).await?;
+        let Plaintext { content, bytes } = &wanted.plaintext;
+        let (version, blob) = self.encrypt_under(tx, key, &wanted.context, *content, bytes).await?;
         Ok(Output { key_id: key.place.id.clone(), key_version_id: version, ciphertext_blob: Base64(blob) })
     }
 }

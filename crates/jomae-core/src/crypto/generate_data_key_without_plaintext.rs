@@ -20,7 +20,7 @@ impl Handle<GenerateDataKeyWithoutPlaintext> for Kms {
     ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
         let data_key = SecretBytes::random(wanted.length_bytes as usize);
-        let (version, blob) = self.encrypt_under(tx, key, &wanted.context, &data_key).await?;
+        let (version, blob) = self.encrypt_data_key(tx, key, &wanted.context, &data_key).await?;
         Ok(Output { key_id: key.place.id.clone(), key_version_id: version, ciphertext_blob: Base64(blob) })
     }
 }

@@ -21,10 +21,14 @@ use jomae_api::{
     actions::params::ExportTo,
     error::Refusal,
     names::{AccountId, KeyVersionId},
-    param::EncryptionContext,
+    param::{EncryptionContext, Plaintext},
     spec::{Algorithm, KeyKind, Purpose},
 };
-use jomae_crypto::{asym, secret::SecretBytes};
+use jomae_crypto::{
+    asym,
+    envelope::{self, Content},
+    secret::SecretBytes,
+};
 
 use crate::{
     access::FoundKey,
@@ -47,7 +51,7 @@ pub(crate) struct Ready {
 /// A plaintext, and the version that opened it.
 struct Opened {
     version: KeyVersionId,
-    plaintext: SecretBytes,
+    plaintext: Plaintext,
 }
 
 impl Kms {
@@ -103,18 +107,31 @@ impl Kms {
         self.ready(tx, key, version).await
     }
 
+    /// Encrypts a data key under the primary version.
+    async fn encrypt_data_key(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &FoundKey,
+        context: &EncryptionContext,
+        data_key: &SecretBytes,
+    ) -> Result<(KeyVersionId, Vec<u8>), Error> {
+        self.encrypt_under(tx, key, context, Content::Bytes, data_key).await
+    }
+
     /// Encrypts under the primary version.
     async fn encrypt_under(
         &self,
         tx: &mut Tx<'_>,
         key: &FoundKey,
         context: &EncryptionContext,
+        content: Content,
         plaintext: &SecretBytes,
     ) -> Result<(KeyVersionId, Vec<u8>), Error> {
         expect_kind(key, KeyKind::Symmetric)?;
         let ready = self.primary(tx, key).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
-        let blob = self.backend.encrypt(key.record.spec, &ready.handle, &binding, context, plaintext).wait().await?;
+        let made = self.backend.encrypt(key.record.spec, &ready.handle, &binding, context, content, plaintext);
+        let blob = made.wait().await?;
         Ok((ready.version.stored.id.clone(), blob))
     }
 
@@ -134,8 +151,9 @@ impl Kms {
         let ready = self.ready(tx, key, version).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
         let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
-        let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
-        Ok(Opened { version: ready.version.stored.id.clone(), plaintext })
+        let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
+        let content = envelope::content(ciphertext).ok_or_else(|| Fault::internal("a blob of no format opened"))?;
+        Ok(Opened { version: ready.version.stored.id.clone(), plaintext: Plaintext { content, bytes } })
     }
 
     /// Decrypts what was encrypted under the public key of a version.
@@ -153,7 +171,8 @@ impl Kms {
         let version = Self::named_version(tx, key, version)?;
         let ready = self.ready(tx, key, version).await?;
         let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext, caller).wait().await?;
-        let plaintext = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
+        let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
+        let plaintext = Plaintext { content: Content::Bytes, bytes };
         Ok(Opened { version: ready.version.stored.id.clone(), plaintext })
     }
 }

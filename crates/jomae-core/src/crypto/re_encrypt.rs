@@ -1,6 +1,7 @@
 use jomae_api::{
     action::Base64,
     actions::crypto::re_encrypt::{Output, ReEncrypt, Source},
+    param::Plaintext,
 };
 
 use crate::error::Fault;
@@ -25,7 +26,8 @@ impl Handle<ReEncrypt> for Kms {
                     .await?
             }
         };
-        let (_, blob) = self.encrypt_under(tx, to, &wanted.destination_context, &opened.plaintext).await?;
+        let Plaintext { content, bytes } = opened.plaintext;
+        let (_, blob) = self.encrypt_under(tx, to, &wanted.destination_context, content, &bytes).await?;
         Ok(Output { ciphertext_blob: Base64(blob), key_id: from.place.id.clone(), key_version_id: opened.version })
     }
 }

@@ -298,7 +298,9 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::StateModifiedFailed => Here(|| on_key(S::Enabled, "CancelKeyDeletion", &[])),
         Refusal::DeletionProtected => Here(protected),
         Refusal::DryRunWouldSucceed => Here(|| on_key(S::Enabled, "Encrypt", &[("DryRun", "true")])),
-        Refusal::DryRunInvalid => Here(|| call("Encrypt", &[("KeyId", "k"), ("Plaintext", "!"), ("DryRun", "true")])),
+        Refusal::DryRunInvalid => {
+            Here(|| call("Encrypt", &[("KeyId", "k"), ("Plaintext", "aGk ="), ("DryRun", "true")]))
+        }
         Refusal::DryRunDenied => Here(|| bobs_key("true")),
         Refusal::PolicyNotFound
         | Refusal::PolicyNameChars

@@ -32,7 +32,7 @@ fn binding_of(v: &Vector) -> Binding<'_> {
 
 #[test]
 fn fixed_vectors() {
-    for v in section("envelope").into_iter().chain(section("envelope_ciphers")) {
+    for v in section("envelope").into_iter().chain(section("envelope_ciphers")).chain(section("envelope_text")) {
         let name = v.text("name");
         let cipher = match v.value("cipher").as_str().unwrap_or("AES-256") {
             "AES-256" => Cipher::Aes256,
@@ -41,6 +41,11 @@ fn fixed_vectors() {
             "SM4" => Cipher::Sm4,
             other => panic!("{other}"),
         };
+        let content = match v.value("content").as_str() {
+            None => Content::Bytes,
+            Some("text") => Content::Text,
+            Some(other) => panic!("{other}"),
+        };
         let binding = binding_of(&v);
         assert_eq!(binding.to_bytes(), v.bytes("binding"), "{name}");
         let pairs: Option<BTreeMap<String, String>> = serde_json::from_value(v.value("context").clone()).unwrap();
@@ -48,8 +53,9 @@ fn fixed_vectors() {
         assert_eq!(context.as_bytes(), v.bytes("canonical_context"), "{name}");
         let material = SecretBytes::new(v.bytes("material"));
         let plaintext = v.bytes("plaintext");
-        let blob = encrypt_with_salt(cipher, &v.salt(), &material, &binding, &context, &plaintext).unwrap();
+        let blob = encrypt_with_salt((cipher, content), &v.salt(), &material, &binding, &context, &plaintext).unwrap();
         assert_eq!(blob, v.bytes("blob"), "{name}");
+        assert_eq!(super::content(&blob), Some(content), "{name}");
         assert_eq!(version_id(&blob), Some(binding.version_id), "{name}");
         assert_eq!(decrypt(&material, &binding, &context, &blob).unwrap().expose(), plaintext, "{name}");
     }
@@ -127,13 +133,17 @@ fn the_context_counts() {
 #[test]
 fn a_blob_opens_in_its_own_format_only() {
     let none = CanonicalContext::default();
-    for (cipher, own) in [(Cipher::Aes256, 1), (Cipher::Aes128, 2), (Cipher::Aes192, 3), (Cipher::Sm4, 4)] {
-        let mut blob = encrypt(cipher, &material(), &BINDING, &none, b"plaintext").unwrap();
-        assert_eq!(super::cipher(&blob), Some(cipher));
-        for format in 0..=255 {
-            blob[VERSION_ID_BYTES] = format;
-            assert_eq!(version_id(&blob).is_some(), (1..=4).contains(&format), "{format}");
-            assert_eq!(decrypt(&material(), &BINDING, &none, &blob).is_ok(), format == own, "{cipher:?} {format}");
+    for (cipher, number) in [(Cipher::Aes256, 1), (Cipher::Aes128, 2), (Cipher::Aes192, 3), (Cipher::Sm4, 4)] {
+        for (content, own) in [(Content::Bytes, number), (Content::Text, 0x10 + number)] {
+            let mut blob = encrypt_content(cipher, content, &material(), &BINDING, &none, b"plaintext").unwrap();
+            assert_eq!((super::cipher(&blob), super::content(&blob)), (Some(cipher), Some(content)));
+            assert_eq!(blob[VERSION_ID_BYTES], own);
+            for format in 0..=255 {
+                blob[VERSION_ID_BYTES] = format;
+                let known = (1..=4).contains(&format) || (0x11..=0x14).contains(&format);
+                assert_eq!(version_id(&blob).is_some(), known, "{format}");
+                assert_eq!(decrypt(&material(), &BINDING, &none, &blob).is_ok(), format == own, "{cipher:?} {format}");
+            }
         }
     }
 }

@@ -4,11 +4,11 @@ use jomae_crypto::envelope;
 use serde::Serialize;
 
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, SecretBase64, StateRule, Target},
+    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, RECIPIENT},
     error::Refusal,
     names::{KeyId, KeyVersionId},
-    param::{EncryptionContext, Input, optional, required},
+    param::{EncryptionContext, Input, Plaintext, optional, required},
 };
 
 pub struct Decrypt {
@@ -23,7 +23,7 @@ pub struct Decrypt {
 pub struct Output {
     pub key_id: KeyId,
     pub key_version_id: KeyVersionId,
-    pub plaintext: SecretBase64,
+    pub plaintext: Plaintext,
 }
 
 impl Action for Decrypt {
@@ -43,7 +43,7 @@ impl Action for Decrypt {
             Refusal::PendingDeletion,
             Refusal::PendingImport,
         ],
-        doc: "Decrypts a ciphertext blob. The blob names its key; a KeyId that a client sends is ignored. A damaged blob and a wrong EncryptionContext are the same refusal.",
+        doc: "Decrypts a ciphertext blob. The blob names its key; a KeyId that a client sends is ignored. A damaged blob and a wrong EncryptionContext are the same refusal. Plaintext is Base64, or the text that Encrypt was given as it was.",
         example: &[(
             "CiphertextBlob",
             "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",

@@ -1,19 +1,18 @@
 //! Encrypt: encrypt up to 6 KiB under a key.
 
-use jomae_crypto::secret::SecretBytes;
 use serde::Serialize;
 
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, PLAINTEXT},
+    actions::params::{DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, PLAINTEXT_OR_TEXT},
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
-    param::{EncryptionContext, Input, optional, required},
+    param::{EncryptionContext, Input, Plaintext, optional, required},
 };
 
 pub struct Encrypt {
     pub key: KeyRef,
-    pub plaintext: SecretBytes,
+    pub plaintext: Plaintext,
     pub context: EncryptionContext,
 }
 
@@ -32,7 +31,7 @@ impl Action for Encrypt {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), required(&PLAINTEXT), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN)],
+        params: &[required(&KEY_REF), required(&PLAINTEXT_OR_TEXT), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN)],
         output: &["KeyId", "KeyVersionId", "CiphertextBlob"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
@@ -50,7 +49,7 @@ impl Action for Encrypt {
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let action = Self {
             key: input.required(&KEY_REF)?,
-            plaintext: input.required(&PLAINTEXT)?,
+            plaintext: input.required(&PLAINTEXT_OR_TEXT)?,
             context: input.context(&ENCRYPTION_CONTEXT)?,
         };
         input.optional(&DRY_RUN)?;
