@@ -324,7 +324,7 @@ mod tests {
             assert!(!refusal.message().contains("{}"));
         }
         for refusal in Refusal::ALL {
-            for api in [Api::Kms, Api::Ram, Api::Sts, Api::Trail] {
+            for api in Api::ALL {
                 let told = refusal.in_api(api);
                 assert_eq!(told.in_api(api), told, "{refusal:?}");
                 assert_eq!(told.is_throttling(), refusal.is_throttling(), "{refusal:?}");

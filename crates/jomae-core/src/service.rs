@@ -9,7 +9,7 @@ use jomae_api::{
     names::RegionId,
     sign::Presented,
     time::Timestamp,
-    wire::{Format, Params, Request, render},
+    wire::{Format, Params, Request, one_reading, render},
 };
 use jomae_crypto::rng;
 
@@ -291,6 +291,7 @@ impl Service {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written").into());
         }
+        one_reading::check(request, params)?;
         let named = self.identify(request, params, arrival).await?;
         aside.known = true;
         let found = actions::api_of_version(named.api_version).map(|api| find_route(api, named.action));

@@ -1,5 +1,6 @@
 //! How requests arrive and answers leave: decoded parameters, JSON and XML bodies.
 
+pub mod one_reading;
 pub mod params;
 pub(crate) mod percent;
 pub mod render;

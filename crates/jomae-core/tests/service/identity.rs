@@ -296,3 +296,60 @@ fn the_head_of_a_request_is_enough_to_vouch_for_it_and_for_nothing_else() {
     world.advance(901);
     assert!(!vouches(&world, &late, ip), "too old");
 }
+
+/// What a proxy in front could read otherwise than we is refused, whatever its signature: RPC v1 signs no header at all.
+#[test]
+fn what_can_be_read_in_two_ways_is_refused() {
+    let world = World::new();
+    let unreadable = |signed: &jomae_api::sign::client::SignedRequest| {
+        let reply = world.alice().reply_to(signed, "POST");
+        assert_eq!(reply.outcome.refusal, Some(Refusal::RequestUnreadable));
+        assert_eq!(reply.status, 400);
+    };
+    let before = world.dump();
+    for form in [&[("KeyId", "k")][..], &[]] {
+        let request = SignRequest {
+            scheme: Scheme::RpcV1HmacSha1,
+            access_key_id: &world.alice.id,
+            key: SigningKey::Secret(&world.alice.secret),
+            security_token: None,
+            action: "ListKeys",
+            version: "2016-01-20",
+            host: HANGZHOU,
+            method: "POST",
+            params: &[],
+            form,
+            date: &world.timestamp(),
+            nonce: &world.nonce(),
+            region: "cn-hangzhou",
+        };
+        for name in ["content-type", "host", "authorization"] {
+            for other in ["application/json", "application/x-www-form-urlencoded"] {
+                let mut signed = request.sign().unwrap();
+                signed.headers.retain(|(given, _)| *given != name);
+                signed.headers.push((name, "application/x-www-form-urlencoded".to_owned()));
+                signed.headers.push((name, other.to_owned()));
+                unreadable(&signed);
+            }
+        }
+        for (name, value) in
+            [("x-acs-action", "DisableKey"), ("x-acs-version", "2015-05-01"), ("x-acs-security-token", "t")]
+        {
+            let mut signed = request.sign().unwrap();
+            signed.query.push_str(if signed.query.is_empty() { "SecurityToken=u" } else { "&SecurityToken=u" });
+            signed.headers.push((name, value.to_owned()));
+            unreadable(&signed);
+        }
+    }
+    let mut twice = world.alice().signed("ListKeys", &[], "n");
+    let action = twice.headers.iter().find(|(name, _)| *name == "x-acs-action").unwrap().clone();
+    twice.headers.push(action);
+    unreadable(&twice);
+    // Signed rightly over the query, which names another action.
+    for param in ["Action", "Version", "SignatureNonce"] {
+        unreadable(&world.alice().signed("ListKeys", &[(param, "other")], "m"));
+    }
+    assert_eq!(world.dump(), before);
+    let same = world.alice().signed("ListKeys", &[("Action", "ListKeys")], "same");
+    assert_eq!(world.alice().reply_to(&same, "POST").status, 200, "some clients send both");
+}
