@@ -56,9 +56,13 @@ pub const TAG_VALUE_CHARS_MAX: usize = 128;
 /// Automatic rotation interval in seconds: 7 to 730 days (page "`UpdateRotationPolicy`").
 pub const ROTATION_INTERVAL_SECS: RangeInclusive<i64> = 7 * 86_400..=730 * 86_400;
 
-/// Users of an account (page "Limitations" of RAM, as all RAM limits).
+/// Keys of an account, unless the operator says otherwise. Not documented for this API: ours.
+pub const KEYS_PER_ACCOUNT: u32 = 100_000;
+/// Aliases of an account, unless the operator says otherwise. Not documented for this API: ours.
+pub const ALIASES_PER_ACCOUNT: u32 = 100_000;
+/// Users of an account (page "Limitations" of RAM, as all RAM limits), unless the operator says otherwise.
 pub const RAM_USERS_MAX: u32 = 5000;
-/// Groups of an account.
+/// Groups of an account, unless the operator says otherwise.
 pub const RAM_GROUPS_MAX: u32 = 300;
 /// Groups that one user is in.
 pub const RAM_GROUPS_OF_USER_MAX: usize = 10;
@@ -77,7 +81,7 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 /// Rows of a page of a RAM list.
 pub const MAX_ITEMS: RangeInclusive<u32> = 1..=1000;
 pub const MAX_ITEMS_DEFAULT: u32 = 100;
-/// Policies that an account can have beside those of the service (page "Limitations" of RAM).
+/// Policies that an account can have beside those of the service (page "Limitations" of RAM), unless the operator says otherwise.
 pub const RAM_POLICIES_MAX: u32 = 1500;
 /// Length of the name of a policy, in characters (the same page).
 pub const RAM_POLICY_NAME_CHARS: RangeInclusive<usize> = 1..=128;
@@ -87,7 +91,7 @@ pub const RAM_POLICY_VERSIONS_MAX: usize = 5;
 pub const RAM_SYSTEM_POLICIES_ATTACHED_MAX: usize = 20;
 /// Policies of the account attached to one user, group or role (the same page).
 pub const RAM_CUSTOM_POLICIES_ATTACHED_MAX: usize = 10;
-/// Roles of an account (the same page).
+/// Roles of an account (the same page), unless the operator says otherwise.
 pub const RAM_ROLES_MAX: u32 = 1000;
 /// Longest description of a policy or role, in characters (pages "CreatePolicy", "CreateRole").
 pub const RAM_DESCRIPTION_CHARS_MAX: usize = 1024;

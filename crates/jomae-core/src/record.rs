@@ -43,6 +43,7 @@ macro_rules! plain_records {
 plain_records!(
     KeyRecord,
     AliasRecord,
+    crate::quota::CountRecord,
     VersionIndex,
     AccountRecord,
     DueRecord,

@@ -22,6 +22,7 @@ use crate::{
     client_token::Token,
     error::{Error, Fault},
     identity::Caller,
+    quota::Ledger,
     ram,
     rank::Ranks,
     store::BoxFuture,
@@ -58,6 +59,7 @@ pub struct Kms {
     pub ranks: Ranks,
     pub pool: Arc<dyn Pool>,
     pub usage: Usage,
+    pub quotas: Ledger,
     /// For actions that read it; what is written to it goes through [`crate::service`].
     pub audit: Arc<dyn AuditSink>,
     /// Every region that this deployment serves.

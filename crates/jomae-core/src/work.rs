@@ -9,9 +9,10 @@ use crate::{
         self,
         outbox::{self, Pending},
     },
-    error::{Error, Fault},
+    error::{Error, Fault, FaultKind},
     import::forget_material,
     keys::{add_version, plan_rotation},
+    quota::Counted,
     record::{AliasRecord, DueRecord, GoneRecord, Job, KeyPlace, KeyRecord, VersionRecord, path},
     run::Kms,
     service::{Service, new_request_id},
@@ -92,6 +93,13 @@ fn event(tx: &mut Tx<'_>, name: &str, now: Timestamp, key: &KeyPlace) -> Result<
     outbox::put(tx, &id, audit::service_event(name, &id, now, key))
 }
 
+/// What one commit takes away of a key.
+struct Removed {
+    aliases: usize,
+    /// Whether something may be left.
+    more: bool,
+}
+
 impl Kms {
     /// Destroys a key whose waiting period is over: its versions first, a few at a time, then its names and itself.
     /// Gives the event, if this call ended it.
@@ -108,7 +116,9 @@ impl Kms {
                 tx.commit().await?;
                 return Ok(None);
             };
-            let more = Self::remove_some(&mut tx, place)?;
+            let Removed { aliases, more } = Self::remove_some(&mut tx, place)?;
+            // The material goes, whether or not the counts can be read.
+            let counted = self.quotas.give_back(&mut tx, &place.account, Counted::Alias, aliases).await;
             let mut pending = None;
             if !more {
                 pending = Some(event(&mut tx, "DeleteKey", now, place)?);
@@ -122,6 +132,15 @@ impl Kms {
                 tx.put(path::gone(place), &GoneRecord { created: key.created, destroyed: now.0 })?;
                 tx.delete(at.clone());
             }
+            let counted = match counted {
+                Ok(()) if !more => self.quotas.give_back(&mut tx, &place.account, Counted::Key, 1).await,
+                other => other,
+            };
+            if let Err(fault) = counted
+                && fault.kind == FaultKind::Unavailable
+            {
+                return Err(fault);
+            }
             if tx.commit().await? == Outcome::Done && !more {
                 return Ok(pending);
             }
@@ -129,8 +148,8 @@ impl Kms {
         Err(unsettled(place))
     }
 
-    /// Removes versions, aliases and usage counts of a key, as many as fit in one commit. Tells whether there may be more.
-    fn remove_some(tx: &mut Tx<'_>, place: &KeyPlace) -> Result<bool, Fault> {
+    /// Removes versions, aliases and usage counts of a key, as many as fit in one commit.
+    fn remove_some(tx: &mut Tx<'_>, place: &KeyPlace) -> Result<Removed, Fault> {
         let versions = tx.paths(&path::versions(place), None, REMOVED_PER_COMMIT)?;
         for at in &versions {
             // A damaged version cannot say its id; that its material goes is what counts.
@@ -140,16 +159,18 @@ impl Kms {
             tx.delete(at.clone());
         }
         if versions.len() == REMOVED_PER_COMMIT {
-            return Ok(true);
+            return Ok(Removed { aliases: 0, more: true });
         }
         let room = REMOVED_PER_COMMIT - versions.len();
         let prefix = path::aliases_of(place);
         let aliases = tx.paths(&prefix, None, room)?;
+        let mut removed = 0;
         for at in &aliases {
             if let Some(name) = path::tail(at, &prefix).and_then(AliasName::new) {
                 let named = path::alias(&place.account, &place.region, &name);
                 // Read, so that an alias that is pointed at another key meanwhile is not taken along.
                 if tx.get::<AliasRecord>(&named).is_ok_and(|alias| alias.is_none_or(|alias| alias.key == place.id)) {
+                    removed += usize::from(tx.get::<AliasRecord>(&named).is_ok_and(|alias| alias.is_some()));
                     tx.delete(named);
                 }
             }
@@ -160,7 +181,7 @@ impl Kms {
         for at in &usages {
             tx.delete(at.clone());
         }
-        Ok(usages.len() == left)
+        Ok(Removed { aliases: removed, more: usages.len() == left })
     }
 
     /// Forgets imported material whose time is over.

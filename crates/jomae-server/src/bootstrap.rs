@@ -13,6 +13,7 @@ use jomae_core::{
     error::Fault,
     identity::{accounts::AccountKey, bootstrap},
     keyring::Keyring,
+    quota::Ledger,
     rank::Ranks,
     run::Kms,
     service::Service,
@@ -119,7 +120,8 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
     let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
-    let kms = Kms { vault, backend, ranks, pool, usage: Usage::default(), audit: sink, regions };
+    let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
+    let kms = Kms { vault, backend, ranks, pool, usage, quotas, audit: sink, regions };
     let service = Service::new(kms, oidc, default_region, config.service_limits());
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {

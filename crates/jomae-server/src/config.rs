@@ -9,7 +9,7 @@ use std::{
 
 use ipnet::IpNet;
 use jomae_api::names::RegionId;
-use jomae_core::{rate::RateLimits, service};
+use jomae_core::{quota::Quotas, rate::RateLimits, service};
 use serde::Deserialize;
 
 use crate::{
@@ -39,6 +39,7 @@ pub struct Config {
     pub root_key: RootKeyConfig,
     pub audit: Audit,
     pub limits: Rates,
+    pub quotas: QuotasConfig,
     pub log: Log,
     /// Identity providers whose tokens AssumeRoleWithOIDC takes.
     #[serde(rename = "oidc_provider")]
@@ -58,6 +59,7 @@ impl Default for Config {
             root_key: RootKeyConfig::default(),
             audit: Audit::default(),
             limits: Rates::default(),
+            quotas: QuotasConfig::default(),
             log: Log::default(),
             oidc_providers: Vec::new(),
         }
@@ -222,6 +224,46 @@ impl Default for Rates {
             crypto_asymmetric_per_sec: 0,
             management_per_sec: 0,
             token_checks_per_sec: jomae_core::service::Limits::default().token_checks_per_sec,
+        }
+    }
+}
+
+/// How many of each an account may have; 0: as many as it likes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotasConfig {
+    pub keys_per_account: u32,
+    pub aliases_per_account: u32,
+    pub users_per_account: u32,
+    pub groups_per_account: u32,
+    pub roles_per_account: u32,
+    pub policies_per_account: u32,
+}
+
+impl Default for QuotasConfig {
+    fn default() -> Self {
+        let Quotas { keys, aliases, users, groups, roles, policies } = Quotas::default();
+        Self {
+            keys_per_account: keys,
+            aliases_per_account: aliases,
+            users_per_account: users,
+            groups_per_account: groups,
+            roles_per_account: roles,
+            policies_per_account: policies,
+        }
+    }
+}
+
+impl QuotasConfig {
+    /// As the service takes them.
+    pub const fn of_accounts(&self) -> Quotas {
+        Quotas {
+            keys: self.keys_per_account,
+            aliases: self.aliases_per_account,
+            users: self.users_per_account,
+            groups: self.groups_per_account,
+            roles: self.roles_per_account,
+            policies: self.policies_per_account,
         }
     }
 }
@@ -472,5 +514,15 @@ mod tests {
     fn a_full_file_is_read() {
         let config = Config::parse(include_str!("../../../docs/jomae.example.toml")).unwrap();
         config.checked_regions().unwrap();
+        assert_eq!(config.quotas.of_accounts(), Quotas::default(), "the example shows the defaults");
+    }
+
+    #[test]
+    fn quotas_are_read() {
+        let config = Config::parse("[quotas]\nkeys_per_account = 3\naliases_per_account = 0").unwrap();
+        let expected = Quotas { keys: 3, aliases: 0, ..Quotas::default() };
+        assert_eq!(config.quotas.of_accounts(), expected);
+        assert!(Config::parse("[quotas]\nkeys = 3").is_err());
+        assert!(Config::parse("[quotas]\nkeys_per_account = -1").is_err());
     }
 }

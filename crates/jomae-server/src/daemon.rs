@@ -231,7 +231,7 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
     }
 }
 
-/// Takes what can change in a running process: certificate, rate limits, log level. The rest waits for a restart.
+/// Takes what can change in a running process: certificate, rate limits, quotas, log level. The rest waits for a restart.
 fn reload(
     source: &Source,
     old: Config,
@@ -253,6 +253,7 @@ fn reload(
         Err(error) => tracing::error!(%error, "the log level stays as it was"),
     }
     started.service.meter.set_limits(config.rate_limits());
+    started.service.kms.quotas.set_quotas(config.quotas.of_accounts());
     match certificates.renew(&config, SystemTime::now()) {
         Ok(()) => tracing::info!("certificate, rate limits and log level were taken anew; the rest needs a restart"),
         Err(error) => tracing::error!(%error, "the certificate stays as it was"),

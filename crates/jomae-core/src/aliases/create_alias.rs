@@ -3,6 +3,7 @@ use jomae_api::{action::Empty, actions::aliases::create_alias::CreateAlias, erro
 use crate::{
     access::Authorized,
     error::Error,
+    quota::Counted,
     record::{AliasRecord, Marker, path},
     run::{Call, Handle, Kms},
     tx::Tx,
@@ -23,6 +24,7 @@ impl Handle<CreateAlias> for Kms {
         let record = AliasRecord { key: key.place.id.clone(), created: call.now.0 };
         tx.put(path::alias(&key.place.account, &key.place.region, &alias.name), &record)?;
         tx.put(path::alias_of(&key.place, &alias.name), &Marker {})?;
+        self.quotas.take(tx, &key.place.account, Counted::Alias).await?;
         Ok(Empty {})
     }
 }

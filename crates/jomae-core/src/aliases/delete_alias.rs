@@ -3,6 +3,7 @@ use jomae_api::{action::Empty, actions::aliases::delete_alias::DeleteAlias, erro
 use crate::{
     access::Authorized,
     error::Error,
+    quota::Counted,
     record::path,
     run::{Call, Handle, Kms},
     tx::Tx,
@@ -22,6 +23,7 @@ impl Handle<DeleteAlias> for Kms {
         }
         tx.delete(path::alias(call.caller.account(), &call.region, &alias.name));
         tx.delete(path::alias_of(&key.place, &alias.name));
+        self.quotas.give_back(tx, call.caller.account(), Counted::Alias, 1).await?;
         Ok(Empty {})
     }
 }

@@ -11,6 +11,7 @@ use super::{add_version, metadata, new_id, plan_rotation};
 use crate::{
     access::Authorized,
     error::{Error, Fault},
+    quota::Counted,
     record::{KeyPlace, KeyRecord, Memo, path},
     run::{Call, Handle, Kms},
     tx::Tx,
@@ -22,6 +23,7 @@ impl Handle<CreateKey> for Kms {
         if !self.backend.supports(wanted.spec) {
             return Err(Refusal::ParameterInvalid("KeySpec").into());
         }
+        self.quotas.expect_room(tx, call.caller.account(), Counted::Key)?;
         let place = KeyPlace {
             account: call.caller.account().clone(),
             region: call.region.clone(),
@@ -61,6 +63,8 @@ impl Handle<CreateKey> for Kms {
             return Err(Fault::internal("a new key id is taken").into());
         }
         plan_rotation(tx, &place, &record)?;
+        // Last: what the commit compares of it should be old by no more than the commit itself takes.
+        self.quotas.take(tx, &place.account, Counted::Key).await?;
         tx.put(path::key(&place), &record)?;
         tx.makes(&place);
         Ok(Output { key_metadata: metadata(&place, &record) })

@@ -172,8 +172,7 @@ pub const HELLO: &str = "aGVsbG8=";
 
 /// Refusals that no action declares.
 fn any_action_gives(refusal: Refusal) -> bool {
-    let dry_run =
-        matches!(refusal, Refusal::DryRunWouldSucceed | Refusal::DryRunInvalid | Refusal::DryRunDenied);
+    let dry_run = matches!(refusal, Refusal::DryRunWouldSucceed | Refusal::DryRunInvalid | Refusal::DryRunDenied);
     refusal.row().origin == Origin::Gateway || dry_run || refusal.is_kms_of_every_call()
 }
 

@@ -24,6 +24,7 @@ use jomae_core::{
     identity,
     keyring::Keyring,
     oidc::NoProviders,
+    quota::{Ledger, Quotas},
     rank::Ranks,
     record::{AccessKeyRecord, KeyPlace, KeyRecord, path},
     run::Kms,
@@ -62,12 +63,17 @@ pub struct Credentials {
 #[derive(Clone, Copy)]
 pub struct Setup {
     pub limits: Limits,
+    pub quotas: Quotas,
     pub cache_entries_max: usize,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: Limits { nonces_max: 1_000_000, ..Limits::default() }, cache_entries_max: 10_000 }
+        Self {
+            limits: Limits { nonces_max: 1_000_000, ..Limits::default() },
+            quotas: Quotas::default(),
+            cache_entries_max: 10_000,
+        }
     }
 }
 
@@ -269,6 +275,7 @@ fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Set
         backend: Box::new(SoftwareBackend::new(keyring, Arc::new(Inline))),
         pool: Arc::new(Inline),
         usage: Usage::default(),
+        quotas: Ledger::new(setup.quotas),
         audit,
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };

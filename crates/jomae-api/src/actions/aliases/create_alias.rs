@@ -23,7 +23,13 @@ impl Action for CreateAlias {
         params: &[required(&ALIAS_NAME), required(&KEY_ID_ONLY), optional(&CLIENT_TOKEN)],
         output: &[],
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::AliasExists, Refusal::StateModifiedFailed],
+        errors: &[
+            Refusal::AliasUnsupported,
+            Refusal::KeyNotFound,
+            Refusal::AliasExists,
+            Refusal::LimitExceeded,
+            Refusal::StateModifiedFailed,
+        ],
         doc: "Makes an alias. Its name is unique in the account and region; a key may have many.",
         example: &[("AliasName", "alias/orders"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };

@@ -1,7 +1,6 @@
 use jomae_api::{
     actions::ram::groups::{GroupInfo, GroupOutput, create_group::CreateGroup},
     error::Refusal,
-    limits,
 };
 
 use super::info;
@@ -9,6 +8,7 @@ use crate::{
     access::Authorized,
     error::Error,
     identity::new_entity_id,
+    quota::is_full,
     ram::{
         counts,
         record::{
@@ -33,7 +33,7 @@ impl Handle<CreateGroup> for Kms {
             return Err(Refusal::GroupExists.into());
         }
         let mut counts = counts::of(tx, account)?;
-        if counts.groups >= limits::RAM_GROUPS_MAX {
+        if is_full(self.quotas.quotas().groups, counts.groups) {
             return Err(Refusal::GroupLimit.into());
         }
         counts.groups += 1;

@@ -4,7 +4,6 @@ use jomae_api::{
         params::{PolicyOutput, PolicyRow},
     },
     error::Refusal,
-    limits,
 };
 
 use super::custom_row;
@@ -12,6 +11,7 @@ use crate::{
     access::Authorized,
     error::Error,
     policy::system_policy,
+    quota::is_full,
     ram::{
         counts,
         record::{PolicyRecord, PolicyVersion, path},
@@ -35,7 +35,7 @@ impl Handle<CreatePolicy> for Kms {
             return Err(Refusal::PolicyExists.into());
         }
         let mut counts = counts::of(tx, account)?;
-        if counts.policies >= limits::RAM_POLICIES_MAX {
+        if is_full(self.quotas.quotas().policies, counts.policies) {
             return Err(Refusal::PoliciesLimit.into());
         }
         counts.policies += 1;

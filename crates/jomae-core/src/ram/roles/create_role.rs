@@ -1,7 +1,6 @@
 use jomae_api::{
     actions::ram::roles::{create_role::CreateRole, params::RoleOutput},
     error::Refusal,
-    limits,
 };
 
 use super::output;
@@ -9,6 +8,7 @@ use crate::{
     access::Authorized,
     error::{Error, Fault},
     identity::new_entity_id,
+    quota::is_full,
     ram::{
         counts,
         record::{
@@ -34,7 +34,7 @@ impl Handle<CreateRole> for Kms {
             return Err(Refusal::RoleExists.into());
         }
         let mut counts = counts::of(tx, account)?;
-        if counts.roles >= limits::RAM_ROLES_MAX {
+        if is_full(self.quotas.quotas().roles, counts.roles) {
             return Err(Refusal::RolesLimit.into());
         }
         counts.roles += 1;

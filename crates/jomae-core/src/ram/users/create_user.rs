@@ -1,7 +1,6 @@
 use jomae_api::{
     actions::ram::users::{UserInfo, UserOutput, create_user::CreateUser},
     error::Refusal,
-    limits,
 };
 
 use super::info;
@@ -9,6 +8,7 @@ use crate::{
     access::Authorized,
     error::Error,
     identity::new_entity_id,
+    quota::is_full,
     ram::{
         counts,
         record::{
@@ -33,7 +33,7 @@ impl Handle<CreateUser> for Kms {
             return Err(Refusal::UserExists.into());
         }
         let mut counts = counts::of(tx, account)?;
-        if counts.users >= limits::RAM_USERS_MAX {
+        if is_full(self.quotas.quotas().users, counts.users) {
             return Err(Refusal::UserLimit.into());
         }
         counts.users += 1;
