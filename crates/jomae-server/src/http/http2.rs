@@ -236,8 +236,11 @@ fn head_bytes(parts: &http::request::Parts) -> usize {
 fn headers(parts: &http::request::Parts, headers_max: usize) -> Option<Vec<Header<'_>>> {
     let fields = parts.headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() });
     let mut headers = Vec::with_capacity(parts.headers.len() + 1);
-    if let (Some(authority), false) = (parts.uri.authority(), parts.headers.contains_key(header::HOST)) {
-        headers.push(Header { name: "host", value: authority.as_str().as_bytes() });
+    // Another `host` beside it makes two, which the service refuses.
+    if let Some(authority) = parts.uri.authority().map(|authority| authority.as_str().as_bytes())
+        && parts.headers.get(header::HOST).is_none_or(|host| host.as_bytes() != authority)
+    {
+        headers.push(Header { name: "host", value: authority });
     }
     headers.extend(fields);
     (headers.len() <= headers_max).then_some(headers)
