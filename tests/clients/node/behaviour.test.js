@@ -73,6 +73,15 @@ for (const [name, make] of Object.entries(CLIENTS)) {
       await refused('InvalidParameter', 400, 'Encrypt', { KeyId: key, Plaintext: b64(Buffer.alloc(6145)) });
     });
 
+    test('text that is no Base64', async () => {
+      const key = await createKey();
+      for (const text of ['example', 'hello, world', '錠前\n', 'AA==A']) {
+        const blob = (await call('Encrypt', { KeyId: key, Plaintext: text })).CiphertextBlob;
+        assert.equal((await call('Decrypt', { CiphertextBlob: blob })).Plaintext, text);
+      }
+      await refused('InvalidParameter', 400, 'Encrypt', { KeyId: key, Plaintext: 'aGVs bG8=' });
+    });
+
     test('encryption context', async () => {
       const key = await createKey();
       const blob = await encrypt(key, 'data', { EncryptionContext: { b: "ü '(1)*!", a: '2' } });

@@ -36,9 +36,20 @@ def test_size_limit(kms, key):
     kms.refused("Encrypt", "InvalidParameter", 400, KeyId=key, Plaintext=b64(data + b"x"))
 
 
-def test_plaintext_must_be_base64(kms, key):
-    for text in ("***", "A", "AAA", "AA==A"):
-        kms.refused("Encrypt", "InvalidParameter", 400, KeyId=key, Plaintext=text)
+@pytest.mark.parametrize("text", ["example", "***", "A", "AAA", "AA==A", "hello, world", "Grüße\n錠前"])
+def test_text_that_is_no_base64_comes_back_as_it_was(kms, key, text):
+    """As Terraform sends it: alicloud_kms_ciphertext { plaintext = "example" }."""
+    blob = kms("Encrypt", KeyId=key, Plaintext=text)["CiphertextBlob"]
+    assert kms("Decrypt", CiphertextBlob=blob)["Plaintext"] == text
+
+
+def test_line_ends_in_base64_do_not_count_and_blanks_do(kms, key):
+    wrapped = "aGVs\r\nbG8=\n"
+    blob = kms("Encrypt", KeyId=key, Plaintext=wrapped)["CiphertextBlob"]
+    lines = "\n".join(blob[at : at + 76] for at in range(0, len(blob), 76)) + "\n"
+    assert kms("Decrypt", CiphertextBlob=lines)["Plaintext"] == "aGVsbG8="
+    kms.refused("Decrypt", "InvalidParameter", 400, CiphertextBlob=blob[:76] + " " + blob[76:])
+    kms.refused("Encrypt", "InvalidParameter", 400, KeyId=key, Plaintext="aGVs bG8=")
 
 
 def test_context_is_a_map(kms, key):

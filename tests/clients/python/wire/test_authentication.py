@@ -93,11 +93,21 @@ def test_a_changed_parameter(rpc, wire_key):
     rpc.send("GET", "/?" + form(signed)).refused("SignatureDoesNotMatch", 400)
 
 
-@pytest.mark.parametrize("name", ["x-acs-action", "x-acs-version"])
-def test_unsigned_headers_do_not_name_the_action(rpc, wire_key, name):
+@pytest.mark.parametrize("name", ["x-acs-action", "x-acs-version", "x-acs-signature-nonce", "x-acs-date"])
+def test_an_unsigned_header_that_says_something_else_is_refused(rpc, wire_key, name):
     query = form(rpc.signed("GET", rpc.parameters("DescribeKey", KeyId=wire_key)))
-    answer = rpc.send("GET", "/?" + query, headers={name: "DisableKey"}).ok()
+    rpc.send("GET", "/?" + query, headers={name: "DisableKey"}).refused("ParseRequestParameterException", 400)
+    same = {"x-acs-action": "DescribeKey", "x-acs-version": "2016-01-20"}
+    answer = rpc.send("GET", "/?" + query, headers=same).ok()
     assert answer["KeyMetadata"]["KeyState"] == "Enabled"
+
+
+def test_two_content_types_are_refused(rpc, wire_key):
+    body = form(rpc.signed("POST", rpc.parameters("DescribeKey", KeyId=wire_key))).encode()
+    for other in ("application/json", "application/x-www-form-urlencoded"):
+        for pair in ({"Content-Type": FORM["Content-Type"], "content-type": other}, {"content-type": other, **FORM}):
+            rpc.send("POST", "/", body, headers=pair).refused("ParseRequestParameterException", 400)
+    assert rpc.send("POST", "/", body, headers=FORM).ok()["KeyMetadata"]["KeyState"] == "Enabled"
 
 
 def test_an_error_body_has_the_members_clients_read(rpc):
