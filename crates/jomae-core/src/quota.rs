@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Records over which a count is spread.
-const SHARDS: usize = 16;
+const SHARDS: usize = 64;
 
 /// How many of each an account may have. 0: as many as it likes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +82,6 @@ mod path {
     use super::{AccountId, Counted};
     use crate::store::Path;
 
-    pub(super) fn all(account: &AccountId, of: Counted) -> String {
-        format!("quota/{account}/{}/", of.segment())
-    }
-
     /// What there was when counting began.
     pub(super) fn base(account: &AccountId, of: Counted) -> Path {
         Path::new(format!("quota/{account}/{}/base", of.segment()))
@@ -126,7 +122,7 @@ impl Ledger {
         })
     }
 
-    /// Refuses what the account may have no more of, before work is done for it. Whether it may have one more is for
+    /// Refuses what the account may have no more of, before costly work is done for it. Whether it may have one more is for
     /// [`Self::take`] to say.
     ///
     /// # Errors
@@ -202,15 +198,14 @@ struct Counts {
 }
 
 impl Counts {
+    /// One by one: nearly all of them are in memory, and each call changes one.
     fn read(tx: &Tx<'_>, account: &AccountId, of: Counted) -> Result<Self, Fault> {
-        let prefix = path::all(account, of);
-        let mut counts = Self { total: 0, shards: [0; SHARDS] };
-        for (at, record) in tx.list::<CountRecord>(&prefix, None, SHARDS + 1)? {
-            counts.total = counts.total.saturating_add(record.count);
-            let number = at.as_str().strip_prefix(&prefix).and_then(|number| number.parse().ok());
-            if let Some(shard) = number.and_then(|number: usize| counts.shards.get_mut(number)) {
-                *shard = record.count;
-            }
+        let mut aside = tx.aside();
+        let mut count = |at| aside.get::<CountRecord>(&at).map(|record| record.map_or(0, |record| record.count));
+        let mut counts = Self { total: count(path::base(account, of))?, shards: [0; SHARDS] };
+        for (number, shard) in counts.shards.iter_mut().enumerate() {
+            *shard = count(path::shard(account, of, number))?;
+            counts.total = counts.total.saturating_add(*shard);
         }
         Ok(counts)
     }

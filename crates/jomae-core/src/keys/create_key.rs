@@ -5,6 +5,7 @@ use jomae_api::{
     },
     error::Refusal,
     names::KeyId,
+    spec::KeyKind,
 };
 
 use super::{add_version, metadata, new_id, plan_rotation};
@@ -23,7 +24,9 @@ impl Handle<CreateKey> for Kms {
         if !self.backend.supports(wanted.spec) {
             return Err(Refusal::ParameterInvalid("KeySpec").into());
         }
-        self.quotas.expect_room(tx, call.caller.account(), Counted::Key)?;
+        if wanted.spec.row().kind == KeyKind::Asymmetric {
+            self.quotas.expect_room(tx, call.caller.account(), Counted::Key)?;
+        }
         let place = KeyPlace {
             account: call.caller.account().clone(),
             region: call.region.clone(),

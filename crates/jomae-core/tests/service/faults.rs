@@ -55,7 +55,7 @@ fn every_read_that_fails() {
                 }
                 assert_eq!(code_of(&answer), expected, "{} read {read}", spec.name);
                 assert_eq!(world.dump(), before, "{} read {read}", spec.name);
-                assert!(read < 30, "{} reads for ever", spec.name);
+                assert!(read < 100, "{} reads for ever", spec.name);
             }
         }
     }
