@@ -70,6 +70,7 @@ impl Site {
             config: None,
             variables: Vec::new(),
             before: None,
+            flags: Vec::new(),
         }
     }
 }
@@ -84,6 +85,7 @@ pub struct Launch<'s> {
     config: Option<PathBuf>,
     variables: Vec<(String, String)>,
     before: Option<String>,
+    flags: Vec<&'static str>,
 }
 
 impl Launch<'_> {
@@ -123,6 +125,12 @@ impl Launch<'_> {
         self
     }
 
+    /// With a flag of the command line.
+    pub fn flag(mut self, flag: &'static str) -> Self {
+        self.flags.push(flag);
+        self
+    }
+
     /// After these commands of a shell, in its process: limits and ignored signals are inherited.
     pub fn after(mut self, shell: &str) -> Self {
         self.before = Some(shell.to_owned());
@@ -144,6 +152,7 @@ impl Launch<'_> {
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
+        command.args(&self.flags);
         let mut command = binary::without_settings(command);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = |name: &str| {

@@ -29,7 +29,8 @@ use crate::{
     audit::{self, AuditLog},
     certificates::CertificateError,
     config::{Config, ConfigError},
-    files, oidc,
+    files::{self, NotPrivate},
+    guard, oidc,
     pool::CryptoPool,
     root_key::{self, RootKeyError},
     store::{OpenError, Options, SqliteStore},
@@ -45,6 +46,8 @@ pub enum StartError {
     Config(#[from] ConfigError),
     #[error("cannot use {}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
     #[error("the store {0}")]
@@ -99,12 +102,22 @@ pub fn env_path(data_dir: &Path) -> PathBuf {
     data_dir.join("env")
 }
 
-/// Opens, or makes, everything in the data directory but the certificate.
+/// Opens, or makes, everything in the data directory but certificate and `env`.
 pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError> {
+    open_with(config, now, || Ok(())).await.map(|(started, ())| started)
+}
+
+/// As [`open`]; `prepare` does what else a start needs and can fail, before the store is told that the log goes on.
+pub(crate) async fn open_with<T>(
+    config: &Config,
+    now: Timestamp,
+    prepare: impl FnOnce() -> Result<T, StartError>,
+) -> Result<(Started, T), StartError> {
     let regions = config.checked_regions()?;
     let oidc = Arc::new(oidc::Verifier::from_config(&config.oidc_providers)?);
     let dir = &config.data_dir;
-    files::private_dir(dir).map_err(StartError::io(dir))?;
+    files::make_dir(dir).map_err(StartError::io(dir))?;
+    guard::check(config)?;
     let path = store_path(dir);
     // The lock comes with the store: a second server must not even make a root key.
     let store = Arc::new(SqliteStore::open(&path, &Options::default())?);
@@ -114,10 +127,13 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     let keyring = Arc::new(Keyring::open(&*store, &root.key).await?);
     let ranks = Ranks::watch(&*store);
     let vault = Vault::new(as_store, Arc::clone(&keyring), config.server.cached_records_max);
-    let first = bootstrap::first_credential(&vault, now).await?;
-    let audit = Arc::new(audit::open(&audit_dir(dir), &config.audit, &vault).await?);
-    let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
     let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
+    let log = audit::open(&audit_dir(dir), &config.audit, &vault).await?;
+    let prepared = prepare()?;
+    // Before anything else is in the store: one that holds more had a log.
+    let audit = Arc::new(log.begin(&vault, &default_region).await?);
+    let first = bootstrap::first_credential(&vault, now).await?;
+    let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
     let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
@@ -127,7 +143,8 @@ pub async fn open(config: &Config, now: Timestamp) -> Result<Started, StartError
     if recovered > 0 {
         tracing::info!(events = recovered, "audit events that a crash had held back are in the log now");
     }
-    Ok(Started { service: Arc::new(service), audit, store, first, root_key_created: root.created })
+    let started = Started { service: Arc::new(service), audit, store, first, root_key_created: root.created };
+    Ok((started, prepared))
 }
 
 /// Writes `DIR/env`, the lines to source in a shell. A later start keeps the credential that stands there and brings

@@ -124,7 +124,8 @@ fn is_fresh(made: SystemTime, now: SystemTime) -> bool {
 
 impl PrivateCa {
     fn ensure_ca(&self, now: SystemTime) -> Result<(), CertificateError> {
-        match (self.ca.exists(), self.ca_key.exists()) {
+        let there = |path: &Path| files::is_file(path).map_err(io_error(path));
+        match (there(&self.ca)?, there(&self.ca_key)?) {
             (true, true) => Ok(()),
             (false, false) => {
                 let made = tls::generate_ca(now).map_err(CertificateError::Tls)?;

@@ -1,7 +1,7 @@
 //! The configuration: a TOML file in which everything has a default, and the flags of `jomae serve` above it.
 
 use std::{
-    fs,
+    io::Read as _,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::{
     address::ListenAddress,
+    files,
     http::{Limits, Proxies, ProxyProtocol},
 };
 
@@ -173,6 +174,10 @@ pub struct Audit {
     pub witness_file: Option<PathBuf>,
     /// An endpoint to which each checkpoint is sent (POST).
     pub witness_url: Option<String>,
+    /// Whether this start begins a new log in the place of one that is gone. Not a setting: asked for on the command
+    /// line, once.
+    #[serde(skip)]
+    pub begin_new: bool,
 }
 
 impl Default for Audit {
@@ -186,6 +191,7 @@ impl Default for Audit {
             origin: None,
             witness_file: None,
             witness_url: None,
+            begin_new: false,
         }
     }
 }
@@ -331,10 +337,12 @@ impl Config {
     /// Reads a file. Unknown names are refused.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
-        if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+        let file = files::open_configured(path).map_err(failed)?;
+        let mut text = String::new();
+        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > FILE_BYTES_MAX {
             return Err(ConfigError::TooLarge(path.to_owned()));
         }
-        let text = fs::read_to_string(path).map_err(failed)?;
         Self::parse(&text).map_err(|message| ConfigError::Parse { path: path.to_owned(), message })
     }
 

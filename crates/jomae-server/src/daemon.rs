@@ -23,7 +23,7 @@ use crate::{
     bootstrap::{self, StartError, Started},
     certificates::Certificates,
     config::{Config, ConfigError, RootKeyProvider},
-    descriptors,
+    descriptors, files,
     gateway::{self, Gateway},
     http::{self, HttpStats, Limits},
     logging::{self, LevelHandle},
@@ -78,8 +78,8 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let (listener, listening) = listen(&config.listen).await?;
     let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
 
-    let started = bootstrap::open(&config, gateway::now()).await?;
-    let mut certificates = Certificates::prepare(&config, listening, SystemTime::now())?;
+    let certificates = || Ok(Certificates::prepare(&config, listening, SystemTime::now())?);
+    let (started, mut certificates) = bootstrap::open_with(&config, gateway::now(), certificates).await?;
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
     let places = Places { file: config.audit.witness_file.clone(), url: config.audit.witness_url.clone() };
@@ -127,6 +127,9 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     // Its last checkpoint covers everything.
     let audit = Arc::clone(&started.audit);
     let _ = tokio::task::spawn_blocking(move || audit.close()).await;
+    if let Err(fault) = started.audit.keep_end(&service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the store does not know where the audit log ends; the next start will look");
+    }
     witnesses.finish(WITNESS_TIMEOUT).await;
     tracing::info!("stopped");
     Ok(())
@@ -219,6 +222,9 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
         tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
     }
     tell_throttled(started, false).await;
+    if let Err(fault) = started.audit.keep_head(&started.service.kms.vault).await {
+        tracing::warn!(cause = %fault, "the store cannot be told how far the audit log has come; it will be tried again");
+    }
     if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
         flush_usage(started, FLUSHED_VERSIONS_MAX).await;
     }
@@ -279,7 +285,7 @@ fn announce(config: &Config, started: &Started, listening: SocketAddr, admin: So
     }
     let (endpoint, admin) = (bootstrap::reachable(listening), bootstrap::reachable(admin));
     lines.push(format!("Jomae serves https://{endpoint} (region {}), admin http://{admin}", config.region));
-    if env.exists() {
+    if files::is_file(&env).is_ok_and(|there| there) {
         lines.push("In another shell:".to_owned());
         lines.push(format!("  . {}", bootstrap::shell_quoted(&env.display().to_string())));
         lines.push("  jomae key create --description 'my first key'".to_owned());

@@ -2,6 +2,8 @@
 //!
 //! Everything that waits or touches the world is here; what keys, states and permissions mean is in `jomae-core`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do to files what others may"))]
+
 pub mod address;
 pub mod audit;
 pub mod bootstrap;
@@ -25,4 +27,5 @@ mod admin;
 mod certificates;
 mod descriptors;
 mod files;
+mod guard;
 mod logging;

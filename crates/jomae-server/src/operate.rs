@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use crate::{
     audit::{self, verify},
     bootstrap::{StartError, audit_dir, store_path},
     config::Config,
-    files, root_key,
+    files, guard, root_key,
     store::{BackupError, Options, SqliteStore, backup_file, check_file},
 };
 
@@ -36,6 +37,8 @@ pub enum OperateError {
     OtherRootKey(PathBuf),
     #[error("{} is not a backup: it has no store.db", .0.display())]
     NotABackup(PathBuf),
+    #[error("the audit log of the backup: {0}; --accept-damaged-audit-log restores it as it is")]
+    DamagedLog(String),
     #[error("the backup does not open with this root key, or is damaged: {0}")]
     Unusable(String),
 }
@@ -76,9 +79,8 @@ fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
     let audit_files = audit::copy::copy(&audit_dir(data_dir), &to.join("audit"))?;
     let params = data_dir.join("root.params");
-    if params.exists() {
-        let copy = to.join("root.params");
-        fs::copy(&params, &copy).map_err(io_error(&copy))?;
+    if files::is_file(&params).map_err(io_error(&params))? {
+        files::copy_of_others(&params, &to.join("root.params")).map_err(io_error(&params))?;
     }
     files::sync_dir_of(&to.join("store.db")).map_err(io_error(to))?;
     Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files })
@@ -95,15 +97,29 @@ fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
     }
 }
 
-/// Makes a data directory from a backup and the root key. Everything is opened once before it is called done; on a
-/// failure what was made is removed again.
-pub async fn restore(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<u64, OperateError> {
+/// What a restore has found.
+pub struct Restored {
+    /// Records of the store; every one was opened.
+    pub records: u64,
+    /// The audit log, or what is wrong with it, if that was accepted.
+    pub log: Result<String, String>,
+}
+
+/// Makes a data directory from a backup and the root key. Everything is opened, and the audit log is checked, before it
+/// is called done; on a failure what was made is removed again. `damaged_log`: a log that is not what it was is accepted.
+pub async fn restore(
+    backup: &Path,
+    root_key_file: Option<&Path>,
+    damaged_log: bool,
+    config: &Config,
+) -> Result<Restored, OperateError> {
     let dir = &config.data_dir;
-    if !backup.join("store.db").is_file() {
+    let store = backup.join("store.db");
+    if !files::is_file(&store).map_err(io_error(&store))? {
         return Err(OperateError::NotABackup(backup.to_owned()));
     }
     refuse_if_used(dir)?;
-    let restored = restore_into(backup, root_key_file, config).await;
+    let restored = restore_into(backup, root_key_file, damaged_log, config).await;
     if restored.is_err() {
         // It was absent or empty before.
         let _ = fs::remove_dir_all(dir);
@@ -111,14 +127,20 @@ pub async fn restore(backup: &Path, root_key_file: Option<&Path>, config: &Confi
     restored
 }
 
-async fn restore_into(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<u64, OperateError> {
+async fn restore_into(
+    backup: &Path,
+    root_key_file: Option<&Path>,
+    damaged_log: bool,
+    config: &Config,
+) -> Result<Restored, OperateError> {
     let dir = &config.data_dir;
-    files::private_dir(&audit_dir(dir)).map_err(io_error(dir))?;
+    let log_dir = audit_dir(dir);
+    files::private_dir(&log_dir).map_err(io_error(dir))?;
     if let Some(from) = root_key_file {
-        let key = files::read_limited(from, jomae_crypto::root::KEY_FILE_BYTES_MAX).map_err(io_error(from))?;
+        let key = files::read_configured(from, jomae_crypto::root::KEY_FILE_BYTES_MAX).map_err(io_error(from))?;
         let to = config.root_key_file();
         // The configuration may place it outside the new directory, where the key of another store can be.
-        match files::read_limited(&to, jomae_crypto::root::KEY_FILE_BYTES_MAX) {
+        match files::read_configured(&to, jomae_crypto::root::KEY_FILE_BYTES_MAX) {
             Ok(there) if there == key => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 files::write_private(&to, &key).map_err(io_error(&to))?;
@@ -127,27 +149,49 @@ async fn restore_into(backup: &Path, root_key_file: Option<&Path>, config: &Conf
         }
     }
     let params = backup.join("root.params");
-    if params.exists() {
-        let content = files::read_limited(&params, 4096).map_err(io_error(&params))?;
+    if files::is_file(&params).map_err(io_error(&params))? {
+        let content = files::read_limited_of_others(&params, 4096).map_err(io_error(&params))?;
         let to = dir.join("root.params");
         files::write_private(&to, &content).map_err(io_error(&to))?;
     }
     backup_file(&backup.join("store.db"), &store_path(dir))?;
-    audit::copy::copy(&backup.join("audit"), &audit_dir(dir))?;
-    let (records, problems) = open_everything(config, &store_path(dir)).await?;
-    match problems.first() {
-        Some(first) => Err(OperateError::Unusable(first.clone())),
-        None => Ok(records),
+    audit::copy::copy(&backup.join("audit"), &log_dir)?;
+    let (records, problems, vault) = open_everything(config, &store_path(dir)).await?;
+    if let Some(first) = problems.first() {
+        return Err(OperateError::Unusable(first.clone()));
+    }
+    match examine_log(&log_dir, &vault) {
+        Err(why) if !damaged_log => Err(OperateError::DamagedLog(why)),
+        log => Ok(Restored { records, log }),
     }
 }
 
 /// Opens every record of a store that nobody else has open.
-async fn open_everything(config: &Config, store: &Path) -> Result<(u64, Vec<String>), OperateError> {
+async fn open_everything(config: &Config, store: &Path) -> Result<(u64, Vec<String>, Vault), OperateError> {
     let store = Arc::new(SqliteStore::open(store, &Options::default()).map_err(StartError::from)?);
     let root = root_key::open(config, true).map_err(StartError::from)?;
     let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
     let vault = Vault::new(store as Arc<dyn Store>, keyring, 1);
-    Ok(vault.check(PROBLEMS_MAX)?)
+    let (records, problems) = vault.check(PROBLEMS_MAX)?;
+    Ok((records, problems, vault))
+}
+
+/// Checks the audit log that belongs to a store; what was found, or what is wrong with it.
+fn examine_log(dir: &Path, vault: &Vault) -> Result<String, String> {
+    let Some(audit::Examined { report, extent }) = audit::examine(dir, vault).map_err(|error| error.to_string())?
+    else {
+        return Ok("the store knows of no log yet".to_owned());
+    };
+    said_of(dir, &report)?;
+    let tail = extent.authentic.saturating_sub(report.covered);
+    let aside = match extent.events - extent.authentic {
+        0 => String::new(),
+        events => format!("; {events} behind them without a proof, which the next start sets aside"),
+    };
+    Ok(format!(
+        "{} events, {} of them covered by the newest of {} checkpoints, {tail} behind it by a MAC{aside}",
+        extent.events, report.covered, report.checkpoints
+    ))
 }
 
 /// One finding of `jomae doctor`.
@@ -167,11 +211,13 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         "configuration",
         config.checked_regions().map(|r| format!("{} region(s)", r.len())).map_err(|e| e.to_string()),
     );
-    note("data directory", private(dir, "chmod 700"));
-    match config.root_key.provider {
-        crate::config::RootKeyProvider::File => note("root key file", private(&config.root_key_file(), "chmod 600")),
-        crate::config::RootKeyProvider::Passphrase => {}
-    }
+    note("data directory", private(dir));
+    let open = guard::findings(config);
+    let open: Vec<String> = open.iter().map(ToString::to_string).collect();
+    note(
+        "owners and modes",
+        if open.is_empty() { Ok("all secrets are private".to_owned()) } else { Err(open.join("; ")) },
+    );
     let path = store_path(dir);
     match check_file(&path) {
         Ok(report) if report.problems.is_empty() => {
@@ -180,30 +226,48 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         Ok(report) => note("store file", Err(format!("{}; restore a backup", report.problems.join("; ")))),
         Err(error) => note("store file", Err(error.to_string())),
     }
-    note("records", examine_records(config, &path).await);
-    note("audit log", examine_audit(&audit_dir(dir)));
+    let (records, log) = examine_records(config, &path).await;
+    note("records", records);
+    // By its files alone, then by what the store knows of it.
+    note(
+        "audit log",
+        examine_audit(&audit_dir(dir)).and_then(|found| log.map_or(Ok(()), |log| log.map(drop)).map(|()| found)),
+    );
     findings
 }
 
-fn private(path: &Path, mend: &str) -> Result<String, String> {
-    match files::open_to_others(path) {
-        Ok(false) => Ok(format!("{} is private", path.display())),
-        Ok(true) => Err(format!("{} can be read by other users; run: {mend} {}", path.display(), path.display())),
-        Err(error) => Err(format!("{}: {error}", path.display())),
+fn private(dir: &Path) -> Result<String, String> {
+    let about = files::check_data_dir(dir)
+        .map_err(|error| error.to_string())
+        .and_then(|()| files::about_followed(dir).map_err(|error| format!("{}: {error}", dir.display())))?;
+    if about.permissions().mode() & 0o077 != 0 {
+        return Err(format!("{} can be read by other users; run: chmod 700 {}", dir.display(), dir.display()));
     }
+    Ok(format!("{} is private", dir.display()))
 }
 
-/// Opens every record of a copy, since a server may have the store open.
-async fn examine_records(config: &Config, store: &Path) -> Result<String, String> {
-    let scratch = tempfile::Builder::new().prefix("jomae-doctor").tempdir_in(&config.data_dir);
-    let scratch = scratch.map_err(|error| format!("no room for a copy in the data directory: {error}"))?;
-    let copy = scratch.path().join("store.db");
-    backup_file(store, &copy).map_err(|error| error.to_string())?;
-    let (records, problems) = open_everything(config, &copy).await.map_err(|error| error.to_string())?;
-    if problems.is_empty() {
-        Ok(format!("all {records} open with the root key"))
-    } else {
-        Err(format!("{}; restore a backup", problems.join("; ")))
+/// Opens every record of a copy, since a server may have the store open; and if that can be done, checks that the log
+/// goes on from what the store knows.
+async fn examine_records(config: &Config, store: &Path) -> (Result<String, String>, Option<Result<String, String>>) {
+    let opened = async {
+        let scratch = tempfile::Builder::new().prefix("jomae-doctor").tempdir_in(&config.data_dir);
+        let scratch = scratch.map_err(|error| format!("no room for a copy in the data directory: {error}"))?;
+        let copy = scratch.path().join("store.db");
+        backup_file(store, &copy).map_err(|error| error.to_string())?;
+        let opened = open_everything(config, &copy).await.map_err(|error| error.to_string())?;
+        Ok((opened, scratch))
+    };
+    match opened.await {
+        Ok(((records, problems, vault), _scratch)) => {
+            let log = examine_log(&audit_dir(&config.data_dir), &vault);
+            let records = if problems.is_empty() {
+                Ok(format!("all {records} open with the root key"))
+            } else {
+                Err(format!("{}; restore a backup", problems.join("; ")))
+            };
+            (records, Some(log))
+        }
+        Err(why) => (Err(why), None),
     }
 }
 
@@ -216,7 +280,11 @@ fn examine_audit(dir: &Path) -> Result<String, String> {
             _ => Err(format!("{}: key.pub is missing; the next start writes it again", dir.display())),
         };
     };
-    let report = verify::verify(dir, &key, &[]).map_err(|error| error.to_string())?;
+    said_of(dir, &verify::verify(dir, &key, &[]).map_err(|error| error.to_string())?)
+}
+
+/// What a check has found, in one line.
+fn said_of(dir: &Path, report: &verify::Report) -> Result<String, String> {
     let Some(first) = report.findings.first() else {
         // Whether that was the retention, only the operator can know.
         let gone = match report.stored_from {
@@ -233,7 +301,7 @@ fn examine_audit(dir: &Path) -> Result<String, String> {
 /// Makes a new domain key version; the server must be stopped. Gives its number.
 pub async fn rotate_domain_key(config: &Config) -> Result<u32, OperateError> {
     let path = store_path(&config.data_dir);
-    if !path.exists() {
+    if !files::is_file(&path).map_err(io_error(&path))? {
         return Err(io_error(&path)(io::ErrorKind::NotFound.into()));
     }
     let store = SqliteStore::open(&path, &Options::default()).map_err(StartError::from)?;

@@ -22,7 +22,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, RootKeyProvider},
-    files,
+    files::{self, NotPrivate, Secret},
+    guard,
 };
 
 /// The environment variable that may hold the passphrase.
@@ -76,8 +77,8 @@ pub enum RootKeyError {
     Write { path: String, source: io::Error },
     #[error("the root key file {path}: {source}")]
     Damaged { path: String, source: KeyFileError },
-    #[error("the root key file {path} can be read by other users; run: chmod 600 {path}")]
-    OpenToOthers { path: String },
+    #[error("the root key: {0}")]
+    NotPrivate(#[from] NotPrivate),
     #[error("the passphrase parameters in {path}: {source}")]
     Params { path: String, source: PassphraseParamsError },
     #[error(
@@ -98,32 +99,37 @@ pub struct Opened {
 /// not be given another.
 pub fn open(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
     match config.root_key.provider {
-        RootKeyProvider::File => from_file(&config.root_key_file(), store_exists),
+        RootKeyProvider::File => from_file(config, store_exists),
         RootKeyProvider::Passphrase => from_passphrase(config, store_exists),
     }
 }
 
-fn from_file(path: &Path, store_exists: bool) -> Result<Opened, RootKeyError> {
+/// As from a file system: what is not there, what cannot be read, and what is not private.
+fn read_secret(path: &Path, secret: Secret, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, RootKeyError> {
+    match files::read_secret(path, secret, bytes_max) {
+        Ok(content) => Ok(Some(content)),
+        Err(NotPrivate::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(NotPrivate::Io { source, .. }) => Err(RootKeyError::Read { path: path.display().to_string(), source }),
+        Err(open) => Err(open.into()),
+    }
+}
+
+fn from_file(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
+    let (path, secret) = guard::root_key(config);
     let name = || path.display().to_string();
-    match files::read_limited(path, KEY_FILE_BYTES_MAX) {
-        Ok(content) => {
-            if files::open_to_others(path).map_err(|source| RootKeyError::Read { path: name(), source })? {
-                return Err(RootKeyError::OpenToOthers { path: name() });
-            }
+    match read_secret(&path, secret, KEY_FILE_BYTES_MAX)? {
+        Some(content) => {
             let key = RootMaterial::from_key_file(&content)
                 .map_err(|source| RootKeyError::Damaged { path: name(), source })?;
             Ok(Opened { key: key.into(), created: false })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && store_exists => {
-            Err(RootKeyError::Missing { path: name() })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        None if store_exists => Err(RootKeyError::Missing { path: name() }),
+        None => {
             let key = RootMaterial::random();
-            files::write_private(path, key.to_key_file().expose())
+            files::write_private(&path, key.to_key_file().expose())
                 .map_err(|source| RootKeyError::Write { path: name(), source })?;
             Ok(Opened { key: key.into(), created: true })
         }
-        Err(source) => Err(RootKeyError::Read { path: name(), source }),
     }
 }
 
@@ -168,8 +174,9 @@ fn without_line_end(passphrase: &[u8]) -> &[u8] {
 
 fn passphrase(config: &Config) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
     if let Some(path) = &config.root_key.passphrase_file {
-        let content = files::read_limited(path, PASSPHRASE_FILE_BYTES_MAX)
-            .map_err(|source| RootKeyError::Read { path: path.display().to_string(), source })?;
+        let content = read_secret(path, Secret::Configured, PASSPHRASE_FILE_BYTES_MAX)?.ok_or_else(|| {
+            RootKeyError::Read { path: path.display().to_string(), source: io::ErrorKind::NotFound.into() }
+        })?;
         // Of a file the line ends have never counted.
         return Ok(Zeroizing::new(without_line_end(&content).to_vec()));
     }

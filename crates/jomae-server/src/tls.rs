@@ -5,7 +5,6 @@ mod issue;
 mod tests;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +17,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
+
+use crate::files;
 
 pub use issue::{Issued, LEAF_DAYS_MAX, generate_ca, issue};
 
@@ -147,7 +148,7 @@ fn read_pair(cert_path: &Path, key_path: &Path) -> Result<CertifiedKey, TlsError
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let failed = |source| TlsError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
+    let file = files::open_configured(path).map_err(failed)?;
     let expected_bytes = file.metadata().map_err(failed)?.len();
     // Enough from the start, so that no half-read key stays behind when the vector moves.
     let capacity = usize::try_from(expected_bytes.min(FILE_BYTES_MAX)).unwrap_or(0) + 1;

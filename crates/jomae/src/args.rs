@@ -138,6 +138,9 @@ pub struct Serve {
     /// Address or name of health, readiness and metrics [default: 127.0.0.1:8444].
     #[arg(long, value_name = "ADDR:PORT")]
     pub admin_listen: Option<ListenAddress>,
+    /// Begin a new audit log in the place of one that is gone; its first event says so. For one start only.
+    #[arg(long)]
+    pub new_audit_log: bool,
 }
 
 #[derive(ClapArgs)]
@@ -307,6 +310,9 @@ pub struct Restore {
     /// The root key file, which is kept apart from backups. Not needed with a passphrase.
     #[arg(long, value_name = "FILE")]
     pub root_key: Option<PathBuf>,
+    /// Restore an audit log that is damaged, cut or missing as it is. The service does not start with it.
+    #[arg(long)]
+    pub accept_damaged_audit_log: bool,
 }
 
 #[derive(Subcommand)]

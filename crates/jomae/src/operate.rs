@@ -31,9 +31,16 @@ pub fn backup(backup: &Backup) -> Result<(), Failure> {
 pub fn restore(restore: &Restore) -> Result<(), Failure> {
     let config = serve::config(&restore.place)?;
     block_on(async {
-        let records = operate::restore(&restore.from, restore.root_key.as_deref(), &config).await.map_err(failure)?;
+        let restored =
+            operate::restore(&restore.from, restore.root_key.as_deref(), restore.accept_damaged_audit_log, &config);
+        let restored = restored.await.map_err(failure)?;
+        match &restored.log {
+            Ok(log) => output::line(&format!("audit log: {log}"))?,
+            Err(why) => output::line(&format!("audit log: DAMAGED, and restored as it is: {why}"))?,
+        }
         output::line(&format!(
-            "restored {records} records to {}, every one opened. Start with: jomae serve --data-dir {}",
+            "restored {} records to {}, every one opened. Start with: jomae serve --data-dir {}",
+            restored.records,
             config.data_dir.display(),
             config.data_dir.display()
         ))

@@ -13,7 +13,7 @@ use crate::{
 /// Serves. `region` is the flag of the command line, if it was given there: what a shell has sourced for calling some
 /// service must not decide the region of this one.
 pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
-    let Serve { place, listen, admin_listen } = serve;
+    let Serve { place, listen, admin_listen, new_audit_log } = serve;
     let file = place.config.clone();
     let flags = Box::new(move |mut config: Config| {
         if let Some(data_dir) = &place.data_dir {
@@ -28,6 +28,7 @@ pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
         if let Some(admin_listen) = &admin_listen {
             config.admin_listen.clone_from(admin_listen);
         }
+        config.audit.begin_new = new_audit_log;
         config
     });
     daemon::serve(&Source { file, flags }).map_err(|error| Failure::Local(error.to_string()))

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
 };
@@ -65,6 +65,7 @@ async fn a_backup_under_load_has_all_that_was_made_before() {
             "audit/00000000000000000000.jsonl",
             "audit/checkpoints",
             "audit/key.pub",
+            "audit/tail.mac",
             "audit/tree/",
             "audit/tree/0",
             "audit/tree/16",
@@ -78,6 +79,7 @@ async fn a_backup_under_load_has_all_that_was_made_before() {
         let words = ["restore", "--from", word(backup), "--root-key", word(&root_key), "--data-dir", word(&restored)];
         let ran = cli::jomae(&words).ok();
         assert!(ran.text().contains("every one opened"), "{}", ran.text());
+        assert!(ran.text().contains("audit log: ") && ran.text().contains(" of them covered by"), "{}", ran.text());
         bring_env(&site.data(), &restored);
         let server = site.launch().data(&restored).start();
         let client = server.client();
@@ -161,6 +163,64 @@ async fn what_a_restore_refuses() {
     bring_env(&data, &to);
     let server = site.launch().data(&to).start();
     assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_checks_the_audit_log() {
+    let site = Site::default();
+    let mut server = site.start();
+    for n in ["a", "b", "c"] {
+        create_key(&server.client(), n).await;
+    }
+    assert_eq!(server.stop(), Some(0));
+    let (data, backup) = (site.data(), site.path("backup"));
+    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    let (root_key, to) = (data.join("root.key"), site.path("to"));
+    let restore = |more: &[&str]| {
+        let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&to)];
+        cli::jomae(&[&words[..], more].concat())
+    };
+    let audit = backup.join("audit");
+    let log = audit.join("00000000000000000000.jsonl");
+    let own = fs::read_to_string(&log).unwrap();
+    let count = own.lines().count();
+    let last = own.trim_end().rfind('\n').unwrap() + 1;
+    let made_up = format!("{own}{}", &own[last..]);
+    let changed = own.replacen("CreateKey", "DeleteKey", 1);
+    for (content, words) in [
+        (&own[..last], &["audit log of the backup", "has been cut"][..]),
+        (&made_up, &["continued by somebody else"]),
+        (&changed, &["audit log of the backup"]),
+    ] {
+        fs::write(&log, content).unwrap();
+        restore(&[]).failed(1, words).failed(1, &["--accept-damaged-audit-log"]);
+        assert!(!to.exists());
+    }
+    // A whole log, of an older checkpoint or of another service; and none.
+    fs::write(&log, &own).unwrap();
+    fs::rename(&audit, site.path("away")).unwrap();
+    fs::create_dir(&audit).unwrap();
+    restore(&[]).failed(1, &["audit log of the backup", "is gone"]);
+    let ran = restore(&["--accept-damaged-audit-log"]).ok();
+    assert!(ran.text().contains("DAMAGED"), "{}", ran.text());
+    site.launch().data(&to).fails().failed(1, &["is gone", "--new-audit-log"]);
+    drop(site.launch().data(&to).flag("--new-audit-log").start());
+    fs::remove_dir_all(&to).unwrap();
+    fs::remove_dir(&audit).unwrap();
+    fs::rename(site.path("away"), &audit).unwrap();
+    // What a link in a backup names is not brought in.
+    for part in ["audit/key.pub", "audit/tree/0", "audit/tree", "audit", "store.db"] {
+        let (path, aside) = (backup.join(part), site.path("aside"));
+        fs::rename(&path, &aside).unwrap();
+        symlink(&aside, &path).unwrap();
+        restore(&[]).failed(1, &["symbolic link"]);
+        assert!(!to.exists());
+        fs::remove_file(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+    }
+    let ran = restore(&[]).ok();
+    assert!(ran.text().contains(&format!("{count} events, {count} of them covered")), "{}", ran.text());
+    drop(site.launch().data(&to).start());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

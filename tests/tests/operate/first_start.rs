@@ -26,6 +26,7 @@ async fn files_and_their_modes() {
         ("audit/checkpoints", 0o600),
         ("audit/index/", 0o700),
         ("audit/key.pub", 0o644),
+        ("audit/tail.mac", 0o600),
         ("audit/tree/", 0o700),
         ("audit/tree/0", 0o600),
         ("audit/tree/16", 0o600),

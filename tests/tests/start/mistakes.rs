@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
+    process::Command,
 };
 
 use jomae_client::api::CallError;
@@ -324,11 +325,116 @@ async fn an_audit_log_that_was_cut_or_changed() {
     fs::remove_file(&checkpoints).unwrap();
     fails(&site, site.launch(), &["audit", "checkpoints are gone"]);
     fs::write(&checkpoints, signed).unwrap();
-    // Moved away: a new log begins.
+    // Moved away, or emptied: missed, until the operator says that a new one is to begin.
     let key = fs::read(audit.join("key.pub")).unwrap();
     fs::rename(&audit, site.path("away")).unwrap();
-    drop(site.start());
+    fails(&site, site.launch(), &["audit", "is gone", "--new-audit-log"]);
+    fs::create_dir(&audit).unwrap();
+    fails(&site, site.launch(), &["audit", "is gone", "--new-audit-log"]);
+    let mut server = site.launch().flag("--new-audit-log").start();
     assert_ne!(fs::read(audit.join("key.pub")).unwrap(), key);
+    let first = server.audit().remove(0);
+    assert_eq!(
+        (&first["eventName"], &first["userIdentity"]["userName"]),
+        (&"BeginAuditLog".into(), &"operator".into())
+    );
+    assert_eq!(server.stop(), Some(0));
+    fails(&site, site.launch().flag("--new-audit-log"), &["--new-audit-log", "without the option"]);
+    drop(site.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_log_that_somebody_else_has_written() {
+    let site = used().await;
+    let audit = site.data().join("audit");
+    let log = audit.join("00000000000000000000.jsonl");
+    let own = fs::read_to_string(&log).unwrap();
+    let last = own.lines().last().unwrap();
+    // An event is made up, while the service is stopped.
+    let made_up = last.replace("\"eventId\":\"", "\"eventId\":\"0").replace("127.0.0.1", "198.51.100.66");
+    fs::write(&log, format!("{own}{made_up}\n")).unwrap();
+    fails(&site, site.launch(), &["audit", "continued by somebody else"]);
+    // The next file is a link to the root key.
+    fs::write(&log, &own).unwrap();
+    let key = fs::read(site.data().join("root.key")).unwrap();
+    let next = audit.join(format!("{:020}.jsonl", own.lines().count()));
+    symlink("../root.key", &next).unwrap();
+    fails(&site, site.launch(), &["audit", "symbolic link"]);
+    assert_eq!(fs::read(site.data().join("root.key")).unwrap(), key);
+    fs::remove_file(next).unwrap();
+    // All of it is somewhere else.
+    fs::rename(&audit, site.path("elsewhere")).unwrap();
+    symlink(site.path("elsewhere"), &audit).unwrap();
+    fails(&site, site.launch(), &["audit", "symbolic link"]);
+    fs::remove_file(&audit).unwrap();
+    fs::rename(site.path("elsewhere"), &audit).unwrap();
+    drop(site.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_and_pipes_in_the_data_directory() {
+    for part in ["root.key", "env", "ca.pem", "tls", "tls/ca.key", "store.db", "store.db.lock", "audit/key.pub"] {
+        let site = used().await;
+        let (path, aside) = (site.data().join(part), site.path("aside"));
+        fs::rename(&path, &aside).unwrap();
+        symlink(&aside, &path).unwrap();
+        if part == "audit/key.pub" {
+            // It is written again, beside what the link names.
+            let own = fs::read(&aside).unwrap();
+            fs::write(&aside, "precious").unwrap();
+            drop(site.start());
+            assert_eq!((fs::read(&path).unwrap(), fs::read(&aside).unwrap()), (own, b"precious".to_vec()));
+            continue;
+        }
+        fails(&site, site.launch(), &[part, "symbolic link"]);
+        fs::remove_file(&path).unwrap();
+        if part != "tls" {
+            assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
+            fails(&site, site.launch(), &[part]);
+            fs::remove_file(&path).unwrap();
+        }
+        fs::rename(&aside, &path).unwrap();
+        drop(site.start());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_can_read_or_write() {
+    let site = used().await;
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let data = site.data();
+    for open in [0o777, 0o770, 0o707, 0o720] {
+        mode(&data, open);
+        fails(&site, site.launch(), &[data.to_str().unwrap(), "can be changed by other users", "chmod 700"]);
+    }
+    mode(&data, 0o700);
+    for part in ["root.key", "env", "tls/ca.key", "tls/server.key"] {
+        let path = data.join(part);
+        for open in [0o644, 0o640, 0o620] {
+            mode(&path, open);
+            fails(&site, site.launch(), &[path.to_str().unwrap(), "chmod 600"]);
+        }
+        mode(&path, 0o600);
+    }
+    // Secrets that the configuration names.
+    let key = site.path("own.key");
+    fs::copy(data.join("tls/server.key"), &key).unwrap();
+    mode(&key, 0o644);
+    let cert = data.join("tls/server.pem");
+    let tls = format!("[tls]\ncert_file = \"{}\"\nkey_file = \"{}\"\n", cert.display(), key.display());
+    fails(&site, site.launch().config(&tls), &[key.to_str().unwrap(), "chmod 600"]);
+    mode(&key, 0o600);
+    let link = site.path("mounted.key");
+    symlink(&key, &link).unwrap();
+    let tls = tls.replace(key.to_str().unwrap(), link.to_str().unwrap());
+    drop(site.launch().config(&tls).start());
+    let new = Site::default();
+    let passphrase = new.write("passphrase", "right horse\n");
+    mode(&passphrase, 0o644);
+    let config = format!("[root_key]\nprovider = \"passphrase\"\npassphrase_file = \"{}\"\n", passphrase.display());
+    new.launch().config(&config).fails().failed(1, &[passphrase.to_str().unwrap(), "chmod 600"]);
+    mode(&passphrase, 0o600);
+    drop(new.launch().config(&config).start());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -363,6 +469,7 @@ async fn passphrases() {
     assert_eq!(jomae_tests::calls::decrypt(&server.client(), &blob).await, "aGVsbG8=");
     assert_eq!(server.stop(), Some(0));
     let file = site.write("passphrase", "right horse\n");
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let config = format!("{passphrase}passphrase_file = \"{}\"\n", file.display());
     let server = site.launch().config(&config).start();
     assert_eq!(jomae_tests::calls::decrypt(&server.client(), &blob).await, "aGVsbG8=");
@@ -376,6 +483,7 @@ async fn half_a_certificate_authority() {
     fs::remove_file(&ca_key).unwrap();
     fails(&site, site.launch(), &["ca.pem", "ca.key", "put it back"]);
     fs::write(&ca_key, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
+    fs::set_permissions(&ca_key, Permissions::from_mode(0o600)).unwrap();
     fails(&site, site.launch(), &["ca.key"]);
     let other = used().await;
     fs::copy(other.data().join("tls/ca.key"), &ca_key).unwrap();

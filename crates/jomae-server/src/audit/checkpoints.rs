@@ -1,9 +1,9 @@
 //! The file of signed checkpoints: notes, each followed by an empty line.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io,
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -56,7 +56,7 @@ impl Checkpoints {
         let content = read(log)?;
         let (_, torn) = split_file(&content);
         let bytes = (content.len() - torn.len()) as u64;
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let file = files::open_to_write(&path)?;
         file.set_len(bytes)?;
         file.sync_all()?;
         files::sync_dir_of(&path)?;
@@ -93,7 +93,7 @@ impl Checkpoints {
         let path = path(&self.log);
         let written = files::write_private(&path, kept.as_bytes());
         // Even of a failure it is not known which of the two files has the name now.
-        self.file = OpenOptions::new().write(true).open(&path)?;
+        self.file = files::open_to_write(&path)?;
         self.bytes = self.file.metadata()?.len();
         written
     }

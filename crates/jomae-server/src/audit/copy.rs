@@ -1,12 +1,11 @@
 //! Copying a log, in use or not: for backups.
 
 use std::{
-    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use super::{checkpoints, legacy, public_key_path, segments, tree};
+use super::{checkpoints, legacy, public_key_path, segments, tail, tree};
 use crate::files;
 
 /// A file that could not be copied.
@@ -20,9 +19,14 @@ pub struct CopyError {
 /// Copies a log into the directory `to`, which is there; gives how many files with events there are. The look-up
 /// index is left out: it is made anew.
 pub fn copy(from: &Path, to: &Path) -> Result<usize, CopyError> {
+    // Links to directories would bring in what is none of the log's.
+    for dir in [from.to_owned(), tree::dir_of(from)] {
+        files::check_dir_of_others(&dir).map_err(|source| CopyError { path: dir, source })?;
+    }
     // First the checkpoints: what comes later may hold more than they cover, never less.
     copy_file(&checkpoints::path(from), to)?;
     copy_file(&public_key_path(from), to)?;
+    copy_file(&tail::path(from), to)?;
     let in_dir = |source| CopyError { path: from.to_owned(), source };
     // Then the tree, the upper files first: of a log in use, no file may have more than the next one.
     let (from_tree, to_tree) = (tree::dir_of(from), tree::dir_of(to));
@@ -45,11 +49,9 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, CopyError> {
 /// Copies a file into a directory, and whether it was there: retention may have removed it meanwhile.
 fn copy_file(from: &Path, to: &Path) -> Result<bool, CopyError> {
     let copy = to.join(from.file_name().unwrap_or_default());
-    match fs::copy(from, &copy) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => return Ok(false),
-        Err(source) => return Err(CopyError { path: from.to_owned(), source }),
+    match files::copy_of_others(from, &copy) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && files::about(from).is_err() => Ok(false),
+        Err(source) => Err(CopyError { path: from.to_owned(), source }),
     }
-    File::open(&copy).and_then(|file| file.sync_all()).map_err(|source| CopyError { path: copy, source })?;
-    Ok(true)
 }

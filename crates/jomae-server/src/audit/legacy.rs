@@ -37,7 +37,7 @@ pub(super) fn take_over(dir: &Path) -> io::Result<usize> {
     for (at, path) in old.iter().enumerate() {
         let Measured { events, torn_bytes, .. } = segments::measure(path)?;
         let to = segments::path(dir, next);
-        if to.exists() {
+        if files::about(&to).is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is there already", to.display())));
         }
         fs::rename(path, &to)?;

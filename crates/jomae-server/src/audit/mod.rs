@@ -20,10 +20,13 @@ mod legacy;
 mod retention;
 mod signing_key;
 mod start;
+pub mod tail;
 mod writer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trust_tests;
 
 use std::{
     io,
@@ -33,32 +36,38 @@ use std::{
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use jomae_api::time::Timestamp;
+use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
 use jomae_core::{
     audit::{
-        Appended, AuditError, AuditSink, Durability,
+        Appended, AuditError, AuditSink, Durability, OperatorAct,
         lookup::{Page, Query},
+        operator_event,
     },
+    error::Fault,
+    service::new_request_id,
     store::BoxFuture,
     tlog::{Checkpoint, Receipt, Signer, event_proof::EVENT_BYTES_MAX, leaf_hash},
     tx::Vault,
     wait::Work,
 };
+use jomae_crypto::secret::SecretBytes;
 use tokio::sync::{oneshot, watch};
 
 use self::{
     index::Index,
     segments::Lines,
-    signing_key::KeyError,
+    signing_key::{Before, Chosen, KeyError},
+    tail::{Tail, TailKey},
     witness::{Newest, Places, WitnessStats, Witnesses},
     writer::Writer,
 };
 pub use self::{
     legacy::is_old,
-    start::{OpenError, has_log},
+    signing_key::{Former, Head},
+    start::{Extent, OpenError, has_log},
 };
 use crate::{config, files, gateway};
 
@@ -66,6 +75,8 @@ use crate::{config, files, gateway};
 const INDEX_EVERY: Duration = Duration::from_secs(1);
 /// With more than this in the buffer, every call waits for the disk, in bytes.
 const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often the store is told how far the log has come, if it has.
+const HEAD_EVERY: Duration = Duration::from_secs(5);
 /// How far back an event of the last minutes is looked for: this many segments, and as many more as have so many bytes.
 const SEGMENTS_LOOKED_BACK: usize = 3;
 const BYTES_LOOKED_BACK: u64 = 128 * 1024 * 1024;
@@ -117,6 +128,8 @@ pub struct AuditLog {
     newest: Newest,
     witness_stats: Arc<WitnessStats>,
     index: Arc<Index>,
+    /// What the store knows, and since when.
+    stored_head: Mutex<Option<(Head, Instant)>>,
 }
 
 struct Shared {
@@ -133,6 +146,10 @@ struct Shared {
     /// Events that the newest checkpoint covers, and its moment.
     covered: AtomicU64,
     covered_at: AtomicI64,
+    /// What the newest checkpoint covers.
+    head: Mutex<Option<Head>>,
+    /// Whether a segment was closed since the store was told of the head.
+    rotated: AtomicBool,
 }
 
 struct Buffer {
@@ -153,6 +170,8 @@ impl Shared {
     fn note_checkpoint(&self, checkpoint: &Checkpoint) {
         self.covered.store(checkpoint.size, Ordering::Relaxed);
         self.covered_at.store(checkpoint.time.0, Ordering::Relaxed);
+        let head = Head { size: checkpoint.size, root: checkpoint.root };
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
     }
 }
 
@@ -177,29 +196,127 @@ pub struct Counts {
     pub witness_failures: u64,
 }
 
-/// Opens the log of a service, or begins one. The key is in the vault.
-pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<AuditLog, OpenError> {
-    files::private_dir(dir).map_err(OpenError::io(dir))?;
+/// What a start goes by.
+pub(crate) struct Trust {
+    /// What the store knows of the log.
+    before: Option<Before>,
+    /// The key of this run's MACs.
+    tail_key: TailKey,
+}
+
+/// A log that a start has found right, and not written to yet.
+pub struct Opened {
+    log: AuditLog,
+    tail_key: Arc<SecretBytes>,
+    follows: Option<Former>,
+}
+
+/// Opens the log of a service, or begins one. The key, and what is known of the log, are in the vault.
+pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<Opened, OpenError> {
+    files::check_dir(dir).map_err(OpenError::io(dir))?;
     let note = start::newest_note(dir).map_err(OpenError::io(&checkpoints::path(dir)))?;
     let log = start::has_log(dir).map_err(OpenError::io(dir))?;
-    let found = signing_key::Found { log, newest_note: note.as_deref() };
-    let signer = match signing_key::load_or_create(vault, config.origin.as_deref(), &found, gateway::now()).await {
-        Ok(signer) => signer,
-        Err(KeyError::Origin(why)) => return Err(OpenError::Origin(why)),
-        Err(KeyError::Fault(fault)) => return Err(OpenError::Key(fault)),
-        Err(KeyError::NoCheckpoint) => return Err(OpenError::NoCheckpoint(dir.to_owned())),
-        Err(KeyError::Foreign(why)) => return Err(OpenError::ForeignCheckpoint { dir: dir.to_owned(), why }),
+    let old_form = log && legacy::is_old(dir).map_err(OpenError::io(dir))?;
+    let found = signing_key::Found { log, old_form, newest_note: note.as_deref() };
+    let wanted = signing_key::Wanted { origin: config.origin.as_deref(), new_log: config.begin_new };
+    let in_dir = || dir.to_owned();
+    let Chosen { signer, before, follows } =
+        signing_key::load_or_create(vault, &wanted, &found, gateway::now()).await.map_err(|error| match error {
+            KeyError::Origin(why) => OpenError::Origin(why),
+            KeyError::Fault(fault) => OpenError::Key(fault),
+            KeyError::NoCheckpoint => OpenError::NoCheckpoint(in_dir()),
+            KeyError::Foreign(why) => OpenError::ForeignCheckpoint { dir: in_dir(), why },
+            KeyError::Former(origin) => OpenError::Former { dir: in_dir(), origin },
+            KeyError::Gone(former) => OpenError::Gone { dir: in_dir(), former },
+            KeyError::Unknown => OpenError::Unknown(in_dir()),
+            KeyError::NotGone => OpenError::NotGone(in_dir()),
+        })?;
+    files::private_dir(dir).map_err(OpenError::io(dir))?;
+    let tail_key = Arc::new(SecretBytes::random(tail::KEY_BYTES));
+    let trust = Trust { before, tail_key: TailKey::new(signer.name(), Arc::clone(&tail_key)) };
+    let log = AuditLog::open(Settings::of(dir, config), signer, trust)?;
+    Ok(Opened { log, tail_key, follows })
+}
+
+impl Opened {
+    /// Tells the store that the log goes on from here, so that events can be written: from now on it expects them.
+    /// `region` is where events of the log itself are said to happen.
+    pub async fn begin(self, vault: &Vault, region: &RegionId) -> Result<AuditLog, OpenError> {
+        let Self { log, tail_key, follows } = self;
+        if let Some(head) = log.head() {
+            signing_key::begin(vault, log.signer.verifier(), head, &tail_key).await?;
+            log.note_stored(head);
+        }
+        if let Some(former) = follows.filter(|_| log.counts().size == 0) {
+            let event = followed(&former, log.signer.name(), region, gateway::now());
+            let appended = log.append(event, Durability::OnDisk);
+            appended.done.wait().await.map_err(|error| OpenError::io(&log.dir)(io::Error::other(error)))?;
+        }
+        Ok(log)
+    }
+}
+
+/// What was found of a log.
+pub struct Examined {
+    /// What a check off line says, with the key from the store.
+    pub report: verify::Report,
+    pub extent: Extent,
+}
+
+/// Why a log is not what the store knows of; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Verify(#[from] verify::VerifyError),
+}
+
+/// Checks the log that belongs to a store, in use or not, and changes nothing. None if the store knows of no log, and
+/// there is none, or only one of an earlier version.
+pub fn examine(dir: &Path, vault: &Vault) -> Result<Option<Examined>, ExamineError> {
+    let there = has_log(dir).map_err(OpenError::io(dir))?;
+    let Some((key, begun, before)) = signing_key::known(vault).map_err(OpenError::Key)? else {
+        if there && !legacy::is_old(dir).map_err(OpenError::io(dir))? {
+            return Err(OpenError::Unknown(dir.to_owned()).into());
+        }
+        return Ok(None);
     };
-    let log = AuditLog::open(Settings::of(dir, config), signer)?;
-    signing_key::mark_begun(vault, &log.signer).await?;
-    Ok(log)
+    if !there {
+        let former = Some(Former { origin: key.name().to_owned(), head: before.map(|before| before.head) });
+        return if begun { Err(OpenError::Gone { dir: dir.to_owned(), former }.into()) } else { Ok(None) };
+    }
+    let extent = start::extent(dir, &key, before.as_ref())?;
+    Ok(Some(Examined { report: verify::verify(dir, &key, &[])?, extent }))
+}
+
+/// The first event of a log that the operator has begun in the place of another.
+fn followed(former: &Former, origin: &str, region: &RegionId, now: Timestamp) -> Vec<u8> {
+    let size = former.head.map(|head| head.size.to_string()).unwrap_or_default();
+    let root = former.head.map(|head| head.root_text()).unwrap_or_default();
+    let mut parameters = vec![("Origin", origin), ("FormerOrigin", former.origin.as_str())];
+    if former.head.is_some() {
+        parameters.extend([("FormerSize", size.as_str()), ("FormerRoot", root.as_str())]);
+    }
+    let act = OperatorAct {
+        name: "BeginAuditLog",
+        effect: Effect::Write,
+        region,
+        account: None,
+        parameters: &parameters,
+        resources: &[],
+    };
+    operator_event(&act, &new_request_id(), now)
 }
 
 impl AuditLog {
     /// Opens the log in a directory, which is there, or begins one. The signer is the one that the log has had so far.
-    pub fn open(settings: Settings, signer: Signer) -> Result<Self, OpenError> {
+    pub(crate) fn open(settings: Settings, signer: Signer, trust: Trust) -> Result<Self, OpenError> {
         let dir = settings.dir.clone();
-        let parts = start::open(&dir, signer.verifier())?;
+        let Trust { before, tail_key } = trust;
+        let parts = start::open(&dir, signer.verifier(), before.as_ref())?;
+        let tail = Tail::open(&dir, tail_key, parts.tree.frontier().clone());
+        let tail = tail.map_err(OpenError::io(&tail::path(&dir)))?;
         write_public_key(&dir, &signer).map_err(OpenError::io(&public_key_path(&dir)))?;
         let next = parts.segment.next();
         let shared = Arc::new(Shared {
@@ -213,15 +330,58 @@ impl AuditLog {
             on_disk: AtomicU64::new(next),
             covered: AtomicU64::new(0),
             covered_at: AtomicI64::new(0),
+            head: Mutex::new(None),
+            rotated: AtomicBool::new(false),
         });
         let (strict, signer) = (settings.strict, Arc::new(signer));
         let (sender, newest) = watch::channel(None);
-        let mut writer = Writer::new(Arc::clone(&shared), settings, Arc::clone(&signer), parts, sender);
+        let mut writer = Writer::new(Arc::clone(&shared), settings, Arc::clone(&signer), parts, tail, sender);
         writer.begin().map_err(OpenError::io(&dir))?;
         let index = Arc::new(Index::open(&dir).map_err(OpenError::io(&dir.join("index")))?);
         let thread = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(thread.map_err(OpenError::io(&dir))?));
-        Ok(Self { dir, shared, writer, strict, signer, newest, witness_stats: Arc::default(), index })
+        Ok(Self {
+            dir,
+            shared,
+            writer,
+            strict,
+            signer,
+            newest,
+            witness_stats: Arc::default(),
+            index,
+            stored_head: Mutex::default(),
+        })
+    }
+
+    /// What the newest checkpoint covers: all of it is on disk.
+    pub fn head(&self) -> Option<Head> {
+        *self.shared.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_stored(&self, head: Head) {
+        *self.stored_head.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, Instant::now()));
+    }
+
+    /// Tells the store how far the log has come, if a segment was closed or some seconds have passed since it was told;
+    /// to be called every now and then. No call waits for it.
+    pub async fn keep_head(&self, vault: &Vault) -> Result<(), Fault> {
+        let Some(head) = self.head() else { return Ok(()) };
+        let rotated = self.shared.rotated.swap(false, Ordering::AcqRel);
+        let stored = *self.stored_head.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = stored.is_none_or(|(stored, at)| stored != head && (rotated || at.elapsed() >= HEAD_EVERY));
+        if due {
+            signing_key::keep_head(vault, self.signer.verifier(), head, false).await?;
+            self.note_stored(head);
+        }
+        Ok(())
+    }
+
+    /// Tells the store where the log ends, once it is closed.
+    pub async fn keep_end(&self, vault: &Vault) -> Result<(), Fault> {
+        let Some(head) = self.head() else { return Ok(()) };
+        // What was written last may have no checkpoint.
+        let ended = head.size == self.shared.buffer().next;
+        signing_key::keep_head(vault, self.signer.verifier(), head, ended).await
     }
 
     /// What can be watched.

@@ -1,12 +1,6 @@
 //! Old segments go; their hashes stay, so that every proof still works.
 
-use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::FileExt as _,
-    path::Path,
-    time::UNIX_EPOCH,
-};
+use std::{fs, io, os::unix::fs::FileExt as _, path::Path, time::UNIX_EPOCH};
 
 use jomae_api::time::Timestamp;
 
@@ -36,7 +30,7 @@ pub(super) fn remove_expired(dir: &Path, before: Timestamp, covered: u64) -> io:
         if next.first > covered || last_event(&segment.path)? >= before || newest_event(&segment.path)? >= before {
             break;
         }
-        bytes += fs::metadata(&segment.path)?.len();
+        bytes += files::about(&segment.path)?.len();
         fs::remove_file(&segment.path)?;
         removed.files += 1;
         if bytes >= BYTES_AT_ONCE {
@@ -52,7 +46,7 @@ pub(super) fn remove_expired(dir: &Path, before: Timestamp, covered: u64) -> io:
 
 /// When the last event of a segment was; if it does not tell, when the file was last written.
 fn last_event(path: &Path) -> io::Result<Timestamp> {
-    let file = File::open(path)?;
+    let file = files::open(path)?;
     let about = file.metadata()?;
     let length = about.len().min(END_BYTES);
     let mut end = vec![0; usize::try_from(length).unwrap_or(0)];
@@ -68,7 +62,7 @@ fn newest_event(path: &Path) -> io::Result<Timestamp> {
     while let Some(line) = lines.next_line()? {
         newest = newest.max(segments::event_time(line));
     }
-    newest.map_or_else(|| written(&fs::metadata(path)?), Ok)
+    newest.map_or_else(|| written(&files::about(path)?), Ok)
 }
 
 fn written(about: &fs::Metadata) -> io::Result<Timestamp> {

@@ -4,9 +4,9 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -65,11 +65,8 @@ pub struct Lines {
 
 impl Lines {
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = files::open(path)?;
         let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
         Ok(Self { reader: BufReader::with_capacity(256 * 1024, file).take(about.len()), line: Vec::new() })
     }
 
@@ -99,11 +96,8 @@ pub struct Measured {
 
 /// Counts the lines of a file, up to the first that cannot be an event.
 pub fn measure(path: &Path) -> io::Result<Measured> {
-    let mut file = File::open(path)?;
+    let mut file = files::open(path)?;
     let about = file.metadata()?;
-    if !about.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
     let (mut at, mut measured) = (0u64, Measured { events: 0, bytes: 0, torn_bytes: 0 });
     let mut block = vec![0; 256 * 1024];
     'file: loop {
@@ -199,6 +193,27 @@ pub(super) fn event_time(line: &[u8]) -> Option<Timestamp> {
     Timestamp::parse(&serde_json::from_slice::<Timed<'_>>(line).ok()?.time)
 }
 
+/// Moves what stands in a file behind its first `bytes` bytes to a file of its own, named by the place.
+fn cut_at(path: &Path, file: &mut File, bytes: u64) -> io::Result<()> {
+    let mut torn = Vec::new();
+    file.seek(SeekFrom::Start(bytes))?;
+    io::Read::by_ref(file).take(TORN_BYTES_MAX).read_to_end(&mut torn)?;
+    files::write_private(&path.with_extension(format!("torn-at-{bytes}")), &torn)?;
+    file.set_len(bytes)
+}
+
+/// Takes event `event` and all that come after it out of a segment, into a file of their own.
+pub(super) fn cut(segment: &Segment, event: u64) -> io::Result<()> {
+    let (mut lines, mut bytes) = (Lines::open(&segment.path)?, 0);
+    for _ in segment.first..event {
+        let line = lines.next_line()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        bytes += line.len() as u64 + 1;
+    }
+    let mut file = files::open_to_write(&segment.path)?;
+    cut_at(&segment.path, &mut file, bytes)?;
+    file.sync_all()
+}
+
 /// The segment that is written now.
 pub(super) struct OpenSegment {
     dir: PathBuf,
@@ -220,16 +235,11 @@ impl OpenSegment {
     /// own: its call was never answered.
     pub fn open(dir: &Path, first: u64) -> io::Result<Self> {
         let path = path(dir, first);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let mut file = files::open_to_write(&path)?;
         let Measured { events, bytes, torn_bytes } = measure(&path)?;
         if torn_bytes > 0 {
-            let mut torn = Vec::new();
-            file.seek(SeekFrom::Start(bytes))?;
-            io::Read::by_ref(&mut file).take(torn_bytes.min(TORN_BYTES_MAX)).read_to_end(&mut torn)?;
-            files::write_private(&path.with_extension(format!("torn-at-{bytes}")), &torn)?;
             tracing::warn!(file = %path.display(), at = bytes, "a crash cut off the last audit event; it was set aside");
-            file.set_len(bytes)?;
+            cut_at(&path, &mut file, bytes)?;
         }
         file.sync_all()?;
         files::sync_dir_of(&path)?;

@@ -1,15 +1,19 @@
 //! The key that signs checkpoints and receipts: a sealed record of the store.
 //!
-//! Every log has a key of its own. If the directory of a log was moved away and a new log begins, it gets a new key,
-//! and the old one is kept: whoever puts the old directory back can go on with it.
+//! Every log has a key of its own, and the same record knows how far that log had come: a start must find a log that goes
+//! on from there. Without the record no log is opened, so that neither can be taken away alone. If the operator begins a
+//! new log, it gets a new key, and the record keeps the old one with the end of its log.
+
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_api::time::Timestamp;
 use jomae_core::{
     error::Fault,
+    keyring::DOMAIN_PREFIX,
     record::Record,
-    store::Path,
-    tlog::{Checkpoint, Signer, TlogError},
+    store::{Path, SCAN_LIMIT_MAX},
+    tlog::{Checkpoint, Hash, Signer, TlogError, VerifierKey},
     tx::{Outcome, Vault},
 };
 use jomae_crypto::{
@@ -19,6 +23,8 @@ use jomae_crypto::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
+
+use super::tail::TailKey;
 
 /// Where the keys stand.
 const PATH: &str = "sys/audit-key";
@@ -38,19 +44,34 @@ struct StoredKey {
     created: i64,
     /// Whether its log has a checkpoint.
     begun: bool,
-    private: PrivateText,
+    private: SecretText,
+    /// How far its log has come; not in the records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<HeadRecord>,
 }
 
-/// DER PKCS#8 of the private key, as Base64 text.
-struct PrivateText(SecretBytes);
+#[derive(Serialize, Deserialize)]
+struct HeadRecord {
+    /// Events that were on disk, covered by a signed checkpoint.
+    size: u64,
+    /// The root over them, as Base64 text.
+    root: String,
+    /// Whether nothing was written after them: the service was stopped.
+    stopped: bool,
+    /// The key of the MACs over what comes after them.
+    tail_key: SecretText,
+}
 
-impl Serialize for PrivateText {
+/// Secret bytes as Base64 text: DER PKCS#8 of a private key, or a key of MACs.
+struct SecretText(SecretBytes);
+
+impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Zeroizing::new(STANDARD.encode(self.0.expose())))
     }
 }
 
-impl<'de> Deserialize<'de> for PrivateText {
+impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&'de str>::deserialize(deserializer)?;
         // The cause would hold a character of the text.
@@ -76,14 +97,77 @@ impl StoredKey {
         Signer::new(&self.name, key).map_err(Fault::internal)
     }
 
+    fn head(&self) -> Result<Option<Head>, Fault> {
+        let root = |text: &str| STANDARD.decode(text).ok()?.try_into().ok();
+        self.head.as_ref().map_or(Ok(None), |head| match root(&head.root) {
+            Some(root) => Ok(Some(Head { size: head.size, root })),
+            None => Err(Fault::internal("the head of the audit log has no root")),
+        })
+    }
+
+    fn before(&self) -> Result<Option<Before>, Fault> {
+        let (Some(record), Some(head)) = (&self.head, self.head()?) else { return Ok(None) };
+        let tail_key = TailKey::new(&self.name, Arc::new(record.tail_key.copy().0));
+        Ok(Some(Before { head, stopped: record.stopped, tail_key }))
+    }
+
     fn copy(&self) -> Self {
         Self {
             name: self.name.clone(),
             created: self.created,
             begun: self.begun,
-            private: PrivateText(SecretBytes::new(self.private.0.expose().to_vec())),
+            private: self.private.copy(),
+            head: self.head.as_ref().map(|head| HeadRecord {
+                size: head.size,
+                root: head.root.clone(),
+                stopped: head.stopped,
+                tail_key: head.tail_key.copy(),
+            }),
         }
     }
+}
+
+impl SecretText {
+    fn copy(&self) -> Self {
+        Self(copied(&self.0))
+    }
+}
+
+fn copied(secret: &SecretBytes) -> SecretBytes {
+    SecretBytes::new(secret.expose().to_vec())
+}
+
+/// How far a log has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Events that are on disk, covered by a signed checkpoint.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+impl Head {
+    /// The root as text: Base64.
+    pub fn root_text(&self) -> String {
+        STANDARD.encode(self.root)
+    }
+}
+
+/// What the store knows of a log.
+pub(super) struct Before {
+    pub head: Head,
+    /// Whether nothing was written after it.
+    pub stopped: bool,
+    /// The key of the run that wrote what comes after it.
+    pub tail_key: TailKey,
+}
+
+/// A log that another one has followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    pub origin: String,
+    /// How far it had come, if that is known.
+    pub head: Option<Head>,
 }
 
 /// Why there is no key for a log.
@@ -98,59 +182,121 @@ pub(super) enum KeyError {
     NoCheckpoint,
     #[error("{0}")]
     Foreign(TlogError),
+    /// A log of this name that another one has followed.
+    #[error("a former log")]
+    Former(String),
+    /// There was a log, and there is none.
+    #[error("the log is gone")]
+    Gone(Option<Former>),
+    /// There is a log, and the store has never heard of any.
+    #[error("a log without its key")]
+    Unknown,
+    /// A new log was asked for where there is one.
+    #[error("there is a log")]
+    NotGone,
 }
 
 /// What is in the directory that needs a key.
 pub(super) struct Found<'a> {
     /// Whether there is a log at all.
     pub log: bool,
+    /// Whether all of it is of the form from before there were keys.
+    pub old_form: bool,
     /// Its newest checkpoint.
     pub newest_note: Option<&'a str>,
 }
 
-/// The key of the log that was found, or a new one for a log that begins. `origin` is what the operator wants a new
-/// key to be called.
+/// What the operator wants.
+pub(super) struct Wanted<'a> {
+    /// What a new key is to be called.
+    pub origin: Option<&'a str>,
+    /// Whether a new log begins where there is none any more.
+    pub new_log: bool,
+}
+
+/// The key of a log, and what is known of it.
+pub(super) struct Chosen {
+    pub signer: Signer,
+    pub before: Option<Before>,
+    /// The log that this one follows; to be told of if it has no event yet.
+    pub follows: Option<Former>,
+}
+
+/// The key of the log that was found, or a new one for a log that begins.
 pub(super) async fn load_or_create(
     vault: &Vault,
-    origin: Option<&str>,
+    wanted: &Wanted<'_>,
     found: &Found<'_>,
     now: Timestamp,
-) -> Result<Signer, KeyError> {
+) -> Result<Chosen, KeyError> {
     let mut tx = vault.writing();
     let stored = tx.get::<KeysRecord>(&Path::new(PATH))?;
     let keys = stored.as_ref().map_or(&[][..], |record| &record.keys);
+    if wanted.new_log && found.log && keys.last().is_none_or(|last| last.begun) {
+        return Err(KeyError::NotGone);
+    }
     if let Some(note) = found.newest_note {
-        let mut why = TlogError::Unsigned;
-        for key in keys {
-            let signer = key.signer()?;
-            match Checkpoint::open(note, signer.verifier()) {
-                Ok(_) => return Ok(warn_of_name(signer, origin)),
-                Err(error) => why = error,
-            }
-        }
-        return Err(KeyError::Foreign(why));
+        return of_note(note, keys, wanted);
     }
-    if let Some(last) = keys.last() {
-        if last.begun && found.log {
-            return Err(KeyError::NoCheckpoint);
+    match keys.last() {
+        Some(last) if last.begun && found.log => return Err(KeyError::NoCheckpoint),
+        Some(last) if last.begun && !wanted.new_log => {
+            let head = last.head()?;
+            return Err(KeyError::Gone(Some(Former { origin: last.name.clone(), head })));
         }
-        if !last.begun && origin.is_none_or(|origin| origin == last.name) {
-            return Ok(last.signer()?);
+        Some(last) if !last.begun && wanted.origin.is_none_or(|origin| origin == last.name) => {
+            return Ok(Chosen { signer: last.signer()?, before: None, follows: former(keys)? });
         }
-        if last.begun {
-            tracing::warn!(before = last.name, "the audit log's directory is empty: a new log begins, with a new key");
-        }
+        // A log is only written once its key is stored.
+        None if found.log && !found.old_form => return Err(KeyError::Unknown),
+        // So is everything else that is in a store, but the keys above all.
+        None if !found.log && !wanted.new_log && is_used(vault)? => return Err(KeyError::Gone(None)),
+        _ => {}
     }
-    let name = origin.map_or_else(|| format!("jomae-{:08x}", u32::from_be_bytes(rng::array())), str::to_owned);
+    let random = || format!("jomae-{:08x}", u32::from_be_bytes(rng::array()));
+    let name = wanted.origin.map_or_else(random, str::to_owned);
     let private = PrivateKey::generate(AsymSpec::Ed25519).map_err(Fault::internal)?;
     let pkcs8 = private.to_pkcs8().map_err(Fault::internal)?;
     let signer = Signer::new(&name, private).map_err(KeyError::Origin)?;
     // A key that never signed anything is of no use.
     let mut record = KeysRecord { keys: keys.iter().filter(|key| key.begun).map(StoredKey::copy).collect() };
-    record.keys.push(StoredKey { name, created: now.0, begun: false, private: PrivateText(pkcs8) });
+    let private = SecretText(pkcs8);
+    record.keys.push(StoredKey { name, created: now.0, begun: false, private, head: None });
     tx.put(Path::new(PATH), &record)?;
     done(tx.commit().await?)?;
-    Ok(signer)
+    Ok(Chosen { signer, before: None, follows: former(&record.keys)? })
+}
+
+/// The key that signed a checkpoint.
+fn of_note(note: &str, keys: &[StoredKey], wanted: &Wanted<'_>) -> Result<Chosen, KeyError> {
+    let mut why = TlogError::Unsigned;
+    for (at, key) in keys.iter().enumerate() {
+        let signer = key.signer()?;
+        match Checkpoint::open(note, signer.verifier()) {
+            // Earlier versions let the operator go back to a former log.
+            Ok(_) if at + 1 < keys.len() && keys.last().is_some_and(|last| last.head.is_some() || !last.begun) => {
+                return Err(KeyError::Former(key.name.clone()));
+            }
+            Ok(_) => {
+                let follows = if at + 1 == keys.len() { former(keys)? } else { None };
+                return Ok(Chosen { signer: warn_of_name(signer, wanted.origin), before: key.before()?, follows });
+            }
+            Err(error) => why = error,
+        }
+    }
+    Err(KeyError::Foreign(why))
+}
+
+/// The log before the last one.
+fn former(keys: &[StoredKey]) -> Result<Option<Former>, Fault> {
+    let former = keys.len().checked_sub(2).and_then(|at| keys.get(at));
+    former.map(|key| Ok(Former { origin: key.name.clone(), head: key.head()? })).transpose()
+}
+
+/// Whether a store has anything but the keys that it is sealed with.
+fn is_used(vault: &Vault) -> Result<bool, Fault> {
+    let paths = vault.reading().paths("", None, SCAN_LIMIT_MAX)?;
+    Ok(paths.iter().any(|path| !path.as_str().starts_with(DOMAIN_PREFIX)))
 }
 
 fn warn_of_name(signer: Signer, origin: Option<&str>) -> Signer {
@@ -167,14 +313,52 @@ fn done(outcome: Outcome) -> Result<(), Fault> {
     }
 }
 
-/// Notes that the log of this key has a checkpoint: from now on a log without one is not taken for a new one.
-pub(super) async fn mark_begun(vault: &Vault, signer: &Signer) -> Result<(), Fault> {
+/// Changes the key of a log in the record.
+async fn change(vault: &Vault, key: &VerifierKey, change: impl FnOnce(&mut StoredKey)) -> Result<(), Fault> {
     let mut tx = vault.writing();
-    let Some(stored) = tx.get::<KeysRecord>(&Path::new(PATH))? else { return Ok(()) };
-    let mut record = KeysRecord { keys: stored.keys.iter().map(StoredKey::copy).collect() };
-    let ours = |key: &StoredKey| key.signer().is_ok_and(|of_key| of_key.verifier() == signer.verifier());
-    let Some(key) = record.keys.iter_mut().find(|key| !key.begun && ours(key)) else { return Ok(()) };
-    key.begun = true;
-    tx.put(Path::new(PATH), &record)?;
+    let gone = || Fault::internal("the key of the audit log is not in the store any more");
+    let stored = tx.get::<KeysRecord>(&Path::new(PATH))?.ok_or_else(gone)?;
+    let mut keys: Vec<StoredKey> = stored.keys.iter().map(StoredKey::copy).collect();
+    let ours = |stored: &StoredKey| stored.signer().is_ok_and(|signer| signer.verifier() == key);
+    let mut of_log = keys.iter().position(ours).map(|at| keys.remove(at)).ok_or_else(gone)?;
+    change(&mut of_log);
+    // The last one is that of the log in use.
+    keys.push(of_log);
+    tx.put(Path::new(PATH), &KeysRecord { keys })?;
     done(tx.commit().await?)
+}
+
+/// Notes that the service writes this log from now on, after these events and with this key of MACs. From now on a log
+/// that does not go on from here is not taken for it.
+pub(super) async fn begin(vault: &Vault, key: &VerifierKey, head: Head, tail_key: &SecretBytes) -> Result<(), Fault> {
+    change(vault, key, |stored| {
+        stored.begun = true;
+        let tail_key = SecretText(copied(tail_key));
+        stored.head = Some(HeadRecord { size: head.size, root: head.root_text(), stopped: false, tail_key });
+    })
+    .await
+}
+
+/// Notes how far the log has come; `stopped`: that nothing will be written after it.
+pub(super) async fn keep_head(vault: &Vault, key: &VerifierKey, head: Head, stopped: bool) -> Result<(), Fault> {
+    change(vault, key, |stored| {
+        if let Some(record) = &mut stored.head {
+            (record.size, record.root, record.stopped) = (head.size, head.root_text(), stopped);
+        }
+    })
+    .await
+}
+
+/// The public key of the newest log that the store knows, whether it has begun, and what is known of it.
+pub(super) fn known(vault: &Vault) -> Result<Option<(VerifierKey, bool, Option<Before>)>, Fault> {
+    let stored = vault.reading().get::<KeysRecord>(&Path::new(PATH))?;
+    let last = stored.as_ref().and_then(|record| record.keys.last());
+    last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.before()?))).transpose()
+}
+
+/// Takes the head out of the record, as one of an earlier version has none.
+#[cfg(test)]
+pub(super) async fn forget_head(vault: &Vault) {
+    let (key, ..) = known(vault).unwrap().unwrap();
+    change(vault, &key, |stored| stored.head = None).await.unwrap();
 }

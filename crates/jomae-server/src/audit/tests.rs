@@ -18,6 +18,11 @@ pub struct Site {
     key: Vec<u8>,
 }
 
+/// A start with a store that knows nothing of the log yet.
+pub fn untold() -> Trust {
+    Trust { before: None, tail_key: TailKey::new("test.example/log", Arc::new(SecretBytes::random(tail::KEY_BYTES))) }
+}
+
 pub fn now() -> Timestamp {
     Timestamp(1_800_000_000)
 }
@@ -62,13 +67,13 @@ impl Site {
     }
 
     pub fn open(&self) -> AuditLog {
-        AuditLog::open(self.settings(), self.signer()).unwrap()
+        AuditLog::open(self.settings(), self.signer(), untold()).unwrap()
     }
 
     pub fn open_with(&self, change: impl FnOnce(&mut Settings)) -> AuditLog {
         let mut settings = self.settings();
         change(&mut settings);
-        AuditLog::open(settings, self.signer()).unwrap()
+        AuditLog::open(settings, self.signer(), untold()).unwrap()
     }
 
     pub fn segments(&self) -> Vec<u64> {
@@ -259,7 +264,7 @@ async fn a_log_in_use_is_intact_and_so_is_every_copy() {
             assert!(report.is_intact(), "{} {report}", dir.display());
         }
         let settings = Settings { dir: to, ..site.settings() };
-        drop(AuditLog::open(settings, site.signer()).unwrap());
+        drop(AuditLog::open(settings, site.signer(), untold()).unwrap());
     }
     stop.store(true, Ordering::Relaxed);
     let rounds = writer.await.unwrap();
@@ -281,7 +286,7 @@ async fn a_log_that_went_on_from_a_backup_does_not_fit_what_was_signed_later() {
     drop(log);
     let kept = verify::prove::newest_checkpoint(&site.dir(), &site.key()).unwrap().1;
     for events in [45, 60, 80] {
-        let log = AuditLog::open(Settings { dir: backup.clone(), ..site.settings() }, site.signer()).unwrap();
+        let log = AuditLog::open(Settings { dir: backup.clone(), ..site.settings() }, site.signer(), untold()).unwrap();
         for n in log.counts().size..events {
             log.append(line(1000 + n), Durability::OnDisk).done.wait().await.unwrap();
         }
@@ -526,7 +531,7 @@ async fn events_past_their_retention_go_and_their_proofs_stay() {
     // The hashes of what is gone are all that is left of it: without them there is no start.
     let tree = tree::dir_of(&site.dir());
     fs::remove_dir_all(&tree).unwrap();
-    let error = AuditLog::open(site.settings(), site.signer()).err().unwrap().to_string();
+    let error = AuditLog::open(site.settings(), site.signer(), untold()).err().unwrap().to_string();
     assert!(error.contains("hashes of events 0 and later are lost"), "{error}");
 }
 

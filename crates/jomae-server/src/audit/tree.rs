@@ -5,9 +5,9 @@
 //! removed.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io,
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -31,15 +31,15 @@ pub(super) struct TreeFiles {
     files: [File; LEVELS.len()],
 }
 
-fn open_all(dir: &Path, how: &OpenOptions) -> io::Result<[File; LEVELS.len()]> {
-    let [leaves, a, b, c] = LEVELS.map(|level| how.open(dir.join(level.to_string())));
+fn open_all(dir: &Path, open: fn(&Path) -> io::Result<File>) -> io::Result<[File; LEVELS.len()]> {
+    let [leaves, a, b, c] = LEVELS.map(|level| open(&dir.join(level.to_string())));
     Ok([leaves?, a?, b?, c?])
 }
 
 impl TreeFiles {
     /// Opens the files in the directory of a tree.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        Ok(Self { files: open_all(dir, OpenOptions::new().read(true))? })
+        Ok(Self { files: open_all(dir, files::open)? })
     }
 
     /// Whether every file is long enough for a tree of this size.
@@ -101,8 +101,7 @@ impl Tree {
     /// they are not there.
     pub fn open(dir: &Path, size: u64) -> io::Result<Self> {
         files::private_dir(dir)?;
-        let how = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
-        let files = TreeFiles { files: open_all(dir, &how)? };
+        let files = TreeFiles { files: open_all(dir, files::open_to_write)? };
         if !files.hold(size)? {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -113,6 +112,11 @@ impl Tree {
         files::sync_dir_of(dir)?;
         let frontier = Frontier::from_nodes(&files, size)?;
         Ok(Self { files, frontier, unsynced: [true; LEVELS.len()], rows: Default::default() })
+    }
+
+    /// Its right edge.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
     }
 
     /// The number of leaves.

@@ -5,9 +5,8 @@
 //! a later checkpoint covers all that an earlier one does. Nothing here holds up the log.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Write as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -20,6 +19,8 @@ use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
 };
+
+use crate::files;
 
 /// The newest note, as the log hands it out.
 pub type Newest = watch::Receiver<Option<Arc<str>>>;
@@ -140,7 +141,7 @@ async fn post(client: &reqwest::Client, url: &str, note: &str) -> Result<(), Str
 
 /// Appends a note and an empty line, unless the file ends with it already.
 fn append(path: &Path, note: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o644).open(path)?;
+    let mut file = files::open_configured_to_append(path)?;
     let length = file.metadata()?.len();
     let start = length.saturating_sub(END_BYTES);
     let mut end = vec![0; usize::try_from(length - start).unwrap_or(0)];

@@ -19,6 +19,7 @@ use super::{
     retention::{self, Removed},
     segments::{OpenSegment, day_of},
     start::{self, Parts},
+    tail::Tail,
     tree::{self, Tree},
 };
 
@@ -37,6 +38,8 @@ const SECS_PER_DAY: i64 = 86_400;
 struct Batch {
     lines: Vec<u8>,
     events: u64,
+    /// Whether its lines are in the file already, and only the rest is left to do.
+    in_file: bool,
     waiting: Vec<oneshot::Sender<Result<(), AuditError>>>,
     closing: bool,
 }
@@ -48,6 +51,7 @@ pub(super) struct Writer {
     segment: OpenSegment,
     tree: Tree,
     checkpoints: Checkpoints,
+    tail: Tail,
     newest: watch::Sender<Option<Arc<str>>>,
     /// Whole days from 1970 to the first event of the segment.
     day: Option<i64>,
@@ -68,6 +72,7 @@ impl Writer {
         settings: Settings,
         signer: Arc<Signer>,
         parts: Parts,
+        tail: Tail,
         newest: watch::Sender<Option<Arc<str>>>,
     ) -> Self {
         let Parts { segment, tree, checkpoints, newest: found } = parts;
@@ -83,6 +88,7 @@ impl Writer {
             segment,
             tree,
             checkpoints,
+            tail,
             newest,
             unsynced_since: None,
             covered,
@@ -105,10 +111,11 @@ impl Writer {
         let mut batch = Batch::default();
         loop {
             self.gather(&mut batch);
+            self.hash(&batch);
             if !self.write(&mut batch) {
                 return;
             }
-            self.hash(&batch);
+            self.grow_tree();
             batch.lines.clear();
             batch.lines.shrink_to(BUFFER_BYTES_MAX);
             let last = batch.closing && self.shared.buffer().lines.is_empty();
@@ -150,6 +157,7 @@ impl Writer {
         batch.waiting = std::mem::take(&mut buffer.waiting);
         batch.events = std::mem::take(&mut buffer.events);
         batch.closing = buffer.closing;
+        batch.in_file = false;
     }
 
     /// Writes a batch, however often that takes. Gives `false` if the log was closed before it succeeded.
@@ -196,7 +204,12 @@ impl Writer {
         true
     }
 
-    fn append(&mut self, batch: &Batch, sync: bool) -> io::Result<()> {
+    /// Writes what is not written yet. The MAC comes after the events, and if they are to be on disk, it is too.
+    fn append(&mut self, batch: &mut Batch, sync: bool) -> io::Result<()> {
+        if batch.in_file {
+            self.segment.append(b"", 0, sync)?;
+            return self.tail.write(sync);
+        }
         if batch.events > 0 {
             let today = day_of((self.settings.clock)());
             if !self.segment.is_empty() && self.must_rotate(batch.lines.len() as u64, today) {
@@ -206,7 +219,9 @@ impl Writer {
                 self.day = Some(today);
             }
         }
-        self.segment.append(&batch.lines, batch.events, sync)
+        self.segment.append(&batch.lines, batch.events, sync)?;
+        batch.in_file = true;
+        self.tail.write(sync)
     }
 
     fn must_rotate(&self, more_bytes: u64, today: i64) -> bool {
@@ -218,23 +233,30 @@ impl Writer {
     fn rotate(&mut self) -> io::Result<()> {
         self.segment.append(b"", 0, true)?;
         self.try_checkpoint();
+        self.shared.rotated.store(true, Ordering::Release);
         self.segment = self.segment.follow()?;
         self.retention_at = Instant::now();
         Ok(())
     }
 
-    /// Appends the leaves of what was just written. If that fails, they are made from the files at the next
-    /// checkpoint.
+    /// Hashes a batch that is about to be written.
     fn hash(&mut self, batch: &Batch) {
-        if batch.events == 0 || self.tree.size() + batch.events != self.segment.next() {
-            return;
-        }
         self.leaves.clear();
         let mut rest = batch.lines.as_slice();
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, after) = rest.split_at(end);
             self.leaves.push(leaf_hash(line));
             rest = after.get(1..).unwrap_or_default();
+        }
+        self.tail.add(&self.leaves);
+    }
+
+    /// Appends the leaves of what was just written. If that fails, they are made from the files at the next
+    /// checkpoint.
+    fn grow_tree(&mut self) {
+        let events = self.leaves.len() as u64;
+        if events == 0 || self.tree.size() + events != self.segment.next() {
+            return;
         }
         if let Err(error) = self.tree.push(&self.leaves)
             && !self.checkpoint_fails
@@ -280,6 +302,9 @@ impl Writer {
             // What could not be written may be lost, and the next sync would not tell: it is made from the events again.
             self.tree = Tree::open(&tree::dir_of(&self.settings.dir), self.covered)?;
             return Err(error);
+        }
+        if self.tail.tree().size() == self.tree.size() && self.tail.tree().root() != self.tree.root() {
+            return Err(io::Error::other("the files are not what was written to them"));
         }
         let checkpoint = Checkpoint {
             origin: self.signer.name().to_owned(),

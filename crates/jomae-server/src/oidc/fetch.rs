@@ -46,7 +46,7 @@ impl Origin {
 /// Reads a key set from a file.
 pub fn read_file(path: &Path) -> Result<KeySet, String> {
     let wrong = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-    let content = files::read_limited(path, KEY_SET_BYTES_MAX).map_err(|error| wrong(&error))?;
+    let content = files::read_configured(path, KEY_SET_BYTES_MAX).map_err(|error| wrong(&error))?;
     KeySet::parse(&content).map_err(|error| wrong(&error))
 }
 
@@ -147,7 +147,7 @@ impl Web {
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let wrong = |cause: &dyn std::fmt::Display| format!("ca_file {}: {cause}", path.display());
-    let pem = files::read_limited(path, CA_FILE_BYTES_MAX).map_err(|error| wrong(&error))?;
+    let pem = files::read_configured(path, CA_FILE_BYTES_MAX).map_err(|error| wrong(&error))?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&causes(&error)))?;
     if found.is_empty() { Err(wrong(&"no certificate in it")) } else { Ok(found) }
 }

@@ -12,7 +12,7 @@ use super::{Desk, ReplayRequest, SimulateRequest, socket_path, too_long};
 use crate::{
     bootstrap::{StartError, audit_dir, store_path},
     config::Config,
-    root_key,
+    files, root_key,
     store::{OpenError, Options, SqliteStore},
 };
 
@@ -147,7 +147,7 @@ async fn through(
 /// The store of a stopped service.
 async fn open(config: &Config, why: &str) -> Result<Desk, OperatorError> {
     let path = store_path(&config.data_dir);
-    if !path.exists() {
+    if !files::is_file(&path).is_ok_and(|there| there) {
         return Err(OperatorError::NoStore(path));
     }
     let regions = config.checked_regions().map_err(StartError::from)?;

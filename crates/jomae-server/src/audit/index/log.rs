@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::files;
+
 /// Longest line that is indexed, in bytes. No event is nearly as long; a longer one is passed over.
 pub(super) const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 const READ_BYTES: usize = 256 * 1024;
@@ -82,7 +84,7 @@ impl Cursor {
         }
         while self.event < until {
             let Some((segment, behind)) = segment_of(segments, self.event) else { return Ok(()) };
-            let mut lines = BufReader::with_capacity(READ_BYTES, File::open(&segment.path)?);
+            let mut lines = BufReader::with_capacity(READ_BYTES, files::open(&segment.path)?);
             let mut offset = match self.at {
                 Some((of, offset)) if of == segment.first => lines.seek(SeekFrom::Start(offset))?,
                 _ => skip_lines(&mut lines, self.event - segment.first)?,
@@ -127,7 +129,7 @@ impl Cursor {
         let mut left = 0u64;
         for segment in segments.iter().filter(|segment| segment.first >= from) {
             let read = self.at.filter(|(of, _)| *of == segment.first).map_or(0, |(_, offset)| offset);
-            left += fs::metadata(&segment.path)?.len().saturating_sub(read);
+            left += files::about(&segment.path)?.len().saturating_sub(read);
         }
         Ok(left)
     }
@@ -172,7 +174,7 @@ impl<'a> Events<'a> {
         let Some((segment, _)) = segment_of(self.segments, event) else { return Ok(None) };
         let file = match &mut self.open {
             Some((of, file)) if *of == segment.first => file,
-            open => match File::open(&segment.path) {
+            open => match files::open(&segment.path) {
                 Ok(file) => &mut open.insert((segment.first, file)).1,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),

@@ -20,6 +20,8 @@ use std::{
 
 use jomae_api::time::Timestamp;
 
+use crate::files;
+
 use super::{
     BLOCK_EVENTS,
     bits::{BITS_BYTES, Bits},
@@ -143,7 +145,7 @@ impl Stored {
     /// Reads what stands at the beginning of a file. An error of kind `InvalidData` if the file is damaged or of
     /// another form.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = files::open(path)?;
         let mut header = [0; HEADER_BYTES + SUM_BYTES];
         file.read_exact_at(&mut header, 0)?;
         let (header, sum) = header.split_at(HEADER_BYTES);
@@ -257,7 +259,7 @@ impl Block for Stored {
     }
 
     fn having(&self, terms: &[u64]) -> io::Result<Option<Bits>> {
-        let file = File::open(&self.path)?;
+        let file = files::open(&self.path)?;
         let mut rows = Vec::with_capacity(terms.len());
         for term in terms {
             let Some(row) = self.row(&file, *term)? else { return Ok(None) };
@@ -278,7 +280,7 @@ impl Block for Stored {
         if page >= BLOCK_EVENTS / PLACES_PER_PAGE {
             return Err(damaged());
         }
-        let file = File::open(&self.path)?;
+        let file = files::open(&self.path)?;
         let bytes = PLACES_PER_PAGE * PLACE_BYTES;
         let page = self.part(&file, self.places_at() + page * (bytes + SUM_BYTES), bytes)?;
         let (places, _) = page.as_chunks::<PLACE_BYTES>();

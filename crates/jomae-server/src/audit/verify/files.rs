@@ -12,6 +12,7 @@ use std::{
 use jomae_core::tlog::{Hash, Nodes, VerifierKey, event_proof::EVENT_BYTES_MAX, node_hash};
 
 use super::VerifyError;
+use crate::files;
 
 /// The largest file of checkpoints that is read, in bytes.
 const CHECKPOINTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -67,7 +68,7 @@ pub struct Lines {
 
 impl Lines {
     pub fn open(segment: &Segment) -> Result<Self, VerifyError> {
-        let file = File::open(&segment.path).map_err(io_error(&segment.path))?;
+        let file = files::open_of_others(&segment.path).map_err(io_error(&segment.path))?;
         let reader = BufReader::with_capacity(256 * 1024, file);
         Ok(Self { path: segment.path.clone(), reader, line: Vec::new(), torn_bytes: 0 })
     }
@@ -111,7 +112,7 @@ impl Lines {
 }
 
 fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, VerifyError> {
-    let file = match File::open(path) {
+    let file = match files::open_of_others(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(io_error(path))?,
     };
@@ -188,7 +189,7 @@ impl TreeFiles {
     pub fn open(dir: &Path) -> Result<Self, VerifyError> {
         let open = |level: u8| {
             let path = dir.join("tree").join(level.to_string());
-            let file = match File::open(&path) {
+            let file = match files::open_of_others(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 file => file.map_err(io_error(&path))?,
             };

@@ -1,9 +1,7 @@
 //! Copies of a store that is in use.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +15,7 @@ use super::{
     file::{self, OpenError},
     schema,
 };
+use crate::files;
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub fn backup_file(source: &Path, dest: &Path) -> Result<Backup, BackupError> {
     let partial = NewFile::create(file::with_suffix(dest, ".partial"))?;
     let revision = copy_pages(&source, &partial.path)?;
     let io_failed = |source| BackupError::Io { path: dest.to_owned(), source };
-    let copy = File::open(&partial.path).map_err(io_failed)?;
+    let copy = files::open(&partial.path).map_err(io_failed)?;
     copy.sync_all().map_err(io_failed)?;
     let bytes = copy.metadata().map_err(io_failed)?.len();
     fs::rename(&partial.path, dest).map_err(io_failed)?;
@@ -93,7 +92,7 @@ struct NewFile {
 
 impl NewFile {
     fn create(path: PathBuf) -> Result<Self, BackupError> {
-        match OpenOptions::new().write(true).create_new(true).mode(file::FILE_MODE).open(&path) {
+        match files::create_new(&path, file::FILE_MODE) {
             Ok(_) => Ok(Self { path, kept: false }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(BackupError::Exists(path)),
             Err(source) => Err(BackupError::Io { path, source }),

@@ -1,9 +1,8 @@
 //! Opening and creating the file, and refusing every file that is not ours.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
 };
@@ -14,6 +13,7 @@ use super::{
     rows,
     schema::{self, Mismatch},
 };
+use crate::files;
 
 /// "Joma" in ASCII, in the SQLite header's field for the program that owns the file.
 pub(super) const APPLICATION_ID: i32 = 0x4A6F_6D61;
@@ -118,25 +118,25 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
 }
 
 /// The same text for the same file, so that the lock beside it is the same too. It starts with `/`, so SQLite cannot
-/// take it for a URI.
+/// take it for a URI. The directory may be a link; the file, and what SQLite keeps beside it, must not.
 fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
-    if let Ok(found) = path.canonicalize() {
-        return Ok(found);
-    }
     let Some(name) = path.file_name() else {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file");
         return Err(OpenError::Io { path: path.to_owned(), source });
     };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(directory.canonicalize().map_err(OpenError::io(directory))?.join(name))
+    let found = directory.canonicalize().map_err(OpenError::io(directory))?.join(name);
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let file = with_suffix(&found, suffix);
+        files::is_file(&file).map_err(OpenError::io(&file))?;
+    }
+    Ok(found)
 }
 
 /// Locks the file beside the store. The system lets go of it when a process dies.
 pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let lock_path = with_suffix(path, ".lock");
-    let mut options = OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&lock_path);
-    let lock = opened.map_err(OpenError::io(&lock_path))?;
+    let lock = files::open_to_write(&lock_path).map_err(OpenError::io(&lock_path))?;
     match lock.try_lock() {
         Ok(()) => Ok(Lock(lock)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
@@ -145,7 +145,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
 }
 
 fn create_if_absent(path: &Path) -> Result<(), OpenError> {
-    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+    match files::create_new(path, FILE_MODE) {
         Ok(_) => sync_directory(path).map_err(OpenError::io(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
@@ -158,7 +158,7 @@ fn create_if_absent(path: &Path) -> Result<(), OpenError> {
 /// holds on the first.
 fn check_header(path: &Path) -> Result<(), OpenError> {
     let mut header = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
+    let read = files::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
     if read.map_err(OpenError::io(path))? == 0 {
         return Ok(());
     }
@@ -270,7 +270,10 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
 
 /// Opens a file for reading that may be in use by a server, and checks that it is a store.
 pub(super) fn open_existing(path: &Path) -> Result<(Connection, i64), OpenError> {
-    let path = path.canonicalize().map_err(OpenError::io(path))?;
+    let path = resolved(path)?;
+    if !files::is_file(&path).map_err(OpenError::io(&path))? {
+        return Err(OpenError::Io { path, source: io::ErrorKind::NotFound.into() });
+    }
     let connection = open_reader(&path)?;
     let revision = identify(&path, &connection)?;
     Ok((connection, revision))
@@ -284,6 +287,5 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// Makes the creation or renaming of a file durable.
 pub(super) fn sync_directory(of: &Path) -> io::Result<()> {
-    let directory = of.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+    files::sync_dir_of(of)
 }

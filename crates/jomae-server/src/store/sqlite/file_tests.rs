@@ -40,13 +40,32 @@ fn a_second_store_on_the_file_is_refused() {
     let store = open(&path);
     done(&store, vec![put("a", "x")]);
     assert!(matches!(open_error(&path), OpenError::Locked(_)));
-    let link = directory.path().join("link.db");
-    std::os::unix::fs::symlink(&path, &link).expect("a link");
-    let through_link = open_error(&link);
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(directory.path(), &link).expect("a link");
+    let path_through_link = link.join("jomae.db");
+    let through_link = open_error(&path_through_link);
     assert!(through_link.to_string().ends_with("jomae.db: another process has this store open"), "{through_link}");
     done(&store, vec![put("b", "x")]);
     drop(store);
-    assert_eq!(everything(&open(&link)).len(), 2);
+    assert_eq!(everything(&open(&path_through_link)).len(), 2);
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_is_not_followed() {
+    let (directory, path) = directory();
+    drop(open(&path));
+    for name in ["link.db", "link.db-wal", "link.db-shm", "link.db-journal", "link.db.lock"] {
+        let link = directory.path().join(name);
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        let error = open_error(&directory.path().join("link.db")).to_string();
+        assert!(error.contains(name) && error.contains("symbolic link"), "{error}");
+        fs::remove_file(link).expect("removed");
+    }
+    let own = fs::read(&path).expect("readable");
+    std::os::unix::fs::symlink(&path, directory.path().join("link.db")).expect("a link");
+    assert!(backup_file(&directory.path().join("link.db"), &directory.path().join("copy.db")).is_err());
+    assert_eq!(fs::read(&path).expect("readable"), own);
 }
 
 #[test]
