@@ -198,17 +198,17 @@ pub fn encrypt(
 /// As [`encrypt`], of a plaintext that is bytes or text. Whether it is UTF-8 is the caller's business.
 pub fn encrypt_content(
     cipher: Cipher,
-    content: Content,
+    kind: Content,
     material: &SecretBytes,
     binding: &Binding<'_>,
     context: &CanonicalContext,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, EncryptError> {
-    encrypt_with_salt((cipher, content), &crate::rng::public_array(), material, binding, context, plaintext)
+    encrypt_with_salt((cipher, kind), &crate::rng::public_array(), material, binding, context, plaintext)
 }
 
 fn encrypt_with_salt(
-    (cipher, content): (Cipher, Content),
+    (cipher, kind): (Cipher, Content),
     salt: &[u8; 32],
     material: &SecretBytes,
     binding: &Binding<'_>,
@@ -223,7 +223,7 @@ fn encrypt_with_salt(
     }
     let mut out = Vec::with_capacity(BLOB_BYTES_MIN + plaintext.len());
     out.extend_from_slice(binding.version_id.as_bytes());
-    out.push(format_of(cipher, content));
+    out.push(format_of(cipher, kind));
     let aad = [&out, context.as_bytes()].concat();
     let (key, purpose) = (material.expose(), purpose_of(cipher));
     sealed::seal_with_salt(cipher, &mut out, salt, key, purpose, &binding.to_bytes(), &aad, plaintext)

@@ -86,7 +86,7 @@ pub trait KeyBackend: Send + Sync {
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
-        content: Content,
+        kind: Content,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>>;
 

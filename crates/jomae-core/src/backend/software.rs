@@ -204,7 +204,7 @@ impl KeyBackend for SoftwareBackend {
         key: &KeyHandle,
         binding: &Binding<'_>,
         context: &EncryptionContext,
-        content: Content,
+        kind: Content,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>> {
         let (Some(cipher), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
@@ -212,7 +212,7 @@ impl KeyBackend for SoftwareBackend {
         };
         let context = envelope::canonical_context(context.pairs());
         Work::Done(
-            envelope::encrypt_content(cipher, content, material, binding, &context, plaintext.expose())
+            envelope::encrypt_content(cipher, kind, material, binding, &context, plaintext.expose())
                 .map_err(|error| Fault::internal(format!("encrypt under {}: {error}", binding.version_id))),
         )
     }

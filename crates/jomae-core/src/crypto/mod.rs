@@ -124,13 +124,13 @@ impl Kms {
         tx: &mut Tx<'_>,
         key: &FoundKey,
         context: &EncryptionContext,
-        content: Content,
+        kind: Content,
         plaintext: &SecretBytes,
     ) -> Result<(KeyVersionId, Vec<u8>), Error> {
         expect_kind(key, KeyKind::Symmetric)?;
         let ready = self.primary(tx, key).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
-        let made = self.backend.encrypt(key.record.spec, &ready.handle, &binding, context, content, plaintext);
+        let made = self.backend.encrypt(key.record.spec, &ready.handle, &binding, context, kind, plaintext);
         let blob = made.wait().await?;
         Ok((ready.version.stored.id.clone(), blob))
     }
@@ -152,8 +152,8 @@ impl Kms {
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
         let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
         let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
-        let content = envelope::content(ciphertext).ok_or_else(|| Fault::internal("a blob of no format opened"))?;
-        Ok(Opened { version: ready.version.stored.id.clone(), plaintext: Plaintext { content, bytes } })
+        let kind = envelope::content(ciphertext).ok_or_else(|| Fault::internal("a blob of no format opened"))?;
+        Ok(Opened { version: ready.version.stored.id.clone(), plaintext: Plaintext { content: kind, bytes } })
     }
 
     /// Decrypts what was encrypted under the public key of a version.

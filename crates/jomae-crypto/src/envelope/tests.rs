@@ -41,7 +41,7 @@ fn fixed_vectors() {
             "SM4" => Cipher::Sm4,
             other => panic!("{other}"),
         };
-        let content = match v.value("content").as_str() {
+        let kind = match v.value("content").as_str() {
             None => Content::Bytes,
             Some("text") => Content::Text,
             Some(other) => panic!("{other}"),
@@ -53,9 +53,9 @@ fn fixed_vectors() {
         assert_eq!(context.as_bytes(), v.bytes("canonical_context"), "{name}");
         let material = SecretBytes::new(v.bytes("material"));
         let plaintext = v.bytes("plaintext");
-        let blob = encrypt_with_salt((cipher, content), &v.salt(), &material, &binding, &context, &plaintext).unwrap();
+        let blob = encrypt_with_salt((cipher, kind), &v.salt(), &material, &binding, &context, &plaintext).unwrap();
         assert_eq!(blob, v.bytes("blob"), "{name}");
-        assert_eq!(super::content(&blob), Some(content), "{name}");
+        assert_eq!(super::content(&blob), Some(kind), "{name}");
         assert_eq!(version_id(&blob), Some(binding.version_id), "{name}");
         assert_eq!(decrypt(&material, &binding, &context, &blob).unwrap().expose(), plaintext, "{name}");
     }

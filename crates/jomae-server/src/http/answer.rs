@@ -179,7 +179,7 @@ mod tests {
             let answer = Answer { status, retry_after: wait_ms, ..answer() };
             assert_eq!(retry_after_secs(&answer), secs, "{status} {wait_ms:?}");
             let header = secs.map(|secs| format!("\r\nRetry-After: {secs}\r\n"));
-            let head = encoded(answer, false, false, true);
+            let head = encoded(answer, false, true);
             assert_eq!(head.contains("Retry-After"), header.is_some(), "{head}");
             assert!(header.is_none_or(|header| head.contains(&header)), "{head}");
         }
