@@ -110,6 +110,8 @@ impl Operator {
             | ConditionKey::EncryptionContext(_) => {
                 return matches!(self.class, Class::String | Class::Numeric);
             }
+            // What another service compares it with, that service knows.
+            ConditionKey::Absent(_) => return true,
             ConditionKey::PrincipalArn
             | ConditionKey::EncryptionContextKeys
             | ConditionKey::ServiceName
@@ -194,7 +196,16 @@ pub enum ConditionKey {
     OidcAudience,
     /// `oidc:sub`: whom the token is about.
     OidcSubject,
+    /// A key of which no request here has a value: of another service, such as `oss:Prefix`, or one of [`ABSENT_KEYS`].
+    /// The name, in lower case up to a `/`.
+    Absent(Box<str>),
 }
+
+/// Keys that every service of the public cloud may set (pages "Condition keys" of RAM and KMS), and that nothing sets
+/// here: there are no virtual networks and no resource directory.
+const ABSENT_KEYS: [&str; 4] = ["acs:SourceVpc", "acs:VpcSourceIp", "acs:PrincipalRDId", "acs:PrincipalRDPath"];
+/// What the keys start with that mean something here: one that is not known is misspelt.
+const OWN_KEYS: [&str; 7] = ["acs", "kms", "ram", "sts", "actiontrail", "oidc", "saml"];
 
 /// The names without a part of the caller's.
 const PLAIN_KEYS: [(&str, ConditionKey); 11] = [
@@ -218,7 +229,11 @@ const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext";
 impl ConditionKey {
     /// Reads a name. ASCII case counts only behind a `/`, where the name is the caller's own.
     pub fn named(name: &str) -> Option<Self> {
-        let Some((family, member)) = name.split_once('/') else {
+        let (family, member) = name.split_once('/').map_or((name, None), |(family, member)| (family, Some(member)));
+        if let Some(absent) = Self::absent(family, member) {
+            return Some(absent);
+        }
+        let Some(member) = member else {
             return PLAIN_KEYS.into_iter().find_map(|(known, key)| known.eq_ignore_ascii_case(name).then_some(key));
         };
         if member.is_empty() {
@@ -239,8 +254,30 @@ impl ConditionKey {
         }
     }
 
+    /// A key that nothing sets here.
+    fn absent(family: &str, member: Option<&str>) -> Option<Self> {
+        if ABSENT_KEYS.iter().any(|known| known.eq_ignore_ascii_case(family)) {
+            return member.is_none().then(|| Self::Absent(family.to_ascii_lowercase().into()));
+        }
+        let (service, name) = family.split_once(':')?;
+        let is_word = |text: &str| {
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        let is_own = OWN_KEYS.iter().any(|own| own.eq_ignore_ascii_case(service));
+        if is_own || !is_word(service) || !is_word(name) || member.is_some_and(str::is_empty) {
+            return None;
+        }
+        let family = family.to_ascii_lowercase();
+        Some(Self::Absent(member.map_or(family.clone(), |member| format!("{family}/{member}")).into()))
+    }
+
+    /// Whether no request here has a value of the key.
+    pub const fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent(_))
+    }
+
     /// The name without what stands behind a `/`.
-    pub fn family(&self) -> &'static str {
+    pub fn family(&self) -> &str {
         match self {
             Self::ResourceTag(_) => RESOURCE_TAG,
             Self::KmsTag(_) => KMS_TAG,
@@ -257,6 +294,7 @@ impl ConditionKey {
             Self::OidcIssuer => "oidc:iss",
             Self::OidcAudience => "oidc:aud",
             Self::OidcSubject => "oidc:sub",
+            Self::Absent(name) => name.split('/').next().unwrap_or_default(),
         }
     }
 }
@@ -265,6 +303,7 @@ impl std::fmt::Display for ConditionKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.family())?;
         match self {
+            Self::Absent(name) => f.write_str(name.get(self.family().len()..).unwrap_or_default()),
             Self::ResourceTag(member)
             | Self::KmsTag(member)
             | Self::RequestTag(member)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Form, Malformed, Policy, parse};
+use super::{Form, Malformed, Policy, parse, parse_stored};
 
 /// A key policy that is well formed; kept as the text that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ impl KeyPolicy {
         ))
     }
 
-    /// What it says. An error only for a text that was stored before this version of the language.
+    /// What it says. An error only for a text that was stored before this version of the language and that it cannot read.
     pub fn policy(&self) -> Result<Policy, Malformed> {
-        parse(&self.0, Form::Key)
+        parse_stored(&self.0, Form::Key)
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,13 +1,17 @@
 //! Policies: their language, read once and strictly. What they allow is decided in `jomae-core`.
 //!
 //! Anything that is not known is refused with its place, never skipped: a condition that nobody reads would allow what
-//! it was written to prevent.
+//! it was written to prevent. What other services know is taken: a policy brought along is about them too.
+//!
+//! What is stored is read as far as it was right when it was written ([`parse_stored`]): a release that refuses more than
+//! the one before it must not take away what somebody has.
 
 mod condition;
 mod decimal;
 mod document;
 mod json;
 mod key_policy;
+mod known;
 mod pattern;
 mod principal;
 mod read;
@@ -18,7 +22,7 @@ pub use document::{Actions, Effect, Policy, Statement};
 pub use key_policy::KeyPolicy;
 pub use pattern::Pattern;
 pub use principal::PrincipalPattern;
-pub use read::parse;
+pub use read::{parse, parse_stored};
 
 use crate::limits;
 

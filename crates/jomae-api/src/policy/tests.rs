@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod brought;
+
 const IDENTITY: &str =
     r#"{"Action":["kms:Encrypt","ram:List*"],"Resource":["acs:kms:*:*:key/*","acs:ram:*:*:user/?"]}"#;
 const KEY: &str = r#"{"Principal":{"RAM":["acs:ram::1234567890123456:user/bob"]},"Action":["kms:Encrypt","kms:List*"],"Resource":["*"]}"#;
@@ -206,9 +208,7 @@ fn actions() {
 #[test]
 fn resources() {
     for form in [Form::Identity, Form::Session] {
-        for good in
-            ["*", "acs:kms:*:*:*", "acs:*:*:*:*", "*:*:*:*:*", "acs:ram::1234567890123456:user/a:b", "acs:k?s:::key/中"]
-        {
+        for good in ["*", "acs:kms:*:*:*", "acs:*:*:*:*", "*:*:*:*:*", "acs:oss:::bucket/a:b", "acs:k?s:::key/中"] {
             assert_eq!(wrong(form, &with(form, "Resource", json!([good]))), None, "{good}");
         }
         for bad in [
@@ -341,8 +341,16 @@ fn conditions() {
         assert_eq!(reason(json!({ name: { "oidc:sub": "x" } })), Some("the operator is not known"), "{name}");
     }
     for name in [
-        "acs:SourceVpc",
+        "acs:SourceVpc/a",
+        "acs:NoSuch",
+        "kms:Foo",
+        "ram:Foo/bar",
         "saml:recipient",
+        "oss:",
+        "oss:Prefix/",
+        ":Prefix",
+        "o s:Prefix",
+        "oss:Pre fix",
         "kms:tag",
         "kms:tag/",
         "acs:ResourceTag",

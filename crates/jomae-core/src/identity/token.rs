@@ -51,7 +51,7 @@ impl Session {
         if let Some(compiled) = self.policy_in_memory.get() {
             return Ok(Some(Arc::clone(compiled)));
         }
-        let policy = policy::parse(text, Form::Session).map_err(|error| Fault::internal(error.to_string()))?;
+        let policy = policy::parse_stored(text, Form::Session).map_err(|error| Fault::internal(error.to_string()))?;
         let compiled = Arc::new(Compiled::of(&policy));
         self.policy_in_memory.keep(Arc::clone(&compiled));
         Ok(Some(compiled))

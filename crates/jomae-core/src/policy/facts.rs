@@ -108,6 +108,9 @@ pub(super) fn met(condition: &Condition, facts: &Facts<'_>, effect: Effect) -> M
 /// `None`: the request has no value.
 fn any_equal(condition: &Condition, facts: &Facts<'_>) -> Option<bool> {
     let (key, test) = (&condition.key, condition.operator.test);
+    if key.is_absent() {
+        return None;
+    }
     match &condition.values {
         Values::Texts(values) if test == Test::EqualsIgnoreCase => {
             any_text(key, facts, |found| Some(values.iter().any(|value| is_same_ignoring_case(found, value))))
@@ -166,7 +169,8 @@ fn any_text(key: &ConditionKey, facts: &Facts<'_>, compare: impl Fn(&str) -> Opt
         ConditionKey::CurrentTime
         | ConditionKey::SecureTransport
         | ConditionKey::SourceIp
-        | ConditionKey::MfaPresent => None,
+        | ConditionKey::MfaPresent
+        | ConditionKey::Absent(_) => None,
     }
 }
 

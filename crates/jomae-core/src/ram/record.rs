@@ -262,7 +262,8 @@ pub(crate) fn compiled(memo: &Memo<Arc<Compiled>>, text: &str, form: Form) -> Re
     if let Some(compiled) = memo.get() {
         return Ok(Arc::clone(compiled));
     }
-    let policy = policy::parse(text, form).map_err(|error| Fault::internal(format!("a stored policy: {error}")))?;
+    let policy =
+        policy::parse_stored(text, form).map_err(|error| Fault::internal(format!("a stored policy: {error}")))?;
     let compiled = Arc::new(Compiled::of(&policy));
     memo.keep(Arc::clone(&compiled));
     Ok(compiled)

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use jomae_api::policy::{Effect, Form, parse};
+use jomae_api::policy::{Effect, Form, parse, parse_stored};
 use jomae_core::policy::{Compiled, Explained, Outcome, ResourceVerdict, Verdict};
 use proptest::{
     collection::vec,
@@ -25,7 +25,12 @@ fn run(
     let counts = RefCell::new(BTreeMap::new());
     let strategy = (generate::document(form), vec(generate::question(), QUESTIONS));
     let result = runner.run(&strategy, |(document, questions)| {
-        let policy = parse(&document.to_string(), form).map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
+        let text = document.to_string();
+        // What is refused when it is written is read from the store all the same.
+        let refused = naive::is_refused(&document);
+        prop_assert_eq!(parse(&text, form).is_err(), refused, "{:?}", parse(&text, form));
+        *counts.borrow_mut().entry(if refused { "refused" } else { "taken" }).or_insert(0) += 1;
+        let policy = parse_stored(&text, form).map_err(|wrong| TestCaseError::fail(wrong.to_string()))?;
         let compiled = Compiled::of(&policy);
         for question in questions {
             *counts.borrow_mut().entry(agree(&document, &compiled, &question)?).or_insert(0) += 1;
@@ -69,7 +74,7 @@ fn identity(form: Form) {
             }
         })
     });
-    often(&counts, &["deny", "allow", "nothing"]);
+    often(&counts, &["deny", "allow", "nothing", "taken", "refused"]);
 }
 
 fn resource(form: Form) {
@@ -98,7 +103,7 @@ fn resource(form: Form) {
             }
         })
     });
-    often(&counts, &["deny", "allow", "allow account", "nothing"]);
+    often(&counts, &["deny", "allow", "allow account", "nothing", "taken", "refused"]);
 }
 
 /// A generator whose policies never match would agree on everything.

@@ -17,7 +17,8 @@ use crate::naive::{Question, Who};
 
 const ACCOUNTS: [&str; 2] = ["1234567890123456", "6543210987654321"];
 
-/// A document of the form, as text that both evaluators read.
+/// A document of the form, as text that both evaluators read. Some would not be taken any more: see
+/// [`naive::is_refused`](crate::naive::is_refused).
 pub fn document(form: Form) -> impl Strategy<Value = Value> {
     prop::collection::vec(statement(form), 1..6)
         .prop_map(|statements| json!({ "Version": "1", "Statement": statements }))
@@ -71,6 +72,9 @@ fn action(form: Form) -> BoxedStrategy<String> {
             "kms:ReEncrypt*",
             "k*:Decrypt",
             "kms:D?crypt",
+            "kms:Decrpyt",
+            "oss:*",
+            "ecs:Describe*",
         ],
         Form::Key => &[
             "kms:*",
@@ -90,8 +94,11 @@ fn action(form: Form) -> BoxedStrategy<String> {
 fn resource(form: Form) -> BoxedStrategy<String> {
     match form {
         Form::Identity | Form::Session => prop_oneof![
-            1 => Just("*".to_owned()),
-            4 => "acs:(kms|k\\*|\\?ms):(cn|\\*|\\?\\?|C\\*):(1|\\*):(key/|k\\*/)?[abA中*?]{1,3}",
+            4 => Just("*".to_owned()),
+            3 => Just("acs:oss:*:*:mybucket/*".to_owned()),
+            16 => "acs:(kms|k\\*|\\?ms):(cn|\\*|\\?\\?|C\\*):(1234567890123456|1\\*|\\*):(key/|k\\*/)[abA中*?]{1,3}",
+            3 => "acs:(k\\*|\\?ms):(cn|\\*|\\?\\?|C\\*):(1|\\*):[abA中*?]{1,3}",
+            1 => "acs:(KMS|Kms):\\*:\\*:key/\\*",
         ]
         .boxed(),
         Form::Key | Form::Trust => Just("*".to_owned()).boxed(),
@@ -138,6 +145,8 @@ const TEXT_KEYS: [(&str, bool); 13] = [
     ("oidc:AUD", false),
     ("oidc:sub", false),
 ];
+/// Keys that no request has.
+const ABSENT_KEYS: [&str; 4] = ["oss:Prefix", "ecs:tag/a", "acs:SourceVpc", "RDS:resourceTag/A"];
 const NUMBERS: [&str; 8] = ["0", "-0.0", "1", "1.0", "1.5", "-1.5", "10", "9007199254740993"];
 const DATES: [&str; 4] =
     ["2026-01-01T00:00:00Z", "2026-01-01T08:00:00+08:00", "2026-01-01T00:00:01Z", "2025-12-31T23:59:59Z"];
@@ -175,13 +184,17 @@ fn word() -> BoxedStrategy<String> {
 
 fn condition() -> impl Strategy<Value = (&'static str, &'static str, Value)> {
     select(Operator::ALL.iter().collect::<Vec<_>>()).prop_flat_map(|operator| {
-        let keys: Vec<&'static str> = match operator.class {
+        let mut keys: Vec<&'static str> = match operator.class {
             Class::String => TEXT_KEYS.iter().map(|(key, _)| *key).collect(),
             Class::Numeric => TEXT_KEYS.iter().filter(|(_, numeric)| *numeric).map(|(key, _)| *key).collect(),
             Class::Date => vec!["acs:CurrentTime"],
             Class::Boolean => vec!["acs:SecureTransport", "acs:MFAPresent"],
             Class::Ip => vec!["acs:SourceIp", "ACS:sourceip"],
         };
+        keys.push(ABSENT_KEYS[keys.len() % ABSENT_KEYS.len()]);
+        if operator.class == Class::String {
+            keys.extend(ABSENT_KEYS.iter().filter(|key| !keys.contains(key)).copied().collect::<Vec<_>>());
+        }
         let values = one_or_more(value(operator.class, operator.name.ends_with("Like")));
         (Just(operator.name), select(keys), values)
     })
@@ -238,7 +251,14 @@ pub fn question() -> impl Strategy<Value = Question> {
     ];
     let ip = prop::option::weighted(0.8, select(&ADDRESSES[..]).prop_map(|ip| ip.parse::<IpAddr>().unwrap()));
     let moment = (-1..=1_i64).prop_map(|offset| 1_767_225_600 + offset);
-    let plain = (select(asked()), "acs:kms:cn:1:(key/)?[abA中]{1,3}", moment, any::<bool>(), ip, any::<Option<bool>>());
+    let plain = (
+        select(asked()),
+        "acs:kms:cn:1234567890123456:key/[abA中]{1,3}",
+        moment,
+        any::<bool>(),
+        ip,
+        any::<Option<bool>>(),
+    );
     (plain, word(), pairs(), pairs(), pairs(), more, who).prop_map(
         |((action, resource, now, secure, ip, mfa), principal_arn, context, resource_tags, request_tags, more, who)| {
             Question {

@@ -115,6 +115,41 @@ pub fn evaluate_for(document: &Value, question: &Question) -> ResourceVerdict {
     }
 }
 
+/// Whether the document is refused when it is written: it names an action or a resource of ours that cannot exist, or has
+/// a `Deny` about requests of ours that waits for a value that none of them has.
+pub fn is_refused(document: &Value) -> bool {
+    const OURS: [&str; 4] = ["kms", "ram", "sts", "actiontrail"];
+    let asked = || jomae_api::actions::permissions().iter().map(|name| name.to_lowercase());
+    let misspelt = |action: &str| {
+        let (service, _) = action.split_once(':').unwrap_or(("*", "*"));
+        OURS.contains(&service.to_lowercase().as_str()) && !asked().any(|name| wild(&action.to_lowercase(), &name))
+    };
+    let upper = |resource: &str| {
+        let service = resource.split(':').nth(1).unwrap_or("*");
+        OURS.contains(&service.to_lowercase().as_str()) && !OURS.contains(&service)
+    };
+    let has_value = |key: &str| {
+        let known = ["acs:", "kms:", "ram:", "sts:", "oidc:"].iter().any(|own| key.to_lowercase().starts_with(own));
+        known && key.to_lowercase() != "acs:sourcevpc"
+    };
+    statements(document).iter().any(|(_, statement)| {
+        let (these, all_but) = (texts(&statement["Action"]), texts(&statement["NotAction"]));
+        let resources = texts(&statement["Resource"]);
+        let waits = statement["Condition"].as_object().is_some_and(|operators| {
+            let positive = operators.iter().filter(|(operator, _)| !operator.contains("Not"));
+            positive.flat_map(|(_, keys)| keys.as_object().unwrap().keys()).any(|key| !has_value(key))
+        });
+        let about_us = asked().any(|name| {
+            let within = |list: &[&str]| list.iter().any(|pattern| wild(&pattern.to_lowercase(), &name));
+            if all_but.is_empty() { within(&these) } else { !within(&all_but) }
+        });
+        let on_ours = resources.is_empty() || resources.iter().any(|resource| !resource.starts_with("acs:oss:"));
+        these.iter().chain(&all_but).any(|action| misspelt(action))
+            || resources.iter().any(|resource| upper(resource))
+            || (statement["Effect"] == "Deny" && waits && about_us && on_ours)
+    })
+}
+
 fn statements(document: &Value) -> Vec<(u16, &Value)> {
     (1..).zip(document["Statement"].as_array().unwrap()).collect()
 }
@@ -209,7 +244,8 @@ fn request_values(key: &str, question: &Question) -> Vec<String> {
             "acs:resourcetag" | "kms:tag" => tag(&question.resource_tags, name),
             "acs:requesttag" => tag(&question.request_tags, name),
             "kms:encryptioncontext" => tag(&question.context, name),
-            other => panic!("{other}"),
+            // Of another service: no request here has it.
+            _ => Vec::new(),
         };
     }
     match key.to_lowercase().as_str() {

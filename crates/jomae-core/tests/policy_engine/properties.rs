@@ -2,7 +2,7 @@
 
 use jomae_api::{
     actions,
-    policy::{Form, parse},
+    policy::{Form, parse_stored},
 };
 use jomae_core::policy::{Compiled, ResourceVerdict, Verdict};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn compile(document: &Value, form: Form) -> Compiled {
-    Compiled::of(&parse(&document.to_string(), form).unwrap())
+    Compiled::of(&parse_stored(&document.to_string(), form).unwrap())
 }
 
 /// How much is allowed: 2 the principal itself, 1 its account.
