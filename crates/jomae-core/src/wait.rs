@@ -203,6 +203,9 @@ fn turn(state: &AtomicU8, to: u8) -> bool {
     state.compare_exchange(OPEN, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
+/// Records that a loop over many handles between two breaths: well under a millisecond of work.
+pub const RECORDS_A_BREATH: usize = 64;
+
 /// Lets other tasks run once; for loops over many records.
 pub async fn breathe() {
     struct Once(bool);

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jomae_api::{
     actions::keys::list_keys::{Filter, KeyList, KeyRow, ListKeys, Output, Property},
     names::{AliasName, KeyId},
@@ -8,9 +10,9 @@ use crate::{
     error::Error,
     record::{AliasRecord, KeyPlace, KeyRecord, path},
     run::{Call, Handle, Kms},
-    store::{Path, SCAN_LIMIT_MAX},
+    store::Path,
     tx::Tx,
-    wait::breathe,
+    wait::{RECORDS_A_BREATH, breathe},
 };
 
 impl Handle<ListKeys> for Kms {
@@ -39,7 +41,7 @@ impl Handle<ListKeys> for Kms {
 }
 
 impl Kms {
-    /// Looks at every key of the account in the region, a few hundred at a time: a filter can ask for anything.
+    /// What the filters leave of the account's keys in the region.
     async fn filtered(
         &self,
         call: &Call,
@@ -47,51 +49,113 @@ impl Kms {
         prefix: &str,
         wanted: &ListKeys,
     ) -> Result<(Vec<Path>, u64), Error> {
-        let mut rows = Vec::new();
-        let mut total = 0u64;
+        let mut rows = Rows { offset: wanted.page.offset(), size: wanted.page.size as usize, ..Rows::default() };
+        if let Some(candidates) = named(call, tx, &wanted.filters)? {
+            for id in candidates {
+                let place = KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id };
+                let found = path::key(&place);
+                if let Some(record) = tx.get::<KeyRecord>(&found)?
+                    && matches(&place, &record, &wanted.filters)
+                {
+                    rows.add(found);
+                }
+            }
+            return Ok((rows.page, rows.total));
+        }
+        // Nothing but the keys themselves knows their states and tags, and all that match are counted.
         let mut after: Option<Path> = None;
         loop {
-            let batch = tx.list::<KeyRecord>(prefix, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
+            let batch = tx.list::<KeyRecord>(prefix, after.as_ref().map(Path::as_str), RECORDS_A_BREATH)?;
             let Some((last, _)) = batch.last() else { break };
             after = Some(last.clone());
             for (found, record) in batch {
                 let Some(id) = path::tail(&found, prefix).and_then(KeyId::new) else { continue };
                 let place = KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id };
-                if !matches(tx, &place, &record, &wanted.filters)? {
-                    continue;
+                if matches(&place, &record, &wanted.filters) {
+                    rows.add(found);
                 }
-                if total >= wanted.page.offset() && rows.len() < wanted.page.size as usize {
-                    rows.push(found);
-                }
-                total += 1;
             }
             breathe().await;
         }
-        Ok((rows, total))
+        Ok((rows.page, rows.total))
     }
 }
 
-fn matches(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord, filters: &[Filter]) -> Result<bool, Error> {
+/// The rows of one page, and how many there are.
+#[derive(Default)]
+struct Rows {
+    offset: u64,
+    size: usize,
+    page: Vec<Path>,
+    total: u64,
+}
+
+impl Rows {
+    fn add(&mut self, found: Path) {
+        if self.total >= self.offset && self.page.len() < self.size {
+            self.page.push(found);
+        }
+        self.total += 1;
+    }
+}
+
+/// The keys that filters by name leave, oldest first, if there is such a filter: a few, which are looked up. A filter
+/// that no key here can pass leaves none.
+fn named(call: &Call, tx: &mut Tx<'_>, filters: &[Filter]) -> Result<Option<Vec<KeyId>>, Error> {
+    let (account, region) = (call.caller.account(), &call.region);
+    let mut left: Option<BTreeSet<KeyId>> = None;
     for Filter { property, values } in filters {
+        let by_name: BTreeSet<KeyId> = match property {
+            Property::KeyId => values.iter().filter_map(|value| KeyId::new(value)).collect(),
+            Property::AliasName => {
+                let mut keys = BTreeSet::new();
+                for name in values.iter().filter_map(|value| AliasName::from_wire(value)) {
+                    if let Some(alias) = tx.get::<AliasRecord>(&path::alias(account, region, &name))? {
+                        keys.insert(alias.key.clone());
+                    }
+                }
+                keys
+            }
+            // The same of every key here.
+            _ if of_all(*property).is_some_and(|of_all| !values.iter().any(|value| value == of_all)) => BTreeSet::new(),
+            _ => continue,
+        };
+        left = Some(match left {
+            Some(left) => left.intersection(&by_name).cloned().collect(),
+            None => by_name,
+        });
+    }
+    Ok(left.map(|keys| keys.into_iter().collect()))
+}
+
+/// What every key has of a property.
+const fn of_all(property: Property) -> Option<&'static str> {
+    match property {
+        Property::ProtectionLevel => Some("SOFTWARE"),
+        Property::CreatorType => Some("User"),
+        // None has one.
+        Property::DkmsInstanceId => Some(""),
+        _ => None,
+    }
+}
+
+fn matches(place: &KeyPlace, record: &KeyRecord, filters: &[Filter]) -> bool {
+    filters.iter().all(|Filter { property, values }| {
         let has = |text: &str| values.iter().any(|value| value == text);
-        let met = match property {
+        match property {
             Property::KeyState => has(state_text(record)),
             Property::KeySpec => has(record.spec.as_str()),
             Property::KeyUsage => has(record.usage.as_str()),
-            Property::ProtectionLevel => has("SOFTWARE"),
-            Property::CreatorType => has("User"),
+            Property::ProtectionLevel | Property::CreatorType => of_all(*property).is_some_and(has),
             Property::DkmsInstanceId => false,
-            Property::KeyId => has(place.id.as_str()),
             Property::Creator => has(record.creator.as_str()),
             Property::TagKey => record.tags.keys().any(|key| has(key)),
             Property::TagValue => record.tags.values().any(|value| has(value)),
-            Property::AliasName => named_by_any(tx, place, values)?,
-        };
-        if !met {
-            return Ok(false);
+            // Looked up before; the index of aliases decides.
+            Property::KeyId => has(place.id.as_str()),
+            Property::AliasName => true,
         }
-    }
-    Ok(true)
+    })
 }
 
 const fn state_text(record: &KeyRecord) -> &'static str {
@@ -102,16 +166,4 @@ const fn state_text(record: &KeyRecord) -> &'static str {
         KeyState::PendingDeletion => "PendingDeletion",
         KeyState::PendingImport => "PendingImport",
     }
-}
-
-fn named_by_any(tx: &mut Tx<'_>, place: &KeyPlace, values: &[String]) -> Result<bool, Error> {
-    for value in values {
-        if let Some(name) = AliasName::from_wire(value)
-            && let Some(alias) = tx.get::<AliasRecord>(&path::alias(&place.account, &place.region, &name))?
-            && alias.key == place.id
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -14,8 +14,7 @@ use crate::{
 };
 use crate::{
     record::{KeyRecord, path},
-    store::SCAN_LIMIT_MAX,
-    wait::breathe,
+    wait::{RECORDS_A_BREATH, breathe},
 };
 
 impl Handle<ListTagResources> for Kms {
@@ -37,7 +36,7 @@ impl Handle<ListTagResources> for Kms {
         let prefix = path::keys(call.caller.account(), &call.region);
         let mut after = wanted.after.as_ref().map(|Cursor(id)| format!("{prefix}{id}"));
         loop {
-            let batch = tx.list::<KeyRecord>(&prefix, after.as_deref(), SCAN_LIMIT_MAX)?;
+            let batch = tx.list::<KeyRecord>(&prefix, after.as_deref(), RECORDS_A_BREATH)?;
             let Some((last, _)) = batch.last() else { return Ok(output(rows, None)) };
             after = Some(last.as_str().to_owned());
             for (found, record) in batch {

@@ -176,6 +176,34 @@ fn filters() {
     }
 }
 
+/// A filter by name costs look-ups of what it names, however many keys there are.
+#[test]
+fn filters_by_name_are_looked_up() {
+    let keys = Filtered::new();
+    let alice = keys.world.alice();
+    let filters = [
+        json!([{"Key": "AliasName", "Values": ["alias/plain", "alias/none"]}]),
+        json!([{"Key": "keyId", "Values": [keys.plain]}, {"Key": "KeyState", "Values": ["Enabled"]}]),
+        json!([{"Key": "ProtectionLevel", "Values": ["HSM"]}]),
+    ]
+    .map(|filters| filters.to_string());
+    let asks = |filters: &str| keys.world.reads_of(|| drop(alice.ok("ListKeys", &[("Filters", filters)])));
+    // The second time nothing is read that memory has.
+    let _ = filters.clone().map(|filters| asks(&filters));
+    let with_few = filters.clone().map(|filters| asks(&filters));
+    for _ in 0..200 {
+        alice.key(&[]);
+    }
+    assert_eq!(filters.map(|filters| asks(&filters)), with_few);
+    // Both names must fit.
+    let other = json!([{"Key": "AliasName", "Values": ["alias/plain"]}, {"Key": "keyId", "Values": [keys.tagged]}]);
+    assert_eq!(keys.left(&other), "");
+    let both = json!([{"Key": "AliasName", "Values": ["alias/plain"]}, {"Key": "keyId", "Values": [keys.plain]}]);
+    assert_eq!(keys.left(&both), "p");
+    alice.done("UpdateAlias", &[("AliasName", "alias/plain"), ("KeyId", &keys.tagged)]);
+    assert_eq!(keys.left(&json!([{"Key": "AliasName", "Values": ["alias/plain"]}])), "t");
+}
+
 #[test]
 fn filtered_pages() {
     let keys = Filtered::new();

@@ -12,8 +12,8 @@ use crate::{
     },
     record::path::tail,
     run::{Call, Handle, Kms},
-    store::SCAN_LIMIT_MAX,
     tx::Tx,
+    wait::{RECORDS_A_BREATH, breathe},
 };
 
 impl Handle<ListUsersForGroup> for Kms {
@@ -30,7 +30,7 @@ impl Handle<ListUsersForGroup> for Kms {
         let mut rows = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let some = tx.list::<MemberRecord>(&prefix, after.as_deref(), SCAN_LIMIT_MAX)?;
+            let some = tx.list::<MemberRecord>(&prefix, after.as_deref(), RECORDS_A_BREATH)?;
             for (at, member) in &some {
                 let id = tail(at, &prefix).unwrap_or_default();
                 if let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? {
@@ -45,9 +45,10 @@ impl Handle<ListUsersForGroup> for Kms {
                 }
             }
             match some.last() {
-                Some((last, _)) if some.len() == SCAN_LIMIT_MAX => after = Some(last.as_str().to_owned()),
+                Some((last, _)) if some.len() == RECORDS_A_BREATH => after = Some(last.as_str().to_owned()),
                 _ => break,
             }
+            breathe().await;
         }
         let page = page::slice(rows, &action.listing);
         let users = MemberList { user: page.rows };

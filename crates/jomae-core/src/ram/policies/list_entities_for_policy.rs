@@ -16,6 +16,7 @@ use crate::{
     },
     run::{Call, Handle, Kms},
     tx::Tx,
+    wait::{RECORDS_A_BREATH, breathe},
 };
 
 /// One policy of one account.
@@ -26,11 +27,14 @@ struct Of<'a> {
 
 impl Of<'_> {
     /// A row for each holder of a kind. The index says who may be one; the holder's own record decides.
-    fn holders<R: Holder, T>(&self, tx: &mut Tx<'_>, row: impl Fn(&R, Timestamp) -> T) -> Result<Vec<T>, Fault> {
+    async fn holders<R: Holder, T>(&self, tx: &mut Tx<'_>, row: impl Fn(&R, Timestamp) -> T) -> Result<Vec<T>, Fault> {
         let prefix = path::attached_to(self.account, self.policy, R::KIND);
         let (ids, _) = scan::names(tx, &prefix, None, HOLDERS_MAX)?;
         let mut rows = Vec::new();
-        for id in ids {
+        for (number, id) in ids.into_iter().enumerate() {
+            if number % RECORDS_A_BREATH == RECORDS_A_BREATH - 1 {
+                breathe().await;
+            }
             let Some(holder) = tx.get::<R>(&path::entity(self.account, R::KIND, &id))? else { continue };
             let (kind, name) = self.policy;
             let attached = holder.policies().iter().find(|attached| attached.kind == kind && attached.name == name);
@@ -55,24 +59,30 @@ impl Handle<ListEntitiesForPolicy> for Kms {
         let (account, policy) = (call.caller.account(), &granted.action().policy);
         found(tx, account, policy)?;
         let of = Of { account, policy: (policy.kind.into(), &policy.name) };
-        let user = of.holders::<UserRecord, _>(tx, |user, attach_date| UserRow {
-            user_id: user.id.clone(),
-            user_name: user.name.clone(),
-            display_name: user.display_name.clone(),
-            attach_date,
-        })?;
-        let group = of.holders::<GroupRecord, _>(tx, |group, attach_date| GroupRow {
-            group_name: group.name.clone(),
-            comments: group.comments.clone(),
-            attach_date,
-        })?;
-        let role = of.holders::<RoleRecord, _>(tx, |role, attach_date| RoleRow {
-            role_id: role.id.clone(),
-            role_name: role.name.clone(),
-            arn: role.arn(account),
-            description: role.description.clone(),
-            attach_date,
-        })?;
+        let user = of
+            .holders::<UserRecord, _>(tx, |user, attach_date| UserRow {
+                user_id: user.id.clone(),
+                user_name: user.name.clone(),
+                display_name: user.display_name.clone(),
+                attach_date,
+            })
+            .await?;
+        let group = of
+            .holders::<GroupRecord, _>(tx, |group, attach_date| GroupRow {
+                group_name: group.name.clone(),
+                comments: group.comments.clone(),
+                attach_date,
+            })
+            .await?;
+        let role = of
+            .holders::<RoleRecord, _>(tx, |role, attach_date| RoleRow {
+                role_id: role.id.clone(),
+                role_name: role.name.clone(),
+                arn: role.arn(account),
+                description: role.description.clone(),
+                attach_date,
+            })
+            .await?;
         Ok(Output { users: UserList { user }, groups: GroupList { group }, roles: RoleList { role } })
     }
 }
