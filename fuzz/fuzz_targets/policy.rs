@@ -75,12 +75,14 @@ fn decide(policy: &Compiled, form: Form) {
         },
     ] {
         for action in 0..=u16::try_from(jomae_api::actions::permissions().len()).unwrap() {
-            let request = Request { action, resource: "acs:kms:cn-hangzhou:1234567890123456:key/k", facts: &facts };
+            let resource = "acs:kms:cn-hangzhou:1234567890123456:key/k";
+            let request = Request::with_budget(action, resource, &facts, u64::MAX);
             if !form.has_principals() {
                 match policy.evaluate(&request) {
                     Verdict::ExplicitDeny { statement } => applies(&policy.explain(&request), statement, Effect::Deny),
                     Verdict::Allow { statement } => applies(&policy.explain(&request), statement, Effect::Allow),
                     Verdict::ImplicitDeny => nothing(&policy.explain(&request)),
+                    Verdict::TooCostly => unreachable!(),
                 }
                 continue;
             }
@@ -98,6 +100,7 @@ fn decide(policy: &Compiled, form: Form) {
                         applies(&explained, statement, Effect::Allow);
                     }
                     ResourceVerdict::NotNamed => nothing(&explained),
+                    ResourceVerdict::TooCostly => unreachable!(),
                 }
             }
         }

@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
-use crate::{action::Api, policy::Malformed};
+use crate::{
+    action::Api,
+    policy::{Malformed, TooCostly},
+};
 
 /// Who words an error: the API gateway in front (no `HttpStatus` member, XML root `<Error>`), or KMS itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,14 +69,18 @@ macro_rules! refusals {
     };
     (@type name) => { &'static str };
     (@type place) => { Malformed };
+    (@type cost) => { TooCostly };
     (@skip $arg:ident) => { _ };
     (@bind name $bound:ident) => { $bound };
     (@bind place $bound:ident) => { _ };
+    (@bind cost $bound:ident) => { _ };
     (@some name $bound:ident) => { Some($bound) };
     (@some place $bound:ident) => { None };
+    (@some cost $bound:ident) => { None };
     (@some) => { None };
     (@sample name) => { "Name" };
     (@sample place) => { Malformed::ANY };
+    (@sample cost) => { TooCostly::ANY };
 }
 
 // Spellings that look wrong are the documented ones: `Forbidden.…NotFound` with 404, `AliasName Already Exists.`,
@@ -125,6 +132,8 @@ refusals! {
     ProtectionLevelUnsupported => 400 "Unsupported.ProtectionLevel" "This protection level is not valid for this region" Kms Documented;
     OperationUnsupported => 400 "UnsupportedOperation" "This operation does not fit the key." Kms Ours;
     AliasExists => 400 "AliasAlreadyExists" "AliasName Already Exists." Kms Documented;
+    /// The same code, of which more is said: what the key policy can cost.
+    KeyPolicyCost(cost) => 400 "Rejected.LimitExceeded" "The key policy costs more to evaluate than it may." Kms Ours;
     LimitExceeded => 400 "Rejected.LimitExceeded" "The request was rejected because user create resource limit was exceeded." Kms Documented;
     /// A damaged blob, a wrong `EncryptionContext` and a wrong key are one and the same refusal.
     CiphertextInvalid => 400 "InvalidParameter" "The specified parameter \"CiphertextBlob\" is not valid." Kms Ours;
@@ -171,6 +180,7 @@ refusals! {
     PolicyVersionIsDefault => 409 "DeleteConflict.Policy.Version.Default" "The default policy version CAN NOT been deleted directly." Gateway Documented;
     RoleHasPolicies => 409 "DeleteConflict.Role.Policy" "The role CAN NOT has any attached policy while deleting the role." Gateway Documented;
     PoliciesLimit => 409 "LimitExceeded.Policy" "The count of policy beyond the current limits." Gateway Documented;
+    PolicyCost(cost) => 409 "LimitExceeded.Policy.Cost" "The policies cost more to evaluate than they may." Gateway Ours;
     PolicyVersionsLimit => 409 "LimitExceeded.Policy.Version" "The count of policy version beyond the current limits." Gateway Documented;
     RolesLimit => 409 "LimitExceeded.Role" "The count of roles beyond the current limits." Gateway Documented;
     UserPoliciesLimit => 409 "LimitExceeded.User.Policy" "The policy count of the user beyond the current limits." Gateway Documented;
@@ -256,12 +266,13 @@ impl Refusal {
         self.row().status
     }
 
-    /// The message with the parameter's name in its place, or followed by the place of the mistake.
+    /// The message with the parameter's name in its place, or followed by the place of the mistake or the cost.
     pub fn message(&self) -> Cow<'static, str> {
         match self {
             Self::MalformedPolicyDocument(place) | Self::KeyPolicyMalformed(place) | Self::PolicyGrammar(place) => {
                 Cow::Owned(format!("{} {place}", self.row().message))
             }
+            Self::PolicyCost(cost) | Self::KeyPolicyCost(cost) => Cow::Owned(format!("{} {cost}", self.row().message)),
             _ => match self.parameter() {
                 Some(name) => Cow::Owned(self.row().message.replacen("{}", name, 1)),
                 None => Cow::Borrowed(self.row().message),

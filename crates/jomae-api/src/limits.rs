@@ -20,6 +20,13 @@ pub const SIGNATURE_BYTES_MAX: usize = 8192;
 pub const ASYMMETRIC_VERSIONS_MAX: u32 = 50;
 /// Largest key policy, in bytes.
 pub const POLICY_BYTES_MAX: usize = 32_768;
+/// What the policies that speak for one principal may cost to ask, in steps ([`crate::policy::Cost`]): of the user and
+/// its groups, or of the role and the session. Checked when one is written or attached. Our choice, as the next two.
+pub const POLICY_STEPS_MAX: u64 = 800_000;
+/// What a key policy may cost, or the trust policy of a role.
+pub const KEY_POLICY_STEPS_MAX: u64 = 200_000;
+/// What one decision may cost, whatever was written: beyond it the answer is no. About a millisecond.
+pub const DECISION_STEPS_MAX: u64 = POLICY_STEPS_MAX + KEY_POLICY_STEPS_MAX;
 /// Keys named by one call of the tag actions.
 pub const TAG_RESOURCES_MAX: usize = 50;
 /// Rows of a page of ListTagResources.

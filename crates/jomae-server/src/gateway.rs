@@ -50,6 +50,8 @@ impl Gateway {
             } else if let Some(times) = self.stranger_faults.due() {
                 tracing::error!(request_id, source_ip, times, cause = %fault, "calls of unknown callers failed");
             }
+        } else if let Some(denial) = reply.outcome.denial.as_ref().filter(|denial| denial.too_costly) {
+            tracing::warn!(action, request_id, source_ip, %denial, "a decision was too costly");
         } else if let Some(denial) = &reply.outcome.denial {
             // The caller sees only that permission is missing; the operator sees what to change.
             tracing::info!(action, request_id, source_ip, %denial, "permission denied");

@@ -36,6 +36,7 @@ pub struct Metrics {
     seconds: Histogram,
     refused: Family<RefusedLabels, Counter>,
     faults: Counter,
+    too_costly: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,12 +62,16 @@ impl Metrics {
         let seconds = Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
         let refused = Family::default();
         let faults = Counter::default();
+        let too_costly = Counter::default();
         registry.register("call_seconds", "Time from a complete request to its answer", seconds.clone());
         registry.register("calls_refused", "Calls that ended with an error, by action and code", refused.clone());
         registry.register("faults", "Calls that failed on our side; the log says why", faults.clone());
+        let help =
+            "Decisions that were denied because the policies cost more than a decision may; the log names the caller";
+        registry.register("decisions_too_costly", help, too_costly.clone());
         let sources = Sources { http, service, audit, succeeded: Arc::clone(&succeeded) };
         registry.register_collector(Box::new(sources));
-        Self { registry, succeeded, seconds, refused, faults }
+        Self { registry, succeeded, seconds, refused, faults, too_costly }
     }
 
     /// Counts one answered call.
@@ -74,6 +79,9 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
         if reply.outcome.fault.is_some() {
             self.faults.inc();
+        }
+        if reply.outcome.denial.as_ref().is_some_and(|denial| denial.too_costly) {
+            self.too_costly.inc();
         }
         let action = reply.outcome.action;
         match reply.outcome.refusal {

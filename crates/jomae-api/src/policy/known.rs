@@ -12,18 +12,20 @@ use crate::{actions, names::AccountId};
 const SERVICES: [&str; 4] = ["kms", "ram", "sts", "actiontrail"];
 
 /// Actions of the public services that are not offered here, and that policies brought along may name. Those of KMS are
-/// the ones that `docs/compatibility.md` lists; of RAM also those of its other API, IMS, whose permissions are called
+/// the ones that `docs/compatibility.md` lists or the service's own policies name; of RAM also those of its other API, IMS, whose permissions are called
 /// `ram:` too.
 const NOT_OFFERED: [(&str, &str); 4] = [
     (
         "kms",
         "AdvanceEncrypt BatchGetSecretValue CertificatePrivateKeyDecrypt CertificatePrivateKeySign \
          CertificatePublicKeyEncrypt CertificatePublicKeyVerify ConnectKmsInstance CreateApplicationAccessPoint \
-         CreateCertificate CreateClientKey CreateNetworkRule CreatePolicy CreateSecret DeleteApplicationAccessPoint \
-         DeleteCertificate DeleteClientKey DeleteNetworkRule DeletePolicy DeleteSecret DescribeApplicationAccessPoint \
-         DescribeCertificate DescribeNetworkRule DescribePolicy DescribeSecret GetCertificate GetChallenge GetClientKey \
-         GetDefaultKmsInstance GetKmsInstance GetKmsInstanceQuotaInfos GetManagedDataKey GetRandomPassword \
-         GetSecretPolicy GetSecretValue ListApplicationAccessPoints ListClientKeys ListKmsInstances \
+         CreateCertificate CreateClientKey CreateNetworkRule CreatePolicy CreateSecret \
+         DeleteApplicationAccessPoint DeleteCertificate DeleteClientKey DeleteNetworkRule DeletePolicy \
+         DeleteSecret DescribeApplicationAccessPoint DescribeCertificate DescribeNetworkRule DescribePolicy \
+         DescribeSecret GetCertificate GetChallenge GetCheckAssociateResourceTaskResults GetClientKey \
+         GetDefaultKmsInstance GetKeyDefaultPolicy GetKmsInstance GetKmsInstanceQuotaInfos \
+         GetKmsInstanceSharedAccounts GetManagedDataKey GetRandomPassword GetSecretDefaultPolicy GetSecretPolicy \
+         GetSecretValue GetUploadBackupDataInfo ListApplicationAccessPoints ListClientKeys ListKmsInstances \
          ListManagedDataKeyVersions ListNetworkRules ListPolicies ListSecretVersionIds ListSecrets PutSecretValue \
          ReEncrypt ReleaseKmsInstance RestoreSecret RotateSecret SetSecretPolicy UpdateApplicationAccessPoint \
          UpdateCertificateStatus UpdateKmsInstanceBindVpc UpdateNetworkRule UpdatePolicy UpdateSecret \

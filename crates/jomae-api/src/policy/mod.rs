@@ -7,6 +7,7 @@
 //! the one before it must not take away what somebody has.
 
 mod condition;
+mod cost;
 mod decimal;
 mod document;
 mod json;
@@ -17,6 +18,7 @@ mod principal;
 mod read;
 
 pub use condition::{Class, Condition, ConditionKey, Operator, Test, Values};
+pub use cost::{Cost, RESOURCE_BYTES_MAX, TooCostly};
 pub use decimal::Decimal;
 pub use document::{Actions, Effect, Policy, Statement};
 pub use key_policy::KeyPolicy;

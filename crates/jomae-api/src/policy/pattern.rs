@@ -1,11 +1,12 @@
 //! Texts with wildcards: `*` is any run of characters, also none and also `/`; `?` is exactly one character.
 
-use std::collections::BTreeMap;
+use super::Cost;
 
 /// A text with wildcards, taken apart once.
 ///
 /// A match takes time at most in proportion to the sum of text and pattern, and of their product divided by 64 if there
-/// is a `?`: each piece between two `*` is looked for once, from where the one before it ended.
+/// is a `?`: each piece between two `*` is looked for once, from where the one before it ended. What it takes at most is
+/// known beforehand ([`Self::cost`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<str>,
@@ -60,6 +61,25 @@ impl Pattern {
         self.kind == Kind::Anything
     }
 
+    /// What a match takes at most.
+    pub fn cost(&self) -> Cost {
+        match &self.kind {
+            Kind::Anything => Cost::fixed(1),
+            Kind::Literal => Cost::fixed(2 + self.text.len() as u64 / 16),
+            Kind::Whole(piece) => piece.cost_at_end(),
+            Kind::Pieces { first, middle, last } => {
+                let ends = first.cost_at_end().and(last.cost_at_end());
+                let searches = middle.iter().map(Piece::cost_of_search);
+                // The pieces share the text: what each has passed no other looks at again.
+                let searches = searches.fold(Cost::NONE, |all, piece| Cost {
+                    fixed: all.fixed + piece.fixed,
+                    per_8_bytes: all.per_8_bytes.max(piece.per_8_bytes),
+                });
+                ends.and(searches)
+            }
+        }
+    }
+
     /// Whether the whole text matches; case counts.
     pub fn matches(&self, text: &str) -> bool {
         match &self.kind {
@@ -84,6 +104,40 @@ impl Pattern {
 impl Piece {
     fn new(text: &str) -> Self {
         Self { text: text.into(), chars: text.chars().count(), literal: !text.contains('?') }
+    }
+
+    /// Of comparing it with the start or the end of a text.
+    fn cost_at_end(&self) -> Cost {
+        let bytes = self.text.len() as u64;
+        Cost::fixed(if self.literal { 2 + bytes / 16 } else { 4 + 2 * bytes })
+    }
+
+    /// Of looking for it.
+    fn cost_of_search(&self) -> Cost {
+        let (bytes, words) = (self.text.len() as u64, self.words() as u64);
+        if self.literal {
+            return if bytes == 1 {
+                Cost { fixed: 10, per_8_bytes: 1 }
+            } else {
+                Cost { fixed: 40 + bytes, per_8_bytes: 8 }
+            };
+        }
+        // Each letter of the piece has a row of bits, and each of the text is looked up and takes a row.
+        let prepared = 100 + 4 * bytes + self.letters() as u64 * words;
+        let per_byte = if self.chars <= FEW { 2 * FEW as u64 } else { words + 6 };
+        Cost { fixed: prepared, per_8_bytes: 8 * per_byte }
+    }
+
+    /// How many words of 64 bits hold one bit for each character.
+    fn words(&self) -> usize {
+        self.chars / 64 + 1
+    }
+
+    fn letters(&self) -> usize {
+        let mut letters: Vec<char> = self.text.chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        letters.len()
     }
 
     /// What follows the piece, if the text starts with it.
@@ -117,7 +171,10 @@ impl Piece {
             let start = find(text.as_bytes(), self.text.as_bytes())?;
             return text.get(start + self.text.len()..);
         }
-        if text.len() > SHORT {
+        if self.chars > text.len() {
+            return None;
+        }
+        if text.len() > SHORT || self.chars > FEW {
             return self.after_first_by_bits(text);
         }
         text.char_indices().find_map(|(start, _)| self.at_start(text.get(start..)?))
@@ -128,26 +185,32 @@ impl Piece {
     /// pieces are the callers' own, and may be made to fit each other nearly everywhere.
     fn after_first_by_bits<'t>(&self, text: &'t str) -> Option<&'t str> {
         let end = self.chars.checked_sub(1)?;
-        let words = end / 64 + 1;
+        let words = self.words();
         let bits = || self.text.chars().enumerate().map(|(at, wanted)| (at / 64, 1_u64 << (at % 64), wanted));
-        let mut any = vec![0_u64; words];
-        for (word, bit, _) in bits().filter(|(.., wanted)| *wanted == '?') {
-            any.get_mut(word).map(|word| *word |= bit)?;
+        // Row 0 is that of every character that the piece does not name: only the places of `?`.
+        let mut letters: Vec<char> = self.text.chars().filter(|wanted| *wanted != '?').collect();
+        letters.sort_unstable();
+        letters.dedup();
+        let mut rows = vec![0_u64; (letters.len() + 1) * words];
+        for (word, bit, wanted) in bits() {
+            if wanted == '?' {
+                rows.iter_mut().skip(word).step_by(words).for_each(|word| *word |= bit);
+            } else if let Ok(row) = letters.binary_search(&wanted) {
+                rows.get_mut((row + 1) * words + word).map(|word| *word |= bit)?;
+            }
         }
-        // Where each character may stand.
-        let mut places: BTreeMap<char, Vec<u64>> = BTreeMap::new();
-        for (word, bit, wanted) in bits().filter(|(.., wanted)| *wanted != '?') {
-            places.entry(wanted).or_insert_with(|| any.clone()).get_mut(word).map(|word| *word |= bit)?;
-        }
+        let row_of = |found: char| letters.binary_search(&found).map_or(0, |row| row + 1);
+        let ascii: [usize; 128] = std::array::from_fn(|code| row_of(code as u8 as char));
         let mut state = vec![0_u64; words];
         for (start, found) in text.char_indices() {
+            let row = ascii.get(found as usize).copied().unwrap_or_else(|| row_of(found));
             let mut carry = 1;
-            for (word, place) in state.iter_mut().zip(places.get(&found).unwrap_or(&any)) {
+            for (word, place) in state.iter_mut().zip(rows.get(row * words..(row + 1) * words)?) {
                 let next = (*word << 1 | carry) & place;
                 carry = *word >> 63;
                 *word = next;
             }
-            if state.last().is_some_and(|word| word >> (end % 64) & 1 == 1) {
+            if state.get(end / 64).is_some_and(|word| word >> (end % 64) & 1 == 1) {
                 return text.get(start + found.len_utf8()..);
             }
         }
@@ -157,16 +220,21 @@ impl Piece {
 
 /// Up to here looking at each place costs less than preparing a search that takes less time in the worst case, in bytes.
 const SHORT: usize = 128;
+/// As [`SHORT`], of pieces with `?`, in characters.
+const FEW: usize = 8;
 
 /// Where the needle starts first.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    if haystack.len() > SHORT {
-        return memchr::memmem::find(haystack, needle);
+    match needle {
+        [only] => memchr::memchr(*only, haystack),
+        // Looking at each place takes the product of both at most.
+        [first, rest @ ..] if haystack.len() <= SHORT && rest.len() <= FEW => {
+            let starts = haystack.get(..(haystack.len() + 1).checked_sub(needle.len())?)?;
+            let is_here = |start: &usize| haystack.get(start + 1..).is_some_and(|tail| tail.starts_with(rest));
+            memchr::memchr_iter(*first, starts).find(is_here)
+        }
+        _ => memchr::memmem::find(haystack, needle),
     }
-    let (first, rest) = needle.split_first()?;
-    let starts = haystack.get(..(haystack.len() + 1).checked_sub(needle.len())?)?;
-    let is_here = |start: &usize| haystack.get(start + 1..).is_some_and(|tail| tail.starts_with(rest));
-    memchr::memchr_iter(*first, starts).find(is_here)
 }
 
 #[cfg(test)]
@@ -229,7 +297,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
         #[test]
-        fn as_defined(pattern in "[ab中?*]{0,8}", text in "[ab中]{0,10}") {
+        fn as_defined(pattern in "[ab中?*]{0,14}", text in "[ab中]{0,16}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(Pattern::new(&pattern).matches(&text), naive(&chars(&pattern), &chars(&text)));
         }

@@ -66,7 +66,8 @@ pub fn authorize<'a, A: Action>(
     let rights = rights_of(tx, call)?;
     if let Some(reason) = rights.dead {
         let permission = found.needs.first().map_or("any", |(permission, _)| *permission);
-        *denial = Some(Denial { permission, resource: call.caller.arn(), reason: reason.to_owned() });
+        *denial =
+            Some(Denial { permission, resource: call.caller.arn(), reason: reason.to_owned(), too_costly: false });
         return Err(Refusal::NoPermission.into());
     }
     let judge = Judge::new(call, &rights, action.request_tags());
@@ -189,7 +190,7 @@ impl<'c> Judge<'c> {
         tags: Option<&Tags>,
     ) -> Result<Result<(), Refused>, Fault> {
         let facts = self.facts(context, tags, &[]);
-        let request = Request { action: number(permission)?, resource: arn, facts: &facts };
+        let request = Request::new(number(permission)?, arn, &facts);
         let allowed =
             matches!(self.rights.verdict(&request), Verdict::Allow { .. }) && self.rights.session_allows(&request);
         Ok(if allowed { Ok(()) } else { Err(Refused::Denied(explain::identity(self.rights, permission, &request))) })
@@ -209,7 +210,7 @@ impl<'c> Judge<'c> {
         }
         let arn = key.place.arn();
         let facts = self.facts(context, Some(&key.record.tags), &[]);
-        let request = Request { action: number(permission)?, resource: &arn, facts: &facts };
+        let request = Request::new(number(permission)?, &arn, &facts);
         // One that an older release took may not be readable any more. Whom it denied is not known, so that it lets
         // nobody; a fault would tell other accounts that the key is there.
         let (by_key, unreadable) = match key.record.compiled_policy() {
@@ -223,8 +224,8 @@ impl<'c> Judge<'c> {
             _ => self.rights.verdict(&request),
         };
         let denied = unreadable.is_some()
-            || matches!(by_key, ResourceVerdict::ExplicitDeny { .. })
-            || matches!(by_identity, Verdict::ExplicitDeny { .. })
+            || matches!(by_key, ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::TooCostly)
+            || matches!(by_identity, Verdict::ExplicitDeny { .. } | Verdict::TooCostly)
             || !self.rights.session_allows(&request);
         let identity_allows = matches!(by_identity, Verdict::Allow { .. });
         let allowed = !denied
@@ -310,7 +311,7 @@ pub(crate) fn trusted_of(call: &Call, who: TrustedPrincipal) -> Trusted {
 }
 
 fn denied_by(permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
-    Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned() }))
+    Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned(), too_costly: false }))
 }
 
 pub(super) fn number(permission: &'static str) -> Result<u16, Fault> {

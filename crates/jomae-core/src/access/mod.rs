@@ -95,6 +95,8 @@ pub struct Denial {
     /// The full name of the resource.
     pub resource: String,
     pub reason: String,
+    /// The policies cost more than a decision may, so that nobody knows what they say.
+    pub too_costly: bool,
 }
 
 impl fmt::Display for Denial {

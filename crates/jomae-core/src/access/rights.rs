@@ -72,7 +72,7 @@ impl Rights {
         let mut verdict = Verdict::ImplicitDeny;
         for held in self.policies.iter() {
             match held.compiled().evaluate(request) {
-                deny @ Verdict::ExplicitDeny { .. } => return deny,
+                denied @ (Verdict::ExplicitDeny { .. } | Verdict::TooCostly) => return denied,
                 allow @ Verdict::Allow { .. } => verdict = allow,
                 Verdict::ImplicitDeny => {}
             }
@@ -301,17 +301,19 @@ pub fn trust(
     let resource = format!("acs:ram::{role_account}:role/{}", role.name);
     let asked = |permission| {
         let action = action_number(permission).ok_or_else(|| Fault::internal("a permission is not known"))?;
-        let request = Request { action, resource: &resource, facts: &facts };
+        let request = Request::new(action, &resource, &facts);
         Ok::<_, Fault>(role.compiled_trust()?.evaluate_for(&request, &principal))
     };
     // Trust in an OIDC provider may be written with either name of the action.
     let first = asked(permission)?;
-    if permission == "sts:AssumeRole" || matches!(first, ResourceVerdict::ExplicitDeny { .. }) {
+    if permission == "sts:AssumeRole"
+        || matches!(first, ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::TooCostly)
+    {
         return Ok(first);
     }
     let second = asked("sts:AssumeRole")?;
     Ok(match (first, second) {
-        (_, deny @ ResourceVerdict::ExplicitDeny { .. }) => deny,
+        (_, denied @ (ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::TooCostly)) => denied,
         (ResourceVerdict::NotNamed, other) | (other, _) => other,
     })
 }

@@ -13,6 +13,7 @@ use crate::{
     access::Authorized,
     error::{Error, Fault},
     quota::Counted,
+    ram::cost::check_key_policy,
     record::{KeyPlace, KeyRecord, Memo, path},
     run::{Call, Handle, Kms},
     tx::Tx,
@@ -23,6 +24,9 @@ impl Handle<CreateKey> for Kms {
         let wanted = granted.action();
         if !self.backend.supports(wanted.spec) {
             return Err(Refusal::ParameterInvalid("KeySpec").into());
+        }
+        if let Some(policy) = &wanted.policy {
+            check_key_policy(&policy.policy().map_err(Refusal::KeyPolicyMalformed)?)?;
         }
         if wanted.spec.row().kind == KeyKind::Asymmetric {
             self.quotas.expect_room(tx, call.caller.account(), Counted::Key)?;

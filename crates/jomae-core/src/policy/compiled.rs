@@ -4,17 +4,21 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use jomae_api::{
     actions,
-    policy::{Actions, Condition, Effect, Pattern, Policy, PrincipalPattern, Statement},
+    policy::{Actions, Condition, Cost, Effect, Pattern, Policy, PrincipalPattern, RESOURCE_BYTES_MAX, Statement},
 };
 
 use super::{
     Principal, Request, ResourceVerdict, Verdict,
-    facts::{Met, Named, met, named},
+    facts::{Met, Named, Priced, met, named},
     sieve::Sieve,
 };
 
 /// From how many statements on it is worth the time to make the sieve of a resource.
 const SIEVED_MIN: usize = 6;
+/// Steps of turning to a policy, to a statement, and to a principal that it names.
+const POLICY_STEPS: u64 = 40;
+const RULE_STEPS: u64 = 8;
+const PRINCIPAL_STEPS: u64 = 8;
 
 /// A policy with an index by action: only statements that speak of the action are looked at, those that deny first.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct Compiled {
     list_of: Box<[u16]>,
     /// Places in `rules`, ascending. Many actions share a list.
     lists: Box<[Box<[u16]>]>,
+    /// What asking it costs at most, whatever the request, in steps.
+    steps_max: u64,
 }
 
 /// A statement without its actions.
@@ -35,13 +41,13 @@ pub(super) struct Rule {
     pub effect: Effect,
     resources: Resources,
     pub principals: Box<[PrincipalPattern]>,
-    pub conditions: Box<[Condition]>,
+    pub conditions: Box<[Priced]>,
 }
 
 #[derive(Debug)]
 enum Resources {
     All,
-    These { needed: Sieve, patterns: Box<[Pattern]> },
+    These { needed: Sieve, patterns: Box<[Pattern]>, cost: Cost },
 }
 
 /// The number of a permission such as `kms:Encrypt`, as [`Request`] has it. `None`: there is no such permission here.
@@ -71,37 +77,62 @@ impl Compiled {
         let list_of = list_of.collect();
         let mut by_number: Vec<(u16, Vec<u16>)> = lists.into_iter().map(|(list, number)| (number, list)).collect();
         by_number.sort_unstable();
+        let steps: Vec<u64> = ordered.iter().map(|(of, _)| steps_max(of)).collect();
+        let of_list = |list: &[u16]| {
+            let each = list.iter().filter_map(|place| steps.get(usize::from(*place)));
+            each.fold(POLICY_STEPS, |all, steps| all.saturating_add(*steps))
+        };
+        let steps_max = by_number.iter().map(|(_, list)| of_list(list)).max().unwrap_or(POLICY_STEPS);
         Self {
             rules: ordered.into_iter().map(|(of, number)| Rule::of(of, number)).collect(),
             list_of,
             lists: by_number.into_iter().map(|(_, list)| list.into()).collect(),
+            steps_max,
         }
+    }
+
+    /// What asking it costs at most, whatever the request, in steps: of the action that most of it is about.
+    pub const fn steps_max(&self) -> u64 {
+        self.steps_max
     }
 
     /// What an identity or session policy says. Policies that name principals never apply: for them see
     /// [`Self::evaluate_for`].
     pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
-        let sieve = (self.list_about(request.action).len() >= SIEVED_MIN).then(|| Sieve::of(request.resource));
-        let applies = |rule: &&Rule| {
-            rule.may_have_resource(sieve.as_ref())
-                && rule.has_resource(request)
-                && rule.principals.is_empty()
-                && rule.is_met(request)
-        };
-        match self.rules_about(request.action).find(applies) {
-            Some(Rule { effect: Effect::Deny, statement, .. }) => Verdict::ExplicitDeny { statement: *statement },
-            Some(Rule { effect: Effect::Allow, statement, .. }) => Verdict::Allow { statement: *statement },
-            None => Verdict::ImplicitDeny,
+        if !request.pays(POLICY_STEPS) {
+            return Verdict::TooCostly;
         }
+        let is_sieved = self.list_about(request.action).len() >= SIEVED_MIN;
+        for rule in self.rules_about(request.action) {
+            if is_sieved && !rule.may_have_resource(request.sieve()) || !rule.principals.is_empty() {
+                continue;
+            }
+            let statement = rule.statement;
+            match (rule.applies(request), rule.effect) {
+                (None, _) => return Verdict::TooCostly,
+                (Some(true), Effect::Deny) => return Verdict::ExplicitDeny { statement },
+                (Some(true), Effect::Allow) => return Verdict::Allow { statement },
+                (Some(false), _) => {}
+            }
+        }
+        Verdict::ImplicitDeny
     }
 
     /// What a key or trust policy says about a principal.
     pub fn evaluate_for(&self, request: &Request<'_>, principal: &Principal<'_>) -> ResourceVerdict {
         let mut verdict = ResourceVerdict::NotNamed;
+        if !request.pays(POLICY_STEPS) {
+            return ResourceVerdict::TooCostly;
+        }
         for rule in self.rules_about(request.action) {
+            if !request.pays(PRINCIPAL_STEPS * rule.principals.len() as u64) {
+                return ResourceVerdict::TooCostly;
+            }
             let Some(named) = rule.names(principal) else { continue };
-            if !rule.has_resource(request) || !rule.is_met(request) {
-                continue;
+            match rule.applies(request) {
+                None => return ResourceVerdict::TooCostly,
+                Some(false) => continue,
+                Some(true) => {}
             }
             let statement = rule.statement;
             match (rule.effect, named) {
@@ -136,6 +167,7 @@ impl Rule {
         } else {
             Resources::These {
                 needed: Sieve::needed(&statement.resources),
+                cost: Cost::of(&statement.resources),
                 patterns: statement.resources.as_slice().into(),
             }
         };
@@ -144,27 +176,44 @@ impl Rule {
             effect: statement.effect,
             resources,
             principals: statement.principals.as_slice().into(),
-            conditions: statement.conditions.as_slice().into(),
+            conditions: statement.conditions.iter().map(Priced::new).collect(),
         }
     }
 
-    /// `false`: it has not. Without a sieve nothing is known.
-    fn may_have_resource(&self, sieve: Option<&Sieve>) -> bool {
-        match (&self.resources, sieve) {
-            (Resources::These { needed, .. }, Some(sieve)) => sieve.lets_through(needed),
-            _ => true,
-        }
-    }
-
-    pub fn has_resource(&self, request: &Request<'_>) -> bool {
+    /// `false`: it has not.
+    fn may_have_resource(&self, sieve: &Sieve) -> bool {
         match &self.resources {
+            Resources::These { needed, .. } => sieve.lets_through(needed),
             Resources::All => true,
-            Resources::These { patterns, .. } => patterns.iter().any(|pattern| pattern.matches(request.resource)),
         }
     }
 
-    fn is_met(&self, request: &Request<'_>) -> bool {
-        self.conditions.iter().all(|condition| met(condition, request.facts, self.effect) == Met::Yes)
+    /// Whether its resources match and its conditions are met. `None`: the budget is used up, and nobody knows.
+    fn applies(&self, request: &Request<'_>) -> Option<bool> {
+        if !request.pays(RULE_STEPS) {
+            return None;
+        }
+        if !self.has_resource(request)? {
+            return Some(false);
+        }
+        for condition in &self.conditions {
+            match met(condition, request, self.effect) {
+                Met::Yes => {}
+                Met::No | Met::NoValue => return Some(false),
+                Met::TooCostly => return None,
+            }
+        }
+        Some(true)
+    }
+
+    /// `None`: the budget is used up.
+    pub fn has_resource(&self, request: &Request<'_>) -> Option<bool> {
+        match &self.resources {
+            Resources::All => Some(true),
+            Resources::These { patterns, cost, .. } => request
+                .pays(cost.steps(request.resource.len()))
+                .then(|| patterns.iter().any(|pattern| pattern.matches(request.resource))),
+        }
     }
 
     /// By the principal's own name if that stands there, else by its account.
@@ -179,6 +228,13 @@ impl Rule {
         }
         by_account
     }
+}
+
+/// What a statement costs at most.
+fn steps_max(statement: &Statement) -> u64 {
+    let fixed = RULE_STEPS + PRINCIPAL_STEPS * statement.principals.len() as u64;
+    let conditions = statement.conditions.iter().map(Condition::steps_max).fold(0, u64::saturating_add);
+    fixed.saturating_add(Cost::of(&statement.resources).steps(RESOURCE_BYTES_MAX)).saturating_add(conditions)
 }
 
 /// The actions of a statement in lower case.

@@ -8,7 +8,7 @@ use jomae_api::policy::Effect;
 use super::{
     Compiled, Principal, Request,
     compiled::Rule,
-    facts::{Met, met},
+    facts::{Met, Priced, met},
 };
 
 /// What became of one statement that speaks of the action.
@@ -35,6 +35,8 @@ pub enum Outcome {
         /// The request has no value of the key, or none that the operator can compare.
         absent: bool,
     },
+    /// The budget of the decision is used up: nobody knows.
+    TooCostly,
 }
 
 impl fmt::Display for Explained {
@@ -47,6 +49,7 @@ impl fmt::Display for Explained {
         write!(f, "Statement {} {verb}", self.statement)?;
         match &self.outcome {
             Outcome::Applies => Ok(()),
+            Outcome::TooCostly => f.write_str(": it costs more than is left for the decision"),
             Outcome::OtherPrincipal => f.write_str(": the principal is not named"),
             Outcome::OtherResource => f.write_str(": the resource does not match"),
             Outcome::ConditionNotMet { operator, key, absent } => {
@@ -74,19 +77,23 @@ impl Compiled {
             if !is_named(rule) {
                 return Outcome::OtherPrincipal;
             }
-            if !rule.has_resource(request) {
-                return Outcome::OtherResource;
+            match rule.has_resource(request) {
+                None => return Outcome::TooCostly,
+                Some(false) => return Outcome::OtherResource,
+                Some(true) => {}
             }
-            let unmet = rule.conditions.iter().find_map(|condition| match met(condition, request.facts, rule.effect) {
-                Met::Yes => None,
-                Met::No => Some((condition, false)),
-                Met::NoValue => Some((condition, true)),
-            });
-            unmet.map_or(Outcome::Applies, |(condition, absent)| Outcome::ConditionNotMet {
-                operator: condition.operator.name,
-                key: condition.key.to_string(),
+            let unmet = |absent, priced: &Priced| Outcome::ConditionNotMet {
+                operator: priced.condition.operator.name,
+                key: priced.condition.key.to_string(),
                 absent,
-            })
+            };
+            let found = rule.conditions.iter().find_map(|priced| match met(priced, request, rule.effect) {
+                Met::Yes => None,
+                Met::No => Some(unmet(false, priced)),
+                Met::NoValue => Some(unmet(true, priced)),
+                Met::TooCostly => Some(Outcome::TooCostly),
+            });
+            found.unwrap_or(Outcome::Applies)
         };
         let mut explained: Vec<Explained> = self
             .rules_about(request.action)

@@ -1,15 +1,21 @@
 //! What is known of a request, and whether conditions hold of it.
 
 use core::net::IpAddr;
-use std::cmp::Ordering;
+use std::{
+    cell::{Cell, OnceCell},
+    cmp::Ordering,
+};
 
 use jomae_api::{
     actions::params::Tags,
+    limits,
     names::AccountId,
     param::EncryptionContext,
-    policy::{Condition, ConditionKey, Decimal, Effect, PrincipalPattern, Test, Values},
+    policy::{Condition, ConditionKey, Cost, Decimal, Effect, PrincipalPattern, Test, Values},
     time::Timestamp,
 };
+
+use super::sieve::Sieve;
 
 /// What conditions look at. `None`: the request has no such value.
 #[derive(Clone, Copy)]
@@ -27,14 +33,56 @@ pub struct Facts<'a> {
     pub more: &'a [(&'static str, &'a str)],
 }
 
-/// A question to a policy.
-#[derive(Clone, Copy)]
+/// A question to policies, and how much of the answer is paid for.
 pub struct Request<'a> {
     /// From [`super::action_number`].
-    pub action: u16,
-    /// The full name of what is acted on, or `*` where there is nothing.
-    pub resource: &'a str,
-    pub facts: &'a Facts<'a>,
+    pub(super) action: u16,
+    pub(super) resource: &'a str,
+    pub(super) facts: &'a Facts<'a>,
+    /// Steps that are left.
+    left: Cell<u64>,
+    /// Of the resource, made when it is first needed.
+    sieve: OnceCell<Sieve>,
+}
+
+impl<'a> Request<'a> {
+    /// A question with the whole budget of a decision. `resource` is the full name of what is acted on, or `*` where
+    /// there is nothing.
+    pub const fn new(action: u16, resource: &'a str, facts: &'a Facts<'a>) -> Self {
+        Self::with_budget(action, resource, facts, limits::DECISION_STEPS_MAX)
+    }
+
+    /// As [`Self::new`], with so many steps.
+    pub const fn with_budget(action: u16, resource: &'a str, facts: &'a Facts<'a>, steps: u64) -> Self {
+        Self { action, resource, facts, left: Cell::new(steps), sieve: OnceCell::new() }
+    }
+
+    /// The same question with the whole budget again.
+    #[must_use]
+    pub const fn again(&self) -> Self {
+        Self::new(self.action, self.resource, self.facts)
+    }
+
+    /// The full name of what is acted on.
+    pub const fn resource(&self) -> &'a str {
+        self.resource
+    }
+
+    /// How many steps are left.
+    pub const fn left(&self) -> u64 {
+        self.left.get()
+    }
+
+    /// Takes steps from the budget. `false`: it does not hold so many, and nothing that is found out counts any more.
+    pub(super) fn pays(&self, steps: u64) -> bool {
+        let left = self.left.get().checked_sub(steps);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    pub(super) fn sieve(&self) -> &Sieve {
+        self.sieve.get_or_init(|| Sieve::of(self.resource))
+    }
 }
 
 /// Who asks, to policies that name principals.
@@ -90,46 +138,85 @@ pub(super) enum Met {
     No,
     /// It is not met, and the request has no value to compare.
     NoValue,
+    /// Nobody knows: the budget is used up.
+    TooCostly,
+}
+
+/// A condition with what it costs.
+#[derive(Debug)]
+pub(super) struct Priced {
+    pub condition: Condition,
+    /// Of looking up the value.
+    of_value: u64,
+    /// Of comparing it.
+    cost: Cost,
+}
+
+impl Priced {
+    pub fn new(condition: &Condition) -> Self {
+        Self { of_value: condition.cost_of_value(), cost: condition.cost(), condition: condition.clone() }
+    }
 }
 
 /// Where the request has no value, nothing is allowed: a positive operator is not met, and a negated one only in a
 /// `Deny`.
-pub(super) fn met(condition: &Condition, facts: &Facts<'_>, effect: Effect) -> Met {
-    let negated = condition.operator.negated;
-    match any_equal(condition, facts) {
-        Some(any) if any != negated => Met::Yes,
-        Some(_) => Met::No,
-        None if negated && effect == Effect::Deny => Met::Yes,
-        None => Met::NoValue,
+pub(super) fn met(priced: &Priced, request: &Request<'_>, effect: Effect) -> Met {
+    let negated = priced.condition.operator.negated;
+    let found = if request.pays(priced.of_value) { any_equal(priced, request) } else { Err(Spent) };
+    match found {
+        Err(Spent) => Met::TooCostly,
+        Ok(Some(any)) if any != negated => Met::Yes,
+        Ok(Some(_)) => Met::No,
+        Ok(None) if negated && effect == Effect::Deny => Met::Yes,
+        Ok(None) => Met::NoValue,
     }
 }
 
+/// The budget is used up.
+struct Spent;
+
 /// Whether a value of the request compares with a value of the condition, as its operator without the negation has it.
 /// `None`: the request has no value.
-fn any_equal(condition: &Condition, facts: &Facts<'_>) -> Option<bool> {
-    let (key, test) = (&condition.key, condition.operator.test);
+fn any_equal(priced: &Priced, request: &Request<'_>) -> Result<Option<bool>, Spent> {
+    let Priced { condition, cost, .. } = priced;
+    let (key, test, facts) = (&condition.key, condition.operator.test, request.facts);
     if key.is_absent() {
-        return None;
+        return Ok(None);
     }
+    let pays = |bytes: usize| if request.pays(cost.steps(bytes)) { Ok(()) } else { Err(Spent) };
     match &condition.values {
-        Values::Texts(values) if test == Test::EqualsIgnoreCase => {
-            any_text(key, facts, |found| Some(values.iter().any(|value| is_same_ignoring_case(found, value))))
-        }
-        Values::Texts(values) => any_text(key, facts, |found| Some(values.iter().any(|value| **value == *found))),
-        Values::Patterns(values) => any_text(key, facts, |found| Some(values.iter().any(|value| value.matches(found)))),
-        Values::Numbers(values) => any_text(key, facts, |found| {
-            let found = Decimal::new(found)?;
-            Some(values.iter().filter_map(|value| Decimal::new(value)).any(|value| is_so(test, found.cmp(&value))))
+        Values::Texts(values) if test == Test::EqualsIgnoreCase => any_text(key, facts, |found| {
+            pays(found.len())?;
+            Ok(Some(values.iter().any(|value| is_same_ignoring_case(found, value))))
         }),
-        Values::Dates(values) => Some(values.iter().any(|value| is_so(test, facts.now.cmp(value)))),
+        Values::Texts(values) => any_text(key, facts, |found| {
+            pays(found.len())?;
+            Ok(Some(values.iter().any(|value| **value == *found)))
+        }),
+        Values::Patterns(values) => any_text(key, facts, |found| {
+            pays(found.len())?;
+            Ok(Some(values.iter().any(|value| value.matches(found))))
+        }),
+        Values::Numbers(values) => any_text(key, facts, |found| {
+            pays(found.len())?;
+            let Some(found) = Decimal::new(found) else { return Ok(None) };
+            let mut wanted = values.iter().filter_map(|value| Decimal::new(value));
+            Ok(Some(wanted.any(|value| is_so(test, found.cmp(&value)))))
+        }),
+        Values::Dates(values) => {
+            pays(0)?;
+            Ok(Some(values.iter().any(|value| is_so(test, facts.now.cmp(value)))))
+        }
         Values::Booleans(values) => {
+            pays(0)?;
             let found =
-                if *key == ConditionKey::SecureTransport { facts.secure_transport } else { facts.mfa_present? };
-            Some(values.contains(&found))
+                if *key == ConditionKey::SecureTransport { Some(facts.secure_transport) } else { facts.mfa_present };
+            Ok(found.map(|found| values.contains(&found)))
         }
         Values::Networks(values) => {
-            let found = facts.source_ip?.to_canonical();
-            Some(values.iter().any(|network| network.contains(&found)))
+            pays(0)?;
+            let found = facts.source_ip.map(|found| found.to_canonical());
+            Ok(found.map(|found| values.iter().any(|network| network.contains(&found))))
         }
     }
 }
@@ -150,16 +237,24 @@ fn is_same_ignoring_case(one: &str, other: &str) -> bool {
 }
 
 /// Whether `compare` holds of one of the texts of the key; what it cannot compare counts as absent.
-fn any_text(key: &ConditionKey, facts: &Facts<'_>, compare: impl Fn(&str) -> Option<bool>) -> Option<bool> {
+fn any_text(
+    key: &ConditionKey,
+    facts: &Facts<'_>,
+    compare: impl Fn(&str) -> Result<Option<bool>, Spent>,
+) -> Result<Option<bool>, Spent> {
+    let pair = |pairs: Option<&Tags>, name: &str| {
+        pairs.and_then(|pairs| pairs.get(name)).map_or(Ok(None), |found| compare(found))
+    };
+    let context = facts.encryption_context.map(EncryptionContext::pairs);
     let further =
         |name: &str| any(facts.more.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value), &compare);
     match key {
         ConditionKey::PrincipalArn => compare(facts.principal_arn),
-        ConditionKey::ResourceTag(name) | ConditionKey::KmsTag(name) => compare(facts.resource_tags?.get(&**name)?),
-        ConditionKey::RequestTag(name) => compare(facts.request_tags?.get(&**name)?),
-        ConditionKey::EncryptionContext(name) => compare(facts.encryption_context?.pairs().get(&**name)?),
+        ConditionKey::ResourceTag(name) | ConditionKey::KmsTag(name) => pair(facts.resource_tags, name),
+        ConditionKey::RequestTag(name) => pair(facts.request_tags, name),
+        ConditionKey::EncryptionContext(name) => pair(context, name),
         ConditionKey::EncryptionContextKeys => {
-            any(facts.encryption_context?.pairs().keys().map(String::as_str), &compare)
+            any(context.into_iter().flat_map(|pairs| pairs.keys()).map(String::as_str), &compare)
         }
         ConditionKey::ServiceName
         | ConditionKey::ExternalId
@@ -170,18 +265,21 @@ fn any_text(key: &ConditionKey, facts: &Facts<'_>, compare: impl Fn(&str) -> Opt
         | ConditionKey::SecureTransport
         | ConditionKey::SourceIp
         | ConditionKey::MfaPresent
-        | ConditionKey::Absent(_) => None,
+        | ConditionKey::Absent(_) => Ok(None),
     }
 }
 
-fn any<'t>(texts: impl Iterator<Item = &'t str>, compare: impl Fn(&str) -> Option<bool>) -> Option<bool> {
+fn any<'t>(
+    texts: impl Iterator<Item = &'t str>,
+    compare: impl Fn(&str) -> Result<Option<bool>, Spent>,
+) -> Result<Option<bool>, Spent> {
     let mut found = None;
     for text in texts {
-        match compare(text) {
-            Some(true) => return Some(true),
+        match compare(text)? {
+            Some(true) => return Ok(Some(true)),
             Some(false) => found = Some(false),
             None => {}
         }
     }
-    found
+    Ok(found)
 }

@@ -3,6 +3,9 @@
 //! One policy answers at a time; how the answers of several are put together is in [`crate::access`]. The rules: a
 //! statement applies to a request if its actions, its resources and its principals match and all its conditions are
 //! met. A `Deny` that applies wins over every `Allow`; nothing that applies is a denial too.
+//!
+//! Everything is paid for in steps before it is done ([`jomae_api::policy::Cost`]), from the budget that a [`Request`]
+//! brings. What a policy can cost at most is known when it is compiled, by the same numbers.
 
 mod compiled;
 mod explain;
@@ -27,6 +30,8 @@ pub enum Verdict {
     },
     /// No statement applies.
     ImplicitDeny,
+    /// The budget of the decision does not suffice to find out: a denial.
+    TooCostly,
 }
 
 /// What the policy of a key or a role says about one principal. Statements count from 1.
@@ -45,4 +50,6 @@ pub enum ResourceVerdict {
     },
     /// No statement applies to the principal.
     NotNamed,
+    /// The budget of the decision does not suffice to find out: a denial.
+    TooCostly,
 }

@@ -140,7 +140,7 @@ mod tests {
             request_tags: None,
             more: &[],
         };
-        let request = Request { action: action_number(action).unwrap(), resource, facts: &facts };
+        let request = Request::new(action_number(action).unwrap(), resource, &facts);
         matches!(system_policy(policy).unwrap().compiled().evaluate(&request), Verdict::Allow { .. })
     }
 

@@ -1,6 +1,7 @@
 //! Resource Access Management: who is who in an account. One file an action.
 
 mod access_keys;
+pub mod cost;
 pub mod counts;
 pub mod find;
 mod groups;

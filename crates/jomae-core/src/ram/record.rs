@@ -216,10 +216,14 @@ pub trait Holder: Record + Clone {
     fn id(&self) -> &str;
     fn policies(&self) -> &[Attached];
     fn policies_mut(&mut self) -> &mut Vec<Attached>;
+    /// Ids of the groups that it is in.
+    fn groups(&self) -> &[(String, i64)] {
+        &[]
+    }
 }
 
 macro_rules! holders {
-    ($($record:ident $kind:ident,)*) => {
+    ($($record:ident $kind:ident $($groups:ident)?,)*) => {
         $(impl Holder for $record {
             const KIND: path::Entity = path::Entity::$kind;
             fn id(&self) -> &str {
@@ -231,10 +235,13 @@ macro_rules! holders {
             fn policies_mut(&mut self) -> &mut Vec<Attached> {
                 &mut self.policies
             }
+            $(fn groups(&self) -> &[(String, i64)] {
+                &self.$groups
+            })?
         })*
     };
 }
-holders!(UserRecord User, GroupRecord Group, RoleRecord Role,);
+holders!(UserRecord User groups, GroupRecord Group, RoleRecord Role,);
 
 impl RoleRecord {
     /// `acs:ram::<account>:role/<name>`.

@@ -9,7 +9,12 @@ use crate::{
 };
 
 impl Handle<AssumeRole> for Kms {
-    async fn handle(&self, call: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, AssumeRole>) -> Result<Output, Error> {
+    async fn handle(
+        &self,
+        call: &Call,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AssumeRole>,
+    ) -> Result<Output, Error> {
         let asked = granted.action();
         let wanted = Wanted {
             session_name: &asked.session_name,
@@ -17,7 +22,7 @@ impl Handle<AssumeRole> for Kms {
             policy: asked.policy.as_deref(),
             source_identity: asked.source_identity.as_deref(),
         };
-        let (credentials, assumed_role_user) = assume(self.vault.keyring(), call, granted.role()?, &wanted)?;
+        let (credentials, assumed_role_user) = assume(tx, self.vault.keyring(), call, granted.role()?, &wanted)?;
         Ok(Output { credentials, assumed_role_user, source_identity: asked.source_identity.clone() })
     }
 }

@@ -16,7 +16,7 @@ impl Handle<AssumeRoleWithOIDC> for Kms {
     async fn handle(
         &self,
         call: &Call,
-        _: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
         granted: &Authorized<'_, AssumeRoleWithOIDC>,
     ) -> Result<Output, Error> {
         let asked = granted.action();
@@ -29,7 +29,7 @@ impl Handle<AssumeRoleWithOIDC> for Kms {
             policy: asked.policy.as_deref(),
             source_identity: None,
         };
-        let (credentials, assumed_role_user) = assume(self.vault.keyring(), call, granted.role()?, &wanted)?;
+        let (credentials, assumed_role_user) = assume(tx, self.vault.keyring(), call, granted.role()?, &wanted)?;
         let oidc_token_info = OidcTokenInfo {
             subject: federated.subject.clone(),
             issuer: federated.issuer.clone(),

@@ -27,8 +27,10 @@ use crate::{
     },
     keyring::Keyring,
     oidc::{OidcError, TokenVerifier},
+    ram::cost,
     record::Memo,
     run::Call,
+    tx::Tx,
 };
 
 /// Length of a session unless another is asked for, in seconds.
@@ -97,6 +99,7 @@ struct Wanted<'a> {
 
 /// Makes temporary credentials of a role that the caller may assume.
 fn assume(
+    tx: &mut Tx<'_>,
     keyring: &Keyring,
     call: &Call,
     found: &FoundRole,
@@ -109,6 +112,9 @@ fn assume(
         None => DURATION_SECS_DEFAULT.min(role.max_session_secs),
     };
     let account = found.role.account.clone();
+    if let Some(policy) = wanted.policy {
+        cost::check_session(tx, &account, &role.policies, policy)?;
+    }
     let session = Session {
         access_key_id: new_temporary_id(),
         role_id: role.id.clone(),

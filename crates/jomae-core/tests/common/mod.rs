@@ -244,7 +244,7 @@ impl World {
         });
     }
 
-    fn write(&self, writes: impl Fn(&mut Tx<'_>)) {
+    pub fn write(&self, writes: impl Fn(&mut Tx<'_>)) {
         write(&self.service, writes);
     }
 

@@ -72,6 +72,7 @@ fn identity(form: Form) {
                 prop_assert_eq!((deny, allow), (None, None));
                 "nothing"
             }
+            Verdict::TooCostly => return Err(TestCaseError::fail("too costly")),
         })
     });
     often(&counts, &["deny", "allow", "nothing", "taken", "refused"]);
@@ -101,6 +102,7 @@ fn resource(form: Form) {
                 prop_assert!(!explained.iter().any(|each| each.outcome == Outcome::Applies));
                 "nothing"
             }
+            ResourceVerdict::TooCostly => return Err(TestCaseError::fail("too costly")),
         })
     });
     often(&counts, &["deny", "allow", "allow account", "nothing", "taken", "refused"]);

@@ -5,6 +5,7 @@
 mod generate;
 mod naive;
 
+mod cost;
 mod differential;
 mod operators;
 mod properties;

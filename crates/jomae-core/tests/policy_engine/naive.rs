@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use jomae_api::{names::AccountId, param::EncryptionContext, time::Timestamp};
+use jomae_api::{limits::DECISION_STEPS_MAX, names::AccountId, param::EncryptionContext, time::Timestamp};
 use jomae_core::policy::{Compiled, Explained, Facts, Principal, Request, ResourceVerdict, Verdict, action_number};
 use serde_json::Value;
 
@@ -34,6 +34,10 @@ pub enum Who {
 
 impl Question {
     fn to_engine<T>(&self, ask: impl FnOnce(&Request<'_>, &Principal<'_>) -> T) -> T {
+        self.to_engine_within(DECISION_STEPS_MAX, ask)
+    }
+
+    fn to_engine_within<T>(&self, budget: u64, ask: impl FnOnce(&Request<'_>, &Principal<'_>) -> T) -> T {
         let context: Option<EncryptionContext> = self.context.clone().map(|pairs| pairs.into_iter().collect());
         let more: Vec<(&'static str, &str)> = self.more.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let facts = Facts {
@@ -54,7 +58,7 @@ impl Question {
             Who::Federated(provider_arn) => Principal::Federated { provider_arn },
         };
         let action = action_number(self.action).unwrap();
-        ask(&Request { action, resource: &self.resource, facts: &facts }, &principal)
+        ask(&Request::with_budget(action, &self.resource, &facts, budget), &principal)
     }
 
     pub fn engine(&self, policy: &Compiled) -> Verdict {
@@ -63,6 +67,16 @@ impl Question {
 
     pub fn engine_for(&self, policy: &Compiled) -> ResourceVerdict {
         self.to_engine(|request, principal| policy.evaluate_for(request, principal))
+    }
+
+    /// What the engine says within a budget, and how much of it that took.
+    pub fn within(&self, budget: u64, policy: &Compiled) -> (Verdict, u64) {
+        self.to_engine_within(budget, |request, _| (policy.evaluate(request), budget - request.left()))
+    }
+
+    /// As [`Self::within`], of a key or trust policy.
+    pub fn within_for(&self, budget: u64, policy: &Compiled) -> (ResourceVerdict, u64) {
+        self.to_engine_within(budget, |request, who| (policy.evaluate_for(request, who), budget - request.left()))
     }
 
     pub fn explain(&self, policy: &Compiled) -> Vec<Explained> {

@@ -23,7 +23,7 @@ fn allowed(policy: &Compiled, form: Form, question: &Question) -> u8 {
         match question.engine_for(policy) {
             ResourceVerdict::Allow { .. } => 2,
             ResourceVerdict::AllowAccount { .. } => 1,
-            ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::NotNamed => 0,
+            ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::NotNamed | ResourceVerdict::TooCostly => 0,
         }
     } else {
         u8::from(matches!(question.engine(policy), Verdict::Allow { .. })) * 2

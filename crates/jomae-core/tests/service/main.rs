@@ -31,6 +31,7 @@ mod mac;
 mod oidc;
 mod old_records;
 mod policy;
+mod policy_cost;
 mod quotas;
 mod ram_access_keys;
 mod ram_attachments;

@@ -120,7 +120,7 @@ fn versions_and_which_one_counts() {
     alice.done("SetDefaultPolicyVersion", &[("PolicyName", "p"), ("VersionId", "v2")]);
     assert_eq!(alice.ok("GetPolicy", &custom("p"))["DefaultPolicyVersion"]["PolicyDocument"], allow("kms:Decrypt"));
     assert_eq!(alice.ok("GetPolicy", &custom("p"))["Policy"]["DefaultVersion"], "v2");
-    let third = add("kms:Sign", &[("SetAsDefault", "true")]).unwrap();
+    let third = add("kms:AsymmetricSign", &[("SetAsDefault", "true")]).unwrap();
     assert_eq!(third["PolicyVersion"]["IsDefaultVersion"], true);
     assert_eq!(versions(alice, "p").1, "v3");
     alice.refused(

@@ -94,6 +94,7 @@ pub fn make(refusal: Refusal) -> Option<fn() -> Reply> {
         Refusal::MalformedPolicyDocument(_) => || create_policy("q", "{}", ""),
         Refusal::PolicyDocumentLength => || create_policy("q", &" ".repeat(6145), ""),
         Refusal::RamDescriptionLength => || create_policy("q", &allow("kms:Encrypt"), &"x".repeat(1025)),
+        Refusal::PolicyCost(_) => || create_policy("q", &super::policy_cost::costly(), ""),
         Refusal::PolicyExists => || create_policy("p", &allow("kms:Encrypt"), ""),
         Refusal::PolicyVersionFormat => || after_versions(0, "SetDefaultPolicyVersion", &[("VersionId", "1")]),
         Refusal::PolicyVersionNotFound => || after_versions(0, "SetDefaultPolicyVersion", &[("VersionId", "v2")]),
@@ -132,7 +133,7 @@ pub fn make(refusal: Refusal) -> Option<fn() -> Reply> {
 #[test]
 fn every_refusal_here_is_in_the_table() {
     let made: Vec<_> = Refusal::ALL.iter().filter(|refusal| make(**refusal).is_some()).collect();
-    assert_eq!(made.len(), 32);
+    assert_eq!(made.len(), 33);
     for refusal in made {
         let reply = make(*refusal).unwrap()();
         assert_eq!(reply.outcome.refusal.map(|refusal| refusal.code()), Some(refusal.code()), "{refusal:?}");

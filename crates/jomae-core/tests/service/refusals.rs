@@ -308,6 +308,7 @@ fn origin(refusal: Refusal) -> Origins {
         | Refusal::PolicyTypeInvalid
         | Refusal::MalformedPolicyDocument(_)
         | Refusal::PolicyDocumentLength
+        | Refusal::PolicyCost(_)
         | Refusal::RamDescriptionLength
         | Refusal::PolicyExists
         | Refusal::PolicyVersionFormat
@@ -372,6 +373,10 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::NotAuthorized => Here(powerless_user),
         Refusal::ArgumentInvalid(_) => Here(|| call("ListUsers", &[("MaxItems", "0")])),
         Refusal::KeyPolicyMalformed(_) => Here(|| on_key(S::Enabled, "SetKeyPolicy", &[("Policy", "{}")])),
+        Refusal::KeyPolicyCost(_) => Here(|| {
+            let costly = super::policy_cost::key_policy();
+            on_key(S::Enabled, "SetKeyPolicy", &[("Policy", &costly)])
+        }),
         Refusal::RoleArnInvalid => Here(|| assume("RoleArn", "acs:ram::1:role/r")),
         Refusal::RoleSessionNameInvalid => Here(|| assume("RoleSessionName", "a b")),
         Refusal::DurationSecondsInvalid => Here(|| assume("DurationSeconds", "899")),

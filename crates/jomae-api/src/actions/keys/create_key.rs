@@ -110,6 +110,7 @@ impl Action for CreateKey {
         states: StateRule::ANY,
         errors: &[
             Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
+            Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
             Refusal::ProtectionLevelUnsupported,
             Refusal::LimitExceeded,
         ],

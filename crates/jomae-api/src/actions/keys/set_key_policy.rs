@@ -26,6 +26,7 @@ impl Action for SetKeyPolicy {
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[
             Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
+            Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
             Refusal::AliasUnsupported,
             Refusal::KeyNotFound,
             Refusal::PendingDeletion,

@@ -74,6 +74,7 @@ impl Action for AssumeRole {
             Refusal::RoleSessionNameInvalid,
             Refusal::DurationSecondsInvalid,
             Refusal::PolicySize,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
             Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
             Refusal::RoleNotFound,
             Refusal::RootMayNotAssume,

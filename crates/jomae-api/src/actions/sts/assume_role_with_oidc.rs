@@ -84,6 +84,7 @@ impl Action for AssumeRoleWithOIDC {
             Refusal::RoleSessionNameInvalid,
             Refusal::DurationSecondsInvalid,
             Refusal::PolicySize,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
             Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
             Refusal::OidcProviderNotFound,
             Refusal::OidcTokenInvalid,

@@ -329,7 +329,7 @@ impl Asked<'_> {
             return Ok("a valid signature is enough".to_owned());
         }
         let facts = self.judge.facts(context, self.tags(), &[]);
-        let request = Request { action: number(self.permission)?, resource: self.arn, facts: &facts };
+        let request = Request::new(number(self.permission)?, self.arn, &facts);
         for held in self.rights.policies.iter() {
             if let Verdict::Allow { statement } = held.compiled().evaluate(&request) {
                 return Ok(format!("{}, statement {statement}, allows it", held.name()));
@@ -358,10 +358,14 @@ impl Asked<'_> {
             return Ok(Vec::new());
         }
         let facts = self.judge.facts(context, self.tags(), &[]);
-        let request = Request { action: number(self.permission)?, resource: self.arn, facts: &facts };
+        let request = Request::new(number(self.permission)?, self.arn, &facts);
         let layer = |policy: &str, statements| Layer { policy: policy.to_owned(), statements };
-        let mut layers: Vec<Layer> =
-            self.rights.policies.iter().map(|held| layer(held.name(), held.compiled().explain(&request))).collect();
+        let mut layers: Vec<Layer> = self
+            .rights
+            .policies
+            .iter()
+            .map(|held| layer(held.name(), held.compiled().explain(&request.again())))
+            .collect();
         if let (Resource::Key(key), Some(principal)) = (self.resource, principal(&self.call.caller))
             && let Ok(Some(policy)) = key.record.compiled_policy()
         {
@@ -373,7 +377,7 @@ impl Asked<'_> {
             let more: Vec<(&'static str, &str)> =
                 self.call.external_id.as_deref().map(|id| ("sts:ExternalId", id)).into_iter().collect();
             let facts = self.judge.facts(None, None, &more);
-            let request = Request { facts: &facts, ..request };
+            let request = Request::new(number(self.permission)?, self.arn, &facts);
             layers.push(layer("the trust policy", record.compiled_trust()?.explain_for(&request, &principal)));
         }
         Ok(layers)

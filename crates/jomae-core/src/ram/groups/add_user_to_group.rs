@@ -4,7 +4,7 @@ use crate::{
     access::Authorized,
     error::Error,
     ram::{
-        find,
+        cost, find,
         record::{MemberRecord, path},
     },
     run::{Call, Handle, Kms},
@@ -28,6 +28,7 @@ impl Handle<AddUserToGroup> for Kms {
             return Err(Refusal::UserGroupLimit.into());
         }
         user.groups.push((group.id.clone(), call.now.0));
+        cost::check_holder(tx, account, &user)?;
         group.users = group.users.saturating_add(1);
         tx.put(path::member(account, &group.id, &user.id), &MemberRecord { at: call.now.0 })?;
         tx.put(path::user(account, &user.id), &user)?;

@@ -14,9 +14,12 @@ use super::{Found, found};
 use crate::{
     error::Error,
     policy::system_policy,
-    ram::record::{
-        Attached, AttachedRecord, Holder, PolicyKind, PolicyRecord,
-        path::{self, Entity},
+    ram::{
+        cost,
+        record::{
+            Attached, AttachedRecord, Holder, PolicyKind, PolicyRecord,
+            path::{self, Entity},
+        },
     },
     run::Call,
     tx::Tx,
@@ -41,6 +44,7 @@ pub fn attach<R: Holder>(call: &Call, tx: &mut Tx<'_>, holder: &R, policy: &Poli
     let at = call.now.0;
     let mut changed = holder.clone();
     changed.policies_mut().push(Attached { kind, name: policy.name.clone(), at });
+    cost::check_holder(tx, account, &changed)?;
     tx.put(path::entity(account, R::KIND, holder.id()), &changed)?;
     tx.put(path::attached(account, (kind, &policy.name), R::KIND, holder.id()), &AttachedRecord { at })?;
     count(tx, account, found, |attachments| attachments.saturating_add(1))

@@ -13,7 +13,7 @@ use crate::{
     policy::system_policy,
     quota::is_full,
     ram::{
-        counts,
+        cost, counts,
         record::{PolicyRecord, PolicyVersion, path},
     },
     record::Memo,
@@ -34,6 +34,7 @@ impl Handle<CreatePolicy> for Kms {
         if system_policy(&action.name).is_some() || tx.get::<PolicyRecord>(&at)?.is_some() {
             return Err(Refusal::PolicyExists.into());
         }
+        cost::check_policy(&action.document)?;
         let mut counts = counts::of(tx, account)?;
         if is_full(self.quotas.quotas().policies, counts.policies) {
             return Err(Refusal::PoliciesLimit.into());

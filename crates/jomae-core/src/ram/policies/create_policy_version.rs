@@ -12,7 +12,7 @@ use crate::{
     access::Authorized,
     error::Error,
     ram::{
-        find,
+        cost, find,
         record::{PolicyVersion, path},
     },
     run::{Call, Handle, Kms},
@@ -35,6 +35,7 @@ impl Handle<CreatePolicyVersion> for Kms {
                 _ => return Err(Refusal::PolicyVersionsLimit.into()),
             }
         }
+        cost::check_policy(&action.document)?;
         policy.versions_made += 1;
         let version =
             PolicyVersion { number: policy.versions_made, document: action.document.clone(), created: call.now.0 };

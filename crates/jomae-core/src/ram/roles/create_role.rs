@@ -10,7 +10,7 @@ use crate::{
     identity::new_entity_id,
     quota::is_full,
     ram::{
-        counts,
+        cost, counts,
         record::{
             NameRecord, RoleRecord,
             path::{self, Entity},
@@ -33,6 +33,7 @@ impl Handle<CreateRole> for Kms {
         if tx.get::<NameRecord>(&name_at)?.is_some() {
             return Err(Refusal::RoleExists.into());
         }
+        cost::check_trust(&action.trust)?;
         let mut counts = counts::of(tx, account)?;
         if is_full(self.quotas.quotas().roles, counts.roles) {
             return Err(Refusal::RolesLimit.into());

@@ -4,7 +4,7 @@ use super::output;
 use crate::{
     access::Authorized,
     error::Error,
-    ram::{find, record::path},
+    ram::{cost, find, record::path},
     run::{Call, Handle, Kms},
     tx::Tx,
 };
@@ -20,6 +20,7 @@ impl Handle<UpdateRole> for Kms {
         let old = find::role(tx, account, &action.name)?;
         let mut role = (*old).clone();
         if let Some(trust) = action.trust.as_ref().filter(|trust| **trust != old.trust) {
+            cost::check_trust(trust)?;
             role.trust.clone_from(trust);
             role.trust_epoch += 1;
         }

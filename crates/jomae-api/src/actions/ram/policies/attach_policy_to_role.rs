@@ -35,6 +35,7 @@ impl Action for AttachPolicyToRole {
             Refusal::PolicyNotFound,
             Refusal::RolePolicyExists,
             Refusal::RolePoliciesLimit,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
         ],
         doc: "Gives a role the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("RoleName", "deployer")],

@@ -35,6 +35,7 @@ impl Action for AttachPolicyToUser {
             Refusal::PolicyNotFound,
             Refusal::UserPolicyExists,
             Refusal::UserPoliciesLimit,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
         ],
         doc: "Gives a user the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("UserName", "alice")],

@@ -30,6 +30,7 @@ impl Action for CreatePolicy {
             Refusal::PolicyNameChars,
             Refusal::PolicyDocumentLength,
             MALFORMED,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
             Refusal::RamDescriptionLength,
             Refusal::PolicyExists,
             Refusal::PoliciesLimit,

@@ -37,6 +37,7 @@ impl Action for CreatePolicyVersion {
             Refusal::PolicyNameChars,
             Refusal::PolicyDocumentLength,
             MALFORMED,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
             Refusal::PolicyNotFound,
             Refusal::PolicyVersionsLimit,
         ],

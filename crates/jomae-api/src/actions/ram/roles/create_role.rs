@@ -42,6 +42,7 @@ impl Action for CreateRole {
             Refusal::RoleNameLength,
             Refusal::RoleNameChars,
             MALFORMED,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
             Refusal::RamDescriptionLength,
             Refusal::RoleExists,
             Refusal::RolesLimit,

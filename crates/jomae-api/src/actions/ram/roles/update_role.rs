@@ -41,6 +41,7 @@ impl Action for UpdateRole {
             Refusal::RoleNameLength,
             Refusal::RoleNameChars,
             MALFORMED,
+            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
             Refusal::RamDescriptionLength,
             Refusal::RoleNotFound,
         ],
