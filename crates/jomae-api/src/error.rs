@@ -132,8 +132,7 @@ refusals! {
     ProtectionLevelUnsupported => 400 "Unsupported.ProtectionLevel" "This protection level is not valid for this region" Kms Documented;
     OperationUnsupported => 400 "UnsupportedOperation" "This operation does not fit the key." Kms Ours;
     AliasExists => 400 "AliasAlreadyExists" "AliasName Already Exists." Kms Documented;
-    /// The same code, of which more is said: what the key policy can cost.
-    KeyPolicyCost(cost) => 400 "Rejected.LimitExceeded" "The key policy costs more to evaluate than it may." Kms Ours;
+    KeyPolicyCost(cost) => 400 "Rejected.LimitExceeded.Policy" "The key policy costs more to evaluate than it may." Kms Ours;
     LimitExceeded => 400 "Rejected.LimitExceeded" "The request was rejected because user create resource limit was exceeded." Kms Documented;
     /// A damaged blob, a wrong `EncryptionContext` and a wrong key are one and the same refusal.
     CiphertextInvalid => 400 "InvalidParameter" "The specified parameter \"CiphertextBlob\" is not valid." Kms Ours;

@@ -90,6 +90,50 @@ fn key_policies_that_are_not_read_any_more() {
     assert_eq!(code_of(&bob.call("DescribeKey", &[("KeyId", &arn)])), DENIED);
 }
 
+/// What was taken before misspelt actions, resources of wrong forms and denials that never deny were refused.
+#[test]
+fn stored_policies_keep_their_effect() {
+    let world = World::new();
+    let (alice, key) = (world.alice(), world.key());
+    let root = format!("acs:ram::{}:root", world.alice.account);
+    let ann = alice.user_with("ann", &allow(&["kms:Encrypt"], "*"));
+    let denied = format!("acs:ram::{}:user/ann", world.alice.account);
+    // The policy of a key: it still denies the one thing and lets the other.
+    let old = json!({ "Version": "1", "Statement": [
+        { "Effect": "Deny", "Principal": { "RAM": denied }, "Action": ["kms:Decrpyt", "kms:Encrypt"], "Resource": "*" },
+        { "Effect": "Allow", "Principal": { "RAM": denied }, "Action": "kms:DescribeKey", "Resource": "*" },
+        { "Effect": "Allow", "Principal": { "RAM": root }, "Action": "kms:*", "Resource": "*" },
+    ] })
+    .to_string();
+    assert!(KeyPolicy::read(&old).is_err());
+    keep_policy(&world, &key, &old);
+    let encrypted = [("KeyId", key.as_str()), ("Plaintext", HELLO)];
+    alice.with(&ann).refused("Encrypt", &encrypted, DENIED);
+    alice.with(&ann).describe(&key);
+    alice.refused("SetKeyPolicy", &[("KeyId", &key), ("Policy", &old)], "400 InvalidParameter");
+    // The policy of a user.
+    let other = world.key();
+    alice.with(&ann).encrypt(&other);
+    alice.policy("old", &allow(&["kms:DescribeKey"], "*"));
+    alice.attach("old", ("User", "ann"));
+    let old = json!({ "Version": "1", "Statement": [
+        { "Effect": "Deny", "Action": ["kms:Encrypt", "kms:Decrpyt"], "Resource": "*" },
+        { "Effect": "Deny", "Action": "kms:*", "Resource": "acs:KMS:*:*:*" },
+        { "Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*" },
+    ] })
+    .to_string();
+    world.write(|tx| {
+        let at = ram_path::policy(&world.alice.account, "old");
+        let mut record = (*tx.get::<jomae_core::ram::record::PolicyRecord>(&at).unwrap().unwrap()).clone();
+        record.versions[0].document.clone_from(&old);
+        tx.put(at, &record).unwrap();
+    });
+    alice.user("ben");
+    alice.with(&ann).refused("Encrypt", &[("KeyId", &other), ("Plaintext", HELLO)], DENIED);
+    alice.with(&ann).ok("ListKeys", &[]);
+    alice.refused("CreatePolicy", &[("PolicyName", "new"), ("PolicyDocument", &old)], "400 MalformedPolicyDocument");
+}
+
 /// The account's first access key as the old release made it: a record without `user`, and nothing under `ram/`.
 fn old_account(world: &World, delivered: bool) -> Credentials {
     let vault = &world.service.kms.vault;

@@ -103,7 +103,7 @@ fn what_is_written_or_attached() {
 fn policies_of_keys_and_roles() {
     let world = World::new();
     let (alice, key) = (world.alice(), world.key());
-    let refused = "400 Rejected.LimitExceeded";
+    let refused = "400 Rejected.LimitExceeded.Policy";
     alice.refused("SetKeyPolicy", &[("KeyId", &key), ("Policy", &key_policy())], refused);
     alice.refused("CreateKey", &[("Policy", &key_policy())], refused);
     let patterns: Vec<String> = (0..100).map(|at| format!("*{}b*", "a?".repeat(5 + at % 3))).collect();
