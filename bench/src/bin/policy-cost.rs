@@ -2,7 +2,7 @@
 //! thread.
 //!
 //! Each case fills the policies with one kind of comparison that nearly fits everywhere, until they cost the whole budget
-//! of a decision, and asks. Prints one line of `name=value` pairs for each; `ns_per_step` above 1 says that the numbers
+//! of a decision, and asks. Prints one line of `name=value` pairs for each; `ps_per_step` above 1000 says that the numbers
 //! of `jomae_api::policy::Cost` are too low for this machine.
 
 use std::{collections::BTreeMap, error::Error, hint::black_box, io::Write as _, process::ExitCode, time::Instant};
@@ -107,10 +107,10 @@ fn run(case: &str, value: &str, condition: &str) -> Result<(), Box<dyn Error>> {
         fastest_ns = fastest_ns.min(started.elapsed().as_nanos());
         steps = DECISION_STEPS_MAX - before;
     }
-    let per_step = fastest_ns as f64 / steps.max(1) as f64;
+    let ps_per_step = fastest_ns * 1000 / u128::from(steps.max(1));
     writeln!(
         std::io::stdout(),
-        "case={case} policies={asked} steps={steps} us={} ns_per_step={per_step:.2} steps_max={}",
+        "case={case} policies={asked} steps={steps} us={} ps_per_step={ps_per_step} steps_max={}",
         fastest_ns / 1000,
         policy.steps_max()
     )?;

@@ -52,7 +52,7 @@ impl Condition {
         };
         match &self.values {
             Values::Texts(texts) if self.operator.test == Test::EqualsIgnoreCase => {
-                Cost::fixed(of_texts(texts, |bytes| 4 + 8 * bytes))
+                Cost::fixed(of_texts(texts, |bytes| 4 + 12 * bytes))
             }
             Values::Texts(texts) => Cost::fixed(of_texts(texts, |bytes| 3 + bytes / 16)),
             Values::Patterns(patterns) => Cost::of(patterns),
