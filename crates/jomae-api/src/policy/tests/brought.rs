@@ -127,8 +127,7 @@ fn a_byte_order_mark_is_told() {
 /// What policies may name though it is not offered: everything that the table of compatibility lists.
 #[test]
 fn actions_that_are_not_offered_are_taken() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compatibility.md");
-    let table = std::fs::read_to_string(path).unwrap();
+    let table = include_str!("../../../../../docs/compatibility.md");
     let kms = table.split("## Actions of RAM").next().unwrap();
     let named =
         kms.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | not offered")).map(|(name, _)| name);
