@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 ready_secs_max=60
+# Where servers run: the first core, if nothing else is said.
+server_cores=0
 
 say() { printf 'bench: %s\n' "$*" >&2; }
 fail() {
@@ -43,12 +45,12 @@ stop_all() {
     rm -rf "$work"
 }
 
-# start NAME [FLAG...]: a server on the first core with its own data, ready when this returns; sets ready_ms.
+# start NAME [FLAG...]: a server on $server_cores with its own data, ready when this returns; sets ready_ms.
 start() {
     local name=$1 began
     shift
     began=$(date +%s%N)
-    taskset -c 0 "$bin/jomae" serve --data-dir "$work/$name" "$@" >"$work/$name.log" 2>&1 &
+    taskset -c "$server_cores" "$bin/jomae" serve --data-dir "$work/$name" "$@" >"$work/$name.log" 2>&1 &
     pid[$name]=$!
     until is_ready "$name"; do
         kill -0 "${pid[$name]}" 2>/dev/null || fail "the server ended: $(tail -n 5 "$work/$name.log")"

@@ -1,0 +1,128 @@
+//! What the attacks need, made by the stranger's own account.
+
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+
+use bytes::Bytes;
+use http::Version;
+use hyper::client::conn::http1::SendRequest;
+use serde_json::{Value, json};
+
+use crate::calls::{Call, Caller, Content, Failure, Target, whole};
+
+const USER: &str = "bench-stranger";
+/// Groups of the user, and custom policies of each of them and of the user.
+const GROUPS: usize = 10;
+const POLICIES: usize = 10;
+/// Longest document of a policy, in bytes (`docs/compatibility.md`).
+const DOCUMENT_BYTES_MAX: usize = 6144;
+/// Patterns of one condition.
+const PATTERNS: usize = 4;
+
+/// Makes a key, and a user whose policies are as costly as the service takes them.
+pub async fn prepare(target: &Target, caller: &Caller, out: &Path) -> Result<String, Failure> {
+    let mut root = Root { target, caller, send: target.http1().await? };
+    let key = root.member("CreateKey", &[], "/KeyMetadata/KeyId").await?;
+    root.good("CreateUser", &[("UserName", USER)]).await?;
+    let id = root.member("CreateAccessKey", &[("UserName", USER)], "/AccessKey").await?;
+    let access_key: Value = serde_json::from_str(&id)?;
+    let part = |name| access_key.get(name).and_then(Value::as_str).ok_or("the access key has no id or no secret");
+    let (id, secret) = (part("AccessKeyId")?, part("AccessKeySecret")?);
+    let allow = json!({ "Version": "1", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    root.good("CreatePolicy", &[("PolicyName", "allow"), ("PolicyDocument", &allow.to_string())]).await?;
+    root.good("AttachPolicyToUser", &[("PolicyType", "Custom"), ("PolicyName", "allow"), ("UserName", USER)]).await?;
+
+    let mut attached = 0;
+    for group in 0..=GROUPS {
+        let group_name = format!("g{group}");
+        // The last of them go to the user itself.
+        let own = group == GROUPS;
+        if !own {
+            root.good("CreateGroup", &[("GroupName", &group_name)]).await?;
+            root.good("AddUserToGroup", &[("GroupName", &group_name), ("UserName", USER)]).await?;
+        }
+        for number in 0..POLICIES {
+            let name = format!("p{group}-{number}");
+            let document = costly(group * POLICIES + number);
+            let policy = [("PolicyType", "Custom"), ("PolicyName", &*name)];
+            let (action, to) = if own {
+                ("AttachPolicyToUser", ("UserName", USER))
+            } else {
+                ("AttachPolicyToGroup", ("GroupName", &*group_name))
+            };
+            // A service that does not take so costly policies is right: the attack has what it gets.
+            let made = root.call("CreatePolicy", &[policy[1], ("PolicyDocument", &document)]).await?.0 == 200;
+            attached += usize::from(made && root.call(action, &[policy[0], policy[1], to]).await?.0 == 200);
+        }
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(out)?;
+    writeln!(file, "{id}\n{secret}\n{key}")?;
+    Ok(format!("policies={attached}"))
+}
+
+/// The user and the key's id, as [`prepare`] wrote them.
+pub fn read(path: &Path) -> Result<(Caller, String), Failure> {
+    let text = fs::read_to_string(path)?;
+    match *text.lines().collect::<Vec<_>>() {
+        [id, secret, key] => Ok((Caller { access_key_id: id.to_owned(), secret: secret.to_owned() }, key.to_owned())),
+        _ => Err("the user's file must have three lines".into()),
+    }
+}
+
+/// A policy as long as it may be, of patterns that a matcher which goes back tries over and over.
+fn costly(number: usize) -> String {
+    let document = |statements: &[Value]| json!({ "Version": "1", "Statement": statements }).to_string();
+    let mut statements = Vec::new();
+    loop {
+        let turns = (number * 7 + statements.len()) % 40 + 100;
+        let pattern = format!("*{}{}*", "a?".repeat(turns), "b".repeat(1 + statements.len() % 3));
+        statements.push(json!({
+            "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*",
+            "Condition": { "StringLike": { "kms:EncryptionContext/k": vec![pattern; PATTERNS] } },
+        }));
+        if document(&statements).len() > DOCUMENT_BYTES_MAX {
+            statements.pop();
+            return document(&statements);
+        }
+    }
+}
+
+struct Root<'t> {
+    target: &'t Target,
+    caller: &'t Caller,
+    send: SendRequest<Content>,
+}
+
+impl Root<'_> {
+    async fn call(&mut self, action: &str, form: &[(&str, &str)]) -> Result<(u16, Bytes), Failure> {
+        self.send.ready().await?;
+        let request = self.target.signed(Version::HTTP_11, self.caller, &Call::new(action, form))?;
+        whole(self.send.send_request(request).await?).await
+    }
+
+    async fn good(&mut self, action: &str, form: &[(&str, &str)]) -> Result<Bytes, Failure> {
+        match self.call(action, form).await? {
+            (200, body) => Ok(body),
+            (status, body) => Err(format!("{action}: {status} {}", String::from_utf8_lossy(&body)).into()),
+        }
+    }
+
+    /// The text at a JSON pointer (RFC 6901) of a good answer; JSON, if it is no string.
+    async fn member(&mut self, action: &str, form: &[(&str, &str)], pointer: &str) -> Result<String, Failure> {
+        let value: Value = serde_json::from_slice(&self.good(action, form).await?)?;
+        let found = value.pointer(pointer).ok_or_else(|| format!("{action}: no {pointer}"))?;
+        Ok(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costly_policies_are_as_long_as_they_may_be() {
+        for number in 0..(GROUPS + 1) * POLICIES {
+            let bytes = costly(number).len();
+            assert!((DOCUMENT_BYTES_MAX / 2..=DOCUMENT_BYTES_MAX).contains(&bytes), "{bytes}");
+        }
+    }
+}
