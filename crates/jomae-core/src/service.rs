@@ -36,8 +36,6 @@ const RECEIPT_HEADER: &str = "x-jomae-receipt";
 const USER_AGENT_BYTES_MAX: usize = 512;
 /// Longest host that is recorded, in bytes.
 const HOST_BYTES_MAX: usize = 255;
-/// When a caller may try again whose account has too much under way, in milliseconds.
-const CROWDED_RETRY_MS: u32 = 1000;
 /// A string to sign longer than this is not echoed: it repeats the caller's parameters.
 const ECHO_BYTES_MAX: usize = 16 * 1024;
 
@@ -375,7 +373,7 @@ impl Service {
         self.meter
             .admit(call.caller.account(), class, steady_ns)
             .map_err(|retry_after_ms| throttled(Refusal::UserThrottled, retry_after_ms))?;
-        let under_way = self.shares.enter(share).ok_or_else(|| throttled(Refusal::UserThrottled, CROWDED_RETRY_MS))?;
+        let under_way = self.shares.enter(share).ok_or_else(|| throttled(Refusal::UserThrottled, RETRY_AFTER_MS))?;
         if let Some(Signature { presented, signed, access_key }) = signature {
             self.gate.accept(presented, signed, share, call.now)?;
             if let Some(access_key) = access_key {
@@ -412,7 +410,7 @@ impl Service {
     ) -> Result<Vec<u8>, Refused> {
         trace.action = index;
         let turn = self.shares.turn(share, index).await;
-        let _turn = turn.ok_or_else(|| throttled(Refusal::UserThrottled, CROWDED_RETRY_MS))?;
+        let _turn = turn.ok_or_else(|| throttled(Refusal::UserThrottled, RETRY_AFTER_MS))?;
         Ok(route(&self.kms, call, params, trace).await?)
     }
 
