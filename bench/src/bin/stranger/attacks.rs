@@ -23,6 +23,8 @@ use crate::calls::{Call, Caller, Content, Failure, Target, whole};
 /// The highest number of an attack.
 pub const LAST: u8 = 8;
 
+/// In place of a status: what may never be answered was begun.
+const BEGUN: u16 = 1;
 /// Rounds of one loop.
 const ROUNDS_MAX: u32 = 100_000;
 /// Between two rounds of one loop.
@@ -50,7 +52,7 @@ struct Stranger {
     root: Caller,
     user: Caller,
     key: String,
-    /// Answers by attack and status; 0 stands for a connection that broke or was refused.
+    /// Answers by attack and status; 0 stands for a connection that broke or was refused, and [`BEGUN`].
     answers: Mutex<BTreeMap<(u8, u16), u64>>,
     idle_turn: tokio::sync::Mutex<()>,
 }
@@ -87,7 +89,7 @@ impl Stranger {
         for _ in 0..ROUNDS_MAX {
             let ended = match attack {
                 1 => self.idle().await,
-                2 if at % 2 == 0 => self.endless_http2().await,
+                2 if at.is_multiple_of(2) => self.endless_http2().await,
                 2 => self.endless_http1().await,
                 3 => self.reset().await,
                 _ => self.calls(attack).await,
@@ -111,7 +113,8 @@ impl Stranger {
             sleep(IDLE_EVERY).await;
             self.target.tcp().await?
         };
-        stream.read(&mut [0]).await?;
+        self.note(1, BEGUN);
+        let _sent = stream.read(&mut [0]).await?;
         self.note(1, 0);
         Ok(())
     }
@@ -122,6 +125,7 @@ impl Stranger {
         for _ in 0..ENDLESS_STREAMS {
             let request = self.target.plain(Version::HTTP_2, Content::endless(vec![b'a'; ENDLESS_SENT]))?;
             let mut send = send.clone();
+            self.note(2, BEGUN);
             streams.spawn(async move { send.send_request(request).await.map_or(0, |answer| answer.status().as_u16()) });
             sleep(PAUSE).await;
         }
@@ -138,6 +142,7 @@ impl Stranger {
         let mut send = self.target.http1().await?;
         let mut request = self.target.plain(Version::HTTP_11, Content::endless(vec![b'a'; ENDLESS_SENT]))?;
         request.headers_mut().insert(header::CONTENT_LENGTH, ENDLESS_PROMISED.into());
+        self.note(2, BEGUN);
         if let Ok(answer) = timeout(ENDLESS_FOR, send.send_request(request)).await {
             self.note(2, answer?.status().as_u16());
         }
@@ -151,6 +156,7 @@ impl Stranger {
         for _ in 0..ROUNDS_MAX {
             send.ready().await?;
             let request = self.target.signed(Version::HTTP_2, &self.root, &Call::new("CreateKey", &form))?;
+            self.note(3, BEGUN);
             if let Ok(answer) = timeout(RESET_AFTER, send.send_request(request)).await {
                 self.note(3, answer?.status().as_u16());
             }
