@@ -20,8 +20,8 @@ const QUICK_KEYS_WAITING_MAX: usize = 1024;
 const KEYS_WAITING_MAX: usize = 128;
 
 /// How much the threads stand back for those of requests, which do the most calls: as `nice` counts.
-const OPERATIONS_NICE: i32 = 5;
-const KEYS_NICE: i32 = 10;
+const OPERATIONS_NICE: i32 = 2;
+const KEYS_NICE: i32 = 5;
 
 /// The pool. Its threads end when it is dropped.
 pub struct CryptoPool {
