@@ -132,6 +132,10 @@ pub struct AuditLog {
     stored_head: Mutex<Option<(Head, Instant)>>,
 }
 
+/// How often, and after what pauses, a look-up asks whether the events before it are in the files: a second in all.
+const IN_FILES_TRIES_MAX: u32 = 500;
+const IN_FILES_PAUSE: Duration = Duration::from_millis(2);
+
 struct Shared {
     buffer: Mutex<Buffer>,
     filled: Condvar,
@@ -141,6 +145,8 @@ struct Shared {
     syncs: AtomicU64,
     checkpoints: AtomicU64,
     checkpoint_failures: AtomicU64,
+    /// Events that are in the files.
+    in_files: AtomicU64,
     /// Events that are on disk for certain.
     on_disk: AtomicU64,
     /// Events that the newest checkpoint covers, and its moment.
@@ -165,6 +171,17 @@ struct Buffer {
 impl Shared {
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until what was handed over by now is in the files, where look-ups find it; not for ever.
+    fn wait_for_files(&self) {
+        let handed = self.buffer().next;
+        for _ in 0..IN_FILES_TRIES_MAX {
+            if self.in_files.load(Ordering::Acquire) >= handed {
+                return;
+            }
+            std::thread::sleep(IN_FILES_PAUSE);
+        }
     }
 
     fn note_checkpoint(&self, checkpoint: &Checkpoint) {
@@ -327,6 +344,7 @@ impl AuditLog {
             syncs: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
             checkpoint_failures: AtomicU64::new(0),
+            in_files: AtomicU64::new(next),
             on_disk: AtomicU64::new(next),
             covered: AtomicU64::new(0),
             covered_at: AtomicI64::new(0),
@@ -533,9 +551,13 @@ impl AuditSink for AuditLog {
     }
 
     fn lookup<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, AuditError>> {
-        let (index, query) = (Arc::clone(&self.index), query.clone());
+        let (index, shared, query) = (Arc::clone(&self.index), Arc::clone(&self.shared), query.clone());
         Box::pin(async move {
-            let found = tokio::task::spawn_blocking(move || index.lookup(&query)).await;
+            let found = tokio::task::spawn_blocking(move || {
+                shared.wait_for_files();
+                index.lookup(&query)
+            });
+            let found = found.await;
             found.map_err(|error| AuditError(error.to_string()))?
         })
     }

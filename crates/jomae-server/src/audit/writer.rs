@@ -177,6 +177,9 @@ impl Writer {
             tracing::error!(%error, %file, "the audit log cannot be written; nothing is served until it can");
         }
         let failed = result.as_ref().err().map(ToString::to_string);
+        if failed.is_none() {
+            self.shared.in_files.store(self.segment.next(), Ordering::Release);
+        }
         let mut synced = sync && failed.is_none();
         if synced {
             self.shared.on_disk.store(self.segment.next(), Ordering::Release);
@@ -192,6 +195,7 @@ impl Writer {
             result = self.append(batch, true);
             if result.is_ok() {
                 synced = true;
+                self.shared.in_files.store(self.segment.next(), Ordering::Release);
                 self.shared.on_disk.store(self.segment.next(), Ordering::Release);
                 tracing::info!("the audit log can be written again");
             }
