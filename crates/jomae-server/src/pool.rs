@@ -31,12 +31,16 @@ pub struct CryptoPool {
 }
 
 impl CryptoPool {
-    /// Starts `threads` threads for operations, as many for RSA keys, and one for keys that take microseconds.
+    /// Starts `threads` threads for operations, one fewer but at least one for RSA keys, and one for keys that take
+    /// microseconds.
+    ///
+    /// An RSA key computes for up to seconds, and a thread that wakes on its core waits for the kernel's next tick, whatever
+    /// their priorities: with one core left free of them, a request does not.
     pub fn start(threads: usize) -> io::Result<Self> {
         Ok(Self {
             operations: Crew::start("crypto", threads, OPERATIONS_NICE, OPERATIONS_WAITING_MAX)?,
             quick_keys: Crew::start("keygen-quick", 1, OPERATIONS_NICE, QUICK_KEYS_WAITING_MAX)?,
-            keys: Crew::start("keygen", threads, KEYS_NICE, KEYS_WAITING_MAX)?,
+            keys: Crew::start("keygen", threads.saturating_sub(1), KEYS_NICE, KEYS_WAITING_MAX)?,
         })
     }
 }
@@ -217,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn quick_keys_do_not_wait_for_slow_ones() {
-        let pool = CryptoPool::start(2).unwrap();
+        let pool = CryptoPool::start(3).unwrap();
         let _hold = busy(&pool, Effort::Generation, 2);
         assert_eq!(offload(&pool, Effort::QuickGeneration, &account(1), || 7).await, Ok(7));
         assert_eq!(offload(&pool, Effort::Operation, &account(1), || 8).await, Ok(8));
