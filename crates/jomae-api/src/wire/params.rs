@@ -244,7 +244,11 @@ impl<'a> Reader<'a> {
                 [] => break,
                 _ => return Err(ParamsError::Malformed),
             };
-            at = memchr2(b'%', b'+', rest).unwrap_or(rest.len());
+            // What is escaped at all often is so in runs.
+            at = match rest {
+                [b'%' | b'+', ..] => 0,
+                _ => memchr2(b'%', b'+', rest).unwrap_or(rest.len()),
+            };
         }
         Ok(Text::Decoded { start, end: self.decoded.len() })
     }
