@@ -274,11 +274,10 @@ async fn examine_records(config: &Config, store: &Path) -> (Result<String, Strin
 fn examine_audit(dir: &Path) -> Result<String, String> {
     let Some(key) = verify::files::read_key(dir).map_err(|error| error.to_string())? else {
         let log = audit::has_log(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        return match audit::is_old(dir) {
-            Ok(true) => Ok("a log of an earlier version, which the next start takes over".to_owned()),
-            Ok(false) if !log => Ok("no events yet".to_owned()),
-            _ => Err(format!("{}: key.pub is missing; the next start writes it again", dir.display())),
-        };
+        if log {
+            return Err(format!("{}: key.pub is missing; the next start writes it again", dir.display()));
+        }
+        return Ok("no events yet".to_owned());
     };
     said_of(dir, &verify::verify(dir, &key, &[]).map_err(|error| error.to_string())?)
 }

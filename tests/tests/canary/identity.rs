@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    os::unix::{fs::DirBuilderExt as _, net::UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -13,10 +13,15 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jomae_core::{keyring::Keyring, store::Store as _};
+use jomae_core::{
+    audit::{AuditSink as _, Durability},
+    keyring::Keyring,
+    store::Store as _,
+};
 use jomae_server::{
+    bootstrap,
     config::Config,
-    root_key,
+    gateway, root_key,
     store::{Options, SqliteStore},
 };
 use jomae_tests::{
@@ -48,7 +53,7 @@ struct Stage<'s> {
 async fn no_secret_of_a_caller_is_written() {
     let site = Site::default();
     let mut planted = Planted::default();
-    fill_log(&site);
+    fill_log(&site).await;
     let mut first = site.start();
     let account = Line::new(&first).ok(&Party::root(&first), "GetCallerIdentity", &[]);
     let account = account["AccountId"].as_str().unwrap().to_owned();
@@ -93,20 +98,19 @@ async fn no_secret_of_a_caller_is_written() {
     }
 }
 
-/// A log of a release before this one, nearly as long as a block of the index.
-fn fill_log(site: &Site) {
-    let audit = site.data().join("audit");
-    fs::DirBuilder::new().mode(0o700).recursive(true).create(&audit).unwrap();
-    let mut lines = String::new();
+/// A service whose log is nearly as long as a block of the index.
+async fn fill_log(site: &Site) {
+    let config = Config { data_dir: site.data(), ..Config::default() };
+    let started = bootstrap::open(&config, gateway::now()).await.unwrap();
     for number in 0..BLOCK_EVENTS - EVENTS_LEFT {
         let event = json!({
             "eventId": format!("old-{number}"), "eventTime": "2026-01-01T00:00:00Z", "eventName": "Encrypt",
             "userIdentity": { "accountId": "1" },
         });
-        lines.push_str(&event.to_string());
-        lines.push('\n');
+        started.audit.append(event.to_string().into_bytes(), Durability::Handed).done.wait().await.unwrap();
     }
-    fs::write(audit.join("00000001.jsonl"), lines).unwrap();
+    started.audit.close();
+    started.audit.keep_end(&started.service.kms.vault).await.unwrap();
 }
 
 /// What the service and the command line show of the log, also in files that leave the machine.

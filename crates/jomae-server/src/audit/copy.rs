@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{checkpoints, legacy, public_key_path, segments, tail, tree};
+use super::{checkpoints, public_key_path, segments, tail, tree};
 use crate::files;
 
 /// A file that could not be copied.
@@ -35,12 +35,10 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, CopyError> {
     for level in tree::LEVELS.into_iter().rev() {
         copy_file(&from_tree.join(level.to_string()), &to_tree)?;
     }
-    let mut paths: Vec<PathBuf> = segments::list(from).map_err(in_dir)?.into_iter().map(|s| s.path).collect();
-    paths.extend(legacy::old_files(from).map_err(in_dir)?);
     let mut copied = 0;
     // The newest first: retention removes the oldest, and so it leaves no gap.
-    for path in paths.into_iter().rev() {
-        copied += usize::from(copy_file(&path, to)?);
+    for segment in segments::list(from).map_err(in_dir)?.into_iter().rev() {
+        copied += usize::from(copy_file(&segment.path, to)?);
     }
     files::sync_dir_of(&to_tree.join("0")).and_then(|()| files::sync_dir_of(&to_tree)).map_err(in_copy)?;
     Ok(copied)

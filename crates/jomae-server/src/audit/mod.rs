@@ -16,7 +16,6 @@ pub mod tree;
 pub mod verify;
 pub mod witness;
 
-mod legacy;
 mod retention;
 mod signing_key;
 mod start;
@@ -65,7 +64,6 @@ use self::{
     writer::Writer,
 };
 pub use self::{
-    legacy::is_old,
     signing_key::{Former, Head},
     start::{Extent, OpenError, has_log},
 };
@@ -233,8 +231,7 @@ pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<O
     files::check_dir(dir).map_err(OpenError::io(dir))?;
     let note = start::newest_note(dir).map_err(OpenError::io(&checkpoints::path(dir)))?;
     let log = start::has_log(dir).map_err(OpenError::io(dir))?;
-    let old_form = log && legacy::is_old(dir).map_err(OpenError::io(dir))?;
-    let found = signing_key::Found { log, old_form, newest_note: note.as_deref() };
+    let found = signing_key::Found { log, newest_note: note.as_deref() };
     let wanted = signing_key::Wanted { origin: config.origin.as_deref(), new_log: config.begin_new };
     let in_dir = || dir.to_owned();
     let Chosen { signer, before, follows } =
@@ -290,11 +287,11 @@ pub enum ExamineError {
 }
 
 /// Checks the log that belongs to a store, in use or not, and changes nothing. None if the store knows of no log, and
-/// there is none, or only one of an earlier version.
+/// there is none.
 pub fn examine(dir: &Path, vault: &Vault) -> Result<Option<Examined>, ExamineError> {
     let there = has_log(dir).map_err(OpenError::io(dir))?;
     let Some((key, begun, before)) = signing_key::known(vault).map_err(OpenError::Key)? else {
-        if there && !legacy::is_old(dir).map_err(OpenError::io(dir))? {
+        if there {
             return Err(OpenError::Unknown(dir.to_owned()).into());
         }
         return Ok(None);

@@ -42,7 +42,7 @@ pub fn list(dir: &Path) -> io::Result<Vec<Segment>> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        if let Some(first) = number_in_name(&path, 20) {
+        if let Some(first) = number_in_name(&path) {
             segments.push(Segment { first, path });
         }
     }
@@ -50,10 +50,10 @@ pub fn list(dir: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments)
 }
 
-/// The number in a name of so many digits and `.jsonl`.
-pub(super) fn number_in_name(path: &Path, digits: usize) -> Option<u64> {
+/// The number in a name of 20 digits and `.jsonl`.
+fn number_in_name(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
-    let plain = name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
     if plain { name.parse().ok() } else { None }
 }
 

@@ -45,7 +45,7 @@ struct StoredKey {
     /// Whether its log has a checkpoint.
     begun: bool,
     private: SecretText,
-    /// How far its log has come; not in the records of earlier versions.
+    /// How far its log has come, once it has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     head: Option<HeadRecord>,
 }
@@ -200,8 +200,6 @@ pub(super) enum KeyError {
 pub(super) struct Found<'a> {
     /// Whether there is a log at all.
     pub log: bool,
-    /// Whether all of it is of the form from before there were keys.
-    pub old_form: bool,
     /// Its newest checkpoint.
     pub newest_note: Option<&'a str>,
 }
@@ -248,7 +246,7 @@ pub(super) async fn load_or_create(
             return Ok(Chosen { signer: last.signer()?, before: None, follows: former(keys)? });
         }
         // A log is only written once its key is stored.
-        None if found.log && !found.old_form => return Err(KeyError::Unknown),
+        None if found.log => return Err(KeyError::Unknown),
         // So is everything else that is in a store, but the keys above all.
         None if !found.log && !wanted.new_log && is_used(vault)? => return Err(KeyError::Gone(None)),
         _ => {}
@@ -273,13 +271,10 @@ fn of_note(note: &str, keys: &[StoredKey], wanted: &Wanted<'_>) -> Result<Chosen
     for (at, key) in keys.iter().enumerate() {
         let signer = key.signer()?;
         match Checkpoint::open(note, signer.verifier()) {
-            // Earlier versions let the operator go back to a former log.
-            Ok(_) if at + 1 < keys.len() && keys.last().is_some_and(|last| last.head.is_some() || !last.begun) => {
-                return Err(KeyError::Former(key.name.clone()));
-            }
+            Ok(_) if at + 1 < keys.len() => return Err(KeyError::Former(key.name.clone())),
             Ok(_) => {
-                let follows = if at + 1 == keys.len() { former(keys)? } else { None };
-                return Ok(Chosen { signer: warn_of_name(signer, wanted.origin), before: key.before()?, follows });
+                let (signer, before) = (warn_of_name(signer, wanted.origin), key.before()?);
+                return Ok(Chosen { signer, before, follows: former(keys)? });
             }
             Err(error) => why = error,
         }
@@ -354,11 +349,4 @@ pub(super) fn known(vault: &Vault) -> Result<Option<(VerifierKey, bool, Option<B
     let stored = vault.reading().get::<KeysRecord>(&Path::new(PATH))?;
     let last = stored.as_ref().and_then(|record| record.keys.last());
     last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.before()?))).transpose()
-}
-
-/// Takes the head out of the record, as one of an earlier version has none.
-#[cfg(test)]
-pub(super) async fn forget_head(vault: &Vault) {
-    let (key, ..) = known(vault).unwrap().unwrap();
-    change(vault, &key, |stored| stored.head = None).await.unwrap();
 }

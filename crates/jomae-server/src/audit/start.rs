@@ -21,7 +21,6 @@ use jomae_core::tlog::{
 
 use super::{
     checkpoints::{self, Checkpoints},
-    legacy,
     segments::{self, LeavesError, Lines, OpenSegment, Segment},
     signing_key::{Before, Former},
     tail,
@@ -109,7 +108,7 @@ pub fn has_log(dir: &Path) -> io::Result<bool> {
             return Ok(true);
         }
     }
-    Ok(legacy::is_old(dir)? || filled(&tree::dir_of(dir).join("0"))? || filled(&checkpoints::path(dir))?)
+    Ok(filled(&tree::dir_of(dir).join("0"))? || filled(&checkpoints::path(dir))?)
 }
 
 /// The newest whole checkpoint.
@@ -154,12 +153,6 @@ pub(super) fn open(dir: &Path, key: &VerifierKey, before: Option<&Before>) -> Re
     let in_dir = || OpenError::io(dir);
     let newest = newest_of(dir, key)?;
     check_dirs(dir)?;
-    let old_form = legacy::is_old(dir).map_err(in_dir())?;
-    if before.is_some() && old_form {
-        let what = "there are files of the form of an earlier version beside those of this one".to_owned();
-        return Err(OpenError::Changed { dir: dir.to_owned(), what });
-    }
-    legacy::take_over(dir).map_err(in_dir())?;
     finish_rebuild(dir).map_err(in_dir())?;
     let segments = segments::list(dir).map_err(in_dir())?;
     let (mut first, found) = last_of(&segments)?;

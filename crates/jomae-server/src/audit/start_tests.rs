@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use jomae_core::{audit::AuditSink as _, store::memory::MemoryStore};
+use jomae_core::store::memory::MemoryStore;
 
 use super::*;
 use crate::{
@@ -200,22 +200,6 @@ async fn what_no_checkpoint_covers_is_hashed_again() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.to_string_lossy().contains("torn-at"));
     assert_eq!(fs::read(aside.unwrap()).unwrap(), b"{\"torn");
-}
-
-#[tokio::test]
-async fn a_log_of_the_old_form_is_taken_over() {
-    let site = Site::new();
-    let text = |from: u64, to: u64| (from..to).flat_map(|n| [line(n), b"\n".to_vec()].concat()).collect::<Vec<u8>>();
-    fs::write(site.dir().join("00000001.jsonl"), text(0, 300)).unwrap();
-    fs::write(site.dir().join("00000002.jsonl"), [text(300, 310), b"torn".to_vec()].concat()).unwrap();
-    assert!(has_log(&site.dir()).unwrap());
-    let log = site.open();
-    assert_eq!((log.counts().size, log.counts().covered), (310, 310));
-    append(&log, 310, 320).await;
-    assert_eq!(log.find(&["id-0", "id-305", "id-319"]).unwrap().len(), 3);
-    drop(log);
-    assert_eq!(site.segments(), [0, 300]);
-    site.assert_intact(320);
 }
 
 fn public_key(dir: &Path) -> VerifierKey {

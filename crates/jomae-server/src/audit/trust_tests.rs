@@ -130,14 +130,12 @@ async fn a_made_up_event_is_refused_before_anything_is_signed() {
     let before = content(&service.dir());
     refused(service.start().await, &["continued by somebody else", "after 20 events", "21 are there"]);
     assert!(content(&service.dir()) == before, "the directory was changed");
-    // In a file of its own, or of the form of an earlier version.
+    // In a file of its own.
     fs::write(service.newest(), &own).unwrap();
     let next = segments::path(&service.dir(), 20);
     fs::write(&next, text(20, 22)).unwrap();
     refused(service.start().await, &["continued by somebody else", "22 are there"]);
-    fs::rename(&next, service.dir().join("00000001.jsonl")).unwrap();
-    refused(service.start().await, &["has been changed", "earlier version"]);
-    fs::remove_file(service.dir().join("00000001.jsonl")).unwrap();
+    fs::remove_file(&next).unwrap();
     service.run(20, 25).await;
     assert_eq!(lines_of(&service.dir()).len(), 25);
 }
@@ -348,20 +346,6 @@ async fn the_store_is_told_of_the_head_never_ahead_of_the_files() {
     assert_eq!(head.size, 5);
     assert_eq!(Some(head), log.head());
     service.stop(log).await;
-}
-
-#[tokio::test]
-async fn a_log_that_an_earlier_version_has_written_is_taken_over_once() {
-    let service = Service::new();
-    service.run(0, 5).await;
-    // As an earlier version leaves it: neither a head nor MACs.
-    signing_key::forget_head(&vault(&service.store).await).await;
-    fs::remove_file(tail::path(&service.dir())).unwrap();
-    fs::write(service.newest(), text(0, 6)).unwrap();
-    service.run(6, 8).await;
-    assert_eq!(lines_of(&service.dir()).len(), 8);
-    fs::write(service.newest(), text(0, 9)).unwrap();
-    refused(service.start().await, &["continued by somebody else"]);
 }
 
 #[tokio::test]
