@@ -12,12 +12,13 @@ use std::process::Command;
 use toml::Table;
 
 /// Which crates of ours each crate may use.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("jomae-crypto", &[]),
+    ("jomae-files", &[]),
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
     ("jomae-client", &["jomae-api", "jomae-crypto"]),
-    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto"]),
+    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-files"]),
     ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-server"]),
     ("jomae-sim", &["jomae-core"]),
 ];

@@ -20,12 +20,14 @@ pub mod root_key;
 pub mod store;
 pub mod tls;
 
+/// The one place where files are opened.
+use jomae_files as files;
+
 /// The transparency log, for the command line.
 pub use jomae_core::tlog;
 
 mod admin;
 mod certificates;
 mod descriptors;
-mod files;
 mod guard;
 mod logging;

@@ -1,10 +1,12 @@
 //! Files of the data directory: private, whole or not there, and never what a link points at.
 //!
-//! This is the one place where the process opens files ([clippy.toml](../clippy.toml) forbids it elsewhere). What stands
-//! in the data directory, or in a backup, is opened without following a link and without waiting for the other end of a
-//! pipe, and must be a regular file. Files that the configuration names may be links: that is how secrets are mounted.
+//! This is the one place where service and audit log open files: the `clippy.toml` of `jomae-server` and `jomae-log`
+//! forbids it there. What stands in the data directory, in a log or in a backup, is opened without following a link and
+//! without waiting for the other end of a pipe, and must be a regular file. Files that the configuration names may be
+//! links: that is how secrets are mounted.
 
-#![expect(clippy::disallowed_methods, reason = "the one place where files are opened, with what must be checked")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -77,50 +79,50 @@ fn is_ours_or_root_works(about: &Metadata) -> bool {
 }
 
 /// Opens a file of the data directory for reading.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, Owner::Ours, Links::Refused)
 }
 
 /// Opens a file that somebody else may have made, as in a backup or a copy of a log, for reading. It is not trusted.
-pub(crate) fn open_of_others(path: &Path) -> io::Result<File> {
+pub fn open_of_others(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, Owner::Anyone, Links::Refused)
 }
 
 /// Opens a file that the configuration names for reading; it may be a link.
-pub(crate) fn open_configured(path: &Path) -> io::Result<File> {
+pub fn open_configured(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, Owner::Anyone, Links::Followed)
 }
 
 /// Opens a file that the configuration names for reading and appending, and makes it, readable by all, if it is not
 /// there; it may be a link.
-pub(crate) fn open_configured_to_append(path: &Path) -> io::Result<File> {
+pub fn open_configured_to_append(path: &Path) -> io::Result<File> {
     let how = OpenOptions::new().read(true).append(true).create(true).mode(0o644).clone();
     open_with(&mut { how }, path, Owner::Anyone, Links::Followed)
 }
 
 /// Opens a file of the data directory for reading and writing, and makes it, of mode 0600, if it is not there.
-pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+pub fn open_to_write(path: &Path) -> io::Result<File> {
     let how = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
     open_with(&mut { how }, path, Owner::Ours, Links::Refused)
 }
 
 /// Makes a file, which must not be there.
-pub(crate) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
 /// What is known of a file, or of the link if it is one.
-pub(crate) fn about(path: &Path) -> io::Result<Metadata> {
+pub fn about(path: &Path) -> io::Result<Metadata> {
     fs::symlink_metadata(path)
 }
 
 /// What is known of the data directory, which may be a link.
-pub(crate) fn about_followed(path: &Path) -> io::Result<Metadata> {
+pub fn about_followed(path: &Path) -> io::Result<Metadata> {
     fs::metadata(path)
 }
 
 /// Whether there is a regular file; an error if there is anything else.
-pub(crate) fn is_file(path: &Path) -> io::Result<bool> {
+pub fn is_file(path: &Path) -> io::Result<bool> {
     match about(path) {
         Ok(about) if about.is_file() => Ok(true),
         Ok(about) if about.is_symlink() => Err(of_link(Errno::LOOP.into())),
@@ -132,7 +134,7 @@ pub(crate) fn is_file(path: &Path) -> io::Result<bool> {
 
 /// Makes a directory and its parents, readable by the owner alone. One that is there must be a directory itself, not a
 /// link to one, and our own.
-pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+pub fn private_dir(path: &Path) -> io::Result<()> {
     // Before anything is made behind a link.
     check_dir(path)?;
     make_dir(path)?;
@@ -140,12 +142,12 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
 }
 
 /// As [`private_dir`] for the data directory itself, which may be a link to one.
-pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+pub fn make_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Whether a directory, if it is there, is one itself and our own.
-pub(crate) fn check_dir(path: &Path) -> io::Result<()> {
+pub fn check_dir(path: &Path) -> io::Result<()> {
     match about_dir(path)? {
         Some(about) if !is_ours_or_root_works(&about) => {
             Err(io::Error::other(format!("belongs to another user ({})", about.uid())))
@@ -155,7 +157,7 @@ pub(crate) fn check_dir(path: &Path) -> io::Result<()> {
 }
 
 /// As [`check_dir`], whoever made it.
-pub(crate) fn check_dir_of_others(path: &Path) -> io::Result<()> {
+pub fn check_dir_of_others(path: &Path) -> io::Result<()> {
     about_dir(path).map(|_| ())
 }
 
@@ -170,12 +172,12 @@ fn about_dir(path: &Path) -> io::Result<Option<Metadata>> {
 }
 
 /// Writes a file of mode 0600 so that it is there whole or not at all, and survives a power cut.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o600)
 }
 
 /// As [`write_private`], readable by all: for certificates.
-pub(crate) fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o644)
 }
 
@@ -197,14 +199,14 @@ fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Makes the names in a file's directory survive a power cut.
-pub(crate) fn sync_dir_of(path: &Path) -> io::Result<()> {
+pub fn sync_dir_of(path: &Path) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir)?.sync_all()
 }
 
 /// Copies a file that somebody else may have made to a new one of mode 0600, which survives a power cut once the names
 /// in its directory do.
-pub(crate) fn copy_of_others(from: &Path, to: &Path) -> io::Result<()> {
+pub fn copy_of_others(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = open_of_others(from)?;
     let mut copy = create_new(to, 0o600)?;
     io::copy(&mut source, &mut copy)?;
@@ -212,17 +214,17 @@ pub(crate) fn copy_of_others(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Reads a file of the data directory of at most `bytes_max` bytes; a longer one is an error, and nothing of it is kept.
-pub(crate) fn read_limited(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_limited(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     read_all(open(path)?, bytes_max)
 }
 
 /// As [`read_limited`], of a file that somebody else may have made.
-pub(crate) fn read_limited_of_others(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_limited_of_others(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     read_all(open_of_others(path)?, bytes_max)
 }
 
 /// As [`read_limited`], of a file that the configuration or the command line names.
-pub(crate) fn read_configured(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_configured(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     read_all(open_configured(path)?, bytes_max)
 }
 
@@ -238,12 +240,32 @@ fn read_all(file: File, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
 /// Why a directory or a secret is not used as it stands; one line that says how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPrivate {
+    /// It cannot be looked at.
     #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is neither this process's user's nor root's.
     #[error("{} belongs to another user ({uid}); run: chown {} {}", path.display(), own_user(), path.display())]
-    Owner { path: PathBuf, uid: u32 },
+    Owner {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+    },
+    /// Its mode lets others in.
     #[error("{} can be {what} by other users; run: {mend} {}", path.display(), path.display())]
-    Mode { path: PathBuf, what: &'static str, mend: &'static str },
+    Mode {
+        /// The file or directory.
+        path: PathBuf,
+        /// What others can do to it, as a participle.
+        what: &'static str,
+        /// The command against it, without the path.
+        mend: &'static str,
+    },
 }
 
 impl NotPrivate {
@@ -255,7 +277,7 @@ impl NotPrivate {
 
 /// Where a secret comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Secret {
+pub enum Secret {
     /// A file of the data directory.
     Ours,
     /// A file that the configuration names. It may be a link, and if it is root's, its group may read it: as systemd
@@ -264,7 +286,7 @@ pub(crate) enum Secret {
 }
 
 /// Opens a secret for reading, which must be ours or root's, and nobody else's to read or to write.
-pub(crate) fn open_secret(path: &Path, secret: Secret) -> Result<File, NotPrivate> {
+pub fn open_secret(path: &Path, secret: Secret) -> Result<File, NotPrivate> {
     let links = if secret == Secret::Ours { Links::Refused } else { Links::Followed };
     let file = open_with(OpenOptions::new().read(true), path, Owner::Anyone, links).map_err(NotPrivate::io(path))?;
     let about = file.metadata().map_err(NotPrivate::io(path))?;
@@ -281,12 +303,12 @@ pub(crate) fn open_secret(path: &Path, secret: Secret) -> Result<File, NotPrivat
 }
 
 /// Reads a secret of at most `bytes_max` bytes; see [`open_secret`].
-pub(crate) fn read_secret(path: &Path, secret: Secret, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, NotPrivate> {
+pub fn read_secret(path: &Path, secret: Secret, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, NotPrivate> {
     read_all(open_secret(path, secret)?, bytes_max).map_err(NotPrivate::io(path))
 }
 
 /// Whether nobody else owns the data directory, or can write to it: who can, can put anything in the place of its files.
-pub(crate) fn check_data_dir(path: &Path) -> Result<(), NotPrivate> {
+pub fn check_data_dir(path: &Path) -> Result<(), NotPrivate> {
     let about = about_followed(path).map_err(NotPrivate::io(path))?;
     if !about.is_dir() {
         return Err(NotPrivate::io(path)(io::Error::other("not a directory")));
@@ -301,5 +323,4 @@ pub(crate) fn check_data_dir(path: &Path) -> Result<(), NotPrivate> {
 }
 
 #[cfg(test)]
-#[path = "files_tests.rs"]
 mod tests;
