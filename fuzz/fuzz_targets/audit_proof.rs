@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use jomae_api::time::Timestamp;
-use jomae_core::tlog::{
+use jomae_log::{
     Checkpoint, EventProof, Hash, Nodes, Signer, inclusion_proof, leaf_hash, node_hash, root_at, verify_consistency,
     verify_inclusion,
 };

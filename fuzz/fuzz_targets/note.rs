@@ -7,8 +7,8 @@
 
 use std::sync::LazyLock;
 
-use jomae_core::tlog::checkpoint::{Checkpoint, split_file};
-use jomae_core::tlog::note::{self, Signer, VerifierKey};
+use jomae_log::checkpoint::{Checkpoint, split_file};
+use jomae_log::note::{self, Signer, VerifierKey};
 use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;

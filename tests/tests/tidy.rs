@@ -12,14 +12,15 @@ use std::process::Command;
 use toml::Table;
 
 /// Which crates of ours each crate may use.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("jomae-crypto", &[]),
     ("jomae-files", &[]),
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
+    ("jomae-log", &["jomae-api", "jomae-crypto", "jomae-files"]),
     ("jomae-client", &["jomae-api", "jomae-crypto"]),
-    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-files"]),
-    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-server"]),
+    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-files", "jomae-log"]),
+    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-log", "jomae-server"]),
     ("jomae-sim", &["jomae-core"]),
 ];
 

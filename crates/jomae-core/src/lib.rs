@@ -37,7 +37,6 @@ pub mod shares;
 pub mod store;
 pub mod sts;
 pub mod tags;
-pub mod tlog;
 pub mod trail;
 pub mod turns;
 pub mod tx;

@@ -23,9 +23,6 @@ pub mod tls;
 /// The one place where files are opened.
 use jomae_files as files;
 
-/// The transparency log, for the command line.
-pub use jomae_core::tlog;
-
 mod admin;
 mod certificates;
 mod descriptors;

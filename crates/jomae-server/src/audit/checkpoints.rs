@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jomae_core::tlog::checkpoint::split_file;
+use jomae_log::checkpoint::split_file;
 
 use crate::files;
 

@@ -48,11 +48,11 @@ use jomae_core::{
     error::Fault,
     service::new_request_id,
     store::BoxFuture,
-    tlog::{Checkpoint, Receipt, Signer, event_proof::EVENT_BYTES_MAX, leaf_hash},
     tx::Vault,
     wait::Work,
 };
 use jomae_crypto::secret::SecretBytes;
+use jomae_log::{Checkpoint, Receipt, Signer, event_proof::EVENT_BYTES_MAX, leaf_hash};
 use tokio::sync::{oneshot, watch};
 
 use self::{

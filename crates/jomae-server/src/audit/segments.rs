@@ -11,7 +11,7 @@ use std::{
 };
 
 use jomae_api::time::Timestamp;
-use jomae_core::tlog::{Hash, leaf_hash};
+use jomae_log::{Hash, leaf_hash};
 use serde::Deserialize;
 
 use super::BUFFER_BYTES_MAX;

@@ -13,7 +13,6 @@ use jomae_core::{
     keyring::DOMAIN_PREFIX,
     record::Record,
     store::{Path, SCAN_LIMIT_MAX},
-    tlog::{Checkpoint, Hash, Signer, TlogError, VerifierKey},
     tx::{Outcome, Vault},
 };
 use jomae_crypto::{
@@ -21,6 +20,7 @@ use jomae_crypto::{
     rng,
     secret::SecretBytes,
 };
+use jomae_log::{Checkpoint, Hash, Signer, TlogError, VerifierKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
 

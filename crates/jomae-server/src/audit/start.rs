@@ -14,7 +14,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jomae_core::tlog::{
+use jomae_log::{
     Checkpoint, Frontier, Hash, TlogError, TreeError, VerifierKey, checkpoint::split_file, consistency_proof,
     leaf_hash, root_at, verify_consistency,
 };

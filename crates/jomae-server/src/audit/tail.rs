@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use jomae_core::tlog::{Frontier, Hash};
+use jomae_log::{Frontier, Hash};
 use jomae_crypto::{
     mac::{Mac, MacAlg},
     secret::{SecretBytes, ct_eq},

@@ -1,6 +1,6 @@
 use std::fs;
 
-use jomae_core::tlog::leaf_hash;
+use jomae_log::leaf_hash;
 use proptest::prelude::*;
 
 use super::*;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jomae_api::actions::trail::lookup_events::{Attribute, Direction};
-use jomae_core::tlog::{self, Receipt, VerifierKey, checkpoint::split_file, inclusion_proof, verify_inclusion};
+use jomae_log::{self as tlog, Receipt, VerifierKey, checkpoint::split_file, inclusion_proof, verify_inclusion};
 use jomae_crypto::asym::{AsymSpec, PrivateKey};
 
 use super::*;

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jomae_core::tlog::{Frontier, Hash, Nodes, node_hash};
+use jomae_log::{Frontier, Hash, Nodes, node_hash};
 
 use crate::files;
 
@@ -171,7 +171,7 @@ impl Tree {
 mod tests {
     use std::fs;
 
-    use jomae_core::tlog::{leaf_hash, root_at};
+    use jomae_log::{leaf_hash, root_at};
 
     use super::*;
 

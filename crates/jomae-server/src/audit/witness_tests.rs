@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, mpsc},
 };
 
-use jomae_core::tlog::{Checkpoint, checkpoint::split_file};
+use jomae_log::{Checkpoint, checkpoint::split_file};
 
 use super::*;
 use crate::audit::tests::{Site, append as append_events};

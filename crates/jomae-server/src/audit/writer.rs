@@ -7,10 +7,8 @@ use std::{
 };
 
 use jomae_api::time::Timestamp;
-use jomae_core::{
-    audit::AuditError,
-    tlog::{Checkpoint, Hash, Signer, leaf_hash},
-};
+use jomae_core::audit::AuditError;
+use jomae_log::{Checkpoint, Hash, Signer, leaf_hash};
 use tokio::sync::{oneshot, watch};
 
 use super::{

@@ -7,12 +7,12 @@ use std::{
 };
 
 use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_log::{EventProof, VerifierKey, event_proof::PROOF_BYTES_MAX, receipt::RECEIPT_BYTES_MAX};
 use jomae_server::{
     audit::verify::{
         self, ConsistencyProof, EventRef, ExportReport, Filter, Kept, VerifyError, prove::newest_checkpoint,
     },
     bootstrap::audit_dir,
-    tlog::{EventProof, VerifierKey, event_proof::PROOF_BYTES_MAX, receipt::RECEIPT_BYTES_MAX},
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jomae_core::tlog::{Checkpoint, Frontier, Hash, VerifierKey};
+use jomae_log::{Checkpoint, Frontier, Hash, VerifierKey};
 
 use super::{
     VerifyError,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jomae_core::tlog::{Hash, leaf_hash};
+use jomae_log::{Hash, leaf_hash};
 
 use super::{
     VerifyError,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use jomae_api::time::Timestamp;
-use jomae_core::tlog::{
+use jomae_log::{
     Checkpoint, VerifierKey, event_proof::EVENT_BYTES_MAX, inclusion_proof, leaf_hash, note::NOTE_BYTES_MAX,
     verify_inclusion,
 };
@@ -206,7 +206,7 @@ pub fn verify_export(from: &mut dyn BufRead, key: &VerifierKey) -> Result<Export
     Ok(report)
 }
 
-fn parse_line(line: &str) -> Option<(u64, &str, Vec<jomae_core::tlog::Hash>)> {
+fn parse_line(line: &str) -> Option<(u64, &str, Vec<jomae_log::Hash>)> {
     let (place, event) = line.split_once(EVENT)?;
     let event = event.strip_suffix('}')?;
     serde_json::from_str::<IgnoredAny>(event).ok()?;

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jomae_core::tlog::{Hash, Nodes, VerifierKey, event_proof::EVENT_BYTES_MAX, node_hash};
+use jomae_log::{Hash, Nodes, VerifierKey, event_proof::EVENT_BYTES_MAX, node_hash};
 
 use super::VerifyError;
 use crate::files;

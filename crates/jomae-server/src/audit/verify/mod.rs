@@ -24,7 +24,7 @@ use std::{
 };
 
 use jomae_api::time::Timestamp;
-use jomae_core::tlog::{Frontier, Hash, TlogError, VerifierKey};
+use jomae_log::{Frontier, Hash, TlogError, VerifierKey};
 use serde::Deserialize;
 
 use self::{

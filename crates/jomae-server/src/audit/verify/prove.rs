@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use jomae_core::tlog::{
+use jomae_log::{
     Checkpoint, EventProof, Hash, PROOF_HASHES_MAX, Receipt, TreeError, VerifierKey, consistency_proof,
     inclusion_proof, leaf_hash, note::NOTE_BYTES_MAX, verify_consistency, verify_inclusion,
 };

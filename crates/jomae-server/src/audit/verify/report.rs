@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jomae_api::time::Timestamp;
-use jomae_core::tlog::Checkpoint;
+use jomae_log::Checkpoint;
 
 /// More findings are counted only.
 pub const FINDINGS_MAX: usize = 200;

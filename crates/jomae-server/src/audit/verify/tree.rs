@@ -1,6 +1,6 @@
 //! The files of the tree: whether they fit each other and what was signed.
 
-use jomae_core::tlog::{Frontier, Hash};
+use jomae_log::{Frontier, Hash};
 
 use super::{
     VerifyError,

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use jomae_api::time::Timestamp;
-use jomae_core::tlog::{Checkpoint, Frontier, Receipt, Signer, VerifierKey, leaf_hash};
+use jomae_log::{Checkpoint, Frontier, Receipt, Signer, VerifierKey, leaf_hash};
 use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use tempfile::TempDir;
 

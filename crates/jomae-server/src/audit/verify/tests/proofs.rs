@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use jomae_core::tlog::EventProof;
+use jomae_log::EventProof;
 use proptest::prelude::*;
 
 use super::*;

@@ -1,7 +1,7 @@
 //! Proofs of inclusion and of consistency: made as RFC 6962 section 2.1 defines them, checked as RFC 9162 sections
 //! 2.1.3.2 and 2.1.4.2 say.
 
-use super::{Hash, empty_root, node_hash};
+use crate::merkle::{Hash, empty_root, node_hash};
 
 /// No proof has more hashes than this, whatever the size of the tree.
 pub const PROOF_HASHES_MAX: usize = 65;
@@ -19,8 +19,10 @@ pub trait Nodes {
 /// Why there is no proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError<E> {
+    /// There is no such tree, or no such leaf in it.
     #[error("the event or the smaller tree lies beyond the end of the tree")]
     Range,
+    /// A hash could not be had.
     #[error("{0}")]
     Node(E),
 }

@@ -4,8 +4,8 @@ use jomae_api::time::Timestamp;
 use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use proptest::prelude::*;
 
-use super::{Leaves, leaves, signer};
-use crate::tlog::{
+use crate::merkle_tests::{Leaves, leaves, signer};
+use crate::{
     Checkpoint, EventProof, Receipt, Signer, TlogError, VerifierKey,
     checkpoint::split_file,
     inclusion_proof, leaf_hash,

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Checkpoint, Hash, PROOF_HASHES_MAX, TlogError, VerifierKey, hash_text, leaf_hash, note::NOTE_BYTES_MAX, parse_hash,
+use crate::{
+    Checkpoint, Hash, PROOF_HASHES_MAX, TlogError, VerifierKey, leaf_hash,
+    merkle::{hash_text, parse_hash},
+    note::NOTE_BYTES_MAX,
     verify_inclusion,
 };
 

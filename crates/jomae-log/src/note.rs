@@ -11,7 +11,7 @@ use jomae_crypto::{
     hash::sha256,
 };
 
-use super::TlogError;
+use crate::TlogError;
 
 /// The longest name of a key of ours, in bytes.
 pub const NAME_BYTES_MAX: usize = 200;

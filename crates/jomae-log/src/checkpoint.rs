@@ -2,7 +2,11 @@
 
 use jomae_api::time::Timestamp;
 
-use super::{Hash, Signer, TlogError, VerifierKey, hash_text, note, parse_hash, parse_number};
+use crate::{
+    Hash, Signer, TlogError, VerifierKey,
+    merkle::{hash_text, parse_hash, parse_number},
+    note,
+};
 
 /// The state of a log at one moment. As text four lines: origin, size, root in base64 and, as the extension line that
 /// the form leaves to the log, the time as `YYYY-MM-DDThh:mm:ssZ`. Further extension lines are taken and ignored.

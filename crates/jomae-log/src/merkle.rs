@@ -1,66 +1,12 @@
-//! The transparency log: a Merkle tree over the lines of the audit log, and what is signed about it.
-//!
-//! The tree is that of RFC 6962 section 2.1 with SHA-256: leaf *k* is the line of event *k* without its newline. The
-//! state of the tree at a moment is signed as a [`checkpoint`], a text in the form of C2SP `tlog-checkpoint` inside a
-//! C2SP `signed-note`. Whoever holds a checkpoint and the public key can check that an event is in the log
-//! ([`event_proof`]), that a later log still contains all of an earlier one ([`verify_consistency`]), and that the log
-//! keeps what a [`receipt`] promises.
-
-pub mod checkpoint;
-pub mod event_proof;
-pub mod note;
-mod proof;
-pub mod receipt;
-#[cfg(test)]
-mod tests;
+//! The Merkle tree of RFC 6962 section 2.1: its hashes, and the edge at which it grows.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_crypto::hash::sha256;
 
-pub use self::{
-    checkpoint::Checkpoint,
-    event_proof::EventProof,
-    note::{Signer, VerifierKey},
-    proof::{
-        Nodes, PROOF_HASHES_MAX, TreeError, consistency_proof, inclusion_proof, root_at, verify_consistency,
-        verify_inclusion,
-    },
-    receipt::Receipt,
-};
+use crate::proof::{self, Nodes};
 
 /// A hash of the tree: SHA-256, 32 bytes.
 pub type Hash = [u8; 32];
-
-/// Why something signed or proven is refused. No text of the input is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TlogError {
-    #[error("a key name has 1 to {} bytes, none of them a space, a control character or +", note::NAME_BYTES_MAX)]
-    Name,
-    #[error("the text is not a verifier key (name+hash+key) of an Ed25519 key")]
-    VerifierKey,
-    #[error("the private key is not an Ed25519 key")]
-    PrivateKey,
-    #[error("the text cannot be signed: it is too long, does not end in a newline, or has control characters")]
-    Text,
-    #[error("the text is not a signed note")]
-    Note,
-    #[error("the note has a signature in the name of the key that the key did not make")]
-    Signature,
-    #[error("the note has no signature of the key")]
-    Unsigned,
-    #[error("the signed text is not a checkpoint")]
-    Checkpoint,
-    #[error("the checkpoint or receipt is of another log than the key")]
-    Origin,
-    #[error("the text is not a proof of an event")]
-    Proof,
-    #[error("the proof does not lead from the event to the root of the checkpoint")]
-    NotIncluded,
-    #[error("the text is not a receipt")]
-    Receipt,
-    #[error("the cryptographic library failed")]
-    Library,
-}
 
 /// The hash of an event: its line, without the newline.
 pub fn leaf_hash(line: &[u8]) -> Hash {
@@ -137,18 +83,18 @@ impl Frontier {
 }
 
 /// A hash as text: base64 with padding.
-fn hash_text(hash: &Hash) -> String {
+pub(crate) fn hash_text(hash: &Hash) -> String {
     STANDARD.encode(hash)
 }
 
 /// What [`hash_text`] writes.
-fn parse_hash(text: &str) -> Option<Hash> {
+pub(crate) fn parse_hash(text: &str) -> Option<Hash> {
     // The decoder refuses everything but the one text that the encoder would write.
     (text.len() == 44).then(|| STANDARD.decode(text).ok()?.try_into().ok()).flatten()
 }
 
 /// A decimal number without sign or leading zeros.
-fn parse_number(text: &str) -> Option<u64> {
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if canonical { text.parse().ok() } else { None }
 }

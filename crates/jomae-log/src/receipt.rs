@@ -6,7 +6,11 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jomae_api::time::Timestamp;
 
-use super::{Hash, Signer, TlogError, VerifierKey, hash_text, note, parse_hash, parse_number};
+use crate::{
+    Hash, Signer, TlogError, VerifierKey,
+    merkle::{hash_text, parse_hash, parse_number},
+    note,
+};
 
 /// The longest receipt as it is sent, in bytes: it fits a header.
 pub const RECEIPT_BYTES_MAX: usize = 1023;
