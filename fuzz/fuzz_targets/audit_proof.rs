@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::sync::LazyLock;
 
-use jomae_api::time::Timestamp;
+use jomae_log::Timestamp;
 use jomae_log::{
     Checkpoint, EventProof, Hash, Nodes, Signer, inclusion_proof, leaf_hash, node_hash, root_at, verify_consistency,
     verify_inclusion,

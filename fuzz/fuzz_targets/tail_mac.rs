@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use jomae_server::audit::tail;
+use jomae_log::tail;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|content: &[u8]| {

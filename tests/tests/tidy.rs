@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("jomae-files", &[]),
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
-    ("jomae-log", &["jomae-api", "jomae-crypto", "jomae-files"]),
+    ("jomae-log", &["jomae-crypto", "jomae-files"]),
     ("jomae-client", &["jomae-api", "jomae-crypto"]),
     ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-files", "jomae-log"]),
     ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-log", "jomae-server"]),

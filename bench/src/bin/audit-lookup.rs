@@ -11,14 +11,12 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use jomae_api::{
-    actions::trail::lookup_events::{Attribute, Direction},
-    names::AccountId,
-    time::Timestamp,
-};
 use jomae_bench::{histogram::Histogram, keys::Failure, process::Usage};
-use jomae_core::audit::lookup::Query;
-use jomae_server::audit::index::Index;
+use jomae_log::{
+    Timestamp,
+    event::Attribute,
+    index::{Direction, Index, Query},
+};
 
 /// Measures the look-up index of the audit log.
 #[derive(Parser)]
@@ -221,7 +219,7 @@ fn query(dir: &Path, events: u64, count: u64) -> Result<(), Failure> {
             let number = mixed(round + 1) % events;
             let made = Made::new(number);
             let query = Query {
-                account: AccountId::new(&made.account()).ok_or("no account")?,
+                account: made.account(),
                 from: Timestamp(0),
                 to: Timestamp(START_SECS * 2),
                 attributes: attributes(number, &made),

@@ -1,9 +1,7 @@
 //! Checkpoints (c2sp.org/tlog-checkpoint): what the log signs about its tree at one moment.
 
-use jomae_api::time::Timestamp;
-
 use crate::{
-    Hash, Signer, TlogError, VerifierKey,
+    Hash, Signer, Timestamp, TlogError, VerifierKey,
     merkle::{hash_text, parse_hash, parse_number},
     note,
 };

@@ -1,4 +1,9 @@
-//! Why what was signed or proven is not accepted.
+//! Why what was signed or proven is not accepted, and which file failed.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::note;
 
@@ -44,4 +49,22 @@ pub enum TlogError {
     /// The cryptographic library failed.
     #[error("the cryptographic library failed")]
     Library,
+}
+
+/// A file that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct FileError {
+    /// The file, or its directory.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// The error of a file.
+    pub fn of(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self { path, source }
+    }
 }

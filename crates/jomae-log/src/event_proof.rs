@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Checkpoint, Hash, PROOF_HASHES_MAX, TlogError, VerifierKey, leaf_hash,
+    Checkpoint, Hash, PROOF_HASHES_MAX, TlogError, VerifierKey,
+    layout::EVENT_BYTES_MAX,
+    leaf_hash,
     merkle::{hash_text, parse_hash},
     note::NOTE_BYTES_MAX,
     verify_inclusion,
 };
 
-/// The longest event in a proof, in bytes.
-pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// The longest text of a proof, in bytes: the escapes of JSON may double the event.
 pub const PROOF_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX + 2 * NOTE_BYTES_MAX + 8 * 1024;
 

@@ -6,8 +6,8 @@ use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use proptest::prelude::*;
 
 use crate::{
-    Frontier, Hash, Nodes, PROOF_HASHES_MAX, Signer, TreeError, consistency_proof, empty_root, inclusion_proof, leaf_hash, node_hash, root_at,
-    verify_consistency, verify_inclusion,
+    Frontier, Hash, Nodes, PROOF_HASHES_MAX, Signer, TreeError, consistency_proof, empty_root, inclusion_proof,
+    leaf_hash, node_hash, root_at, verify_consistency, verify_inclusion,
 };
 
 /// Every leaf hash of a tree; the nodes above are made by the definition.

@@ -4,10 +4,9 @@
 //! the first line of a checkpoint is the name of the key, and the second a number.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jomae_api::time::Timestamp;
 
 use crate::{
-    Hash, Signer, TlogError, VerifierKey,
+    Hash, Signer, Timestamp, TlogError, VerifierKey,
     merkle::{hash_text, parse_hash, parse_number},
     note,
 };

@@ -1,12 +1,11 @@
 //! Notes, checkpoints, proofs of events, receipts.
 
-use jomae_api::time::Timestamp;
 use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use proptest::prelude::*;
 
 use crate::merkle_tests::{Leaves, leaves, signer};
 use crate::{
-    Checkpoint, EventProof, Receipt, Signer, TlogError, VerifierKey,
+    Checkpoint, EventProof, Receipt, Signer, Timestamp, TlogError, VerifierKey,
     checkpoint::split_file,
     inclusion_proof, leaf_hash,
     note::{self, NAME_BYTES_MAX, NOTE_BYTES_MAX, SIGNATURES_MAX},

@@ -19,7 +19,6 @@ use tokio::{
 use crate::{
     address::ListenAddress,
     admin::{self, Admin},
-    audit::witness::Places,
     bootstrap::{self, StartError, Started},
     certificates::Certificates,
     config::{Config, ConfigError, RootKeyProvider},
@@ -82,10 +81,9 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let (started, mut certificates) = bootstrap::open_with(&config, gateway::now(), certificates).await?;
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
-    let places = Places { file: config.audit.witness_file.clone(), url: config.audit.witness_url.clone() };
     let witnesses = started
         .audit
-        .send_to_witnesses(&places)
+        .send_to_witnesses(&config.audit)
         .map_err(|error| StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}"))))?;
 
     let stats = Arc::new(HttpStats::default());
@@ -130,7 +128,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     if let Err(fault) = started.audit.keep_end(&service.kms.vault).await {
         tracing::warn!(cause = %fault, "the store does not know where the audit log ends; the next start will look");
     }
-    witnesses.finish(WITNESS_TIMEOUT).await;
+    let _ = tokio::task::spawn_blocking(move || witnesses.finish(WITNESS_TIMEOUT)).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -8,9 +8,10 @@ use std::{
 };
 
 use jomae_core::{error::Fault, keyring::Keyring, store::Store, tx::Vault};
+use jomae_log::{FileError, verify};
 
 use crate::{
-    audit::{self, verify},
+    audit,
     bootstrap::{StartError, audit_dir, store_path},
     config::Config,
     files, guard, root_key,
@@ -30,7 +31,7 @@ pub enum OperateError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
-    Audit(#[from] audit::copy::CopyError),
+    Audit(#[from] FileError),
     #[error("{} exists already and is not empty; nothing was overwritten", .0.display())]
     NotEmpty(PathBuf),
     #[error("{} exists already and is another root key; it was left as it is", .0.display())]
@@ -77,7 +78,7 @@ fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError
     files::private_dir(&to.join("audit")).map_err(io_error(to))?;
     // The store first: events that it knows nothing of are harmless, the reverse is not.
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
-    let audit_files = audit::copy::copy(&audit_dir(data_dir), &to.join("audit"))?;
+    let audit_files = jomae_log::copy(&audit_dir(data_dir), &to.join("audit"))?;
     let params = data_dir.join("root.params");
     if files::is_file(&params).map_err(io_error(&params))? {
         files::copy_of_others(&params, &to.join("root.params")).map_err(io_error(&params))?;
@@ -155,7 +156,7 @@ async fn restore_into(
         files::write_private(&to, &content).map_err(io_error(&to))?;
     }
     backup_file(&backup.join("store.db"), &store_path(dir))?;
-    audit::copy::copy(&backup.join("audit"), &log_dir)?;
+    jomae_log::copy(&backup.join("audit"), &log_dir)?;
     let (records, problems, vault) = open_everything(config, &store_path(dir)).await?;
     if let Some(first) = problems.first() {
         return Err(OperateError::Unusable(first.clone()));
@@ -273,7 +274,7 @@ async fn examine_records(config: &Config, store: &Path) -> (Result<String, Strin
 
 fn examine_audit(dir: &Path) -> Result<String, String> {
     let Some(key) = verify::files::read_key(dir).map_err(|error| error.to_string())? else {
-        let log = audit::has_log(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        let log = jomae_log::has_log(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         if log {
             return Err(format!("{}: key.pub is missing; the next start writes it again", dir.display()));
         }

@@ -20,11 +20,9 @@ use jomae_crypto::{
     rng,
     secret::SecretBytes,
 };
-use jomae_log::{Checkpoint, Hash, Signer, TlogError, VerifierKey};
+use jomae_log::{Checkpoint, KnownHead, Signer, TlogError, TreeHead, VerifierKey, tail::TailKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
-
-use super::tail::TailKey;
 
 /// Where the keys stand.
 const PATH: &str = "sys/audit-key";
@@ -97,18 +95,18 @@ impl StoredKey {
         Signer::new(&self.name, key).map_err(Fault::internal)
     }
 
-    fn head(&self) -> Result<Option<Head>, Fault> {
+    fn head(&self) -> Result<Option<TreeHead>, Fault> {
         let root = |text: &str| STANDARD.decode(text).ok()?.try_into().ok();
         self.head.as_ref().map_or(Ok(None), |head| match root(&head.root) {
-            Some(root) => Ok(Some(Head { size: head.size, root })),
+            Some(root) => Ok(Some(TreeHead { size: head.size, root })),
             None => Err(Fault::internal("the head of the audit log has no root")),
         })
     }
 
-    fn before(&self) -> Result<Option<Before>, Fault> {
+    fn known(&self) -> Result<Option<KnownHead>, Fault> {
         let (Some(record), Some(head)) = (&self.head, self.head()?) else { return Ok(None) };
         let tail_key = TailKey::new(&self.name, Arc::new(record.tail_key.copy().0));
-        Ok(Some(Before { head, stopped: record.stopped, tail_key }))
+        Ok(Some(KnownHead { head, stopped: record.stopped, tail_key }))
     }
 
     fn copy(&self) -> Self {
@@ -137,37 +135,12 @@ fn copied(secret: &SecretBytes) -> SecretBytes {
     SecretBytes::new(secret.expose().to_vec())
 }
 
-/// How far a log has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Events that are on disk, covered by a signed checkpoint.
-    pub size: u64,
-    /// The root over them.
-    pub root: Hash,
-}
-
-impl Head {
-    /// The root as text: Base64.
-    pub fn root_text(&self) -> String {
-        STANDARD.encode(self.root)
-    }
-}
-
-/// What the store knows of a log.
-pub(super) struct Before {
-    pub head: Head,
-    /// Whether nothing was written after it.
-    pub stopped: bool,
-    /// The key of the run that wrote what comes after it.
-    pub tail_key: TailKey,
-}
-
 /// A log that another one has followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Former {
+pub struct FormerLog {
     pub origin: String,
     /// How far it had come, if that is known.
-    pub head: Option<Head>,
+    pub head: Option<TreeHead>,
 }
 
 /// Why there is no key for a log.
@@ -187,7 +160,7 @@ pub(super) enum KeyError {
     Former(String),
     /// There was a log, and there is none.
     #[error("the log is gone")]
-    Gone(Option<Former>),
+    Gone(Option<FormerLog>),
     /// There is a log, and the store has never heard of any.
     #[error("a log without its key")]
     Unknown,
@@ -197,7 +170,7 @@ pub(super) enum KeyError {
 }
 
 /// What is in the directory that needs a key.
-pub(super) struct Found<'a> {
+pub(super) struct LogFiles<'a> {
     /// Whether there is a log at all.
     pub log: bool,
     /// Its newest checkpoint.
@@ -205,7 +178,7 @@ pub(super) struct Found<'a> {
 }
 
 /// What the operator wants.
-pub(super) struct Wanted<'a> {
+pub(super) struct KeyRequest<'a> {
     /// What a new key is to be called.
     pub origin: Option<&'a str>,
     /// Whether a new log begins where there is none any more.
@@ -213,20 +186,20 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The key of a log, and what is known of it.
-pub(super) struct Chosen {
+pub(super) struct ChosenKey {
     pub signer: Signer,
-    pub before: Option<Before>,
+    pub known: Option<KnownHead>,
     /// The log that this one follows; to be told of if it has no event yet.
-    pub follows: Option<Former>,
+    pub follows: Option<FormerLog>,
 }
 
 /// The key of the log that was found, or a new one for a log that begins.
 pub(super) async fn load_or_create(
     vault: &Vault,
-    wanted: &Wanted<'_>,
-    found: &Found<'_>,
+    wanted: &KeyRequest<'_>,
+    found: &LogFiles<'_>,
     now: Timestamp,
-) -> Result<Chosen, KeyError> {
+) -> Result<ChosenKey, KeyError> {
     let mut tx = vault.writing();
     let stored = tx.get::<KeysRecord>(&Path::new(PATH))?;
     let keys = stored.as_ref().map_or(&[][..], |record| &record.keys);
@@ -240,10 +213,10 @@ pub(super) async fn load_or_create(
         Some(last) if last.begun && found.log => return Err(KeyError::NoCheckpoint),
         Some(last) if last.begun && !wanted.new_log => {
             let head = last.head()?;
-            return Err(KeyError::Gone(Some(Former { origin: last.name.clone(), head })));
+            return Err(KeyError::Gone(Some(FormerLog { origin: last.name.clone(), head })));
         }
         Some(last) if !last.begun && wanted.origin.is_none_or(|origin| origin == last.name) => {
-            return Ok(Chosen { signer: last.signer()?, before: None, follows: former(keys)? });
+            return Ok(ChosenKey { signer: last.signer()?, known: None, follows: former(keys)? });
         }
         // A log is only written once its key is stored.
         None if found.log => return Err(KeyError::Unknown),
@@ -262,19 +235,19 @@ pub(super) async fn load_or_create(
     record.keys.push(StoredKey { name, created: now.0, begun: false, private, head: None });
     tx.put(Path::new(PATH), &record)?;
     done(tx.commit().await?)?;
-    Ok(Chosen { signer, before: None, follows: former(&record.keys)? })
+    Ok(ChosenKey { signer, known: None, follows: former(&record.keys)? })
 }
 
 /// The key that signed a checkpoint.
-fn of_note(note: &str, keys: &[StoredKey], wanted: &Wanted<'_>) -> Result<Chosen, KeyError> {
+fn of_note(note: &str, keys: &[StoredKey], wanted: &KeyRequest<'_>) -> Result<ChosenKey, KeyError> {
     let mut why = TlogError::Unsigned;
     for (at, key) in keys.iter().enumerate() {
         let signer = key.signer()?;
         match Checkpoint::open(note, signer.verifier()) {
             Ok(_) if at + 1 < keys.len() => return Err(KeyError::Former(key.name.clone())),
             Ok(_) => {
-                let (signer, before) = (warn_of_name(signer, wanted.origin), key.before()?);
-                return Ok(Chosen { signer, before, follows: former(keys)? });
+                let (signer, known) = (warn_of_name(signer, wanted.origin), key.known()?);
+                return Ok(ChosenKey { signer, known, follows: former(keys)? });
             }
             Err(error) => why = error,
         }
@@ -283,9 +256,9 @@ fn of_note(note: &str, keys: &[StoredKey], wanted: &Wanted<'_>) -> Result<Chosen
 }
 
 /// The log before the last one.
-fn former(keys: &[StoredKey]) -> Result<Option<Former>, Fault> {
+fn former(keys: &[StoredKey]) -> Result<Option<FormerLog>, Fault> {
     let former = keys.len().checked_sub(2).and_then(|at| keys.get(at));
-    former.map(|key| Ok(Former { origin: key.name.clone(), head: key.head()? })).transpose()
+    former.map(|key| Ok(FormerLog { origin: key.name.clone(), head: key.head()? })).transpose()
 }
 
 /// Whether a store has anything but the keys that it is sealed with.
@@ -325,7 +298,12 @@ async fn change(vault: &Vault, key: &VerifierKey, change: impl FnOnce(&mut Store
 
 /// Notes that the service writes this log from now on, after these events and with this key of MACs. From now on a log
 /// that does not go on from here is not taken for it.
-pub(super) async fn begin(vault: &Vault, key: &VerifierKey, head: Head, tail_key: &SecretBytes) -> Result<(), Fault> {
+pub(super) async fn begin(
+    vault: &Vault,
+    key: &VerifierKey,
+    head: TreeHead,
+    tail_key: &SecretBytes,
+) -> Result<(), Fault> {
     change(vault, key, |stored| {
         stored.begun = true;
         let tail_key = SecretText(copied(tail_key));
@@ -335,7 +313,7 @@ pub(super) async fn begin(vault: &Vault, key: &VerifierKey, head: Head, tail_key
 }
 
 /// Notes how far the log has come; `stopped`: that nothing will be written after it.
-pub(super) async fn keep_head(vault: &Vault, key: &VerifierKey, head: Head, stopped: bool) -> Result<(), Fault> {
+pub(super) async fn keep_head(vault: &Vault, key: &VerifierKey, head: TreeHead, stopped: bool) -> Result<(), Fault> {
     change(vault, key, |stored| {
         if let Some(record) = &mut stored.head {
             (record.size, record.root, record.stopped) = (head.size, head.root_text(), stopped);
@@ -345,8 +323,8 @@ pub(super) async fn keep_head(vault: &Vault, key: &VerifierKey, head: Head, stop
 }
 
 /// The public key of the newest log that the store knows, whether it has begun, and what is known of it.
-pub(super) fn known(vault: &Vault) -> Result<Option<(VerifierKey, bool, Option<Before>)>, Fault> {
+pub(super) fn known(vault: &Vault) -> Result<Option<(VerifierKey, bool, Option<KnownHead>)>, Fault> {
     let stored = vault.reading().get::<KeysRecord>(&Path::new(PATH))?;
     let last = stored.as_ref().and_then(|record| record.keys.last());
-    last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.before()?))).transpose()
+    last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.known()?))).transpose()
 }

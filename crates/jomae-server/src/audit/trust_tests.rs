@@ -10,10 +10,33 @@ use jomae_core::{
 use jomae_crypto::{secret::Key256, wrap};
 
 use super::*;
-use crate::audit::{
-    checkpoints,
-    tests::{append, line, lines_of},
-};
+
+pub fn line(n: u64) -> Vec<u8> {
+    let time = jomae_log::Timestamp(1_800_000_000 + i64::try_from(n).unwrap());
+    format!("{{\"eventId\":\"id-{n}\",\"eventTime\":\"{time}\"}}").into_bytes()
+}
+
+/// Appends events `from..to`, and checks their numbers; the last one is on disk.
+pub async fn append(log: &AuditLog, from: u64, to: u64) {
+    for n in from..to {
+        let durability = if n + 1 == to { Durability::OnDisk } else { Durability::Handed };
+        let Appended { index, done } = log.append(line(n), durability);
+        assert_eq!(index, n);
+        done.wait().await.unwrap();
+    }
+}
+
+fn lines_of(dir: &Path) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for segment in layout::segments(dir).unwrap() {
+        assert_eq!(segment.first, all.len() as u64);
+        let mut lines = jomae_log::Lines::open(&segment.path).unwrap();
+        while let Some(line) = lines.next_line().unwrap() {
+            all.push(line.to_vec());
+        }
+    }
+    all
+}
 
 struct Root(Key256);
 
@@ -57,7 +80,7 @@ impl Service {
     }
 
     fn newest(&self) -> PathBuf {
-        segments::list(&self.dir()).unwrap().pop().unwrap().path
+        layout::segments(&self.dir()).unwrap().pop().unwrap().path
     }
 
     async fn start(&self) -> Result<AuditLog, OpenError> {
@@ -80,15 +103,15 @@ impl Service {
     /// Leaves the log as a kill would: with MACs, but without the last checkpoints and without a word to the store.
     async fn killed(&self, from: u64, to: u64) {
         let log = self.start().await.unwrap();
-        let (signed, tree) = (fs::read(checkpoints::path(&self.dir())).unwrap(), tree::dir_of(&self.dir()).join("0"));
+        let (signed, tree) = (fs::read(layout::checkpoints(&self.dir())).unwrap(), layout::tree(&self.dir()).join("0"));
         let leaves = fs::read(&tree).unwrap();
         append(&log, from, to).await;
         drop(log);
-        fs::write(checkpoints::path(&self.dir()), signed).unwrap();
+        fs::write(layout::checkpoints(&self.dir()), signed).unwrap();
         fs::write(tree, leaves).unwrap();
     }
 
-    async fn known(&self) -> Head {
+    async fn known(&self) -> TreeHead {
         signing_key::known(&vault(&self.store).await).unwrap().unwrap().2.unwrap().head
     }
 }
@@ -132,7 +155,7 @@ async fn a_made_up_event_is_refused_before_anything_is_signed() {
     assert!(content(&service.dir()) == before, "the directory was changed");
     // In a file of its own.
     fs::write(service.newest(), &own).unwrap();
-    let next = segments::path(&service.dir(), 20);
+    let next = layout::segment(&service.dir(), 20);
     fs::write(&next, text(20, 22)).unwrap();
     refused(service.start().await, &["continued by somebody else", "22 are there"]);
     fs::remove_file(&next).unwrap();
@@ -144,11 +167,11 @@ async fn a_made_up_event_is_refused_before_anything_is_signed() {
 async fn history_behind_an_older_checkpoint_is_refused() {
     let service = Service::new();
     service.run(0, 10).await;
-    let signed = fs::read(checkpoints::path(&service.dir())).unwrap();
+    let signed = fs::read(layout::checkpoints(&service.dir())).unwrap();
     service.run(10, 20).await;
     let own = content(&service.dir());
     // An event dropped behind the checkpoint that is left, which is all that the files say then.
-    fs::write(checkpoints::path(&service.dir()), &signed).unwrap();
+    fs::write(layout::checkpoints(&service.dir()), &signed).unwrap();
     fs::write(service.newest(), [text(0, 14), text(15, 20)].concat()).unwrap();
     refused(service.start().await, &["has been cut", "store's record covers 20 events", "only 19"]);
     // Another one in its place; in another order; cut back to the checkpoint.
@@ -164,7 +187,7 @@ async fn history_behind_an_older_checkpoint_is_refused() {
     for (path, bytes) in own {
         fs::write(path, bytes).unwrap();
     }
-    fs::write(checkpoints::path(&service.dir()), signed).unwrap();
+    fs::write(layout::checkpoints(&service.dir()), signed).unwrap();
     service.run(20, 21).await;
     assert_eq!(lines_of(&service.dir()).len(), 21);
 }
@@ -177,7 +200,7 @@ async fn another_course_of_the_log_is_refused() {
     let (other, entries) = (service.temp.path().join("other"), service.store.snapshot().unwrap());
     let earlier: Vec<_> = entries.map(|row| row.unwrap()).collect();
     fs::create_dir(&other).unwrap();
-    copy::copy(&service.dir(), &other).unwrap();
+    jomae_log::copy(&service.dir(), &other).unwrap();
     service.run(300, 310).await;
     let fork = Service::new();
     let writes = earlier.into_iter().map(|(path, entry)| jomae_core::store::Write::Put(path, entry.value)).collect();
@@ -215,7 +238,7 @@ async fn what_a_kill_leaves_is_taken_as_far_as_it_is_proven() {
     assert_eq!(fs::read(aside).unwrap(), [text(30, 32), b"{\"torn".to_vec()].concat());
     // A file of its own, too.
     service.killed(31, 33).await;
-    fs::write(segments::path(&service.dir(), 33), text(40, 42)).unwrap();
+    fs::write(layout::segment(&service.dir(), 33), text(40, 42)).unwrap();
     let log = service.start().await.unwrap();
     assert_eq!(log.counts().size, 33);
     drop(log);
@@ -237,7 +260,7 @@ async fn a_log_that_has_gone_on_since_the_store_was_copied_is_taken_as_far_as_it
     let writes = rows.into_iter().map(|(path, entry)| jomae_core::store::Write::Put(path, entry.value)).collect();
     copied.store.commit(jomae_core::store::Commit { expect: Vec::new(), writes }).await.unwrap();
     fs::create_dir(copied.dir()).unwrap();
-    copy::copy(&service.dir(), &copied.dir()).unwrap();
+    jomae_log::copy(&service.dir(), &copied.dir()).unwrap();
     fs::write(copied.newest(), text(0, 10)).unwrap();
     let log = copied.start().await.unwrap();
     assert_eq!((log.counts().size, log.counts().covered), (9, 9));
@@ -259,10 +282,10 @@ async fn a_log_that_is_gone_is_missed() {
     service.config.begin_new = true;
     let log = service.start().await.unwrap();
     assert_eq!(log.counts().size, 1);
-    let event: serde_json::Value = serde_json::from_slice(&log.event(0).unwrap().unwrap()).unwrap();
+    let event: serde_json::Value = serde_json::from_slice(&log.log.event(0).unwrap().unwrap()).unwrap();
     assert_eq!(event["eventName"], "BeginAuditLog");
     assert_eq!(event["userIdentity"]["userName"], "operator");
-    let origin = fs::read_to_string(public_key_path(&away)).unwrap();
+    let origin = fs::read_to_string(layout::public_key(&away)).unwrap();
     assert!(origin.starts_with(event["requestParameters"]["FormerOrigin"].as_str().unwrap()));
     assert_eq!(event["requestParameters"]["FormerSize"], "7");
     assert_eq!(event["requestParameters"]["FormerRoot"], head.root_text());
@@ -289,7 +312,7 @@ async fn a_start_that_breaks_off_before_the_first_event_tells_of_the_former_log_
     fs::remove_file(service.dir().join("index")).unwrap();
     service.config.begin_new = false;
     let log = service.start().await.unwrap();
-    let event = String::from_utf8(log.event(0).unwrap().unwrap()).unwrap();
+    let event = String::from_utf8(log.log.event(0).unwrap().unwrap()).unwrap();
     assert!(event.contains("\"BeginAuditLog\"") && event.contains("\"FormerSize\":\"3\""), "{event}");
     service.stop(log).await;
     // Once only.
@@ -300,14 +323,12 @@ async fn a_start_that_breaks_off_before_the_first_event_tells_of_the_former_log_
     fs::rename(service.dir(), service.temp.path().join("away-2")).unwrap();
     service.config.begin_new = true;
     let opened = open(&service.dir(), &service.config, &vault(&service.store).await).await.unwrap();
-    let head = opened.log.head().unwrap();
-    signing_key::begin(&vault(&service.store).await, opened.log.signer.verifier(), head, &opened.tail_key)
-        .await
-        .unwrap();
+    let head = opened.log.log.head().unwrap();
+    signing_key::begin(&vault(&service.store).await, opened.log.log.verifier(), head, &opened.tail_key).await.unwrap();
     drop(opened);
     service.config.begin_new = false;
     let log = service.start().await.unwrap();
-    let event = String::from_utf8(log.event(0).unwrap().unwrap()).unwrap();
+    let event = String::from_utf8(log.log.event(0).unwrap().unwrap()).unwrap();
     assert!(event.contains("\"BeginAuditLog\"") && event.contains("\"FormerSize\":\"1\""), "{event}");
 }
 
@@ -320,7 +341,7 @@ async fn a_store_without_the_key_of_its_log_does_not_begin_another() {
     let commit = jomae_core::store::Commit { expect: Vec::new(), writes: vec![forget, other] };
     service.store.commit(commit).await.unwrap();
     refused(service.start().await, &["not of this service"]);
-    fs::remove_file(checkpoints::path(&service.dir())).unwrap();
+    fs::remove_file(layout::checkpoints(&service.dir())).unwrap();
     refused(service.start().await, &["has events", "no key of a log"]);
     fs::remove_dir_all(service.dir()).unwrap();
     refused(service.start().await, &["is gone", "--new-audit-log"]);
@@ -340,11 +361,11 @@ async fn the_store_is_told_of_the_head_never_ahead_of_the_files() {
     while log.counts().covered < 5 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    log.shared.rotated.store(true, Ordering::Release);
+    *log.stored_head.lock().unwrap() = None;
     log.keep_head(&vault(&service.store).await).await.unwrap();
     let head = service.known().await;
     assert_eq!(head.size, 5);
-    assert_eq!(Some(head), log.head());
+    assert_eq!(Some(head), log.log.head());
     service.stop(log).await;
 }
 
@@ -356,7 +377,7 @@ async fn no_part_of_the_log_is_a_link_or_a_pipe() {
         let precious = service.temp.path().join("root.key");
         fs::write(&precious, "precious").unwrap();
         let path = match part {
-            "next" => segments::path(&service.dir(), 3),
+            "next" => layout::segment(&service.dir(), 3),
             "." => service.dir(),
             part => service.dir().join(part),
         };
@@ -390,4 +411,82 @@ async fn a_check_says_how_far_the_log_is_proven() {
     fs::write(service.newest(), text(0, 6)).unwrap();
     let examined = examine(&service.dir(), &vault(&service.store).await).unwrap().unwrap();
     assert_eq!(examined.extent, Extent { events: 6, authentic: 5 });
+}
+
+fn public_key(dir: &Path) -> jomae_log::VerifierKey {
+    jomae_log::VerifierKey::parse(&fs::read_to_string(layout::public_key(dir)).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn every_log_has_its_key_from_the_vault() {
+    let store = Arc::new(MemoryStore::new());
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("audit");
+    let config = config::Audit::default();
+    let start = async || begun(&dir, &config, &vault(&store).await).await;
+    let log = start().await.unwrap();
+    append(&log, 0, 5).await;
+    drop(log);
+    let first = public_key(&dir);
+    let name = first.name().strip_prefix("jomae-").unwrap();
+    assert!(name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    // The public key is written again wherever it got lost.
+    fs::remove_file(layout::public_key(&dir)).unwrap();
+    let log = start().await.unwrap();
+    append(&log, 5, 6).await;
+    drop(log);
+    assert_eq!(public_key(&dir), first);
+
+    // Without its checkpoints a log is not taken for a new one.
+    let checkpoints = layout::checkpoints(&dir);
+    let own = fs::read(&checkpoints).unwrap();
+    for content in [&b""[..], b"no note"] {
+        fs::write(&checkpoints, content).unwrap();
+        let error = start().await.err().unwrap().to_string();
+        assert!(error.contains("its checkpoints are gone"), "{error}");
+    }
+    fs::remove_file(&checkpoints).unwrap();
+    assert!(matches!(start().await, Err(OpenError::NoCheckpoint(_))));
+    fs::write(&checkpoints, own).unwrap();
+
+    // Another service's log.
+    let other = Arc::new(MemoryStore::new());
+    let error = begun(&dir, &config, &vault(&other).await).await.err().unwrap().to_string();
+    assert!(error.contains("not of this service"), "{error}");
+}
+
+#[tokio::test]
+async fn the_origin_names_a_new_log() {
+    let store = Arc::new(MemoryStore::new());
+    let temp = tempfile::tempdir().unwrap();
+    let open = async |origin: &str| {
+        let config = config::Audit { origin: Some(origin.to_owned()), ..config::Audit::default() };
+        begun(temp.path(), &config, &vault(&store).await).await
+    };
+    for wrong in ["", "a b", "a+b", "a\n"] {
+        assert!(matches!(open(wrong).await, Err(OpenError::Origin(_))), "{wrong:?}");
+    }
+    drop(open("kms.example.com/audit").await.unwrap());
+    assert_eq!(public_key(temp.path()).name(), "kms.example.com/audit");
+    drop(open("other.example.com/audit").await.unwrap());
+    assert_eq!(public_key(temp.path()).name(), "kms.example.com/audit");
+}
+
+#[tokio::test]
+async fn a_key_that_never_signed_is_used_by_the_next_start() {
+    let store = Arc::new(MemoryStore::new());
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("audit");
+    // The start breaks off after the key was made.
+    fs::create_dir_all(dir.join("tree")).unwrap();
+    fs::write(dir.join("tree/8"), "").unwrap();
+    fs::create_dir(dir.join("checkpoints")).unwrap();
+    let open = async || begun(&dir, &config::Audit::default(), &vault(&store).await).await;
+    assert!(open().await.is_err());
+    fs::remove_dir(dir.join("checkpoints")).unwrap();
+    fs::create_dir(dir.join("tree/0")).unwrap();
+    assert!(open().await.is_err());
+    fs::remove_dir(dir.join("tree/0")).unwrap();
+    let log = open().await.unwrap();
+    append(&log, 0, 1).await;
 }

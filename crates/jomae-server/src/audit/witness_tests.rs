@@ -1,14 +1,14 @@
 use std::{
-    fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Mutex, mpsc},
+    sync::{Arc, Mutex, mpsc},
 };
 
-use jomae_log::{Checkpoint, checkpoint::split_file};
+use jomae_core::store::memory::MemoryStore;
+use jomae_log::Checkpoint;
 
 use super::*;
-use crate::audit::tests::{Site, append as append_events};
+use crate::audit::trust_tests::{append, begun, vault};
 
 /// Reads one HTTP request, and gives its body.
 fn body(stream: &mut TcpStream) -> String {
@@ -45,98 +45,28 @@ async fn an_endpoint_gets_what_is_newest_until_it_takes_it() {
             }
         }
     });
-    let site = Site::new();
-    let log = site.open_with(|settings| settings.checkpoint_every = Duration::from_millis(1));
-    let places = Places { file: None, url: Some(url) };
-    let witnesses = log.send_to_witnesses(&places).unwrap();
+    let (store, temp) = (Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap());
+    let config = config::Audit { witness_url: Some(url), ..config::Audit::default() };
+    let log = begun(&temp.path().join("audit"), &config, &vault(&store).await).await.unwrap();
+    let key = log.log.verifier().clone();
+    let witnesses = log.send_to_witnesses(&config).unwrap();
     let next = || {
         let (status, body) = bodies.recv().unwrap();
-        (status, Checkpoint::open(&body, &site.key()).unwrap().size)
+        (status, Checkpoint::open(&body, &key).unwrap().size)
     };
     assert_eq!(next(), ("500 Oops", 0));
     // Whatever the endpoint does, the log goes on. What failed is followed by what is newest then.
-    append_events(&log, 0, 10).await;
+    append(&log, 0, 10).await;
     assert!(next().0.starts_with("307"), "a redirect is not followed");
-    append_events(&log, 10, 20).await;
+    append(&log, 10, 20).await;
     assert_eq!(next().0, "200 OK");
-    append_events(&log, 20, 30).await;
+    append(&log, 20, 30).await;
     while next().1 < 30 {}
-    append_events(&log, 30, 31).await;
+    append(&log, 30, 31).await;
     log.close();
-    witnesses.finish(Duration::from_mins(1)).await;
+    tokio::task::spawn_blocking(|| witnesses.finish(Duration::from_mins(1))).await.unwrap();
     while next().1 < 31 {}
     let counts = log.counts();
     assert_eq!(counts.witness_failures, 2);
     assert!(counts.witness_sent >= 3, "{counts:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_gets_every_checkpoint_once_and_whole() {
-    let site = Site::new();
-    let path = site.beside("mount").join("checkpoints");
-    let places = Places { file: Some(path.clone()), url: None };
-    let sizes = || -> Vec<u64> {
-        let content = fs::read_to_string(&path).unwrap();
-        let (notes, rest) = split_file(&content);
-        assert_eq!(rest, "");
-        notes.iter().map(|note| Checkpoint::open(note, &site.key()).unwrap().size).collect()
-    };
-    for round in 1..4 {
-        let log = site.open();
-        let witnesses = log.send_to_witnesses(&places).unwrap();
-        append_events(&log, (round - 1) * 5, round * 5).await;
-        log.close();
-        witnesses.finish(Duration::from_mins(1)).await;
-        let sizes = sizes();
-        assert_eq!(sizes.last(), Some(&(round * 5)));
-        assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
-        // A write that broke off, in the middle of a character.
-        let torn = [fs::read(&path).unwrap(), b"test.example/log\n99\n\n\xE2\x80".to_vec()].concat();
-        fs::write(&path, torn).unwrap();
-    }
-    // It is back after a while on which it was away.
-    let mount = path.parent().unwrap().to_owned();
-    fs::remove_dir_all(&mount).unwrap();
-    let log = site.open();
-    let witnesses = log.send_to_witnesses(&places).unwrap();
-    while log.counts().witness_failures == 0 {
-        tokio::task::yield_now().await;
-    }
-    fs::create_dir(&mount).unwrap();
-    append_events(&log, 15, 16).await;
-    log.close();
-    witnesses.finish(Duration::from_mins(1)).await;
-    assert_eq!(sizes().last(), Some(&16));
-}
-
-#[test]
-fn nothing_but_a_torn_checkpoint_is_cut_off() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("file");
-    let note = "origin\n1\nroot\n\n\u{2014} origin c2ln\n";
-    let entry = format!("{note}\n");
-    let other = "origin\n0\nroot\n\n\u{2014} origin c2ln\n\n";
-    for torn in ["", "o", "origin\n", "origin\n0\nro", "\n", "\0\0\0"] {
-        fs::write(&path, format!("{other}{torn}")).unwrap();
-        append(&path, note).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{other}{entry}"), "{torn:?}");
-    }
-    // Somebody's file, named by mistake.
-    for mine in ["my notes\n".to_owned(), "x".repeat(100_000), format!("{other}and what I think of it\n")] {
-        fs::write(&path, &mine).unwrap();
-        append(&path, note).unwrap_err();
-        assert_eq!(fs::read_to_string(&path).unwrap(), mine);
-    }
-}
-
-#[test]
-fn where_whole_notes_end() {
-    let note = "origin\n1\nroot\n\n\u{2014} a b\n\u{2014} c d\n\n";
-    assert_eq!(whole_notes(b""), 0);
-    assert_eq!(whole_notes(b"origin\n1\nroot\n\n"), 0);
-    assert_eq!(whole_notes(note.as_bytes()), note.len());
-    let twice = note.repeat(2);
-    for cut in 1..note.len() {
-        assert_eq!(whole_notes(&twice.as_bytes()[..twice.len() - cut]), note.len(), "{cut}");
-    }
 }

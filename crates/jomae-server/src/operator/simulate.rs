@@ -14,9 +14,8 @@ use jomae_core::{
     error::Fault,
     tx::Vault,
 };
+use jomae_log::{Lines, event::event_time, layout};
 use serde::{Deserialize, Serialize};
-
-use crate::audit::segments::{self, Lines};
 
 /// How far back a replay goes unless it is told, in seconds.
 const REPLAY_SECS_DEFAULT: i64 = 7 * 86_400;
@@ -265,7 +264,7 @@ pub(super) fn replay(
 
 /// The files that can hold events of a range.
 fn in_range(log: &Path, from: Timestamp, until: Timestamp) -> io::Result<Vec<std::path::PathBuf>> {
-    let segments = segments::list(log)?;
+    let segments = layout::segments(log)?;
     let mut starts = Vec::with_capacity(segments.len());
     for segment in &segments {
         starts.push(match Lines::open(&segment.path)?.next_line()? {
@@ -284,16 +283,6 @@ fn in_range(log: &Path, from: Timestamp, until: Timestamp) -> io::Result<Vec<std
         }
     }
     Ok(wanted)
-}
-
-fn event_time(line: &[u8]) -> Option<Timestamp> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Stamp<'e> {
-        #[serde(borrow)]
-        event_time: std::borrow::Cow<'e, str>,
-    }
-    Timestamp::parse(&serde_json::from_slice::<Stamp<'_>>(line).ok()?.event_time)
 }
 
 fn told(outcome: Outcome, from: Timestamp, until: Timestamp) -> Replayed {

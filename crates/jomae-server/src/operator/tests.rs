@@ -10,7 +10,6 @@ use super::{
     list_accounts, replay, simulate, socket, socket_path, too_long,
 };
 use crate::{
-    audit::segments,
     bootstrap::{self, Started, audit_dir},
     config::Config,
     gateway,
@@ -45,7 +44,7 @@ impl Running {
 
 fn events(config: &Config) -> Vec<Value> {
     let mut events = Vec::new();
-    for segment in segments::list(&audit_dir(&config.data_dir)).unwrap() {
+    for segment in jomae_log::layout::segments(&audit_dir(&config.data_dir)).unwrap() {
         let text = fs::read_to_string(segment.path).unwrap();
         events.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
     }

@@ -7,13 +7,13 @@ use std::{
 };
 
 use jomae_api::{names::AccountId, time::Timestamp};
-use jomae_log::{EventProof, VerifierKey, event_proof::PROOF_BYTES_MAX, receipt::RECEIPT_BYTES_MAX};
-use jomae_server::{
-    audit::verify::{
-        self, ConsistencyProof, EventRef, ExportReport, Filter, Kept, VerifyError, prove::newest_checkpoint,
-    },
-    bootstrap::audit_dir,
+use jomae_log::{
+    EventProof, VerifierKey,
+    event_proof::PROOF_BYTES_MAX,
+    receipt::RECEIPT_BYTES_MAX,
+    verify::{self, ConsistencyProof, EventRef, ExportReport, Filter, ReceiptCheck, VerifyError, newest_checkpoint},
 };
+use jomae_server::bootstrap::audit_dir;
 
 use crate::{
     args::{Log, LogKey, Range},
@@ -200,11 +200,11 @@ pub fn receipt(log: &Log, receipt: &str, proof: Option<&Path>) -> Result<(), Fai
         verify::check_receipt(&dir, &key, &receipt)
     };
     match kept.map_err(failure)? {
-        Kept::Proven(receipt, checkpoint) => output::line(&format!(
+        ReceiptCheck::Proven(receipt, checkpoint) => output::line(&format!(
             "kept: event {} ({}) of {} is in the log {}, by the checkpoint of {}",
             receipt.index, receipt.event_id, receipt.time, receipt.origin, checkpoint.time
         )),
-        Kept::NotYetCovered(receipt) => output::line(&format!(
+        ReceiptCheck::NotYetCovered(receipt) => output::line(&format!(
             "kept so far: event {} ({}) of {} is in the log {}; no checkpoint covers it yet, ask again in some seconds",
             receipt.index, receipt.event_id, receipt.time, receipt.origin
         )),
@@ -223,7 +223,9 @@ pub fn export(log: &Log, account: Option<String>, range: &Range, to: &Path) -> R
     if account.as_ref().is_some_and(|account| AccountId::new(account).is_none()) {
         return Err(Failure::Usage("an account has 16 digits".into()));
     }
-    let filter = Filter { account, from: time(range.from.as_ref())?, to: time(range.until.as_ref())? };
+    let (from, until) = (time(range.from.as_ref())?, time(range.until.as_ref())?);
+    let of_log = |time: Timestamp| jomae_log::Timestamp(time.0);
+    let filter = Filter { account, from: from.map(of_log), to: until.map(of_log) };
     let dir = dir(log)?;
     let (key, _) = key(log, &dir)?;
     if to == Path::new("-") {

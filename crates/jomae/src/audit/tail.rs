@@ -2,18 +2,17 @@
 
 use std::{
     collections::VecDeque,
-    fs::File,
-    io::{BufRead as _, BufReader, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use jomae_api::time::Timestamp;
 use jomae_client::api::Client;
-use jomae_server::{
-    audit::segments::{self, Lines, Segment},
-    gateway,
+use jomae_log::{
+    Lines,
+    layout::{self, Segment},
 };
+use jomae_server::gateway;
 use serde_json::Value;
 
 use super::events::{page, pages, show};
@@ -110,11 +109,11 @@ async fn last(client: &Client, count: usize, follow: bool) -> Result<Vec<Value>,
 pub fn of_files(connection: &Connection, dir: &Path, follow: bool, count: usize) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{}: {error}", dir.display()));
     let mut newest: VecDeque<String> = VecDeque::new();
-    let segments = segments::list(dir).map_err(failed)?;
-    let mut place = None;
+    let segments = layout::segments(dir).map_err(failed)?;
+    let mut position = None;
     for segment in segments.iter().rev() {
         let (lines, bytes) = last_lines(segment, count.min(EVENTS_MAX) - newest.len().min(count)).map_err(failed)?;
-        place.get_or_insert_with(|| Place { path: segment.path.clone(), bytes });
+        position.get_or_insert_with(|| Position { path: segment.path.clone(), bytes });
         for line in lines.into_iter().rev() {
             newest.push_front(line);
         }
@@ -126,7 +125,7 @@ pub fn of_files(connection: &Connection, dir: &Path, follow: bool, count: usize)
     if follow {
         loop {
             std::thread::sleep(LOOK_EVERY);
-            read_on(dir, &mut place, &mut |line| show_line(connection, line))?;
+            read_on(dir, &mut position, &mut |line| show_line(connection, line))?;
         }
     }
     Ok(())
@@ -138,50 +137,44 @@ fn show_line(connection: &Connection, line: &str) -> Result<(), Failure> {
 }
 
 /// How far a file has been read.
-struct Place {
+struct Position {
     path: PathBuf,
     bytes: u64,
 }
 
 /// The last lines of a file, and how many bytes its whole lines have.
 fn last_lines(segment: &Segment, count: usize) -> std::io::Result<(VecDeque<String>, u64)> {
-    let (mut lines, mut kept, mut bytes) = (Lines::open(&segment.path)?, VecDeque::new(), 0u64);
+    let (mut lines, mut kept) = (Lines::open(&segment.path)?, VecDeque::new());
     while let Some(line) = lines.next_line()? {
-        bytes += line.len() as u64 + 1;
         kept.push_back(String::from_utf8_lossy(line).into_owned());
         if kept.len() > count {
             kept.pop_front();
         }
     }
-    Ok((kept, bytes))
+    Ok((kept, lines.offset()))
 }
 
 /// Reads what has come since, in this file and in those after it.
 fn read_on(
     dir: &Path,
-    place: &mut Option<Place>,
+    position: &mut Option<Position>,
     each: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{}: {error}", dir.display()));
     // A file that has a successor gets no more lines: the list is made before the last look at it.
-    let segments = segments::list(dir).map_err(failed)?;
-    if place.is_none() {
-        *place = segments.first().map(|segment| Place { path: segment.path.clone(), bytes: 0 });
+    let segments = layout::segments(dir).map_err(failed)?;
+    if position.is_none() {
+        *position = segments.first().map(|segment| Position { path: segment.path.clone(), bytes: 0 });
     }
-    while let Some(at) = place {
-        let mut reader = BufReader::new(File::open(&at.path).map_err(failed)?);
-        reader.seek(SeekFrom::Start(at.bytes)).map_err(failed)?;
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            reader.read_until(b'\n', &mut line).map_err(failed)?;
-            let Some(whole) = line.strip_suffix(b"\n") else { break };
-            each(&String::from_utf8_lossy(whole))?;
-            at.bytes += line.len() as u64;
+    while let Some(at) = position {
+        let mut lines = Lines::open_at(&at.path, at.bytes).map_err(failed)?;
+        while let Some(line) = lines.next_line().map_err(failed)? {
+            each(&String::from_utf8_lossy(line))?;
         }
+        at.bytes = lines.offset();
         let current = segments.iter().position(|segment| segment.path == at.path);
         match current.and_then(|current| segments.get(current + 1)) {
-            Some(next) => *place = Some(Place { path: next.path.clone(), bytes: 0 }),
+            Some(next) => *position = Some(Position { path: next.path.clone(), bytes: 0 }),
             None => return Ok(()),
         }
     }

@@ -1,0 +1,45 @@
+//! Copying a log, in use or not: for backups.
+
+use std::{io, path::Path};
+
+use jomae_files as files;
+
+use crate::{FileError, layout};
+
+/// Copies a log into the directory `to`, which is there; gives how many files with events there are. The look-up
+/// index is left out: it is made anew.
+pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
+    // Links to directories would bring in what is none of the log's.
+    for dir in [from.to_owned(), layout::tree(from)] {
+        files::check_dir_of_others(&dir).map_err(FileError::of(&dir))?;
+    }
+    // First the checkpoints: what comes later may hold more than they cover, never less.
+    copy_file(&layout::checkpoints(from), to)?;
+    copy_file(&layout::public_key(from), to)?;
+    copy_file(&layout::tail_mac(from), to)?;
+    // Then the tree, the upper files first: of a log in use, no file may have more than the next one.
+    let (from_tree, to_tree) = (layout::tree(from), layout::tree(to));
+    files::private_dir(&to_tree).map_err(FileError::of(&to_tree))?;
+    for level in layout::TREE_LEVELS.into_iter().rev() {
+        copy_file(&layout::tree_level(&from_tree, level), &to_tree)?;
+    }
+    let mut copied = 0;
+    // The newest first: retention removes the oldest, and so it leaves no gap.
+    for segment in layout::segments(from).map_err(FileError::of(from))?.into_iter().rev() {
+        copied += usize::from(copy_file(&segment.path, to)?);
+    }
+    files::sync_dir_of(&layout::tree_level(&to_tree, 0))
+        .and_then(|()| files::sync_dir_of(&to_tree))
+        .map_err(FileError::of(&to_tree))?;
+    Ok(copied)
+}
+
+/// Copies a file into a directory, and whether it was there: retention may have removed it meanwhile.
+fn copy_file(from: &Path, to: &Path) -> Result<bool, FileError> {
+    let copy = to.join(from.file_name().unwrap_or_default());
+    match files::copy_of_others(from, &copy) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && files::about(from).is_err() => Ok(false),
+        Err(source) => Err(FileError { path: from.to_owned(), source }),
+    }
+}

@@ -1,0 +1,254 @@
+//! Where the bytes of a log stand. Whoever writes, reads, searches or checks a log takes names and sizes from here, and
+//! nothing else: what is believed of the bytes, each of them decides alone.
+//!
+//! | file | content |
+//! |---|---|
+//! | `<number of the first event, 20 digits>.jsonl` | a segment: events, one a line; line *k*, from 0, is event first + *k* |
+//! | `tree/0`, `8`, `16`, `24` | hashes of 32 bytes: the leaves, and the roots of the complete subtrees of 256, 256² and 256³ of them |
+//! | `checkpoints` | signed notes, each followed by an empty line |
+//! | `key.pub` | the verifier key that the notes are signed with, and a newline |
+//! | `tail.mac` | two slots for a MAC over what no checkpoint covers: [`tail`] |
+//! | `index/<number of the first event, 20 digits>.idx` | a block of the look-up index: [`index_file`] |
+//! | `tree.new`, `tree.old` | while a damaged tree is made anew: the new one, and the one that it replaces |
+//! | `*.torn-at-<offset>` | what was cut off a segment there |
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The longest event, in bytes: a line without its newline.
+pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// A hash of the tree, in bytes.
+pub const HASH_BYTES: u64 = 32;
+/// The levels of the tree that have a file; a node of level *n* is over 2^*n* leaves.
+pub const TREE_LEVELS: [u8; 4] = [0, 8, 16, 24];
+/// How many hashes of a file are below one of the next file.
+pub const TREE_FANOUT: u64 = 256;
+
+const SEGMENT_ENDING: &str = ".jsonl";
+const BLOCK_ENDING: &str = ".idx";
+const NUMBER_DIGITS: usize = 20;
+
+/// The segment that begins with event `first`.
+pub fn segment(log: &Path, first: u64) -> PathBuf {
+    log.join(numbered(first, SEGMENT_ENDING))
+}
+
+/// The file of what was cut off a segment behind its first `offset` bytes.
+pub fn torn(segment: &Path, offset: u64) -> PathBuf {
+    segment.with_extension(format!("torn-at-{offset}"))
+}
+
+/// The file of signed checkpoints.
+pub fn checkpoints(log: &Path) -> PathBuf {
+    log.join("checkpoints")
+}
+
+/// The public key of the log.
+pub fn public_key(log: &Path) -> PathBuf {
+    log.join("key.pub")
+}
+
+/// The file of the MACs over the end of the log.
+pub fn tail_mac(log: &Path) -> PathBuf {
+    log.join("tail.mac")
+}
+
+/// The directory of the tree.
+pub fn tree(log: &Path) -> PathBuf {
+    log.join("tree")
+}
+
+/// The directory of a tree that is being made anew.
+pub fn new_tree(log: &Path) -> PathBuf {
+    log.join("tree.new")
+}
+
+/// The directory of the tree that a new one replaces.
+pub fn old_tree(log: &Path) -> PathBuf {
+    log.join("tree.old")
+}
+
+/// The file of a level in the directory of a tree.
+pub fn tree_level(tree: &Path, level: u8) -> PathBuf {
+    tree.join(level.to_string())
+}
+
+/// The directory of the look-up index.
+pub fn index(log: &Path) -> PathBuf {
+    log.join("index")
+}
+
+/// The block that begins with event `first`, in the directory of the index.
+pub fn index_block(index: &Path, first: u64) -> PathBuf {
+    index.join(numbered(first, BLOCK_ENDING))
+}
+
+fn numbered(first: u64, ending: &str) -> String {
+    format!("{first:0NUMBER_DIGITS$}{ending}")
+}
+
+fn number(name: &str, ending: &str) -> Option<u64> {
+    let digits = name.strip_suffix(ending)?;
+    let plain = digits.len() == NUMBER_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// A file of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The number of its first event, from 0.
+    pub first: u64,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+impl Segment {
+    /// Its name without the directory.
+    pub fn name(&self) -> String {
+        numbered(self.first, SEGMENT_ENDING)
+    }
+}
+
+/// The segments of a log, oldest first.
+pub fn segments(log: &Path) -> io::Result<Vec<Segment>> {
+    Ok(segments_and_others(log)?.0)
+}
+
+/// The segments of a log, oldest first, and the names of files that end like one and are none.
+pub fn segments_and_others(log: &Path) -> io::Result<(Vec<Segment>, Vec<String>)> {
+    let (mut segments, mut others) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(log)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match number(&name, SEGMENT_ENDING) {
+            Some(first) => segments.push(Segment { first, path }),
+            None if name.ends_with(SEGMENT_ENDING) => others.push(name),
+            None => {}
+        }
+    }
+    segments.sort_by_key(|segment| segment.first);
+    others.sort();
+    Ok((segments, others))
+}
+
+/// The blocks in the directory of an index, by the number of their first event.
+pub fn index_blocks(index: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut blocks = Vec::new();
+    for entry in fs::read_dir(index)? {
+        let path = entry?.path();
+        let first = path.file_name().and_then(|name| name.to_str()).and_then(|name| number(name, BLOCK_ENDING));
+        blocks.extend(first.map(|first| (first, path)));
+    }
+    Ok(blocks)
+}
+
+/// `tail.mac`: slots, each with a MAC or with anything else.
+///
+/// A MAC is the magic, the number of events that it covers (8 bytes, the highest first) and the tag.
+pub mod tail {
+    /// How a MAC begins.
+    pub const MAGIC: &[u8; 8] = b"JMTAIL1\n";
+    /// The tag, in bytes.
+    pub const TAG_BYTES: usize = 32;
+    /// A MAC, in bytes.
+    pub const MAC_BYTES: usize = MAGIC.len() + 8 + TAG_BYTES;
+    /// How far apart MACs stand, in bytes: no write of a disk touches both.
+    pub const SLOT_BYTES: usize = 4096;
+    /// How many there are.
+    pub const SLOTS: usize = 2;
+    /// The file, in bytes.
+    pub const FILE_BYTES: usize = SLOTS * SLOT_BYTES;
+}
+
+/// A block of the look-up index in a file, which never changes.
+///
+/// ```text
+/// header      magic, hash key, first event, oldest and newest time, counts, the last event
+/// fences      the first term of each page of the dictionary
+/// dictionary  pages of (term, number of events, where they stand), sorted by term
+/// locations   pages of (offset and length, seconds since the oldest time)
+/// events      by term: places of two bytes, or a set of all places where that is shorter
+/// ```
+///
+/// Each of these parts that is read at once has a sum behind it. Numbers are little-endian.
+pub mod index_file {
+    /// The last two letters are the version of the form.
+    pub const MAGIC: &[u8; 8] = b"jomaeI01";
+    /// Events of a block; the tests make do with fewer.
+    pub const BLOCK_EVENTS: usize = if cfg!(test) { 512 } else { 16_384 };
+    /// Magic, hash key, first event, two times, two counts, place and sum of the last event; in bytes.
+    pub const HEADER_BYTES: usize = 8 + 16 + 8 + 8 + 8 + 4 + 4 + 2 + 8;
+    /// A sum, in bytes.
+    pub const SUM_BYTES: usize = 8;
+    /// A fence, in bytes.
+    pub const FENCE_BYTES: usize = 8;
+    /// An entry of the dictionary: term, count, place; in bytes.
+    pub const ENTRY_BYTES: usize = 8 + 4 + 4;
+    /// Entries of a page of the dictionary.
+    pub const ENTRIES_PER_PAGE: usize = 128;
+    /// Where an event stands and when it was, in bytes.
+    pub const LOCATION_BYTES: usize = 8 + 4;
+    /// Locations that are read at once.
+    pub const LOCATIONS_PER_PAGE: usize = 256;
+    /// Of the eight bytes that say where an event stands, the bits of its length; the others are its offset.
+    pub const LENGTH_BITS: u32 = 24;
+    /// A set of places, in bytes.
+    pub const SET_BYTES: usize = BLOCK_EVENTS / 8;
+    /// With more events than this, a set is shorter than a list.
+    pub const LISTED_MAX: usize = SET_BYTES / 2;
+
+    /// Pages of a dictionary with so many entries.
+    pub const fn dictionary_pages(entries: usize) -> usize {
+        entries.div_ceil(ENTRIES_PER_PAGE)
+    }
+
+    /// Where the fences begin.
+    pub const FENCES_AT: usize = HEADER_BYTES + SUM_BYTES;
+
+    /// Where the dictionary begins, if it has so many entries.
+    pub const fn dictionary_at(entries: usize) -> usize {
+        FENCES_AT + dictionary_pages(entries) * FENCE_BYTES + SUM_BYTES
+    }
+
+    /// Where the locations begin.
+    pub const fn locations_at(entries: usize) -> usize {
+        dictionary_at(entries) + entries * ENTRY_BYTES + dictionary_pages(entries) * SUM_BYTES
+    }
+
+    /// Where the events begin.
+    pub const fn events_at(entries: usize) -> usize {
+        locations_at(entries) + BLOCK_EVENTS * LOCATION_BYTES + BLOCK_EVENTS / LOCATIONS_PER_PAGE * SUM_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_twenty_digits_are_segments() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = ["+0000000000000000001.jsonl", "00000001.jsonl", "99999999999999999999.jsonl"];
+        let segments = ["00000000000000000000.jsonl", "00000000000000000300.jsonl", "00000000000000000020.jsonl"];
+        let none = ["00000000000000000000.torn-at-7", "00000000000000000001.jsonl.new", "00000000000000000007.json"];
+        for name in odd.iter().chain(&segments).chain(&none) {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let (found, others) = segments_and_others(dir.path()).unwrap();
+        assert_eq!(found.iter().map(|segment| segment.first).collect::<Vec<_>>(), [0, 20, 300]);
+        assert!(found.iter().all(|found| found.path == segment(dir.path(), found.first)));
+        assert_eq!(others, odd);
+        assert_eq!(found.iter().map(Segment::name).collect::<Vec<_>>(), [segments[0], segments[2], segments[1]]);
+    }
+
+    #[test]
+    fn blocks_are_found_by_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["00000000000000016384.idx", "notes.idx", "00000000000000016384.idx.new"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(index_blocks(dir.path()).unwrap(), [(16_384, index_block(dir.path(), 16_384))]);
+    }
+}

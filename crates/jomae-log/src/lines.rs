@@ -1,0 +1,176 @@
+//! The lines of a segment, for whoever reads one.
+
+use std::{
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Take},
+    path::Path,
+};
+
+use jomae_files as files;
+
+use crate::layout::EVENT_BYTES_MAX;
+
+const READ_BYTES: usize = 256 * 1024;
+
+/// A whole line, without its newline.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// Of a length that is read.
+    Event(&'a [u8]),
+    /// Longer than that: its beginning, one byte more than the limit. It is no event of ours.
+    TooLong(&'a [u8]),
+}
+
+/// The whole lines of a file as it was when it was opened.
+pub struct Lines {
+    reader: Take<BufReader<File>>,
+    line: Vec<u8>,
+    line_bytes_max: usize,
+    offset: u64,
+    torn_bytes: u64,
+}
+
+impl Lines {
+    /// The lines of a segment of one's own log.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_at(path, 0)
+    }
+
+    /// Those from `offset` on, where one begins.
+    pub fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
+        Self::of(files::open(path)?, offset, EVENT_BYTES_MAX)
+    }
+
+    /// The lines from `offset` on, where one begins. Longer ones than `line_bytes_max` are not kept.
+    pub(crate) fn of(mut file: File, offset: u64, line_bytes_max: usize) -> io::Result<Self> {
+        let bytes = file.metadata()?.len().saturating_sub(offset);
+        if offset > 0 {
+            file.seek(SeekFrom::Start(offset))?;
+        }
+        let reader = BufReader::with_capacity(READ_BYTES, file).take(bytes);
+        Ok(Self { reader, line: Vec::new(), line_bytes_max, offset, torn_bytes: 0 })
+    }
+
+    /// The next line; none after the last whole one.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let room = self.line_bytes_max as u64 + 1;
+        let read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.line)? as u64;
+        if self.line.pop_if(|last| *last == b'\n').is_some() {
+            self.offset += read;
+            return Ok(Some(Line::Event(&self.line)));
+        }
+        let (rest, ended) = if read == room { self.skip_line()? } else { (0, false) };
+        if ended {
+            self.offset += read + rest;
+            return Ok(Some(Line::TooLong(&self.line)));
+        }
+        self.torn_bytes = read + rest;
+        Ok(None)
+    }
+
+    /// The next event; none after the last whole line. A line that can be no event is an error.
+    pub fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        match self.next()? {
+            Some(Line::Event(line)) => Ok(Some(line)),
+            Some(Line::TooLong(_)) => Err(io::Error::other("a line is too long")),
+            None => Ok(None),
+        }
+    }
+
+    /// Passes over so many lines; whether there were as many.
+    pub(crate) fn skip(&mut self, lines: u64) -> io::Result<bool> {
+        for _ in 0..lines {
+            let (bytes, ended) = self.skip_line()?;
+            if !ended {
+                return Ok(false);
+            }
+            self.offset += bytes;
+        }
+        Ok(true)
+    }
+
+    /// Passes over what is left of a line: how many bytes, and whether a newline was the last of them.
+    fn skip_line(&mut self) -> io::Result<(u64, bool)> {
+        let mut bytes = 0;
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            let newline = memchr::memchr(b'\n', buffer);
+            let used = newline.map_or(buffer.len(), |at| at + 1);
+            self.reader.consume(used);
+            bytes += used as u64;
+            if newline.is_some() || used == 0 {
+                return Ok((bytes, newline.is_some()));
+            }
+        }
+    }
+
+    /// Where the next line begins.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes stood behind the last newline, once the end is reached.
+    pub(crate) const fn torn_bytes(&self) -> u64 {
+        self.torn_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn lines(content: &str, offset: u64) -> (tempfile::TempDir, Lines) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        fs::write(&path, content).unwrap();
+        let lines = Lines::of(File::open(path).unwrap(), offset, 4).unwrap();
+        (dir, lines)
+    }
+
+    #[test]
+    fn whole_lines_and_where_they_end() {
+        let (_dir, mut lines) = lines("ab\n\nabcd\nabcde\nx\ntorn", 0);
+        let mut expect = |line: Option<Line<'_>>, offset: u64| {
+            assert_eq!(lines.next().unwrap(), line);
+            assert_eq!(lines.offset(), offset);
+        };
+        expect(Some(Line::Event(b"ab")), 3);
+        expect(Some(Line::Event(b"")), 4);
+        expect(Some(Line::Event(b"abcd")), 9);
+        expect(Some(Line::TooLong(b"abcde")), 15);
+        expect(Some(Line::Event(b"x")), 17);
+        expect(None, 17);
+        expect(None, 17);
+    }
+
+    #[test]
+    fn what_is_torn_is_counted() {
+        for (content, torn) in [("", 0), ("a\n", 0), ("a\nbc", 2), ("a\nbcdefgh", 7)] {
+            let (_dir, mut lines) = lines(content, 0);
+            while lines.next().unwrap().is_some() {}
+            assert_eq!(lines.torn_bytes(), torn, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_skipped() {
+        let (_dir, mut some) = lines("a\nbbbbbbbb\nc\n", 0);
+        assert!(some.skip(2).unwrap());
+        assert_eq!((some.offset(), some.next_line().unwrap()), (11, Some(&b"c"[..])));
+        assert!(some.skip(0).unwrap() && !some.skip(1).unwrap());
+        let (_dir, mut some) = lines("a\nbbbbbbbb\nc\n", 2);
+        some.next_line().unwrap_err();
+        assert_eq!(some.next_line().unwrap(), Some(&b"c"[..]));
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was() {
+        let (dir, mut lines) = lines("a\nb", 0);
+        fs::write(dir.path().join("lines"), "a\nb\nc\n").unwrap();
+        assert_eq!(lines.next_line().unwrap(), Some(&b"a"[..]));
+        assert_eq!(lines.next_line().unwrap(), None);
+    }
+}

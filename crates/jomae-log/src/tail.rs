@@ -1,0 +1,170 @@
+//! What proves that the events behind the newest checkpoint are ours: a MAC over size and root of the tree after each
+//! batch that was written, in a file beside the log.
+//!
+//! The root stands for every event from the beginning, so one MAC authenticates all that it covers, in its order. The
+//! file has two slots. One holds the last MAC that is on disk together with all of its events; the other takes the next
+//! ones, so that nothing a crash leaves half written can take the place of a MAC that an answered call relies on. The
+//! key is drawn at each start and kept by whoever opens the log: MACs of earlier runs are worth nothing.
+
+use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
+
+use jomae_crypto::{
+    mac::{Mac, MacAlg},
+    secret::{SecretBytes, ct_eq},
+};
+use jomae_files as files;
+
+use crate::{
+    FileError, Frontier, Hash,
+    layout::{
+        self,
+        tail::{FILE_BYTES, MAC_BYTES, MAGIC, SLOT_BYTES, SLOTS, TAG_BYTES},
+    },
+    segment::{self, LeavesError},
+};
+
+/// Length of the key, in bytes.
+pub const KEY_BYTES: usize = 32;
+
+/// One MAC, as it stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TailMac {
+    /// How many events it covers.
+    pub size: u64,
+    /// HMAC-SHA256, under the key of the run, over the name of the log, the size and the root.
+    pub tag: [u8; TAG_BYTES],
+}
+
+impl TailMac {
+    /// Its form in the file.
+    pub fn to_bytes(self) -> [u8; MAC_BYTES] {
+        let mut bytes = [0; MAC_BYTES];
+        let parts = [&MAGIC[..], &self.size.to_be_bytes(), &self.tag];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (size, tag) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
+        Some(Self { size: u64::from_be_bytes(*size), tag: *tag.first_chunk()? })
+    }
+}
+
+/// The MACs in a file, at most two. Whatever else it holds is passed over: they prove themselves.
+pub fn parse(content: &[u8]) -> impl Iterator<Item = TailMac> {
+    content.chunks(SLOT_BYTES).take(SLOTS).filter_map(TailMac::from_bytes)
+}
+
+/// The key of one run of the service.
+pub struct TailKey {
+    origin: String,
+    key: Arc<SecretBytes>,
+}
+
+impl TailKey {
+    /// The key of [`KEY_BYTES`] for the log of this name.
+    pub fn new(origin: &str, key: Arc<SecretBytes>) -> Self {
+        Self { origin: origin.to_owned(), key }
+    }
+
+    /// The MAC of the log of this size and root.
+    pub fn mac(&self, size: u64, root: &Hash) -> TailMac {
+        let mut mac = Mac::new(MacAlg::Sha256, self.key.expose());
+        mac.update(b"jomae audit tail v1\n");
+        mac.update(self.origin.as_bytes());
+        mac.update(b"\n");
+        mac.update(&size.to_be_bytes());
+        mac.update(root);
+        let mut tag = [0; TAG_BYTES];
+        tag.copy_from_slice(&mac.finish());
+        TailMac { size, tag }
+    }
+}
+
+/// How many of the first `events` events of a log the MACs of this key authenticate, given the tree of those that are
+/// beyond doubt already.
+pub(crate) fn authenticated(dir: &Path, key: &TailKey, known: Frontier, events: u64) -> Result<u64, LeavesError> {
+    let path = layout::tail_mac(dir);
+    let content = match files::read_limited(&path, FILE_BYTES) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(known.size()),
+        Err(error) => return Err(LeavesError::File(FileError::of(&path)(error))),
+    };
+    let macs: Vec<TailMac> = parse(&content).filter(|mac| mac.size > known.size() && mac.size <= events).collect();
+    let (from, to) = (known.size(), macs.iter().map(|mac| mac.size).max().unwrap_or(0));
+    let (mut tree, mut authentic) = (known, from);
+    if to > from {
+        segment::leaves(dir, from, to, |leaves| {
+            for leaf in leaves {
+                tree.push(*leaf);
+                for mac in macs.iter().filter(|mac| mac.size == tree.size()) {
+                    if ct_eq(&mac.tag, &key.mac(mac.size, &tree.root()).tag) {
+                        authentic = mac.size;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(authentic)
+}
+
+/// The file that is written, with the tree in memory that its MACs are over.
+pub(crate) struct Tail {
+    file: File,
+    key: TailKey,
+    tree: Frontier,
+    /// Which slot holds the MAC that is on disk with all that it covers.
+    synced: usize,
+    /// Whether there is something that is not on disk.
+    unsynced: bool,
+}
+
+impl Tail {
+    /// Takes the file into use, and makes it if it is not there. What is in it stays until the first event is written.
+    pub fn open(dir: &Path, key: TailKey, tree: Frontier) -> io::Result<Self> {
+        let path = layout::tail_mac(dir);
+        let file = files::open_to_write(&path)?;
+        if file.metadata()?.len() != FILE_BYTES as u64 {
+            file.set_len(FILE_BYTES as u64)?;
+            file.sync_all()?;
+            files::sync_dir_of(&path)?;
+        }
+        Ok(Self { file, key, tree, synced: 0, unsynced: false })
+    }
+
+    /// The tree over all that was written.
+    pub fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
+    /// Adds events that are about to be written, once.
+    pub fn add(&mut self, leaves: &[Hash]) {
+        for leaf in leaves {
+            self.tree.push(*leaf);
+        }
+        self.unsynced |= !leaves.is_empty();
+    }
+
+    /// Writes the MAC over all that was added, after the events themselves; with `sync`, they must be on disk already.
+    pub fn write(&mut self, sync: bool) -> io::Result<()> {
+        if !self.unsynced {
+            return Ok(());
+        }
+        let mac = self.key.mac(self.tree.size(), &self.tree.root()).to_bytes();
+        let slot = (self.synced + 1) % SLOTS;
+        self.file.write_all_at(&mac, (slot * SLOT_BYTES) as u64)?;
+        if sync {
+            self.file.sync_data()?;
+            self.synced = slot;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "tail_tests.rs"]
+mod tests;

@@ -1,0 +1,355 @@
+//! The one thread that writes: events, their hashes, checkpoints.
+
+use std::{
+    io,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Checkpoint, Hash, Signer, Timestamp,
+    checkpoint_file::CheckpointFile,
+    layout, leaf_hash,
+    log::{BUFFER_BYTES_MAX, OnDisk, Settings, Shared, WriteError},
+    open::{self, Parts},
+    retention::{self, Removed},
+    segment::OpenSegment,
+    tail::Tail,
+    tree::Tree,
+    witness::NewestCheckpoint,
+};
+
+/// Events may gather this long before they are written.
+const GATHER: Duration = Duration::from_millis(2);
+/// Written events are synced at the latest after this.
+const SYNC_WITHIN: Duration = Duration::from_millis(100);
+/// How soon a failed write is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+/// How often segments are looked at whether they are too old.
+const RETENTION_EVERY: Duration = Duration::from_hours(1);
+const SECS_PER_DAY: i64 = 86_400;
+
+/// What the writer takes from the buffer at a time.
+#[derive(Default)]
+struct Batch {
+    lines: Vec<u8>,
+    events: u64,
+    /// Whether its lines are in the file already, and only the rest is left to do.
+    in_file: bool,
+    waiting: Vec<OnDisk>,
+    closing: bool,
+}
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    settings: Settings,
+    signer: Arc<Signer>,
+    segment: OpenSegment,
+    tree: Tree,
+    checkpoints: CheckpointFile,
+    tail: Tail,
+    newest: Arc<NewestCheckpoint>,
+    /// Whole days from 1970 to the first event of the segment.
+    day: Option<i64>,
+    /// Since when there are events that are not on disk for certain.
+    unsynced_since: Option<Instant>,
+    /// The size that the newest checkpoint covers.
+    covered: u64,
+    /// When a checkpoint was last tried.
+    checkpoint_at: Option<Instant>,
+    checkpoint_fails: bool,
+    retention_at: Instant,
+    leaves: Vec<Hash>,
+}
+
+impl Writer {
+    pub fn new(
+        shared: Arc<Shared>,
+        settings: Settings,
+        signer: Arc<Signer>,
+        parts: Parts,
+        tail: Tail,
+        newest: Arc<NewestCheckpoint>,
+    ) -> Self {
+        let Parts { segment, tree, checkpoints, newest: found } = parts;
+        let covered = found.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
+        if let Some((checkpoint, note)) = found {
+            shared.note_checkpoint(&checkpoint);
+            newest.set(note.into());
+        }
+        Self {
+            shared,
+            signer,
+            day: segment.day(),
+            segment,
+            tree,
+            checkpoints,
+            tail,
+            newest,
+            unsynced_since: None,
+            covered,
+            checkpoint_at: None,
+            checkpoint_fails: false,
+            retention_at: Instant::now(),
+            leaves: Vec::new(),
+            settings,
+        }
+    }
+
+    /// Signs what a start has found, if that is not covered yet; a new log begins with the checkpoint of no events.
+    pub fn begin(&mut self) -> io::Result<()> {
+        let none = self.newest.is_none();
+        if none || self.covered < self.tree.size() { self.checkpoint() } else { Ok(()) }
+    }
+
+    /// Writes until the log is closed.
+    pub fn run(mut self) {
+        let mut batch = Batch::default();
+        loop {
+            self.gather(&mut batch);
+            self.hash(&batch);
+            if !self.write(&mut batch) {
+                return;
+            }
+            self.grow_tree();
+            batch.lines.clear();
+            batch.lines.shrink_to(BUFFER_BYTES_MAX);
+            let last = batch.closing && self.shared.buffer().lines.is_empty();
+            if self.unsynced_since.is_none() && (last || self.checkpoint_due().is_some_and(|due| due <= Instant::now()))
+            {
+                self.try_checkpoint();
+            }
+            if last {
+                return;
+            }
+            self.remove_old();
+        }
+    }
+
+    /// Waits until there is something to do, and takes it.
+    fn gather(&self, batch: &mut Batch) {
+        let mut buffer = self.shared.buffer();
+        while buffer.lines.is_empty() && !buffer.closing {
+            let deadlines = [
+                self.unsynced_since.map(|since| since + SYNC_WITHIN),
+                self.checkpoint_due().filter(|_| self.unsynced_since.is_none()),
+                (self.settings.retention_days > 0).then_some(self.retention_at),
+            ];
+            let Some(deadline) = deadlines.into_iter().flatten().min() else {
+                buffer = self.shared.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            buffer = self.shared.filled.wait_timeout(buffer, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        // Without anyone waiting, a pause lets more events share the write.
+        if buffer.waiting.is_empty() && !buffer.lines.is_empty() && !buffer.closing {
+            buffer = self.shared.filled.wait_timeout(buffer, GATHER).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::swap(&mut batch.lines, &mut buffer.lines);
+        batch.waiting = std::mem::take(&mut buffer.waiting);
+        batch.events = std::mem::take(&mut buffer.events);
+        batch.closing = buffer.closing;
+        batch.in_file = false;
+    }
+
+    /// Writes a batch, however often that takes. Gives `false` if the log was closed before it succeeded.
+    fn write(&mut self, batch: &mut Batch) -> bool {
+        let now = Instant::now();
+        if batch.events > 0 {
+            self.unsynced_since.get_or_insert(now);
+        }
+        let sync = batch.closing
+            || !batch.waiting.is_empty()
+            || self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_WITHIN);
+        let sync = sync && self.unsynced_since.is_some();
+        let mut result = self.append(batch, sync);
+        if let Err(error) = &result {
+            self.shared.writable.store(false, Ordering::Release);
+            let file = self.segment.path().display();
+            tracing::error!(%error, %file, "the audit log cannot be written; nothing is served until it can");
+        }
+        let failed = result.as_ref().err().map(ToString::to_string);
+        if failed.is_none() {
+            self.shared.in_files.store(self.segment.next(), Ordering::Release);
+        }
+        let mut synced = sync && failed.is_none();
+        if synced {
+            self.shared.on_disk.store(self.segment.next(), Ordering::Release);
+        }
+        for done in batch.waiting.drain(..) {
+            done(failed.clone().map_or(Ok(()), |text| Err(WriteError(text))));
+        }
+        while result.is_err() {
+            if self.shared.buffer().closing {
+                return false;
+            }
+            std::thread::sleep(RETRY);
+            result = self.append(batch, true);
+            if result.is_ok() {
+                synced = true;
+                self.shared.in_files.store(self.segment.next(), Ordering::Release);
+                self.shared.on_disk.store(self.segment.next(), Ordering::Release);
+                tracing::info!("the audit log can be written again");
+            }
+        }
+        self.shared.writable.store(true, Ordering::Release);
+        if synced {
+            self.shared.syncs.fetch_add(1, Ordering::Relaxed);
+            self.unsynced_since = None;
+        }
+        true
+    }
+
+    /// Writes what is not written yet. The MAC comes after the events, and if they are to be on disk, it is too.
+    fn append(&mut self, batch: &mut Batch, sync: bool) -> io::Result<()> {
+        if batch.in_file {
+            self.segment.append(b"", 0, sync)?;
+            return self.tail.write(sync);
+        }
+        if batch.events > 0 {
+            let today = (self.settings.clock)().day();
+            if !self.segment.is_empty() && self.must_rotate(batch.lines.len() as u64, today) {
+                self.rotate()?;
+            }
+            if self.segment.is_empty() {
+                self.day = Some(today);
+            }
+        }
+        self.segment.append(&batch.lines, batch.events, sync)?;
+        batch.in_file = true;
+        self.tail.write(sync)
+    }
+
+    fn must_rotate(&self, more_bytes: u64, today: i64) -> bool {
+        let new_day = self.settings.rotate_daily && self.day != Some(today);
+        new_day || self.segment.bytes().saturating_add(more_bytes) > self.settings.segment_bytes_max
+    }
+
+    /// Closes the segment, and begins the next one.
+    fn rotate(&mut self) -> io::Result<()> {
+        self.segment.append(b"", 0, true)?;
+        self.try_checkpoint();
+        self.shared.rotated.store(true, Ordering::Release);
+        self.segment = self.segment.follow()?;
+        self.retention_at = Instant::now();
+        Ok(())
+    }
+
+    /// Hashes a batch that is about to be written.
+    fn hash(&mut self, batch: &Batch) {
+        self.leaves.clear();
+        let mut rest = batch.lines.as_slice();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end);
+            self.leaves.push(leaf_hash(line));
+            rest = after.get(1..).unwrap_or_default();
+        }
+        self.tail.add(&self.leaves);
+    }
+
+    /// Appends the leaves of what was just written. If that fails, they are made from the files at the next
+    /// checkpoint.
+    fn grow_tree(&mut self) {
+        let events = self.leaves.len() as u64;
+        if events == 0 || self.tree.size() + events != self.segment.next() {
+            return;
+        }
+        if let Err(error) = self.tree.push(&self.leaves)
+            && !self.checkpoint_fails
+        {
+            tracing::error!(%error, "the hash tree of the audit log cannot be written; it will be tried again");
+        }
+    }
+
+    /// When the next checkpoint is due, if there is anything to cover.
+    fn checkpoint_due(&self) -> Option<Instant> {
+        (self.segment.next() > self.covered)
+            .then(|| self.checkpoint_at.map_or_else(Instant::now, |at| at + self.settings.checkpoint_every))
+    }
+
+    fn try_checkpoint(&mut self) {
+        if self.segment.next() <= self.covered {
+            return;
+        }
+        self.checkpoint_at = Some(Instant::now());
+        match self.checkpoint() {
+            Ok(()) if self.checkpoint_fails => {
+                self.checkpoint_fails = false;
+                tracing::info!("checkpoints of the audit log can be made again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                self.shared.checkpoint_failures.fetch_add(1, Ordering::Relaxed);
+                if !self.checkpoint_fails {
+                    tracing::error!(%error, "no checkpoint of the audit log can be made; it will be tried again");
+                }
+                self.checkpoint_fails = true;
+            }
+        }
+    }
+
+    /// Signs the log as it is on disk. All events have been synced.
+    fn checkpoint(&mut self) -> io::Result<()> {
+        if self.tree.size() < self.segment.next() {
+            let next = self.segment.next();
+            open::grow_from_files(&self.settings.dir, &mut self.tree, next).map_err(io::Error::other)?;
+        }
+        if let Err(error) = self.tree.sync() {
+            // What could not be written may be lost, and the next sync would not tell: it is made from the events again.
+            self.tree = Tree::open(&layout::tree(&self.settings.dir), self.covered).map_err(io::Error::other)?;
+            return Err(error);
+        }
+        if self.tail.tree().size() == self.tree.size() && self.tail.tree().root() != self.tree.root() {
+            return Err(io::Error::other("the files are not what was written to them"));
+        }
+        let checkpoint = Checkpoint {
+            origin: self.signer.name().to_owned(),
+            size: self.tree.size(),
+            root: self.tree.root(),
+            time: (self.settings.clock)(),
+        };
+        let note = checkpoint.sign(&self.signer).map_err(io::Error::other)?;
+        self.checkpoints.append(&note)?;
+        self.covered = checkpoint.size;
+        self.shared.checkpoints.fetch_add(1, Ordering::Relaxed);
+        self.shared.note_checkpoint(&checkpoint);
+        self.newest.set(note.into());
+        if self.checkpoints.is_long()
+            && let Err(error) = self.checkpoints.thin_out()
+        {
+            tracing::warn!(%error, "old checkpoints cannot be thinned out");
+        }
+        Ok(())
+    }
+
+    /// Removes segments that are older than they must be kept, once a checkpoint covers them and what follows.
+    fn remove_old(&mut self) {
+        if self.settings.retention_days == 0 || self.retention_at > Instant::now() {
+            return;
+        }
+        self.retention_at = Instant::now() + RETENTION_EVERY;
+        let Timestamp(now) = (self.settings.clock)();
+        let before = Timestamp(now.saturating_sub(i64::from(self.settings.retention_days) * SECS_PER_DAY));
+        // The tree was synced before the checkpoint that covers it.
+        match retention::remove_expired(&self.settings.dir, before, self.covered) {
+            Ok(Removed { files: 0, .. }) => {}
+            Ok(Removed { files, more }) => {
+                tracing::info!(files, "audit events past their retention were removed; their hashes stay");
+                if more {
+                    self.retention_at = Instant::now();
+                }
+            }
+            Err(error) => tracing::error!(%error, "old audit events cannot be removed; it will be tried again"),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.newest.close();
+    }
+}
