@@ -8,13 +8,13 @@
 use std::convert::Infallible;
 use std::sync::LazyLock;
 
+use jomae_crypto::asym::{AsymSpec, PrivateKey};
+use jomae_fuzz::change;
 use jomae_log::Timestamp;
 use jomae_log::{
     Checkpoint, EventProof, Hash, Nodes, Signer, inclusion_proof, leaf_hash, node_hash, root_at, verify_consistency,
     verify_inclusion,
 };
-use jomae_crypto::asym::{AsymSpec, PrivateKey};
-use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;
 
 const EVENT: &str = "{\"n\":13}";

@@ -7,10 +7,10 @@
 
 use std::sync::LazyLock;
 
-use jomae_log::checkpoint::{Checkpoint, split_file};
-use jomae_log::note::{self, Signer, VerifierKey};
 use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use jomae_fuzz::change;
+use jomae_log::checkpoint::{Checkpoint, split_file};
+use jomae_log::note::{self, Signer, VerifierKey};
 use libfuzzer_sys::fuzz_target;
 
 const TEXT: &str = "log.example\n5\nTjuy+3sfR43P5x+2MWMVGaO8oSya78oWEr/OTBOoYmQ=\n2027-01-15T08:00:00Z\n";

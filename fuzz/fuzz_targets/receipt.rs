@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jomae_crypto::asym::{AsymSpec, PrivateKey};
+use jomae_fuzz::change;
 use jomae_log::Timestamp;
 use jomae_log::receipt::RECEIPT_BYTES_MAX;
 use jomae_log::{Receipt, Signer, leaf_hash};
-use jomae_crypto::asym::{AsymSpec, PrivateKey};
-use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
