@@ -51,7 +51,7 @@ pub use self::{
     error::{FileError, TlogError},
     event_proof::EventProof,
     lines::Lines,
-    log::{Appended, Counts, Handover, Log, OnDisk, ReceiptError, Settings, WriteError},
+    log::{AppendStatus, Appended, Counts, Log, ReceiptError, Settings, SyncCallback, WriteError},
     merkle::{Frontier, Hash, empty_root, leaf_hash, node_hash},
     note::{Signer, VerifierKey},
     open::{Extent, KnownHead, MEND, OpenError, TreeHead, Trust, extent, has_log},

@@ -1,11 +1,11 @@
 //! The log as it is written: one JSON event a line in segments, a hash tree over the lines, signed checkpoints.
 //!
-//! Whoever has an event puts it into a buffer and gets its number; one thread writes what has gathered and syncs it. Who
-//! waits for the disk is told after the sync that covers the event, so many events share one sync. If a write fails, the
-//! log counts as unwritable, and the same bytes are tried again until they are written.
+//! Appending puts an event into a buffer and gives its number; one thread writes what has gathered and syncs it. A caller
+//! that waits for the disk is called back after the sync that covers its event, so many events share one sync. If a
+//! write fails, the log counts as unwritable, and the same bytes are written again until that succeeds.
 //!
-//! After the events the same thread appends their hashes to the tree, and signs its root every now and then. Both can
-//! be made again from the events, so they never hold up anybody.
+//! After the events the same thread appends their hashes to the tree, and signs its root once in a while. Both can be
+//! made again from the events, so no caller waits for them.
 
 use std::{
     io,
@@ -35,7 +35,7 @@ use crate::{
 
 /// How often new events are indexed.
 const INDEX_EVERY: Duration = Duration::from_secs(1);
-/// With more than this in the buffer, everybody waits for the disk, in bytes.
+/// With more than this in the buffer, every caller waits for the disk, in bytes.
 pub(crate) const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How far back an event of the last minutes is looked for: this many segments, and as many more as have so many bytes.
 const SEGMENTS_LOOKED_BACK: usize = 3;
@@ -49,7 +49,7 @@ const IN_FILES_PAUSE: Duration = Duration::from_millis(2);
 pub struct Settings {
     /// The directory of the log, which is there.
     pub dir: PathBuf,
-    /// Whether everybody waits for the disk.
+    /// Whether every caller waits for the disk.
     pub strict: bool,
     /// A segment is followed by the next one before it grows beyond this, in bytes.
     pub segment_bytes_max: u64,
@@ -59,7 +59,7 @@ pub struct Settings {
     pub checkpoint_every: Duration,
     /// Days for which events are kept; 0: for ever.
     pub retention_days: u32,
-    /// Tells what time it is.
+    /// The clock.
     pub clock: fn() -> Timestamp,
 }
 
@@ -86,27 +86,27 @@ pub enum ReceiptError {
     Tlog(#[from] TlogError),
 }
 
-/// Told once whether the event is on disk. Dropped without a word if the log was closed before.
-pub type OnDisk = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
+/// Called once when the event is on disk, or when that has failed. Dropped uncalled if the log was closed before.
+pub type SyncCallback = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
 
-/// What became of an event that was handed over.
+/// How far an event that was appended has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handover {
-    /// It reaches the disk within a tenth of a second; nobody is told.
+pub enum AppendStatus {
+    /// In the buffer, and on disk within a tenth of a second. No callback was asked for.
     Buffered,
-    /// Who waits is told.
-    Waiting,
-    /// It is not in the log.
-    Refused(WriteError),
+    /// The callback is called after the sync that covers it.
+    AwaitingSync,
+    /// Not in the log.
+    Rejected(WriteError),
 }
 
-/// An event that was handed over.
+/// An event that was appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// How many events stand before it.
     pub index: u64,
-    /// What became of it.
-    pub handover: Handover,
+    /// How far it has come.
+    pub status: AppendStatus,
 }
 
 /// The audit log in a directory.
@@ -149,7 +149,7 @@ pub(crate) struct Buffer {
     pub events: u64,
     /// The number of the next event.
     pub next: u64,
-    pub waiting: Vec<OnDisk>,
+    pub waiting: Vec<SyncCallback>,
     pub closing: bool,
 }
 
@@ -195,7 +195,7 @@ impl Shared {
     }
 }
 
-/// What can be watched of a log.
+/// Figures for monitoring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Events appended since the log was opened.
@@ -269,7 +269,7 @@ impl Log {
         self.shared.writable.load(Ordering::Acquire)
     }
 
-    /// What can be watched.
+    /// Figures for monitoring.
     pub fn counts(&self) -> Counts {
         let shared = &self.shared;
         Counts {
@@ -285,9 +285,9 @@ impl Log {
         }
     }
 
-    /// Appends an event: one line of text, without the newline. Its number is settled at once. `waiter` is asked for
-    /// who is to be told, if somebody has to wait: with `on_disk`, in a strict log, and when much is in the buffer.
-    pub fn append(&self, event: &[u8], on_disk: bool, waiter: impl FnOnce() -> OnDisk) -> Appended {
+    /// Appends an event: one line of text, without the newline. Its number is settled at once. `callback` makes the
+    /// callback if the caller has to wait: with `on_disk`, in a strict log, and when much is in the buffer.
+    pub fn append(&self, event: &[u8], on_disk: bool, callback: impl FnOnce() -> SyncCallback) -> Appended {
         let mut buffer = self.shared.buffer();
         let index = buffer.next;
         let wrong = if buffer.closing {
@@ -302,7 +302,7 @@ impl Log {
             None
         };
         if let Some(wrong) = wrong {
-            return Appended { index, handover: Handover::Refused(wrong) };
+            return Appended { index, status: AppendStatus::Rejected(wrong) };
         }
         let first = buffer.lines.is_empty();
         buffer.lines.extend_from_slice(event);
@@ -312,13 +312,13 @@ impl Log {
         self.shared.events.fetch_add(1, Ordering::Relaxed);
         let waits = self.strict || on_disk || buffer.lines.len() > BUFFER_BYTES_MAX;
         if waits {
-            buffer.waiting.push(waiter());
+            buffer.waiting.push(callback());
         }
         drop(buffer);
         if first || waits {
             self.shared.filled.notify_one();
         }
-        Appended { index, handover: if waits { Handover::Waiting } else { Handover::Buffered } }
+        Appended { index, status: if waits { AppendStatus::AwaitingSync } else { AppendStatus::Buffered } }
     }
 
     /// The line of an event; none if it is not in the files. Reads up to a whole segment.
@@ -363,7 +363,7 @@ impl Log {
         Ok(receipt.sign(&self.signer)?)
     }
 
-    /// Finds events. What was handed over before is searched, too; the thread waits for that, and for files.
+    /// Finds events, everything that was appended before included. Blocks the thread until that is written.
     pub fn lookup(&self, query: &Query) -> Result<Page, LookupError> {
         self.shared.wait_for_files();
         self.index.lookup(query)

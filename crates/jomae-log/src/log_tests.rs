@@ -115,32 +115,32 @@ pub fn line(n: u64) -> Vec<u8> {
         .into_bytes()
 }
 
-/// An event that was handed over.
+/// An event that was appended.
 pub struct Pending {
     pub index: u64,
-    handover: Handover,
-    told: mpsc::Receiver<Result<(), WriteError>>,
+    status: AppendStatus,
+    synced: mpsc::Receiver<Result<(), WriteError>>,
 }
 
 impl Pending {
     pub fn wait(self) -> Result<(), WriteError> {
-        match self.handover {
-            Handover::Buffered => Ok(()),
-            Handover::Waiting => self.told.recv().unwrap_or_else(|_| Err(WriteError::closed())),
-            Handover::Refused(why) => Err(why),
+        match self.status {
+            AppendStatus::Buffered => Ok(()),
+            AppendStatus::AwaitingSync => self.synced.recv().unwrap_or_else(|_| Err(WriteError::closed())),
+            AppendStatus::Rejected(why) => Err(why),
         }
     }
 }
 
 pub fn hand(log: &Log, event: impl AsRef<[u8]>, on_disk: bool) -> Pending {
-    let (tell, told) = mpsc::channel();
-    let waiter = || -> OnDisk {
+    let (sender, synced) = mpsc::channel();
+    let callback = || -> SyncCallback {
         Box::new(move |result| {
-            let _ = tell.send(result);
+            let _ = sender.send(result);
         })
     };
-    let Appended { index, handover } = log.append(event.as_ref(), on_disk, waiter);
-    Pending { index, handover, told }
+    let Appended { index, status } = log.append(event.as_ref(), on_disk, callback);
+    Pending { index, status, synced }
 }
 
 /// Appends events `from..to`, and checks their numbers; the last one is on disk.

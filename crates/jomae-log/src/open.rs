@@ -149,7 +149,7 @@ pub fn has_log(dir: &Path) -> io::Result<bool> {
 }
 
 /// The parts of a log, ready to be written.
-pub(crate) struct Parts {
+pub(crate) struct OpenedFiles {
     pub segment: OpenSegment,
     pub tree: Tree,
     pub checkpoints: CheckpointFile,
@@ -180,7 +180,7 @@ impl TrustedHead {
 }
 
 /// Opens a log, or begins one. `known` is what the store knows of it.
-pub(crate) fn open(dir: &Path, key: &VerifierKey, known: Option<&KnownHead>) -> Result<Parts, OpenError> {
+pub(crate) fn open(dir: &Path, key: &VerifierKey, known: Option<&KnownHead>) -> Result<OpenedFiles, OpenError> {
     let in_dir = || OpenError::io(dir);
     let newest = newest_of(dir, key)?;
     check_dirs(dir)?;
@@ -219,7 +219,7 @@ pub(crate) fn open(dir: &Path, key: &VerifierKey, known: Option<&KnownHead>) -> 
     // Left by a crash behind a tree that is whole.
     remove_dir(&layout::old_tree(dir))?;
     let checkpoints = CheckpointFile::open(dir).map_err(OpenError::io(&layout::checkpoints(dir)))?;
-    Ok(Parts { segment, tree, checkpoints, newest })
+    Ok(OpenedFiles { segment, tree, checkpoints, newest })
 }
 
 /// How far a log goes.

@@ -1,4 +1,4 @@
-//! Telling others what the log has signed, so that no later log can deny it.
+//! Checkpoints for witnesses, so that no later log can deny what this one has signed.
 //!
 //! Each witness has a thread of its own and gets the newest checkpoint; what comes while it is busy is passed over, since
 //! a later checkpoint covers all that an earlier one does. Nothing here holds up the log.
@@ -24,7 +24,7 @@ const END_BYTES: u64 = 64 * 1024;
 
 /// Where checkpoints go.
 pub trait Witness: Send {
-    /// Hands a note over; why that failed, in one line.
+    /// Sends a note. An error is one line for the operator.
     fn send(&mut self, note: &str) -> Result<(), String>;
 }
 

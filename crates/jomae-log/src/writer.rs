@@ -10,8 +10,8 @@ use crate::{
     Checkpoint, Hash, Signer, Timestamp,
     checkpoint_file::CheckpointFile,
     layout, leaf_hash,
-    log::{BUFFER_BYTES_MAX, OnDisk, Settings, Shared, WriteError},
-    open::{self, Parts},
+    log::{BUFFER_BYTES_MAX, Settings, Shared, SyncCallback, WriteError},
+    open::{self, OpenedFiles},
     retention::{self, Removed},
     segment::OpenSegment,
     tail::Tail,
@@ -36,7 +36,7 @@ struct Batch {
     events: u64,
     /// Whether its lines are in the file already, and only the rest is left to do.
     in_file: bool,
-    waiting: Vec<OnDisk>,
+    waiting: Vec<SyncCallback>,
     closing: bool,
 }
 
@@ -67,11 +67,11 @@ impl Writer {
         shared: Arc<Shared>,
         settings: Settings,
         signer: Arc<Signer>,
-        parts: Parts,
+        parts: OpenedFiles,
         tail: Tail,
         newest: Arc<NewestCheckpoint>,
     ) -> Self {
-        let Parts { segment, tree, checkpoints, newest: found } = parts;
+        let OpenedFiles { segment, tree, checkpoints, newest: found } = parts;
         let covered = found.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
         if let Some((checkpoint, note)) = found {
             shared.note_checkpoint(&checkpoint);

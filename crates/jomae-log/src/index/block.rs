@@ -10,7 +10,7 @@ use std::{
 
 use jomae_crypto::rng;
 
-use super::{Direction, Query, bits::Bits, cursor::Span, terms::HashKey};
+use super::{Direction, Query, cursor::Span, event_set::EventSet, terms::HashKey};
 use crate::{
     Timestamp,
     event::Event,
@@ -66,7 +66,7 @@ pub(super) trait Block {
     /// `None` if no event has a time.
     fn times(&self) -> Option<Times>;
     /// The events with all of these terms, of which there is at least one. `None` if there are none.
-    fn having(&self, terms: &[u64]) -> io::Result<Option<Bits>>;
+    fn having(&self, terms: &[u64]) -> io::Result<Option<EventSet>>;
     /// The locations from `page * LOCATIONS_PER_PAGE`, at most so many.
     fn locations(&self, page: usize) -> io::Result<Vec<Location>>;
 }
@@ -169,10 +169,10 @@ impl Block for MemoryBlock {
         self.times
     }
 
-    fn having(&self, terms: &[u64]) -> io::Result<Option<Bits>> {
-        let mut found: Option<Bits> = None;
+    fn having(&self, terms: &[u64]) -> io::Result<Option<EventSet>> {
+        let mut found: Option<EventSet> = None;
         for term in terms {
-            let Some(bits) = self.terms.get(term).and_then(|events| Bits::of(events.iter().copied())) else {
+            let Some(bits) = self.terms.get(term).and_then(|events| EventSet::of(events.iter().copied())) else {
                 return Ok(None);
             };
             match &mut found {

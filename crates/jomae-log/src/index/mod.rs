@@ -5,9 +5,9 @@
 //! missing, damaged or of another form is made anew, and what it says is believed only after the event itself has been
 //! read.
 
-mod bits;
 mod block;
 mod cursor;
+mod event_set;
 mod stored;
 mod terms;
 #[cfg(test)]

@@ -13,8 +13,8 @@ use std::{
 use jomae_files as files;
 
 use super::{
-    bits::Bits,
     block::{Block, Location, MemoryBlock, Times},
+    event_set::EventSet,
     terms::HashKey,
 };
 use crate::{
@@ -89,7 +89,7 @@ pub(super) fn encode(block: &MemoryBlock) -> Option<Vec<u8>> {
             let at = u32::try_from(events.bytes.len()).ok()?;
             let content = match of_term.len() {
                 ..=LISTED_MAX => of_term.iter().flat_map(|event| event.to_le_bytes()).collect(),
-                _ => Bits::of(of_term.iter().copied())?.to_bytes(),
+                _ => EventSet::of(of_term.iter().copied())?.to_bytes(),
             };
             events.part(&content);
             at
@@ -200,15 +200,15 @@ impl StoredBlock {
         Ok(Some(Row { count: u32_at(row, 8)? as usize, at: u32_at(row, 12)? }))
     }
 
-    fn events(&self, file: &File, row: &Row) -> io::Result<Bits> {
+    fn events(&self, file: &File, row: &Row) -> io::Result<EventSet> {
         let at = row.at as usize;
         let bits = match row.count {
-            1 => u16::try_from(row.at).ok().and_then(|only| Bits::of([only])),
+            1 => u16::try_from(row.at).ok().and_then(|only| EventSet::of([only])),
             2..=LISTED_MAX => {
                 let list = self.part_from(file, index_file::events_at(self.entries), at, row.count * 2)?;
-                Bits::of(list.as_chunks::<2>().0.iter().map(|event| u16::from_le_bytes(*event)))
+                EventSet::of(list.as_chunks::<2>().0.iter().map(|event| u16::from_le_bytes(*event)))
             }
-            _ => Bits::from_bytes(&self.part_from(file, index_file::events_at(self.entries), at, SET_BYTES)?),
+            _ => EventSet::from_bytes(&self.part_from(file, index_file::events_at(self.entries), at, SET_BYTES)?),
         };
         bits.ok_or_else(damaged)
     }
@@ -233,14 +233,14 @@ impl Block for StoredBlock {
         Some(self.times)
     }
 
-    fn having(&self, terms: &[u64]) -> io::Result<Option<Bits>> {
+    fn having(&self, terms: &[u64]) -> io::Result<Option<EventSet>> {
         let file = files::open(&self.path)?;
         let mut rows = Vec::with_capacity(terms.len());
         for term in terms {
             let Some(row) = self.row(&file, *term)? else { return Ok(None) };
             rows.push(row);
         }
-        let mut found: Option<Bits> = None;
+        let mut found: Option<EventSet> = None;
         for row in &rows {
             let bits = self.events(&file, row)?;
             match &mut found {

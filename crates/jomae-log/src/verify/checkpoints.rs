@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::{
     VerifyError, files,
-    report::{Finding, Kind, Report},
+    report::{Finding, FindingKind, Report},
 };
 use crate::{Checkpoint, Frontier, Hash, VerifierKey, layout::Segment};
 
 /// What the log has signed, and whether it fits.
-pub struct Signed {
+pub struct SignedHead {
     pub size: u64,
     root: Hash,
     file: String,
@@ -33,14 +33,14 @@ pub fn collect(
     key: &VerifierKey,
     given: &[String],
     report: &mut Report,
-) -> Result<Vec<Signed>, VerifyError> {
+) -> Result<Vec<SignedHead>, VerifyError> {
     const FILE: &str = "checkpoints";
     let content = files::read_checkpoints(dir)?;
     report.torn_checkpoint = content.torn;
     for line in content.malformed {
-        report.found(Finding::of_file(Kind::Checkpoint, FILE, "something that is no checkpoint").at_line(line));
+        report.found(Finding::of_file(FindingKind::Checkpoint, FILE, "something that is no checkpoint").at_line(line));
     }
-    let mut signed: Vec<Signed> = Vec::new();
+    let mut signed: Vec<SignedHead> = Vec::new();
     let mut take = |file: &str, line: Option<u64>, note: &str, report: &mut Report| {
         match Checkpoint::open(note, key) {
             Ok(checkpoint) => {
@@ -48,11 +48,11 @@ pub fn collect(
                 if report.newest.as_ref().is_none_or(|newest| newest.size <= size) {
                     (report.covered, report.newest) = (size, Some(checkpoint));
                 }
-                signed.push(Signed { size, root, file: file.to_owned(), line, tree: None, lines: None });
+                signed.push(SignedHead { size, root, file: file.to_owned(), line, tree: None, lines: None });
                 return Some(size);
             }
             Err(error) => {
-                let finding = Finding::of_file(Kind::Checkpoint, file, &error.to_string());
+                let finding = Finding::of_file(FindingKind::Checkpoint, file, &error.to_string());
                 report.found(Finding { line, ..finding });
             }
         }
@@ -64,7 +64,7 @@ pub fn collect(
         report.checkpoints += 1;
         if size < newest {
             let detail = format!("covers {size} events, and an earlier one {newest}");
-            report.found(Finding::of_file(Kind::Checkpoint, FILE, &detail).at_line(*line));
+            report.found(Finding::of_file(FindingKind::Checkpoint, FILE, &detail).at_line(*line));
         }
         newest = newest.max(size);
     }
@@ -75,7 +75,7 @@ pub fn collect(
         {
             let detail =
                 format!("the newest one covers {newest} events, and a given one {size}: later ones are missing");
-            report.found(Finding::of_file(Kind::Checkpoint, FILE, &detail));
+            report.found(Finding::of_file(FindingKind::Checkpoint, FILE, &detail));
         }
     }
     signed.sort_by_key(|signed| signed.size);
@@ -83,7 +83,7 @@ pub fn collect(
 }
 
 /// Compares the root of a growing tree with those that are signed for its size.
-pub fn compare(signed: &mut [Signed], next: &mut usize, frontier: &Frontier, source: Source) {
+pub fn compare(signed: &mut [SignedHead], next: &mut usize, frontier: &Frontier, source: Source) {
     while let Some(one) = signed.get_mut(*next)
         && one.size <= frontier.size()
     {
@@ -99,27 +99,28 @@ pub fn compare(signed: &mut [Signed], next: &mut usize, frontier: &Frontier, sou
 }
 
 /// How many events, from the first on, are as they were signed: by the hashes in `tree/0`, and by the events themselves.
-pub fn proven(signed: &[Signed]) -> (u64, u64) {
-    let most = |fits: fn(&Signed) -> Option<bool>| {
+pub fn proven(signed: &[SignedHead]) -> (u64, u64) {
+    let most = |fits: fn(&SignedHead) -> Option<bool>| {
         signed.iter().filter(|one| fits(one) == Some(true)).map(|one| one.size).max().unwrap_or(0)
     };
     (most(|one| one.tree), most(|one| one.lines))
 }
 
 /// Says which checkpoints do not fit, and how much is cut off.
-pub fn judge(signed: &[Signed], segments: &[Segment], report: &mut Report) {
+pub fn report_mismatches(signed: &[SignedHead], segments: &[Segment], report: &mut Report) {
     let (tree, lines) = proven(signed);
     let proven = tree.max(lines);
-    let fits = |one: &&Signed| one.tree == Some(true) || one.lines == Some(true);
-    let known = |one: &&Signed| one.tree.is_some() || one.lines.is_some();
+    let fits = |one: &&SignedHead| one.tree == Some(true) || one.lines == Some(true);
+    let known = |one: &&SignedHead| one.tree.is_some() || one.lines.is_some();
     for one in signed.iter().filter(known).filter(|one| !fits(one)) {
         let finding = |kind, detail: &str| Finding { line: one.line, ..Finding::of_file(kind, &one.file, detail) };
         if one.size <= proven {
-            report.found(finding(Kind::Checkpoint, "is signed, and contradicts a later one that fits the events"));
+            report
+                .found(finding(FindingKind::Checkpoint, "is signed, and contradicts a later one that fits the events"));
         } else {
             let detail =
                 "the events are not those whose root was signed here: some of them were changed, or their hashes";
-            report.found(finding(Kind::Rewritten, detail).of_events(proven, one.size - proven));
+            report.found(finding(FindingKind::Rewritten, detail).of_events(proven, one.size - proven));
             break;
         }
     }
@@ -127,17 +128,18 @@ pub fn judge(signed: &[Signed], segments: &[Segment], report: &mut Report) {
         && largest.size > report.events
     {
         let missing = largest.size - report.events;
-        let cut_there = |finding: &&mut Finding| finding.kind == Kind::Cut && finding.index == Some(report.events);
+        let cut_there =
+            |finding: &&mut Finding| finding.kind == FindingKind::Cut && finding.index == Some(report.events);
         if let Some(finding) = report.findings.iter_mut().find(cut_there) {
             finding.count = finding.count.max(missing);
         } else {
             let file = segments.last().map_or_else(|| "*.jsonl".to_owned(), Segment::name);
             let detail = format!("a checkpoint covers {} events, but the log ends here", largest.size);
-            report.found(Finding::of_file(Kind::Cut, &file, &detail).of_events(report.events, missing));
+            report.found(Finding::of_file(FindingKind::Cut, &file, &detail).of_events(report.events, missing));
         }
     }
     if signed.is_empty() && report.events > 0 {
         let detail = "there is no valid checkpoint: nothing is proven";
-        report.found(Finding::of_file(Kind::Checkpoint, "checkpoints", detail));
+        report.found(Finding::of_file(FindingKind::Checkpoint, "checkpoints", detail));
     }
 }

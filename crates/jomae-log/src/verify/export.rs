@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use super::{
     VerifyError,
     files::{self, SegmentLines},
-    prove::{hashes, newest_checkpoint, refused},
+    prove::{hashes, newest_checkpoint, unverified},
 };
 use crate::{
     Checkpoint, Hash, Timestamp, VerifierKey, event::Event, inclusion_proof, layout::EVENT_BYTES_MAX, leaf_hash,
@@ -122,7 +122,7 @@ pub fn export(dir: &Path, key: &VerifierKey, filter: &Filter, to: &mut dyn Write
                 let proof = inclusion_proof(&tree, index, size)?;
                 let text = std::str::from_utf8(line).ok();
                 let Some(event) = text.filter(|_| verify_inclusion(&leaf_hash(line), index, size, &proof, root)) else {
-                    return refused(format!("event {index} cannot be proven: the log is damaged; check it"));
+                    return unverified(format!("event {index} cannot be proven: the log is damaged; check it"));
                 };
                 let position = json(&Position { index, proof: proof.iter().map(hash_text).collect() });
                 write_line(to, &[position.trim_end_matches('}'), EVENT, event, "}\n"])?;
@@ -131,7 +131,7 @@ pub fn export(dir: &Path, key: &VerifierKey, filter: &Filter, to: &mut dyn Write
             index += 1;
         }
     }
-    to.flush().map_err(|error| VerifyError::Refused(format!("cannot write the excerpt: {error}")))?;
+    to.flush().map_err(|error| VerifyError::Unverified(format!("cannot write the excerpt: {error}")))?;
     Ok(report)
 }
 
@@ -142,18 +142,18 @@ fn json(value: &impl Serialize) -> String {
 
 fn write_line(to: &mut dyn Write, parts: &[&str]) -> Result<(), VerifyError> {
     let written = parts.iter().try_for_each(|part| to.write_all(part.as_bytes()));
-    written.map_err(|error| VerifyError::Refused(format!("cannot write the excerpt: {error}")))
+    written.map_err(|error| VerifyError::Unverified(format!("cannot write the excerpt: {error}")))
 }
 
 /// The next line without its newline. `line` is its number, from 1.
 fn read_line(from: &mut dyn BufRead, line: u64) -> Result<Option<String>, VerifyError> {
     let mut text = String::new();
     let read = from.take(LINE_BYTES_MAX + 1).read_line(&mut text);
-    let read = read.map_err(|error| VerifyError::Refused(format!("line {line} of the excerpt: {error}")))?;
+    let read = read.map_err(|error| VerifyError::Unverified(format!("line {line} of the excerpt: {error}")))?;
     match text.strip_suffix('\n') {
         Some(text) => Ok(Some(text.to_owned())),
         None if read == 0 => Ok(None),
-        None => refused(format!("line {line} of the excerpt is too long, or cut off")),
+        None => unverified(format!("line {line} of the excerpt is too long, or cut off")),
     }
 }
 
@@ -161,7 +161,7 @@ fn read_line(from: &mut dyn BufRead, line: u64) -> Result<Option<String>, Verify
 pub fn verify_export(from: &mut dyn BufRead, key: &VerifierKey) -> Result<ExportReport, VerifyError> {
     let head = read_line(from, 1)?.and_then(|line| serde_json::from_str::<Header>(&line).ok());
     let Some(head) = head.filter(|head| head.format == FORMAT) else {
-        return refused("the file is not an excerpt of an audit log");
+        return unverified("the file is not an excerpt of an audit log");
     };
     let time = |text: Option<String>| text.and_then(|text| Timestamp::parse(&text));
     let filter = Filter { account: head.account, from: time(head.from), to: time(head.to) };
@@ -169,17 +169,19 @@ pub fn verify_export(from: &mut dyn BufRead, key: &VerifierKey) -> Result<Export
     let mut number = 2;
     while let Some(line) = read_line(from, number)? {
         let Some((index, event, proof)) = parse_line(&line) else {
-            return refused(format!("line {number} of the excerpt is not an event with its proof"));
+            return unverified(format!("line {number} of the excerpt is not an event with its proof"));
         };
         let Checkpoint { size, root, .. } = &report.checkpoint;
         if !verify_inclusion(&leaf_hash(event.as_bytes()), index, *size, &proof, root) {
-            return refused(format!("line {number} of the excerpt: event {index} is not in the log as it stands here"));
+            return unverified(format!(
+                "line {number} of the excerpt: event {index} is not in the log as it stands here"
+            ));
         }
         if report.range.is_some_and(|(_, last)| index <= last) {
-            return refused(format!("line {number} of the excerpt: event {index} is out of order"));
+            return unverified(format!("line {number} of the excerpt: event {index} is out of order"));
         }
         if !report.filter.takes(event.as_bytes()) {
-            return refused(format!("line {number} of the excerpt: event {index} is not what was asked for"));
+            return unverified(format!("line {number} of the excerpt: event {index} is not what was asked for"));
         }
         report.count(index);
         number += 1;

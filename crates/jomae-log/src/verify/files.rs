@@ -66,7 +66,7 @@ fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, VerifyError>
     let mut content = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut content).map_err(FileError::of(path))?;
     if content.len() as u64 > bytes_max {
-        return Err(VerifyError::Refused(format!("{}: longer than {bytes_max} bytes", path.display())));
+        return Err(VerifyError::Unverified(format!("{}: longer than {bytes_max} bytes", path.display())));
     }
     Ok(Some(String::from_utf8_lossy(&content).into_owned()))
 }

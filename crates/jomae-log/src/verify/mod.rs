@@ -18,7 +18,7 @@ mod tree;
 use std::path::Path;
 
 use self::{
-    checkpoints::{Signed, Source},
+    checkpoints::{SignedHead, Source},
     compare::{Compare, Step},
 };
 pub use self::{
@@ -27,7 +27,7 @@ pub use self::{
         ConsistencyProof, EventRef, ReceiptCheck, check_receipt, check_receipt_by_proof, consistency,
         newest_checkpoint, prove,
     },
-    report::{FINDINGS_MAX, Finding, Kind, Report},
+    report::{FINDINGS_MAX, Finding, FindingKind, Report},
 };
 use crate::{
     FileError, Frontier, Hash, Timestamp, TlogError, VerifierKey, event::event_time, layout::Segment,
@@ -49,7 +49,7 @@ pub enum VerifyError {
     Tlog(#[from] TlogError),
     /// What was asked for is not there, or does not verify; the text says why.
     #[error("{0}")]
-    Refused(String),
+    Unverified(String),
 }
 
 /// Checks the log in `dir` against the key of the log. `given` are checkpoints of it that were kept elsewhere, by a
@@ -63,14 +63,14 @@ pub fn verify(dir: &Path, key: &VerifierKey, given: &[String]) -> Result<Report,
     let tree = files::tree(dir)?;
     let (segments, others) = files::segments(dir)?;
     for name in others {
-        report.found(Finding::of_file(Kind::File, &name, "is not named as the files of events are"));
+        report.found(Finding::of_file(FindingKind::File, &name, "is not named as the files of events are"));
     }
     match files::read_key(dir) {
         Ok(Some(beside)) if beside != *key => {
-            report.found(Finding::of_file(Kind::File, "key.pub", "is another key than the one that was given"));
+            report.found(Finding::of_file(FindingKind::File, "key.pub", "is another key than the one that was given"));
         }
         Err(VerifyError::Tlog(error)) => {
-            report.found(Finding::of_file(Kind::File, "key.pub", &error.to_string()));
+            report.found(Finding::of_file(FindingKind::File, "key.pub", &error.to_string()));
         }
         other => drop(other?),
     }
@@ -90,8 +90,8 @@ pub fn verify(dir: &Path, key: &VerifierKey, given: &[String]) -> Result<Report,
     }
     walk.end();
     let Report { findings, findings_more, .. } = walk.differences;
-    checkpoints::judge(&signed, &segments, &mut report);
-    tree::judge(&tree, &mismatches, findings, &signed, &mut report);
+    checkpoints::report_mismatches(&signed, &segments, &mut report);
+    tree::report_mismatches(&tree, &mismatches, findings, &signed, &mut report);
     report.findings_more += findings_more;
     report.findings.sort_by_key(|finding| finding.index);
     Ok(report)
@@ -101,7 +101,7 @@ pub fn verify(dir: &Path, key: &VerifierKey, given: &[String]) -> Result<Report,
 struct Walk<'a> {
     tree: &'a TreeFiles,
     report: &'a mut Report,
-    signed: &'a mut [Signed],
+    signed: &'a mut [SignedHead],
     /// The tree over the events as they stand in the files; `None` once it cannot be known.
     lines: Option<Frontier>,
     /// The next of `signed` that it is compared with.
@@ -132,7 +132,7 @@ impl Walk<'_> {
         let Some(Segment { first, .. }) = segments.first() else {
             if leaves > 0 {
                 let detail = "there are hashes of events, but no file of events";
-                self.report.found(Finding::of_file(Kind::Cut, "*.jsonl", detail).of_events(0, leaves));
+                self.report.found(Finding::of_file(FindingKind::Cut, "*.jsonl", detail).of_events(0, leaves));
             }
             return Ok(());
         };
@@ -149,7 +149,7 @@ impl Walk<'_> {
         if at < *first {
             self.lines = None;
             let detail = "the hashes of events that are no longer stored are missing";
-            self.report.found(Finding::of_file(Kind::Tree, "tree/0", detail).of_events(at, first - at));
+            self.report.found(Finding::of_file(FindingKind::Tree, "tree/0", detail).of_events(at, first - at));
         }
         Ok(())
     }
@@ -179,29 +179,29 @@ impl Walk<'_> {
                 Step::Changed(hash) => {
                     self.push(hash);
                     let detail = "other bytes than those that were logged";
-                    self.differences.found(found(Kind::Changed, line, detail).of_events(index, 1));
+                    self.differences.found(found(FindingKind::Changed, line, detail).of_events(index, 1));
                 }
                 Step::Reordered(hashes) => {
                     let finding =
-                        found(Kind::Reordered, line, "the events stand in another order than they were logged");
+                        found(FindingKind::Reordered, line, "the events stand in another order than they were logged");
                     self.differences.found(finding.of_events(index, hashes.len() as u64));
                     self.push_all(hashes);
                 }
                 Step::Ended(_) if end.is_none() => {
                     let detail = "the file ends here, and there are hashes of later events";
                     let count = self.tree.leaves().saturating_sub(index);
-                    self.report.found(found(Kind::Cut, line, detail).of_events(index, count));
+                    self.report.found(found(FindingKind::Cut, line, detail).of_events(index, count));
                     compare.index = index;
                     break;
                 }
                 Step::Removed(hashes) | Step::Ended(hashes) => {
                     let detail = "the events that stood before this line are no longer there";
-                    self.report.found(found(Kind::Removed, line, detail).of_events(index, hashes.len() as u64));
+                    self.report.found(found(FindingKind::Removed, line, detail).of_events(index, hashes.len() as u64));
                     self.push_all(hashes);
                 }
                 Step::Inserted(count) => {
                     let detail = format!("{count} lines from here on were not logged in this place");
-                    self.report.found(found(Kind::Inserted, line, &detail).of_events(index, 1));
+                    self.report.found(found(FindingKind::Inserted, line, &detail).of_events(index, 1));
                 }
             }
         }
@@ -209,7 +209,11 @@ impl Walk<'_> {
         self.report.torn_bytes += compare.torn_bytes();
         self.report.events = end.unwrap_or(compare.index);
         if compare.torn_bytes() > 0 && end.is_some() {
-            self.report.found(found(Kind::Changed, compare.line, "the file ends within a line, and is not the last"));
+            self.report.found(found(
+                FindingKind::Changed,
+                compare.line,
+                "the file ends within a line, and is not the last",
+            ));
         }
         // Where the tree has no hashes, the names of the files still tell how many events there were.
         if let Some(end) = end
@@ -217,9 +221,9 @@ impl Walk<'_> {
         {
             self.lines = None;
             let (kind, from, count, detail) = if compare.index < end {
-                (Kind::Removed, compare.index, end - compare.index, "fewer lines than the next file says")
+                (FindingKind::Removed, compare.index, end - compare.index, "fewer lines than the next file says")
             } else {
-                (Kind::Inserted, end, compare.index - end, "more lines than the next file says")
+                (FindingKind::Inserted, end, compare.index - end, "more lines than the next file says")
             };
             self.report.found(found(kind, compare.line, detail).of_events(from, count));
         }
@@ -231,7 +235,7 @@ impl Walk<'_> {
             && latest.0 - since.0 > UNCOVERED_SECS_MAX
         {
             let detail = format!("the events since {since} have none: checkpoints are missing");
-            let finding = Finding::of_file(Kind::Checkpoint, "checkpoints", &detail);
+            let finding = Finding::of_file(FindingKind::Checkpoint, "checkpoints", &detail);
             let (covered, count) = (self.report.covered, self.report.uncovered());
             self.report.found(finding.of_events(covered, count));
         }

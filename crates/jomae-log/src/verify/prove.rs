@@ -40,14 +40,14 @@ impl<'a> EventRef<'a> {
     }
 }
 
-pub(super) fn refused<T>(text: impl Into<String>) -> Result<T, VerifyError> {
-    Err(VerifyError::Refused(text.into()))
+pub(super) fn unverified<T>(text: impl Into<String>) -> Result<T, VerifyError> {
+    Err(VerifyError::Unverified(text.into()))
 }
 
 impl From<TreeError<FileError>> for VerifyError {
     fn from(error: TreeError<FileError>) -> Self {
         match error {
-            TreeError::Range => Self::Refused("the tree is smaller than that".into()),
+            TreeError::Range => Self::Unverified("the tree is smaller than that".into()),
             TreeError::Node(error) => error.into(),
         }
     }
@@ -57,7 +57,7 @@ impl From<TreeError<FileError>> for VerifyError {
 pub fn newest_checkpoint(dir: &Path, key: &VerifierKey) -> Result<(Checkpoint, String), VerifyError> {
     let notes = files::read_checkpoints(dir)?.notes;
     let valid = notes.into_iter().rev().find_map(|(_, note)| Some((Checkpoint::open(&note, key).ok()?, note)));
-    valid.map_or_else(|| refused("the log has no checkpoint signed by this key"), Ok)
+    valid.map_or_else(|| unverified("the log has no checkpoint signed by this key"), Ok)
 }
 
 /// The first line that is wanted, and its number.
@@ -95,10 +95,10 @@ fn find(dir: &Path, event: EventRef<'_>) -> Result<(u64, String), VerifyError> {
             found
         }
     };
-    let Some((index, line)) = found else { return refused("the log has no such event, or no longer") };
+    let Some((index, line)) = found else { return unverified("the log has no such event, or no longer") };
     match String::from_utf8(line) {
         Ok(line) => Ok((index, line)),
-        Err(_) => refused(format!("event {index} is not text")),
+        Err(_) => unverified(format!("event {index} is not text")),
     }
 }
 
@@ -107,13 +107,13 @@ pub fn prove(dir: &Path, key: &VerifierKey, event: EventRef<'_>) -> Result<Event
     let (index, event) = find(dir, event)?;
     let (newest, checkpoint) = newest_checkpoint(dir, key)?;
     if index >= newest.size {
-        return refused(format!("event {index} is not covered by a checkpoint yet; try again in some seconds"));
+        return unverified(format!("event {index} is not covered by a checkpoint yet; try again in some seconds"));
     }
     let proof = inclusion_proof(&files::tree(dir)?, index, newest.size)?;
     let proof = EventProof { event, index, proof, checkpoint };
     match proof.verify(key) {
         Ok(_) => Ok(proof),
-        Err(_) => refused(format!("event {index} cannot be proven: the log is damaged; check it")),
+        Err(_) => unverified(format!("event {index} cannot be proven: the log is damaged; check it")),
     }
 }
 
@@ -153,7 +153,7 @@ impl ConsistencyProof {
             let ConsistencyEnvelope { old, new, proof } = envelope?;
             Some(Self { old, new, proof: hashes(&proof)? })
         };
-        read().map_or_else(|| refused("the text is not a proof of consistency"), Ok)
+        read().map_or_else(|| unverified("the text is not a proof of consistency"), Ok)
     }
 
     /// Checks the signatures and the proof. Gives the older and the newer checkpoint.
@@ -162,7 +162,7 @@ impl ConsistencyProof {
         if verify_consistency(old.size, &old.root, new.size, &new.root, &self.proof) {
             Ok((old, new))
         } else {
-            refused("the newer checkpoint is not of a log that begins with the events of the older one")
+            unverified("the newer checkpoint is not of a log that begins with the events of the older one")
         }
     }
 }
@@ -179,7 +179,7 @@ pub fn consistency(dir: &Path, key: &VerifierKey, old: &str) -> Result<Consisten
     let (newest, new) = newest_checkpoint(dir, key)?;
     if kept.size > newest.size {
         let (kept, newest) = (kept.size, newest.size);
-        return refused(format!("the checkpoint covers {kept} events, and the newest one of the log only {newest}"));
+        return unverified(format!("the checkpoint covers {kept} events, and the newest one of the log only {newest}"));
     }
     let proof = consistency_proof(&files::tree(dir)?, kept.size, newest.size)?;
     let proof = ConsistencyProof { old: old.to_owned(), new, proof };
@@ -197,7 +197,7 @@ pub enum ReceiptCheck {
 }
 
 fn broken<T>(receipt: &Receipt) -> Result<T, VerifyError> {
-    refused(format!("the log does not keep the receipt: its event {} is another one", receipt.index))
+    unverified(format!("the log does not keep the receipt: its event {} is another one", receipt.index))
 }
 
 /// Checks a receipt against the log in `dir`. The event itself need no longer be stored.
@@ -206,7 +206,7 @@ pub fn check_receipt(dir: &Path, key: &VerifierKey, sent: &str) -> Result<Receip
     let (newest, _) = newest_checkpoint(dir, key)?;
     let tree = files::tree(dir)?;
     match tree.one(0, receipt.index)? {
-        None => refused(format!("the log does not keep the receipt: it has no event {}", receipt.index)),
+        None => unverified(format!("the log does not keep the receipt: it has no event {}", receipt.index)),
         Some(leaf) if leaf != receipt.leaf => broken(&receipt),
         Some(_) if receipt.index >= newest.size => Ok(ReceiptCheck::NotYetCovered(receipt)),
         Some(leaf) => {
@@ -214,7 +214,7 @@ pub fn check_receipt(dir: &Path, key: &VerifierKey, sent: &str) -> Result<Receip
             if verify_inclusion(&leaf, receipt.index, newest.size, &proof, &newest.root) {
                 Ok(ReceiptCheck::Proven(receipt, newest))
             } else {
-                refused("the tree does not have the root that was signed: the log is damaged; check it")
+                unverified("the tree does not have the root that was signed: the log is damaged; check it")
             }
         }
     }
@@ -224,7 +224,7 @@ pub fn check_receipt(dir: &Path, key: &VerifierKey, sent: &str) -> Result<Receip
 pub fn check_receipt_by_proof(proof: &EventProof, key: &VerifierKey, sent: &str) -> Result<ReceiptCheck, VerifyError> {
     let receipt = Receipt::open(sent, key)?;
     if proof.index != receipt.index {
-        return refused(format!("the proof is of event {}, the receipt of event {}", proof.index, receipt.index));
+        return unverified(format!("the proof is of event {}, the receipt of event {}", proof.index, receipt.index));
     }
     let checkpoint = proof.verify(key)?;
     if leaf_hash(proof.event.as_bytes()) != receipt.leaf {

@@ -9,7 +9,7 @@ pub const FINDINGS_MAX: usize = 200;
 
 /// What kind of thing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FindingKind {
     /// Events have other bytes than when they were logged.
     Changed,
     /// Events between others are no longer there.
@@ -30,7 +30,7 @@ pub enum Kind {
     File,
 }
 
-impl Kind {
+impl FindingKind {
     /// The kind in one word, for scripts.
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What kind of thing is wrong.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// The file, by its name in the directory of the log.
     pub file: String,
     /// The line in that file, from 1.
@@ -65,7 +65,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn of_file(kind: Kind, file: &str, detail: &str) -> Self {
+    pub(super) fn of_file(kind: FindingKind, file: &str, detail: &str) -> Self {
         Self { kind, file: file.to_owned(), line: None, index: None, count: 0, detail: detail.to_owned() }
     }
 

@@ -2,8 +2,8 @@
 
 use super::{
     VerifyError,
-    checkpoints::{self, Signed, Source},
-    report::{FINDINGS_MAX, Finding, Kind, Report},
+    checkpoints::{self, SignedHead, Source},
+    report::{FINDINGS_MAX, Finding, FindingKind, Report},
 };
 use crate::{
     Frontier, Hash,
@@ -23,7 +23,7 @@ pub struct Mismatches {
 }
 
 /// Computes the tree from its leaves, and compares it with the upper files and with what was signed.
-pub fn check(tree: &TreeFiles, signed: &mut [Signed]) -> Result<Mismatches, VerifyError> {
+pub fn check(tree: &TreeFiles, signed: &mut [SignedHead]) -> Result<Mismatches, VerifyError> {
     let mut found = Mismatches::default();
     let mut frontier = Frontier::default();
     let mut next = 0;
@@ -58,11 +58,11 @@ fn contradicts(mismatches: &Mismatches, index: u64) -> bool {
 
 /// Says which files are damaged. `differences` are the findings where events and hashes differ; they are reported
 /// against the events or against `tree/0`, whichever does not fit what was signed.
-pub fn judge(
+pub fn report_mismatches(
     tree: &TreeFiles,
     mismatches: &Mismatches,
     differences: Vec<Finding>,
-    signed: &[Signed],
+    signed: &[SignedHead],
     report: &mut Report,
 ) {
     let (tree_proven, lines_proven) = checkpoints::proven(signed);
@@ -72,7 +72,7 @@ pub fn judge(
         if to > tree_proven && (to <= lines_proven || contradicts(mismatches, from)) {
             blamed.push(from / TREE_FANOUT);
             let detail = "the hashes are not those of the events, which are as they were";
-            report.found(Finding::of_file(Kind::Tree, "tree/0", detail).of_events(from, finding.count));
+            report.found(Finding::of_file(FindingKind::Tree, "tree/0", detail).of_events(from, finding.count));
         } else {
             report.found(finding);
         }
@@ -88,7 +88,7 @@ pub fn judge(
         } else {
             "the hash and those of these events in tree/0 do not fit each other"
         };
-        report.found(Finding::of_file(Kind::Tree, &format!("tree/{level}"), detail).of_events(from, count));
+        report.found(Finding::of_file(FindingKind::Tree, &format!("tree/{level}"), detail).of_events(from, count));
     }
     report.findings_more += mismatches.more;
     for level in TREE_LEVELS {
@@ -97,11 +97,11 @@ pub fn judge(
         if stored < needed {
             let detail =
                 format!("has {stored} hashes, and {needed} are needed; the next start of the service adds them");
-            report.found(Finding::of_file(Kind::Tree, &file, &detail));
+            report.found(Finding::of_file(FindingKind::Tree, &file, &detail));
         }
         if level > 0 && stored > tree.leaves() >> level {
             let detail = format!("has {stored} hashes, more than there are subtrees in tree/0");
-            report.found(Finding::of_file(Kind::Tree, &file, &detail));
+            report.found(Finding::of_file(FindingKind::Tree, &file, &detail));
         }
     }
 }

@@ -28,7 +28,7 @@ use jomae_core::{
 };
 use jomae_crypto::secret::SecretBytes;
 use jomae_log::{
-    Counts, Extent, FileError, Handover, Log, MEND, OnDisk, Settings, TlogError, TreeHead, Trust, WriteError,
+    AppendStatus, Counts, Extent, FileError, Log, MEND, Settings, SyncCallback, TlogError, TreeHead, Trust, WriteError,
     event::Attribute,
     index, layout,
     tail::{self, TailKey},
@@ -271,22 +271,22 @@ impl AuditSink for AuditLog {
     }
 
     fn append(&self, event: Vec<u8>, durability: Durability) -> Appended<'_> {
-        let mut written = None;
-        let waiter = || -> OnDisk {
-            let (tell, told) = oneshot::channel();
-            written = Some(told);
+        let mut synced = None;
+        let callback = || -> SyncCallback {
+            let (sender, receiver) = oneshot::channel();
+            synced = Some(receiver);
             Box::new(move |result| {
-                let _ = tell.send(result);
+                let _ = sender.send(result);
             })
         };
-        let jomae_log::Appended { index, handover } = self.log.append(&event, durability == Durability::OnDisk, waiter);
-        let done = match (handover, written) {
-            (Handover::Refused(why), _) => Work::Done(Err(not_written(&why))),
-            (Handover::Waiting, Some(written)) => Work::Later(Box::pin(async move {
-                let result = written.await.unwrap_or_else(|_| Err(WriteError::closed()));
+        let jomae_log::Appended { index, status } = self.log.append(&event, durability == Durability::OnDisk, callback);
+        let done = match (status, synced) {
+            (AppendStatus::Rejected(why), _) => Work::Done(Err(not_written(&why))),
+            (AppendStatus::AwaitingSync, Some(synced)) => Work::Later(Box::pin(async move {
+                let result = synced.await.unwrap_or_else(|_| Err(WriteError::closed()));
                 result.map_err(|why| not_written(&why))
             })),
-            (Handover::Buffered | Handover::Waiting, _) => Work::Done(Ok(())),
+            (AppendStatus::Buffered | AppendStatus::AwaitingSync, _) => Work::Done(Ok(())),
         };
         Appended { index, done }
     }

@@ -117,7 +117,7 @@ impl Log {
     }
 
     /// What is found, in short: kind, file, first event, how many events.
-    fn findings(&self) -> Vec<(Kind, String, Option<u64>, u64)> {
+    fn findings(&self) -> Vec<(FindingKind, String, Option<u64>, u64)> {
         let report = self.verify();
         assert_eq!(report.is_intact(), report.findings.is_empty());
         report.findings.into_iter().map(|found| (found.kind, found.file, found.index, found.count)).collect()
@@ -197,9 +197,12 @@ fn events_that_the_retention_removed_stay_proven() {
     let found = log.findings();
     assert_eq!(
         found,
-        [(Kind::Tree, "tree/8".into(), Some(0), 256), (Kind::Rewritten, "checkpoints".into(), Some(1), 249)]
+        [
+            (FindingKind::Tree, "tree/8".into(), Some(0), 256),
+            (FindingKind::Rewritten, "checkpoints".into(), Some(1), 249)
+        ]
     );
     // Without them there is no proof.
     fs::remove_file(log.path("tree/0")).unwrap();
-    assert!(log.findings().contains(&(Kind::Tree, "tree/0".into(), Some(0), 300)));
+    assert!(log.findings().contains(&(FindingKind::Tree, "tree/0".into(), Some(0), 300)));
 }

@@ -11,7 +11,7 @@ fn a_changed_event_is_found() {
     let report = log.verify();
     assert_eq!(report.findings.len(), 1, "{report}");
     let finding = &report.findings[0];
-    assert_eq!((finding.kind, finding.line, finding.index), (Kind::Changed, Some(18), Some(317)));
+    assert_eq!((finding.kind, finding.line, finding.index), (FindingKind::Changed, Some(18), Some(317)));
     let line = "changed: 00000000000000000300.jsonl, line 18, event 317: other bytes than those that were logged";
     assert_eq!(finding.to_string(), line);
     assert!(report.to_string().ends_with(&format!("{line}\nTHE LOG IS NOT INTACT\n")));
@@ -21,7 +21,7 @@ fn a_changed_event_is_found() {
 fn events_that_follow_each_other_are_one_finding() {
     let log = Log::new();
     log.edit(300, |lines| lines[20..290].iter_mut().for_each(|line| line.push(' ')));
-    assert_eq!(log.findings(), [(Kind::Changed, name(300), Some(320), 270)]);
+    assert_eq!(log.findings(), [(FindingKind::Changed, name(300), Some(320), 270)]);
 }
 
 #[test]
@@ -29,11 +29,11 @@ fn removed_events_are_found() {
     for (place, count) in [(0, 1), (5, 1), (5, 40), (298, 2), (0, 300)] {
         let log = Log::new();
         log.edit(300, |lines| drop(lines.drain(place..place + count)));
-        assert_eq!(log.findings(), [(Kind::Removed, name(300), Some(300 + place as u64), count as u64)]);
+        assert_eq!(log.findings(), [(FindingKind::Removed, name(300), Some(300 + place as u64), count as u64)]);
     }
     let log = Log::new();
     fs::remove_file(log.segment(300)).unwrap();
-    assert_eq!(log.findings(), [(Kind::Removed, name(0), Some(300), 300)]);
+    assert_eq!(log.findings(), [(FindingKind::Removed, name(0), Some(300), 300)]);
 }
 
 #[test]
@@ -43,7 +43,11 @@ fn inserted_events_are_found() {
     {
         let log = Log::new();
         log.edit(first, |lines| lines.insert(place, inserted));
-        assert_eq!(log.findings(), [(Kind::Inserted, name(first), Some(first + place as u64), 1)], "{first} {place}");
+        assert_eq!(
+            log.findings(),
+            [(FindingKind::Inserted, name(first), Some(first + place as u64), 1)],
+            "{first} {place}"
+        );
     }
 }
 
@@ -51,10 +55,10 @@ fn inserted_events_are_found() {
 fn reordered_events_are_found() {
     let log = Log::new();
     log.edit(300, |lines| lines.swap(10, 11));
-    assert_eq!(log.findings(), [(Kind::Reordered, name(300), Some(310), 2)]);
+    assert_eq!(log.findings(), [(FindingKind::Reordered, name(300), Some(310), 2)]);
     log.edit(300, |lines| lines.swap(10, 11));
     log.edit(300, |lines| lines[20..220].rotate_left(1));
-    assert_eq!(log.findings(), [(Kind::Reordered, name(300), Some(320), 200)]);
+    assert_eq!(log.findings(), [(FindingKind::Reordered, name(300), Some(320), 200)]);
     log.edit(300, |lines| lines[20..220].rotate_right(1));
     assert!(log.findings().is_empty());
 }
@@ -72,7 +76,13 @@ fn several_changes_are_all_found() {
     let kinds: Vec<_> = log.findings().into_iter().map(|(kind, _, index, _)| (kind, index.unwrap())).collect();
     assert_eq!(
         kinds,
-        [(Kind::Changed, 3), (Kind::Reordered, 20), (Kind::Removed, 30), (Kind::Inserted, 41), (Kind::Changed, 650)]
+        [
+            (FindingKind::Changed, 3),
+            (FindingKind::Reordered, 20),
+            (FindingKind::Removed, 30),
+            (FindingKind::Inserted, 41),
+            (FindingKind::Changed, 650)
+        ]
     );
 }
 
@@ -81,23 +91,23 @@ fn a_cut_tail_is_found() {
     // The events alone.
     let log = Log::new();
     log.edit(600, |lines| lines.truncate(80));
-    assert_eq!(log.findings(), [(Kind::Cut, name(600), Some(680), 20)]);
+    assert_eq!(log.findings(), [(FindingKind::Cut, name(600), Some(680), 20)]);
     // The hashes too: then a checkpoint tells.
     log.write_tree(&events()[..680]);
-    assert_eq!(log.findings(), [(Kind::Cut, name(600), Some(680), 10)]);
+    assert_eq!(log.findings(), [(FindingKind::Cut, name(600), Some(680), 10)]);
     assert_eq!(log.verify().events, 680);
     // The checkpoints of them too: then only one that was kept elsewhere.
     log.write_checkpoints(&events(), &CHECKPOINTS[..5]);
     assert!(log.findings().is_empty());
     let report = verify(log.dir.path(), log.key(), &[log.note(&events(), 690)]).unwrap();
     let kinds: Vec<_> = report.findings.iter().map(|found| (found.kind, found.index, found.count)).collect();
-    assert_eq!(kinds, [(Kind::Checkpoint, None, 0), (Kind::Cut, Some(680), 10)]);
+    assert_eq!(kinds, [(FindingKind::Checkpoint, None, 0), (FindingKind::Cut, Some(680), 10)]);
 
     let log = Log::new();
     fs::remove_file(log.segment(600)).unwrap();
-    assert_eq!(log.findings(), [(Kind::Cut, name(300), Some(600), 100)]);
+    assert_eq!(log.findings(), [(FindingKind::Cut, name(300), Some(600), 100)]);
     FIRSTS[..2].iter().for_each(|first| fs::remove_file(log.segment(*first)).unwrap());
-    assert_eq!(log.findings(), [(Kind::Cut, "*.jsonl".into(), Some(0), 700)]);
+    assert_eq!(log.findings(), [(FindingKind::Cut, "*.jsonl".into(), Some(0), 700)]);
 }
 
 #[test]
@@ -107,14 +117,14 @@ fn events_rewritten_with_their_tree_do_not_fit_the_checkpoints() {
     other[400] = event(9999);
     log.write_segments(&other);
     log.write_tree(&other);
-    assert_eq!(log.findings(), [(Kind::Rewritten, "checkpoints".into(), Some(300), 300)]);
+    assert_eq!(log.findings(), [(FindingKind::Rewritten, "checkpoints".into(), Some(300), 300)]);
     // Nor with new checkpoints, unless whoever did it has the key; then against a checkpoint kept elsewhere.
     log.write_checkpoints(&other, &CHECKPOINTS);
     assert!(log.findings().is_empty());
     let report = verify(log.dir.path(), log.key(), &[log.note(&events(), 600)]).unwrap();
     assert_eq!(report.findings.len(), 1, "{report}");
     let found = &report.findings[0];
-    assert_eq!((found.kind, found.file.as_str()), (Kind::Checkpoint, "given checkpoint 1"));
+    assert_eq!((found.kind, found.file.as_str()), (FindingKind::Checkpoint, "given checkpoint 1"));
     let report = verify(log.dir.path(), log.key(), &[log.note(&events(), 300)]).unwrap();
     assert!(report.is_intact(), "{report}");
 }
@@ -123,27 +133,27 @@ fn events_rewritten_with_their_tree_do_not_fit_the_checkpoints() {
 fn a_damaged_tree_is_told_from_damaged_events() {
     let log = Log::new();
     log.flip("tree/0", 333 * 32 + 5, 2);
-    assert_eq!(log.findings(), [(Kind::Tree, "tree/0".into(), Some(333), 1)]);
+    assert_eq!(log.findings(), [(FindingKind::Tree, "tree/0".into(), Some(333), 1)]);
     // An event as well: the upper files tell which is which.
     log.edit(0, |lines| lines[7].push(' '));
     let found = log.findings();
-    assert!(found.contains(&(Kind::Tree, "tree/0".into(), Some(333), 1)), "{found:?}");
-    assert!(found.contains(&(Kind::Changed, name(0), Some(7), 1)), "{found:?}");
+    assert!(found.contains(&(FindingKind::Tree, "tree/0".into(), Some(333), 1)), "{found:?}");
+    assert!(found.contains(&(FindingKind::Changed, name(0), Some(7), 1)), "{found:?}");
 
     let log = Log::new();
     log.flip("tree/8", 40, 0);
-    assert_eq!(log.findings(), [(Kind::Tree, "tree/8".into(), Some(256), 256)]);
+    assert_eq!(log.findings(), [(FindingKind::Tree, "tree/8".into(), Some(256), 256)]);
     fs::remove_file(log.path("tree/8")).unwrap();
-    assert_eq!(log.findings(), [(Kind::Tree, "tree/8".into(), None, 0)]);
+    assert_eq!(log.findings(), [(FindingKind::Tree, "tree/8".into(), None, 0)]);
     fs::write(log.path("tree/8"), [0; 96]).unwrap();
-    assert!(log.findings().contains(&(Kind::Tree, "tree/8".into(), None, 0)));
+    assert!(log.findings().contains(&(FindingKind::Tree, "tree/8".into(), None, 0)));
 
     // Without any tree, the events alone still fit what was signed, or not.
     let log = Log::new();
     fs::remove_dir_all(log.path("tree")).unwrap();
-    assert!(log.findings().iter().all(|(kind, ..)| *kind == Kind::Tree));
+    assert!(log.findings().iter().all(|(kind, ..)| *kind == FindingKind::Tree));
     log.edit(300, |lines| lines[17].push(' '));
-    assert!(log.findings().contains(&(Kind::Rewritten, "checkpoints".into(), Some(300), 300)));
+    assert!(log.findings().contains(&(FindingKind::Rewritten, "checkpoints".into(), Some(300), 300)));
 }
 
 #[test]
@@ -159,7 +169,7 @@ fn forged_and_damaged_checkpoints_are_found() {
         let report = log.verify();
         assert_eq!(report.findings.len(), 1, "{report}");
         let found = &report.findings[0];
-        assert_eq!((found.kind, found.line), (Kind::Checkpoint, Some(lines + 1)));
+        assert_eq!((found.kind, found.line), (FindingKind::Checkpoint, Some(lines + 1)));
         assert_eq!(report.covered, 690);
     }
     // A note whose empty line was lost does not hide those that follow.
@@ -170,7 +180,7 @@ fn forged_and_damaged_checkpoints_are_found() {
 
     // Signed, but smaller than the one before it.
     fs::write(log.path("checkpoints"), genuine.clone() + &log.note(&events(), 5) + "\n").unwrap();
-    assert_eq!(log.findings(), [(Kind::Checkpoint, "checkpoints".into(), None, 0)]);
+    assert_eq!(log.findings(), [(FindingKind::Checkpoint, "checkpoints".into(), None, 0)]);
     // Signed, with another root: the key was used for two logs.
     let mut other = events();
     other[400] = event(9999);
@@ -190,15 +200,15 @@ fn missing_checkpoints_are_found() {
     assert_eq!((report.is_intact(), report.covered, report.uncovered()), (true, 600, 100));
     let report = verify(log.dir.path(), log.key(), &[log.note(&events(), 690)]).unwrap();
     assert_eq!(report.findings.len(), 1, "{report}");
-    assert_eq!((report.findings[0].kind, report.covered), (Kind::Checkpoint, 690));
+    assert_eq!((report.findings[0].kind, report.covered), (FindingKind::Checkpoint, 690));
     fs::remove_file(log.path("checkpoints")).unwrap();
-    assert_eq!(log.findings(), [(Kind::Checkpoint, "checkpoints".into(), None, 0)]);
+    assert_eq!(log.findings(), [(FindingKind::Checkpoint, "checkpoints".into(), None, 0)]);
     // Events that wait for hours.
     let log = Log::new();
     log.edit(600, |lines| lines[99] = lines[99].replace("2027-01-15T08:", "2027-01-15T11:"));
     let tree: Vec<String> = events()[..699].to_vec();
     log.write_tree(&tree);
-    assert_eq!(log.findings(), [(Kind::Checkpoint, "checkpoints".into(), Some(690), 10)]);
+    assert_eq!(log.findings(), [(FindingKind::Checkpoint, "checkpoints".into(), Some(690), 10)]);
 }
 
 #[test]
@@ -206,9 +216,10 @@ fn another_key_proves_nothing() {
     let log = Log::new();
     let report = verify(log.dir.path(), signer().verifier(), &[]).unwrap();
     assert_eq!((report.checkpoints, report.covered, report.newest), (0, 0, None));
-    let kinds: Vec<(Kind, &str)> = report.findings.iter().map(|found| (found.kind, found.file.as_str())).collect();
-    assert_eq!(kinds.iter().filter(|(kind, _)| *kind == Kind::Checkpoint).count(), CHECKPOINTS.len() + 1);
-    assert!(kinds.contains(&(Kind::File, "key.pub")));
+    let kinds: Vec<(FindingKind, &str)> =
+        report.findings.iter().map(|found| (found.kind, found.file.as_str())).collect();
+    assert_eq!(kinds.iter().filter(|(kind, _)| *kind == FindingKind::Checkpoint).count(), CHECKPOINTS.len() + 1);
+    assert!(kinds.contains(&(FindingKind::File, "key.pub")));
 }
 
 #[test]
@@ -216,7 +227,7 @@ fn files_that_do_not_belong_there_are_found() {
     let log = Log::new();
     for name in ["1.jsonl", "00000001.jsonl", "99999999999999999999.jsonl", "+0000000000000000001.jsonl"] {
         fs::write(log.path(name), "{}\n").unwrap();
-        assert_eq!(log.findings(), [(Kind::File, name.to_owned(), None, 0)]);
+        assert_eq!(log.findings(), [(FindingKind::File, name.to_owned(), None, 0)]);
         fs::remove_file(log.path(name)).unwrap();
     }
     // One between the others, and one far behind them.
@@ -226,16 +237,16 @@ fn files_that_do_not_belong_there_are_found() {
         fs::remove_file(log.segment(first)).unwrap();
     }
     fs::write(log.path("key.pub"), "nonsense").unwrap();
-    assert_eq!(log.findings(), [(Kind::File, "key.pub".into(), None, 0)]);
+    assert_eq!(log.findings(), [(FindingKind::File, "key.pub".into(), None, 0)]);
 }
 
 #[test]
 fn a_long_line_is_a_changed_event() {
     let log = Log::new();
     log.edit(300, |lines| lines[17] = "x".repeat(3 * 1024 * 1024));
-    assert_eq!(log.findings(), [(Kind::Changed, name(300), Some(317), 1)]);
+    assert_eq!(log.findings(), [(FindingKind::Changed, name(300), Some(317), 1)]);
     fs::write(log.segment(600), "x".repeat(3 * 1024 * 1024)).unwrap();
-    assert!(log.findings().contains(&(Kind::Cut, name(600), Some(600), 100)));
+    assert!(log.findings().contains(&(FindingKind::Cut, name(600), Some(600), 100)));
 }
 
 proptest! {
@@ -261,7 +272,7 @@ proptest! {
         let log = Log::new();
         let byte = place.index(690 * 32);
         log.flip("tree/0", byte, bit);
-        prop_assert_eq!(log.findings(), [(Kind::Tree, "tree/0".to_owned(), Some(byte as u64 / 32), 1)]);
+        prop_assert_eq!(log.findings(), [(FindingKind::Tree, "tree/0".to_owned(), Some(byte as u64 / 32), 1)]);
     }
 
     #[test]
@@ -272,7 +283,7 @@ proptest! {
         let byte = place.index(length - 2);
         log.flip("checkpoints", byte, bit);
         let found = log.findings();
-        prop_assert!(found.iter().all(|(kind, ..)| *kind == Kind::Checkpoint) && !found.is_empty(), "{:?}", found);
+        prop_assert!(found.iter().all(|(kind, ..)| *kind == FindingKind::Checkpoint) && !found.is_empty(), "{:?}", found);
     }
 
     #[test]

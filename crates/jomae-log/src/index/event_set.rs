@@ -6,9 +6,9 @@ const WORDS: usize = BLOCK_EVENTS / 64;
 
 /// Which of the events of a block, by their place in it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Bits(Box<[u64; WORDS]>);
+pub(super) struct EventSet(Box<[u64; WORDS]>);
 
-impl Bits {
+impl EventSet {
     pub(super) fn new() -> Self {
         Self(Box::new([0; WORDS]))
     }
@@ -62,18 +62,20 @@ mod tests {
     proptest! {
         #[test]
         fn as_sets(a in btree_set(0..end(), 0..40), b in btree_set(0..end(), 0..40)) {
-            let mut bits = Bits::of(a.iter().copied()).unwrap();
-            prop_assert!(Bits::from_bytes(&bits.to_bytes()).unwrap() == bits);
+            let mut bits = EventSet::of(a.iter().copied()).unwrap();
+            prop_assert!(EventSet::from_bytes(&bits.to_bytes()).unwrap() == bits);
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), a.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(bits.iter().rev().collect::<Vec<_>>(), a.iter().rev().copied().collect::<Vec<_>>());
-            bits.intersect(&Bits::of(b.iter().copied()).unwrap());
+            bits.intersect(&EventSet::of(b.iter().copied()).unwrap());
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), a.intersection(&b).copied().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn bounds() {
-        assert!(Bits::of([end()]).is_none());
-        assert!(Bits::from_bytes(&[0; SET_BYTES - 8]).is_none() && Bits::from_bytes(&[0; SET_BYTES + 1]).is_none());
+        assert!(EventSet::of([end()]).is_none());
+        assert!(
+            EventSet::from_bytes(&[0; SET_BYTES - 8]).is_none() && EventSet::from_bytes(&[0; SET_BYTES + 1]).is_none()
+        );
     }
 }
