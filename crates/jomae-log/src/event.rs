@@ -38,21 +38,6 @@ pub enum Attribute {
 }
 
 impl Attribute {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::ServiceName,
-        Self::EventName,
-        Self::User,
-        Self::EventId,
-        Self::ResourceType,
-        Self::ResourceName,
-        Self::EventRW,
-        Self::EventAccessKeyId,
-        Self::SourceIpAddress,
-        Self::EventType,
-        Self::RoleName,
-    ];
-
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,11 +53,6 @@ impl Attribute {
             Self::EventType => "EventType",
             Self::RoleName => "RoleName",
         }
-    }
-
-    /// The attribute of this name; case matters.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|attribute| attribute.as_str() == name)
     }
 }
 
@@ -258,13 +238,5 @@ mod tests {
         assert_eq!(event_time(br#"{"a":[1],"eventTime":"1970-01-02T00:00:00Z"}"#), Some(Timestamp(86_400)));
         assert_eq!(event_time(br#"{"eventTime":7}"#), None);
         assert_eq!(event_time(b"{"), None);
-    }
-
-    #[test]
-    fn attributes_have_names() {
-        for attribute in Attribute::ALL {
-            assert_eq!(Attribute::from_name(attribute.as_str()), Some(attribute));
-        }
-        assert_eq!(Attribute::from_name("user"), None);
     }
 }
