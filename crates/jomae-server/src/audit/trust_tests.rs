@@ -1,13 +1,19 @@
 //! What a start takes for its own log, and what it refuses.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
 
+use jomae_api::names::RegionId;
 use jomae_core::{
     error::Fault,
     keyring::{Keyring, RootKey, WrongRootKey},
     store::{Store, memory::MemoryStore},
 };
 use jomae_crypto::{secret::Key256, wrap};
+use jomae_log::{Extent, layout};
 
 use super::*;
 

@@ -1,0 +1,191 @@
+//! Opening the log of the service: by its files, and by what the store knows of it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
+use jomae_core::{
+    audit::{AuditSink as _, Durability, OperatorAct, operator_event},
+    error::Fault,
+    service::new_request_id,
+    tx::Vault,
+};
+use jomae_crypto::secret::SecretBytes;
+use jomae_log::{
+    Extent, FileError, Log, MEND, Settings, TlogError, Trust, layout,
+    tail::{self, TailKey},
+    verify,
+};
+
+use super::{
+    AuditLog, FormerLog,
+    signing_key::{self, ChosenKey, KeyError},
+};
+use crate::{config, files, gateway};
+
+/// What the configuration says.
+fn settings(dir: &Path, config: &config::Audit) -> Settings {
+    Settings {
+        dir: dir.to_owned(),
+        strict: config.durability == config::AuditDurability::Strict,
+        segment_bytes_max: config.segment_bytes_max,
+        rotate_daily: config.rotate_daily,
+        checkpoint_every: Duration::from_secs(config.checkpoint_secs),
+        retention_days: config.retention_days,
+        clock: || jomae_log::Timestamp(gateway::now().0),
+    }
+}
+
+/// Why the log is not opened; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Log(#[from] jomae_log::OpenError),
+    #[error(
+        "the audit log in {} is gone, but this service had one{}; put it back, or bring a backup back with \
+         `jomae restore`; to begin a new log, start once with --new-audit-log", dir.display(), described(former.as_ref())
+    )]
+    Gone { dir: PathBuf, former: Option<FormerLog> },
+    #[error(
+        "--new-audit-log begins a new audit log where there is none, and there is one in {}: to begin a new one, move \
+         the directory away and keep it; else start without the option", .0.display()
+    )]
+    NotGone(PathBuf),
+    #[error("the audit log in {} is {origin}, which another log of this service has followed; {MEND}", dir.display())]
+    Former { dir: PathBuf, origin: String },
+    #[error("the audit log in {} has events, but the store has no key of a log; {MEND}", .0.display())]
+    Unknown(PathBuf),
+    #[error("the audit log in {} has events, but its checkpoints are gone; {MEND}", .0.display())]
+    NoCheckpoint(PathBuf),
+    #[error("audit.origin: {0}")]
+    Origin(TlogError),
+    #[error("the key of the audit log: {0}")]
+    Key(#[from] Fault),
+}
+
+/// A log that is not there, for a sentence.
+fn described(former: Option<&FormerLog>) -> String {
+    match former {
+        Some(FormerLog { origin, head: Some(head) }) => {
+            format!(": {origin}, of {} events with the root {}", head.size, head.root_text())
+        }
+        Some(FormerLog { origin, head: None }) => format!(": {origin}"),
+        None => String::new(),
+    }
+}
+
+impl OpenError {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let of_file = FileError::of(path);
+        move |error| Self::Log(of_file(error).into())
+    }
+
+    fn of_key(dir: &Path, error: KeyError) -> Self {
+        let dir = dir.to_owned();
+        match error {
+            KeyError::Origin(why) => Self::Origin(why),
+            KeyError::Fault(fault) => Self::Key(fault),
+            KeyError::NoCheckpoint => Self::NoCheckpoint(dir),
+            KeyError::Foreign(why) => Self::Log(jomae_log::OpenError::ForeignCheckpoint { dir, why }),
+            KeyError::Former(origin) => Self::Former { dir, origin },
+            KeyError::Gone(former) => Self::Gone { dir, former },
+            KeyError::Unknown => Self::Unknown(dir),
+            KeyError::NotGone => Self::NotGone(dir),
+        }
+    }
+}
+
+/// A log that a start has found right, and not written to yet.
+pub struct Opened {
+    pub(super) log: AuditLog,
+    pub(super) tail_key: Arc<SecretBytes>,
+    follows: Option<FormerLog>,
+}
+
+/// Opens the log of a service, or begins one. The key, and what is known of the log, are in the vault.
+pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<Opened, OpenError> {
+    files::check_dir(dir).map_err(OpenError::io(dir))?;
+    let note = jomae_log::newest_note(dir).map_err(OpenError::io(&layout::checkpoints(dir)))?;
+    let log = jomae_log::has_log(dir).map_err(OpenError::io(dir))?;
+    let found = signing_key::LogFiles { log, newest_note: note.as_deref() };
+    let wanted = signing_key::KeyRequest { origin: config.origin.as_deref(), new_log: config.begin_new };
+    let chosen = signing_key::load_or_create(vault, &wanted, &found, gateway::now()).await;
+    let ChosenKey { signer, known, follows } = chosen.map_err(|error| OpenError::of_key(dir, error))?;
+    files::private_dir(dir).map_err(OpenError::io(dir))?;
+    let tail_key = Arc::new(SecretBytes::random(tail::KEY_BYTES));
+    let trust = Trust { known, tail_key: TailKey::new(signer.name(), Arc::clone(&tail_key)) };
+    let log = Arc::new(Log::open(settings(dir, config), signer, trust)?);
+    Ok(Opened { log: AuditLog { log, stored_head: Mutex::default() }, tail_key, follows })
+}
+
+impl Opened {
+    /// Tells the store that the log goes on from here, so that events can be written: from now on it expects them.
+    /// `region` is where events of the log itself are said to happen.
+    pub async fn begin(self, vault: &Vault, region: &RegionId) -> Result<AuditLog, OpenError> {
+        let Self { log, tail_key, follows } = self;
+        if let Some(head) = log.log.head() {
+            signing_key::begin(vault, log.log.verifier(), head, &tail_key).await?;
+            log.note_stored(head);
+        }
+        if let Some(former) = follows.filter(|_| log.counts().size == 0) {
+            let event = begin_event(&former, log.log.verifier().name(), region, gateway::now());
+            let appended = log.append(event, Durability::OnDisk);
+            appended.done.wait().await.map_err(|error| OpenError::io(log.log.dir())(io::Error::other(error)))?;
+        }
+        Ok(log)
+    }
+}
+
+/// The first event of a log that the operator has begun in the place of another.
+fn begin_event(former: &FormerLog, origin: &str, region: &RegionId, now: Timestamp) -> Vec<u8> {
+    let size = former.head.map(|head| head.size.to_string()).unwrap_or_default();
+    let root = former.head.map(|head| head.root_text()).unwrap_or_default();
+    let mut parameters = vec![("Origin", origin), ("FormerOrigin", former.origin.as_str())];
+    if former.head.is_some() {
+        parameters.extend([("FormerSize", size.as_str()), ("FormerRoot", root.as_str())]);
+    }
+    let act = OperatorAct {
+        name: "BeginAuditLog",
+        effect: Effect::Write,
+        region,
+        account: None,
+        parameters: &parameters,
+        resources: &[],
+    };
+    operator_event(&act, &new_request_id(), now)
+}
+
+/// What was found of a log.
+pub struct Examined {
+    /// What a check off line says, with the key from the store.
+    pub report: verify::Report,
+    pub extent: Extent,
+}
+
+/// Why a log is not what the store knows of; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Verify(#[from] verify::VerifyError),
+}
+
+/// Checks the log that belongs to a store, in use or not, and changes nothing. None if the store knows of no log, and
+/// there is none.
+pub fn examine(dir: &Path, vault: &Vault) -> Result<Option<Examined>, ExamineError> {
+    let there = jomae_log::has_log(dir).map_err(OpenError::io(dir))?;
+    let Some((key, begun, known)) = signing_key::known(vault).map_err(OpenError::Key)? else {
+        return if there { Err(OpenError::Unknown(dir.to_owned()).into()) } else { Ok(None) };
+    };
+    if !there {
+        let former = Some(FormerLog { origin: key.name().to_owned(), head: known.map(|known| known.head) });
+        return if begun { Err(OpenError::Gone { dir: dir.to_owned(), former }.into()) } else { Ok(None) };
+    }
+    let extent = jomae_log::extent(dir, &key, known.as_ref()).map_err(OpenError::Log)?;
+    Ok(Some(Examined { report: verify::verify(dir, &key, &[])?, extent }))
+}
