@@ -21,10 +21,17 @@ use std::{
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// A hash of the tree, in bytes.
 pub const HASH_BYTES: u64 = 32;
+/// How many levels of the tree are from one that has a file to the next.
+pub const TREE_STEP: u8 = 8;
 /// The levels of the tree that have a file; a node of level *n* is over 2^*n* leaves.
-pub const TREE_LEVELS: [u8; 4] = [0, 8, 16, 24];
+pub const TREE_LEVELS: [u8; 4] = [0, TREE_STEP, 2 * TREE_STEP, 3 * TREE_STEP];
 /// How many hashes of a file are below one of the next file.
-pub const TREE_FANOUT: u64 = 256;
+pub const TREE_FANOUT: u64 = 1 << TREE_STEP;
+
+/// The name of the file of signed checkpoints.
+pub const CHECKPOINTS: &str = "checkpoints";
+/// The name of the file of the public key.
+pub const PUBLIC_KEY: &str = "key.pub";
 
 const SEGMENT_ENDING: &str = ".jsonl";
 const BLOCK_ENDING: &str = ".idx";
@@ -42,17 +49,22 @@ pub fn torn(segment: &Path, offset: u64) -> PathBuf {
 
 /// The file of signed checkpoints.
 pub fn checkpoints(log: &Path) -> PathBuf {
-    log.join("checkpoints")
+    log.join(CHECKPOINTS)
 }
 
 /// The public key of the log.
 pub fn public_key(log: &Path) -> PathBuf {
-    log.join("key.pub")
+    log.join(PUBLIC_KEY)
 }
 
 /// The file of the MACs over the end of the log.
 pub fn tail_mac(log: &Path) -> PathBuf {
     log.join("tail.mac")
+}
+
+/// The name of the file of a level of the tree.
+pub fn tree_level_name(level: u8) -> String {
+    format!("tree/{level}")
 }
 
 /// The directory of the tree.

@@ -8,7 +8,7 @@ use jomae_files as files;
 
 use crate::{
     FileError, Frontier, Hash,
-    layout::{self, HASH_BYTES, TREE_LEVELS},
+    layout::{self, HASH_BYTES, TREE_LEVELS, TREE_STEP},
     tree_files::TreeFiles,
 };
 
@@ -69,8 +69,8 @@ impl Tree {
         }
         for leaf in leaves {
             frontier.push_with(*leaf, |level, _, hash| {
-                if level.is_multiple_of(8)
-                    && let Some(row) = self.rows.get_mut(usize::from(level / 8))
+                if level.is_multiple_of(TREE_STEP)
+                    && let Some(row) = self.rows.get_mut(usize::from(level / TREE_STEP))
                 {
                     row.extend_from_slice(hash);
                 }

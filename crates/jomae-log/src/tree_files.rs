@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     FileError, Hash, Nodes,
-    layout::{self, HASH_BYTES, TREE_FANOUT, TREE_LEVELS},
+    layout::{self, HASH_BYTES, TREE_FANOUT, TREE_LEVELS, TREE_STEP},
     node_hash,
 };
 
@@ -104,7 +104,7 @@ impl TreeFiles {
         } else {
             let first = number * TREE_FANOUT;
             let mut nodes = vec![self.read(level, first, first + TREE_FANOUT)?];
-            for _ in 0..8 {
+            for _ in 0..TREE_STEP {
                 let below = nodes.last().map(Vec::as_slice).unwrap_or_default();
                 nodes.push(below.as_chunks().0.iter().map(|[left, right]| node_hash(left, right)).collect());
             }
@@ -121,10 +121,8 @@ impl Nodes for TreeFiles {
     type Error = FileError;
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, FileError> {
-        let (file, above) = if level < 32 { (level / 8 * 8, level % 8) } else { (24, 8) };
-        if level < 32
-            && let Some(hash) = self.in_block(file, above, index)?
-        {
+        let is_near_a_file = TREE_LEVELS.contains(&(level / TREE_STEP * TREE_STEP));
+        if is_near_a_file && let Some(hash) = self.in_block(level / TREE_STEP * TREE_STEP, level % TREE_STEP, index)? {
             return Ok(hash);
         }
         // The upper files may be behind.

@@ -6,7 +6,10 @@ use super::{
     VerifyError, files,
     report::{Finding, FindingKind, Report},
 };
-use crate::{Checkpoint, Frontier, Hash, VerifierKey, layout::Segment};
+use crate::{
+    Checkpoint, Frontier, Hash, VerifierKey,
+    layout::{CHECKPOINTS, Segment},
+};
 
 /// What the log has signed, and whether it fits.
 pub struct SignedHead {
@@ -34,11 +37,12 @@ pub fn collect(
     given: &[String],
     report: &mut Report,
 ) -> Result<Vec<SignedHead>, VerifyError> {
-    const FILE: &str = "checkpoints";
     let content = files::read_checkpoints(dir)?;
     report.torn_checkpoint = content.torn;
     for line in content.malformed {
-        report.found(Finding::of_file(FindingKind::Checkpoint, FILE, "something that is no checkpoint").at_line(line));
+        report.found(
+            Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, "something that is no checkpoint").at_line(line),
+        );
     }
     let mut signed: Vec<SignedHead> = Vec::new();
     let mut take = |file: &str, line: Option<u64>, note: &str, report: &mut Report| {
@@ -60,11 +64,11 @@ pub fn collect(
     };
     let mut newest = 0;
     for (line, note) in &content.notes {
-        let Some(size) = take(FILE, Some(*line), note, report) else { continue };
+        let Some(size) = take(CHECKPOINTS, Some(*line), note, report) else { continue };
         report.checkpoints += 1;
         if size < newest {
             let detail = format!("covers {size} events, and an earlier one {newest}");
-            report.found(Finding::of_file(FindingKind::Checkpoint, FILE, &detail).at_line(*line));
+            report.found(Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, &detail).at_line(*line));
         }
         newest = newest.max(size);
     }
@@ -75,7 +79,7 @@ pub fn collect(
         {
             let detail =
                 format!("the newest one covers {newest} events, and a given one {size}: later ones are missing");
-            report.found(Finding::of_file(FindingKind::Checkpoint, FILE, &detail));
+            report.found(Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, &detail));
         }
     }
     signed.sort_by_key(|signed| signed.size);
@@ -140,6 +144,6 @@ pub fn report_mismatches(signed: &[SignedHead], segments: &[Segment], report: &m
     }
     if signed.is_empty() && report.events > 0 {
         let detail = "there is no valid checkpoint: nothing is proven";
-        report.found(Finding::of_file(FindingKind::Checkpoint, "checkpoints", detail));
+        report.found(Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, detail));
     }
 }

@@ -30,7 +30,9 @@ pub use self::{
     report::{FINDINGS_MAX, Finding, FindingKind, Report},
 };
 use crate::{
-    FileError, Frontier, Hash, Timestamp, TlogError, VerifierKey, event::event_time, layout::Segment,
+    FileError, Frontier, Hash, Timestamp, TlogError, VerifierKey,
+    event::event_time,
+    layout::{CHECKPOINTS, PUBLIC_KEY, Segment, tree_level_name},
     tree_files::TreeFiles,
 };
 
@@ -67,10 +69,10 @@ pub fn verify(dir: &Path, key: &VerifierKey, given: &[String]) -> Result<Report,
     }
     match files::read_key(dir) {
         Ok(Some(beside)) if beside != *key => {
-            report.found(Finding::of_file(FindingKind::File, "key.pub", "is another key than the one that was given"));
+            report.found(Finding::of_file(FindingKind::File, PUBLIC_KEY, "is another key than the one that was given"));
         }
         Err(VerifyError::Tlog(error)) => {
-            report.found(Finding::of_file(FindingKind::File, "key.pub", &error.to_string()));
+            report.found(Finding::of_file(FindingKind::File, PUBLIC_KEY, &error.to_string()));
         }
         other => drop(other?),
     }
@@ -149,7 +151,8 @@ impl Walk<'_> {
         if at < *first {
             self.lines = None;
             let detail = "the hashes of events that are no longer stored are missing";
-            self.report.found(Finding::of_file(FindingKind::Tree, "tree/0", detail).of_events(at, first - at));
+            self.report
+                .found(Finding::of_file(FindingKind::Tree, &tree_level_name(0), detail).of_events(at, first - at));
         }
         Ok(())
     }
@@ -235,7 +238,7 @@ impl Walk<'_> {
             && latest.0 - since.0 > UNCOVERED_SECS_MAX
         {
             let detail = format!("the events since {since} have none: checkpoints are missing");
-            let finding = Finding::of_file(FindingKind::Checkpoint, "checkpoints", &detail);
+            let finding = Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, &detail);
             let (covered, count) = (self.report.covered, self.report.uncovered());
             self.report.found(finding.of_events(covered, count));
         }

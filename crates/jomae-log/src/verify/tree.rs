@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Frontier, Hash,
-    layout::{TREE_FANOUT, TREE_LEVELS},
+    layout::{TREE_FANOUT, TREE_LEVELS, TREE_STEP, tree_level_name},
     tree_files::TreeFiles,
 };
 
@@ -53,7 +53,7 @@ pub fn check(tree: &TreeFiles, signed: &mut [SignedHead]) -> Result<Mismatches, 
 
 /// Whether the upper files contradict what `tree/0` says of an event.
 fn contradicts(mismatches: &Mismatches, index: u64) -> bool {
-    mismatches.nodes.contains(&(8, index / TREE_FANOUT))
+    mismatches.nodes.contains(&(TREE_STEP, index / TREE_FANOUT))
 }
 
 /// Says which files are damaged. `differences` are the findings where events and hashes differ; they are reported
@@ -72,7 +72,8 @@ pub fn report_mismatches(
         if to > tree_proven && (to <= lines_proven || contradicts(mismatches, from)) {
             blamed.push(from / TREE_FANOUT);
             let detail = "the hashes are not those of the events, which are as they were";
-            report.found(Finding::of_file(FindingKind::Tree, "tree/0", detail).of_events(from, finding.count));
+            report
+                .found(Finding::of_file(FindingKind::Tree, &tree_level_name(0), detail).of_events(from, finding.count));
         } else {
             report.found(finding);
         }
@@ -80,7 +81,7 @@ pub fn report_mismatches(
     for (level, index) in &mismatches.nodes {
         let (from, count) = (index << level, 1 << level);
         let inside = |block: &u64| *block >= from / TREE_FANOUT && *block < (from + count) / TREE_FANOUT;
-        let below = |(lower, at): &(u8, u64)| lower < level && inside(&(at << (lower - 8)));
+        let below = |(lower, at): &(u8, u64)| lower < level && inside(&(at << (lower - TREE_STEP)));
         let detail = if from + count <= tree_proven {
             "a hash is not that of these events"
         } else if blamed.iter().any(inside) || mismatches.nodes.iter().any(below) {
@@ -88,11 +89,11 @@ pub fn report_mismatches(
         } else {
             "the hash and those of these events in tree/0 do not fit each other"
         };
-        report.found(Finding::of_file(FindingKind::Tree, &format!("tree/{level}"), detail).of_events(from, count));
+        report.found(Finding::of_file(FindingKind::Tree, &tree_level_name(*level), detail).of_events(from, count));
     }
     report.findings_more += mismatches.more;
     for level in TREE_LEVELS {
-        let (stored, file) = (tree.stored(level), format!("tree/{level}"));
+        let (stored, file) = (tree.stored(level), tree_level_name(level));
         let needed = report.covered.min(report.events) >> level;
         if stored < needed {
             let detail =
