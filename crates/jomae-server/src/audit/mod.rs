@@ -5,6 +5,8 @@ mod start;
 mod witness;
 
 #[cfg(test)]
+mod sink_tests;
+#[cfg(test)]
 mod trust_tests;
 
 use std::{
