@@ -13,9 +13,9 @@ use crate::{checkpoint::split_file, layout};
 
 /// The largest file that is read, in bytes.
 const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// A larger file is thinned out, in bytes.
+/// A file larger than this is thinned out, in bytes.
 const THIN_BYTES: u64 = 1024 * 1024;
-/// So many of the newest are always kept.
+/// The number of newest checkpoints that are always kept.
 const NEWEST_KEPT: usize = 512;
 
 /// The file as text, up to its last whole character; nothing if it is not there.
@@ -51,7 +51,7 @@ pub(crate) struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// Takes the file into use. A note at its end that a crash cut off is removed: it stood for nothing yet.
+    /// Opens the file, or creates it. An incomplete note that a crash left at its end is removed: nobody has seen it.
     pub fn open(log: &Path) -> io::Result<Self> {
         let path = layout::checkpoints(log);
         let content = read(log)?;

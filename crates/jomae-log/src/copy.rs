@@ -6,8 +6,8 @@ use jomae_files as files;
 
 use crate::{FileError, layout};
 
-/// Copies a log into the directory `to`, which is there; gives how many files with events there are. The look-up
-/// index is left out: it is made anew.
+/// Copies a log into an existing directory; returns how many segments were copied. The look-up index is left out: it is
+/// rebuilt.
 pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
     // Links to directories would bring in what is none of the log's.
     for dir in [from.to_owned(), layout::tree(from)] {
@@ -34,7 +34,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
     Ok(copied)
 }
 
-/// Copies a file into a directory, and whether it was there: retention may have removed it meanwhile.
+/// Copies a file into a directory. `false` if there is none: retention may have removed it meanwhile.
 fn copy_file(from: &Path, to: &Path) -> Result<bool, FileError> {
     let copy = to.join(from.file_name().unwrap_or_default());
     match files::copy_of_others(from, &copy) {

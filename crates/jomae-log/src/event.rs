@@ -1,4 +1,4 @@
-//! What the log itself reads of an event: when it was, whose it is, and what it can be looked up by. The members are
+//! The members of an event that the log reads: its time, its accounts, and the attributes for look-ups. Their names are
 //! ActionTrail's. Everything else in a line is bytes.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
@@ -56,7 +56,7 @@ impl Attribute {
     }
 }
 
-/// When an event was; `None` if its line does not tell. Reads nothing else, for whoever goes through many.
+/// The time of an event; `None` if its line has none. Reads nothing else, which is faster than all of it.
 pub fn event_time(line: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Timed<'a> {

@@ -1,10 +1,10 @@
-//! Where the bytes of a log stand. Whoever writes, reads, searches or checks a log takes names and sizes from here, and
-//! nothing else: what is believed of the bytes, each of them decides alone.
+//! Where the bytes of a log are: file names and sizes, for writer, index and verifier. They share nothing else: what to
+//! believe of the bytes, and how much of them to read, each decides alone.
 //!
 //! | file | content |
 //! |---|---|
-//! | `<number of the first event, 20 digits>.jsonl` | a segment: events, one a line; line *k*, from 0, is event first + *k* |
-//! | `tree/0`, `8`, `16`, `24` | hashes of 32 bytes: the leaves, and the roots of the complete subtrees of 256, 256² and 256³ of them |
+//! | `<number of the first event, 20 digits>.jsonl` | a segment; its line *k*, from 0, is event first + *k* |
+//! | `tree/0`, `8`, `16`, `24` | hashes: the leaves, and the roots of the complete subtrees of 256, 256², 256³ |
 //! | `checkpoints` | signed notes, each followed by an empty line |
 //! | `key.pub` | the verifier key that the notes are signed with, and a newline |
 //! | `tail.mac` | two slots for a MAC over what no checkpoint covers: [`tail`] |
@@ -42,7 +42,7 @@ pub fn segment(log: &Path, first: u64) -> PathBuf {
     log.join(numbered(first, SEGMENT_ENDING))
 }
 
-/// The file of what was cut off a segment behind its first `offset` bytes.
+/// The file with what was cut off a segment after its first `offset` bytes.
 pub fn torn(segment: &Path, offset: u64) -> PathBuf {
     segment.with_extension(format!("torn-at-{offset}"))
 }

@@ -1,4 +1,4 @@
-//! The lines of a segment, for whoever reads one.
+//! Reading the lines of a segment.
 
 use std::{
     fs::File,
@@ -78,7 +78,7 @@ impl Lines {
         }
     }
 
-    /// Passes over so many lines; whether there were as many.
+    /// Skips so many lines. `false` if there are fewer.
     pub(crate) fn skip(&mut self, lines: u64) -> io::Result<bool> {
         for _ in 0..lines {
             let (bytes, ended) = self.skip_line()?;
@@ -90,7 +90,7 @@ impl Lines {
         Ok(true)
     }
 
-    /// Passes over what is left of a line: how many bytes, and whether a newline was the last of them.
+    /// Skips the rest of a line: how many bytes, and whether a newline ended it.
     fn skip_line(&mut self) -> io::Result<(u64, bool)> {
         let mut bytes = 0;
         loop {
@@ -110,7 +110,7 @@ impl Lines {
         self.offset
     }
 
-    /// How many bytes stood behind the last newline, once the end is reached.
+    /// How many bytes follow the last newline, once the end is reached.
     pub(crate) const fn torn_bytes(&self) -> u64 {
         self.torn_bytes
     }

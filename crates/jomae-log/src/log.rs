@@ -1,8 +1,8 @@
 //! The log as it is written: one JSON event a line in segments, a hash tree over the lines, signed checkpoints.
 //!
-//! Appending puts an event into a buffer and gives its number; one thread writes what has gathered and syncs it. A caller
-//! that waits for the disk is called back after the sync that covers its event, so many events share one sync. If a
-//! write fails, the log counts as unwritable, and the same bytes are written again until that succeeds.
+//! Appending puts an event into a buffer and gives its number; one thread writes what has gathered and syncs it. A
+//! caller that waits for the disk is called back after the sync that covers its event, so many events share one sync.
+//! If a write fails, the log counts as unwritable, and the same bytes are written again until that succeeds.
 //!
 //! After the events the same thread appends their hashes to the tree, and signs its root once in a while. Both can be
 //! made again from the events, so no caller waits for them.

@@ -1,8 +1,8 @@
-//! What the opening of a log finds in the directory, and what it makes of it.
+//! Opening a log: whether the directory holds what it should, and what is repaired.
 //!
 //! The newest checkpoint must be contained in the log, and so must the head that whoever opens it knows; what comes
-//! after both must have a MAC of the run that wrote it ([`crate::tail`]). Otherwise somebody has cut or changed the log,
-//! and it is refused before anything in the directory is touched, or signed. The whole log is examined only by
+//! after both must have a MAC of the run that wrote it ([`crate::tail`]). Otherwise somebody has cut or changed the
+//! log, and it is refused before anything in the directory is touched, or signed. The whole log is examined only by
 //! verification: opening hashes the newest segment, and what the tree does not cover.
 //!
 //! Only a crash leaves events without a MAC: none of them was answered as being on disk. They are set aside. A log that
@@ -31,7 +31,7 @@ use crate::{
     verify_consistency,
 };
 
-/// What an operator does about a log that is not what it was.
+/// What the operator can do about a log that has been changed.
 pub const MEND: &str = "nothing was changed: `jomae audit verify` tells more, `jomae restore` brings a backup back; to \
                         begin a new log, move the directory away and keep it, and start once with --new-audit-log";
 /// Leaf hashes compared at a time.
@@ -53,7 +53,7 @@ impl TreeHead {
     }
 }
 
-/// What is known of a log from elsewhere than its directory.
+/// What is known of a log from a source outside of its directory.
 pub struct KnownHead {
     /// How far it had come, at least.
     pub head: TreeHead,
@@ -63,7 +63,7 @@ pub struct KnownHead {
     pub tail_key: TailKey,
 }
 
-/// What a log is opened by, beside its files.
+/// What a log is checked against when it is opened, beside its own files.
 pub struct Trust {
     /// What is known of it.
     pub known: Option<KnownHead>,
@@ -92,7 +92,7 @@ pub enum OpenError {
         /// How many there are.
         events: u64,
     },
-    /// There are events that nobody but somebody else can have written.
+    /// There are events that this service did not write.
     #[error(
         "the audit log in {} has been continued by somebody else: the service was stopped after {expected} events, and \
          {events} are there; {MEND}", dir.display()
@@ -157,7 +157,7 @@ pub(crate) struct OpenedFiles {
     pub newest: Option<(Checkpoint, String)>,
 }
 
-/// A size with its root that is beyond doubt, and who says so.
+/// A tree head that is trusted, and where it is from.
 #[derive(Clone, Copy)]
 struct TrustedHead {
     size: u64,
@@ -227,11 +227,11 @@ pub(crate) fn open(dir: &Path, key: &VerifierKey, known: Option<&KnownHead>) -> 
 pub struct Extent {
     /// Whole events that are there.
     pub events: u64,
-    /// How many of them are beyond doubt. A start sets the others aside.
+    /// How many of them are proven. Opening the log moves the others out of it.
     pub authentic: u64,
 }
 
-/// Checks without any change that a log goes on from what the store knows of it, as a start does.
+/// Checks, as opening does but without any change, that a log continues what is known of it.
 pub fn extent(dir: &Path, key: &VerifierKey, known: Option<&KnownHead>) -> Result<Extent, OpenError> {
     let newest = newest_of(dir, key)?;
     check_dirs(dir)?;
@@ -259,7 +259,7 @@ fn newest_of(dir: &Path, key: &VerifierKey) -> Result<Option<(Checkpoint, String
     .transpose()
 }
 
-/// No part of a log is somewhere else.
+/// Checks that no directory of a log is a link.
 fn check_dirs(dir: &Path) -> Result<(), OpenError> {
     [dir.to_owned(), layout::tree(dir), layout::index(dir), layout::new_tree(dir), layout::old_tree(dir)]
         .iter()

@@ -8,7 +8,7 @@ use crate::{Timestamp, event::event_time, layout, lines::Lines};
 
 /// How much of a segment's end is searched for its last event, in bytes.
 const END_BYTES: u64 = 1024 * 1024;
-/// With so much read, in bytes, the rest is left for later: the log is not written meanwhile.
+/// After reading this much, in bytes, the rest is left for later: the log cannot be written meanwhile.
 const BYTES_AT_ONCE: u64 = 128 * 1024 * 1024;
 
 /// What was done.

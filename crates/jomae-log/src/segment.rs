@@ -18,12 +18,12 @@ use crate::{
     log::BUFFER_BYTES_MAX,
 };
 
-/// Of a torn last line so much is set aside, in bytes.
+/// At most this much of a torn last line is kept in the file beside the segment, in bytes.
 const TORN_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Leaves that are handed over at a time.
+/// Leaf hashes per call of the closure.
 const LEAVES_AT_ONCE: usize = 4096;
 
-/// What is in a segment.
+/// The size of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Measured {
     /// Whole lines.
@@ -74,7 +74,7 @@ pub(crate) fn event(dir: &Path, index: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(lines.next_line()?.map(<[u8]>::to_vec))
 }
 
-/// Why the leaves of some events cannot be had.
+/// Why leaf hashes cannot be computed.
 #[derive(Debug)]
 pub(crate) enum LeavesError {
     File(FileError),
@@ -82,7 +82,7 @@ pub(crate) enum LeavesError {
     Missing(u64),
 }
 
-/// Hands over the leaf hashes of events `from..to`, in order, some thousand at a time.
+/// Calls `each` with the leaf hashes of events `from..to`, in order, some thousand at a time.
 pub(crate) fn leaves(
     dir: &Path,
     from: u64,
@@ -122,7 +122,7 @@ pub(crate) fn leaves(
     if at < to { Err(LeavesError::Missing(at)) } else { Ok(()) }
 }
 
-/// Moves what stands in a file behind its first `bytes` bytes to a file of its own, named by the place.
+/// Truncates a file to `bytes` bytes, and moves the rest to a file of its own, named by that offset.
 fn cut_at(path: &Path, file: &mut File, bytes: u64) -> io::Result<()> {
     let mut torn = Vec::new();
     file.seek(SeekFrom::Start(bytes))?;
@@ -131,7 +131,7 @@ fn cut_at(path: &Path, file: &mut File, bytes: u64) -> io::Result<()> {
     file.set_len(bytes)
 }
 
-/// Takes event `event` and all that come after it out of a segment, into a file of their own.
+/// Moves event `event` and all later ones of a segment to a file of their own.
 pub(crate) fn cut(segment: &Segment, event: u64) -> io::Result<()> {
     let mut lines = Lines::open(&segment.path)?;
     if !lines.skip(event - segment.first)? {
@@ -142,7 +142,7 @@ pub(crate) fn cut(segment: &Segment, event: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The segment that is written now.
+/// The newest segment, open for writing.
 pub(crate) struct OpenSegment {
     dir: PathBuf,
     path: PathBuf,
@@ -159,8 +159,8 @@ pub(crate) struct OpenSegment {
 }
 
 impl OpenSegment {
-    /// Takes a segment into use that is there, or makes it. A last line that a crash cut off is moved to a file of its
-    /// own: its call was never answered.
+    /// Opens a segment, or creates it. A last line that a crash left incomplete is moved to a file of its own: nobody
+    /// was told that it was on disk.
     pub fn open(dir: &Path, first: u64) -> io::Result<Self> {
         let path = layout::segment(dir, first);
         let mut file = files::open_to_write(&path)?;
@@ -192,13 +192,13 @@ impl OpenSegment {
         self.first + self.events
     }
 
-    /// Whole days from 1970 to its first event; none if that cannot be told.
+    /// The day of its first event, in days since 1970; `None` if the event does not tell.
     pub fn day(&self) -> Option<i64> {
         let time = event_time(Lines::open(&self.path).ok()?.next_line().ok()??)?;
         Some(time.day())
     }
 
-    /// Appends whole lines, all or none: what a failed write left is cut off before the next one.
+    /// Appends whole lines, all or none: what a failed write left behind is cut off before the next one.
     pub fn append(&mut self, lines: &[u8], events: u64, sync: bool) -> io::Result<()> {
         if let Err(error) = self.write(lines, sync) {
             self.doubtful = true;

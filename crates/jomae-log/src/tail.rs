@@ -1,10 +1,10 @@
-//! What proves that the events behind the newest checkpoint are ours: a MAC over size and root of the tree after each
-//! batch that was written, in a file beside the log.
+//! Proof that the events after the newest checkpoint are ours: after each batch that was written, a MAC over size and
+//! root of the tree, in a file beside the log.
 //!
 //! The root stands for every event from the beginning, so one MAC authenticates all that it covers, in its order. The
 //! file has two slots. One holds the last MAC that is on disk together with all of its events; the other takes the next
-//! ones, so that nothing a crash leaves half written can take the place of a MAC that an answered call relies on. The
-//! key is drawn at each start and kept by whoever opens the log: MACs of earlier runs are worth nothing.
+//! ones, so that a crash in the middle of a write cannot destroy a MAC that an answered call relies on. The key is
+//! random for each run and kept by whoever opens the log: MACs of earlier runs prove nothing.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
 
@@ -52,7 +52,7 @@ impl TailMac {
     }
 }
 
-/// The MACs in a file, at most two. Whatever else it holds is passed over: they prove themselves.
+/// The MACs in a file, at most two. Anything else in it is ignored: a MAC proves itself.
 pub fn parse(content: &[u8]) -> impl Iterator<Item = TailMac> {
     content.chunks(SLOT_BYTES).take(SLOTS).filter_map(TailMac::from_bytes)
 }
@@ -83,8 +83,8 @@ impl TailKey {
     }
 }
 
-/// How many of the first `events` events of a log the MACs of this key authenticate, given the tree of those that are
-/// beyond doubt already.
+/// How many of the first `events` events of a log the MACs of this key authenticate. `known` is the tree over those
+/// that are trusted already.
 pub(crate) fn authenticated(dir: &Path, key: &TailKey, known: Frontier, events: u64) -> Result<u64, LeavesError> {
     let path = layout::tail_mac(dir);
     let content = match files::read_limited(&path, FILE_BYTES) {
@@ -111,7 +111,7 @@ pub(crate) fn authenticated(dir: &Path, key: &TailKey, known: Frontier, events: 
     Ok(authentic)
 }
 
-/// The file that is written, with the tree in memory that its MACs are over.
+/// The file as it is written, with the tree that its MACs cover.
 pub(crate) struct Tail {
     file: File,
     key: TailKey,
@@ -123,7 +123,7 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Takes the file into use, and makes it if it is not there. What is in it stays until the first event is written.
+    /// Opens the file, or creates it. Its content stays until the first event is written.
     pub fn open(dir: &Path, key: TailKey, tree: Frontier) -> io::Result<Self> {
         let path = layout::tail_mac(dir);
         let file = files::open_to_write(&path)?;

@@ -1,6 +1,6 @@
 //! The tree on disk as it grows: flat files of hashes that only get longer.
 //!
-//! All of it can be made anew from the events, except the leaves of events that retention has removed.
+//! All of it can be rebuilt from the events, except the leaves of events that retention has removed.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
@@ -23,8 +23,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Takes the tree of the first `size` events into use; what the files hold beyond it is cut off. They are made if
-    /// they are not there.
+    /// Opens the tree of the first `size` events, or creates it; what the files hold beyond it is cut off.
     pub fn open(dir: &Path, size: u64) -> Result<Self, FileError> {
         let in_dir = || FileError::of(dir);
         files::private_dir(dir).map_err(in_dir())?;

@@ -1,7 +1,7 @@
 //! Checkpoints for witnesses, so that no later log can deny what this one has signed.
 //!
-//! Each witness has a thread of its own and gets the newest checkpoint; what comes while it is busy is passed over, since
-//! a later checkpoint covers all that an earlier one does. Nothing here holds up the log.
+//! Each witness has a thread of its own and gets the newest checkpoint; what comes while it is busy is passed over,
+//! since a later checkpoint covers all that an earlier one does. Nothing here holds up the log.
 
 use std::{
     io::{self, Write as _},

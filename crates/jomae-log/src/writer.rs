@@ -19,13 +19,13 @@ use crate::{
     witness::NewestCheckpoint,
 };
 
-/// Events may gather this long before they are written.
+/// Events are gathered for this long before they are written.
 const GATHER: Duration = Duration::from_millis(2);
-/// Written events are synced at the latest after this.
+/// Written events are synced no later than this.
 const SYNC_WITHIN: Duration = Duration::from_millis(100);
 /// How soon a failed write is tried again.
 const RETRY: Duration = Duration::from_millis(200);
-/// How often segments are looked at whether they are too old.
+/// How often old segments are looked for.
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
 const SECS_PER_DAY: i64 = 86_400;
 
@@ -34,7 +34,7 @@ const SECS_PER_DAY: i64 = 86_400;
 struct Batch {
     lines: Vec<u8>,
     events: u64,
-    /// Whether its lines are in the file already, and only the rest is left to do.
+    /// Whether its lines are in the file already, so that only MAC and sync are left.
     in_file: bool,
     waiting: Vec<SyncCallback>,
     closing: bool,
@@ -51,7 +51,7 @@ pub(crate) struct Writer {
     newest: Arc<NewestCheckpoint>,
     /// Whole days from 1970 to the first event of the segment.
     day: Option<i64>,
-    /// Since when there are events that are not on disk for certain.
+    /// Since when there have been events that may not be on disk.
     unsynced_since: Option<Instant>,
     /// The size that the newest checkpoint covers.
     covered: u64,
@@ -96,7 +96,8 @@ impl Writer {
         }
     }
 
-    /// Signs what a start has found, if that is not covered yet; a new log begins with the checkpoint of no events.
+    /// Signs what was found when the log was opened, if no checkpoint covers it yet; a new log begins with a checkpoint
+    /// of size 0.
     pub fn begin(&mut self) -> io::Result<()> {
         let none = self.newest.is_none();
         if none || self.covered < self.tree.size() { self.checkpoint() } else { Ok(()) }
@@ -156,7 +157,7 @@ impl Writer {
         batch.in_file = false;
     }
 
-    /// Writes a batch, however often that takes. Gives `false` if the log was closed before it succeeded.
+    /// Writes a batch, retrying until that succeeds. `false` if the log was closed before.
     fn write(&mut self, batch: &mut Batch) -> bool {
         let now = Instant::now();
         if batch.events > 0 {
@@ -204,7 +205,7 @@ impl Writer {
         true
     }
 
-    /// Writes what is not written yet. The MAC comes after the events, and if they are to be on disk, it is too.
+    /// Writes what is not written yet: events, then the MAC, and if they are to be on disk, so is the MAC.
     fn append(&mut self, batch: &mut Batch, sync: bool) -> io::Result<()> {
         if batch.in_file {
             self.segment.append(b"", 0, sync)?;

@@ -1,5 +1,5 @@
-//! A block of events: which of them have a value, and where each stands. This one is in memory; [`super::stored`] is
-//! the same in a file.
+//! A block of events: which of them have a value, and where each is. This one is in memory; [`super::stored`] is the
+//! same in a file.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -19,8 +19,7 @@ use crate::{
 
 const OFFSET_MAX: u64 = 1 << (64 - LENGTH_BITS);
 
-/// Where an event stands and when it happened. An event that the log does not have, or that can be looked up by
-/// nothing, has none.
+/// Where an event is and when it happened. An event that is missing in the log, or that no attribute finds, has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Location {
     packed: u64,
@@ -58,7 +57,7 @@ pub(super) struct Times {
     pub(super) newest: Timestamp,
 }
 
-/// What a look-up asks of a block.
+/// What a look-up needs of a block.
 pub(super) trait Block {
     /// Number of the first event.
     fn first(&self) -> u64;
@@ -71,7 +70,7 @@ pub(super) trait Block {
     fn locations(&self, page: usize) -> io::Result<Vec<Location>>;
 }
 
-/// A block that grows, or that is not in a file yet.
+/// A block that is growing, or not in a file yet.
 pub(super) struct MemoryBlock {
     pub(super) first: u64,
     pub(super) key: HashKey,
@@ -116,7 +115,7 @@ impl MemoryBlock {
         }
     }
 
-    /// Adds an event behind the others; one that is not behind them, or beyond every block, is passed over.
+    /// Adds an event after the others; one that is not after them, or not of this block, is ignored.
     pub(super) fn push(&mut self, number: u64, span: Span, line: &[u8]) {
         let Some(at) = number.checked_sub(self.first).and_then(|at| u16::try_from(at).ok()) else { return };
         if usize::from(at) >= BLOCK_EVENTS || usize::from(at) < self.locations.len() {
@@ -188,7 +187,8 @@ impl Block for MemoryBlock {
     }
 }
 
-/// Calls `each` with the events of a block that the index has for the query, in its direction, until it breaks.
+/// Calls `each` with the events of a block that match a query according to the index, in its direction, until it
+/// breaks.
 pub(super) fn search<B>(
     block: &impl Block,
     query: &Query,

@@ -1,4 +1,4 @@
-//! Going through the segments of the log, and back to single events.
+//! Reading events from the segments: in order, to index them, and one by one, to check what the index says.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
@@ -9,14 +9,14 @@ use crate::{
     lines::{Line, Lines},
 };
 
-/// The segment that holds an event, if the log has it, and the number of the first event behind that segment.
+/// The segment that holds an event, if there is one, and the number of the first event of the next segment.
 pub(super) fn segment_of(segments: &[Segment], event: u64) -> Option<(&Segment, u64)> {
     let behind = segments.partition_point(|segment| segment.first <= event);
     let segment = segments.get(behind.checked_sub(1)?)?;
     Some((segment, segments.get(behind).map_or(u64::MAX, |next| next.first)))
 }
 
-/// Where a line stands in its segment.
+/// Where a line is in its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) offset: u64,
@@ -38,8 +38,8 @@ impl Cursor {
         Self { event, at: None }
     }
 
-    /// Reads whole lines up to the event `until`, which is not read, or the end of the log. Events that no segment has
-    /// are passed over.
+    /// Reads whole lines up to, not including, event `until`, or to the end of the log. Events that no segment has are
+    /// skipped.
     pub(super) fn read(
         &mut self,
         segments: &[Segment],

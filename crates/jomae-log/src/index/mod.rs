@@ -1,8 +1,8 @@
 //! The look-up index of the audit log: which events have a value, and where they stand.
 //!
 //! The log is cut into blocks of 16384 events. Each closed block has a file of its own in `index/`, written once; the
-//! block that is still growing is kept in memory. All of it is made from the segments and can be thrown away: what is
-//! missing, damaged or of another form is made anew, and what it says is believed only after the event itself has been
+//! block that is still growing is kept in memory. All of it is derived from the segments and can be deleted: what is
+//! missing, damaged or of another version is rebuilt, and what it says is believed only after the event itself has been
 //! read.
 
 mod block;
@@ -34,18 +34,18 @@ use crate::{
     layout::{self, Segment, index_file::BLOCK_EVENTS},
 };
 
-/// A look-up does not wait for more than this to be indexed, in bytes of the log.
+/// The most that a look-up waits to be indexed, in bytes of the log.
 const LAG_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Closed blocks that may wait in memory for their files to be written.
+/// The most closed blocks that wait in memory for their files to be written.
 const UNWRITTEN_MAX: usize = 8;
-/// How often a look-up starts again after damage; the last time takes what does not match for a chance meeting of
-/// hashes.
+/// How often a look-up is tried when a block turns out damaged; in the last try an event that does not match counts as
+/// a hash collision.
 const ATTEMPTS: usize = 4;
 
 /// Which events are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// Events in which it is the account of the caller, owns what was used, or is the recipient.
+    /// The account that asks: it sees events in which it is the caller's, the owner's or the recipient's.
     pub account: String,
     /// First second of the range.
     pub from: Timestamp,
@@ -84,7 +84,7 @@ pub struct Page {
 #[error("look-up: {0}")]
 pub struct LookupError(String);
 
-/// The index of the log in one directory. Only one may write there.
+/// The index of the log in one directory. Only one process may write there.
 pub struct Index {
     log: PathBuf,
     dir: PathBuf,
@@ -120,7 +120,7 @@ pub struct Progress {
 
 /// Why a look-up has no answer.
 enum LookupFailure {
-    /// What the index says of this block is not so.
+    /// The block of this number contradicts the log.
     Damaged(u64),
     Failed(LookupError),
 }
@@ -144,8 +144,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Index {
-    /// Opens the index of the log in `log`; makes its directory if it is not there. Reads only what stands at the
-    /// beginning of the index files: what they lack is indexed by [`Index::catch_up`].
+    /// Opens the index of the log in `log`, and creates its directory. Reads only the headers of the blocks: what they
+    /// lack is indexed by [`Index::catch_up`].
     pub fn open(log: &Path) -> io::Result<Self> {
         let dir = layout::index(log);
         files::private_dir(&dir)?;
@@ -169,8 +169,8 @@ impl Index {
         Ok(Self { log: log.to_owned(), dir, state: Mutex::new(state), writing: Mutex::new(0) })
     }
 
-    /// Indexes what the log has more, and writes the files of closed blocks. To be called again and again, off the
-    /// threads of requests; a look-up waits at most as long as one block takes.
+    /// Indexes new events, and writes the files of closed blocks. To be called regularly, on a thread that may block; a
+    /// look-up waits for one block at most.
     pub fn catch_up(&self) -> io::Result<Progress> {
         let mut oldest_file = lock(&self.writing);
         loop {
@@ -223,8 +223,8 @@ impl Index {
         Ok(())
     }
 
-    /// Finds events. What the log has at the time of the call is searched, whether [`Index::catch_up`] has seen it or
-    /// not. An error if the index is still being made, or the log cannot be read.
+    /// Finds events among all that are in the log at the time of the call, whether [`Index::catch_up`] has seen them or
+    /// not. An error if the index is still being built, or the log cannot be read.
     pub fn lookup(&self, query: &Query) -> Result<Page, LookupError> {
         for attempt in 1..=ATTEMPTS {
             match self.attempt(query, attempt == ATTEMPTS) {
@@ -262,7 +262,7 @@ impl Index {
     }
 }
 
-/// A page in the making.
+/// A page while it is collected.
 struct Answer<'a> {
     query: &'a Query,
     events: Events<'a>,
@@ -273,7 +273,7 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// Goes through closed blocks. Tells whether the page is full.
+    /// Searches closed blocks. `true` once the page is full.
     fn search<'b>(&mut self, blocks: impl Iterator<Item = (&'b u64, &'b Closed)>) -> Result<bool, LookupFailure> {
         let query = self.query;
         for (number, block) in blocks {
@@ -306,8 +306,8 @@ impl Answer<'_> {
         Ok(false)
     }
 
-    /// Reads an event that the index has named, and takes it if it is what was asked for. Tells whether the page is
-    /// full and it is known that more follows.
+    /// Reads an event that the index has named, and adds it to the page if it matches. `true` once the page is full and
+    /// more is known to follow.
     fn take(&mut self, event: u64, location: Location, block: u64) -> Result<bool, LookupFailure> {
         let span = location.span().ok_or(LookupFailure::Damaged(block))?;
         let line = match self.events.line(event, span) {
@@ -330,14 +330,14 @@ impl Answer<'_> {
     }
 }
 
-/// Whether no file can be opened at the moment, whatever is in it: that is no reason to make the index anew.
+/// Whether the system is short of memory or descriptors: that says nothing about the index.
 fn is_shortage(error: &io::Error) -> bool {
     /// ENOMEM, ENFILE, EMFILE of every Unix.
     const SHORTAGES: [i32; 3] = [12, 23, 24];
     error.raw_os_error().is_some_and(|code| SHORTAGES.contains(&code))
 }
 
-/// Whether a file is of this block of this log: the log still has its last event, as it was.
+/// Whether a file belongs to this block of this log: its last event is still in the log, unchanged.
 fn is_of_log(stored: &StoredBlock, first: u64, segments: &[Segment]) -> bool {
     let (last, sum) = stored.last;
     let event = first.saturating_add(u64::from(last));
@@ -348,7 +348,7 @@ fn is_of_log(stored: &StoredBlock, first: u64, segments: &[Segment]) -> bool {
 }
 
 impl State {
-    /// Indexes at most one block. Tells whether there may be more to do.
+    /// Indexes at most one block. `true` if there may be more to do.
     fn step(&mut self) -> io::Result<bool> {
         if self.segments.is_empty() {
             return Ok(false);
@@ -432,8 +432,7 @@ impl State {
         }
     }
 
-    /// Lets a block be made anew, and with it all others whose files are no longer what they were: damage seldom comes
-    /// alone.
+    /// Drops a block, so that it is rebuilt, and all others whose files have changed: damage seldom comes alone.
     fn forget(&mut self, number: u64) {
         if number == block_of(self.open.first) {
             self.start_at(number);

@@ -1,7 +1,7 @@
 //! A block in a file, which never changes.
 //!
-//! Its layout is that of [`crate::layout::index_file`]. The sums find damage, not malice: whoever may write here may write
-//! the log too, and there it shows.
+//! Its layout is that of [`crate::layout::index_file`]. The sums find damage, not malice: whoever may write here may
+//! write the log too, and there it shows.
 
 use std::{
     fs::{File, Metadata},

@@ -1,4 +1,4 @@
-//! The keyed hashes under which events stand in a block, and whether an event is what was asked for.
+//! The keyed hashes by which a block finds events, and whether an event matches a query.
 
 use std::hash::Hasher as _;
 
@@ -18,12 +18,12 @@ pub(super) fn matches(line: &[u8], query: &Query) -> bool {
         && query.attributes.iter().all(has)
 }
 
-/// What makes the hashes of one block, so that nobody outside can choose values that meet.
+/// The key of the hashes of one block, so that nobody outside can choose values that collide.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct HashKey(pub(super) [u8; 16]);
 
 impl HashKey {
-    /// The word under which the events of an account with this value stand; `None`: all its events.
+    /// The term of an account's events with this value; with `None`, of all its events.
     pub(super) fn term(&self, account: &str, attribute: Option<(Attribute, &str)>) -> u64 {
         // No byte of UTF-8 is 0xff.
         let mut hasher = SipHasher13::new_with_key(&self.0);
@@ -37,7 +37,7 @@ impl HashKey {
         hasher.finish()
     }
 
-    /// The words of all that a query asks for.
+    /// The terms that all events of a query have.
     pub(super) fn terms_of(&self, query: &Query) -> Vec<u64> {
         let account = query.account.as_str();
         if query.attributes.is_empty() {
@@ -46,7 +46,7 @@ impl HashKey {
         query.attributes.iter().map(|(attribute, value)| self.term(account, Some((*attribute, value)))).collect()
     }
 
-    /// A sum that tells damaged bytes, and bytes from elsewhere in a file.
+    /// A checksum that also depends on the offset, so that moved bytes are noticed like damaged ones.
     pub(super) fn sum(&self, offset: u64, bytes: &[u8]) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         hasher.write(&offset.to_le_bytes());

@@ -102,7 +102,8 @@ pub fn compare(signed: &mut [SignedHead], next: &mut usize, frontier: &Frontier,
     }
 }
 
-/// How many events, from the first on, are as they were signed: by the hashes in `tree/0`, and by the events themselves.
+/// How many events, from the first on, are as they were signed: by the hashes in `tree/0`, and by the events
+/// themselves.
 pub fn proven(signed: &[SignedHead]) -> (u64, u64) {
     let most = |fits: fn(&SignedHead) -> Option<bool>| {
         signed.iter().filter(|one| fits(one) == Some(true)).map(|one| one.size).max().unwrap_or(0)

@@ -1,10 +1,10 @@
 //! An excerpt of a log in one file that verifies with the public key alone.
 //!
-//! Lines of JSON. The first is `{"format":"jomae-audit-export/v1","account":…,"from":…,"to":…,"checkpoint":…}`: what was
-//! asked for, and the note with the newest checkpoint. Each other line is
-//! `{"index":…,"proof":[…],"event":{…}}`: the proof of inclusion in base64, and the bytes of the event as they are in the
-//! log. An excerpt proves that its events are in the log. That no event is missing between them is proven where the
-//! numbers follow on each other; the report counts where they do not.
+//! Lines of JSON. The first is `{"format":"jomae-audit-export/v1","account":…,"from":…,"to":…,"checkpoint":…}`: what
+//! was asked for, and the note with the newest checkpoint. Each other line is `{"index":…,"proof":[…],"event":{…}}`:
+//! the proof of inclusion in base64, and the bytes of the event as they are in the log. An excerpt proves that its
+//! events are in the log. That no event is missing between them is proven where the numbers follow on each other; the
+//! report counts where they do not.
 
 use std::{
     io::{BufRead, Read as _, Write},

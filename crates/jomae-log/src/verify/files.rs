@@ -1,5 +1,5 @@
-//! The files of a log, read only, by whoever checks them. Where bytes stand is told by [`crate::layout`]; nothing of what
-//! they say is trusted, and how much of them is looked at is decided here.
+//! The files of a log, read only, by whoever checks them. Where bytes stand is told by [`crate::layout`]; nothing of
+//! what they say is trusted, and how much of them is looked at is decided here.
 
 use std::{
     io::{self, Read as _},
@@ -52,7 +52,7 @@ impl<'a> SegmentLines<'a> {
         Ok(line.map(|(Line::Event(line) | Line::TooLong(line))| line))
     }
 
-    /// How many bytes stood behind the last newline, once the end is reached.
+    /// How many bytes follow the last newline, once the end is reached.
     pub fn torn_bytes(&self) -> u64 {
         self.lines.torn_bytes()
     }
@@ -71,8 +71,8 @@ fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, VerifyError>
     Ok(Some(String::from_utf8_lossy(&content).into_owned()))
 }
 
-/// The public key that lies beside the log; `None` if there is none. It proves nothing by itself: whoever can change the
-/// log can change this file.
+/// The public key that lies beside the log; `None` if there is none. It proves nothing by itself: whoever can change
+/// the log can change this file.
 pub fn read_key(dir: &Path) -> Result<Option<VerifierKey>, VerifyError> {
     let text = read_text(&layout::public_key(dir), KEY_BYTES_MAX)?;
     text.map(|text| VerifierKey::parse(&text).map_err(VerifyError::from)).transpose()

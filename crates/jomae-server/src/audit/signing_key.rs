@@ -1,8 +1,8 @@
 //! The key that signs checkpoints and receipts: a sealed record of the store.
 //!
-//! Every log has a key of its own, and the same record knows how far that log had come: a start must find a log that goes
-//! on from there. Without the record no log is opened, so that neither can be taken away alone. If the operator begins a
-//! new log, it gets a new key, and the record keeps the old one with the end of its log.
+//! Every log has a key of its own, and the same record knows how far that log had come: a start must find a log that
+//! goes on from there. Without the record no log is opened, so that neither can be taken away alone. If the operator
+//! begins a new log, it gets a new key, and the record keeps the old one with the end of its log.
 
 use std::sync::Arc;
 
