@@ -78,7 +78,7 @@ impl AuditLog {
         self.log.counts()
     }
 
-    /// Begins to send checkpoints where the configuration says. Must be called within a runtime.
+    /// Begins to send checkpoints where the configuration says.
     pub fn send_to_witnesses(&self, config: &config::Audit) -> io::Result<Witnesses> {
         self.log.send_to(witness::of(config)?)
     }
