@@ -132,11 +132,12 @@ pub fn segments(log: &Path) -> io::Result<Vec<Segment>> {
 pub fn segments_and_others(log: &Path) -> io::Result<(Vec<Segment>, Vec<String>)> {
     let (mut segments, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(log)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
         match number(&name, SEGMENT_ENDING) {
-            Some(first) => segments.push(Segment { first, path }),
-            None if name.ends_with(SEGMENT_ENDING) => others.push(name),
+            Some(first) => segments.push(Segment { first, path: entry.path() }),
+            None if name.ends_with(SEGMENT_ENDING) => others.push(name.into_owned()),
             None => {}
         }
     }
