@@ -105,10 +105,7 @@ impl Client {
 
     /// Calls an action, of the API that has it. Parameters travel in a form body. Gives the members of the answer.
     pub async fn call(&self, action: &str, params: &[(&str, &str)]) -> Result<Value, CallError> {
-        let nonce: String = rng::array::<16>().iter().fold(String::with_capacity(32), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let nonce = hex::encode(rng::array::<16>());
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let signed = SignRequest {
             scheme: Scheme::Acs3HmacSha256,

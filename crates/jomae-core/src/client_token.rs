@@ -44,7 +44,7 @@ impl Token {
         for used in spec.params.iter().filter(|used| used.param.name() != CLIENT_TOKEN.name()) {
             parts.extend([used.param.name(), params.given(used.param.name()).unwrap_or_default()]);
         }
-        Some(Self { at: path::client_token(&hex(&name)), parameters: hash(&parts).to_vec() })
+        Some(Self { at: path::client_token(&hex::encode(name)), parameters: hash(&parts).to_vec() })
     }
 
     /// The result of the first call with this token.
@@ -97,12 +97,4 @@ fn hash(parts: &[&str]) -> [u8; 32] {
         hasher.update(part.as_bytes());
     }
     hasher.finish()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

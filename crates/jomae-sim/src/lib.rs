@@ -4,9 +4,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "this whole crate is test code")]
 
-pub mod block_on;
 pub mod faults;
 pub mod model;
 pub mod store_suite;
 
-pub use block_on::block_on;
+pub use pollster::block_on;

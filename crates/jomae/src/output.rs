@@ -7,6 +7,7 @@ use std::{
 
 use jomae_client::api::CallError;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::args::OutputForm;
 
@@ -126,7 +127,7 @@ fn laid_out(head: &[&str], rows: &[Vec<String>]) -> String {
     all.extend(rows.iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()));
     let columns = all.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for row in &all {
@@ -134,7 +135,7 @@ fn laid_out(head: &[&str], rows: &[Vec<String>]) -> String {
         while let Some((cell, width)) = cells.next() {
             text.push_str(cell);
             if cells.peek().is_some() {
-                text.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+                text.extend(std::iter::repeat_n(' ', width + 2 - cell.width()));
             }
         }
         text.push('\n');
@@ -149,6 +150,9 @@ mod tests {
     #[test]
     fn what_others_wrote_stays_in_its_cell() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        // A character of Chinese or Japanese is two columns wide.
+        let wide = [row(["鍵", "x"]), row(["key", "y"])];
+        assert_eq!(laid_out(&[], &wide), "鍵   x\nkey  y\n");
         let rows = [row(["k1", "張 \u{1b}[31mred\nk9  Enabled\u{9b}2J\t\u{7f}"]), row(["key-2", ""])];
         assert_eq!(
             laid_out(&["KEY", "DESCRIPTION"], &rows),
