@@ -27,7 +27,7 @@ use crate::{
     http::{self, HttpStats, Limits},
     logging::{self, LevelHandle},
     metrics::Metrics,
-    operator::{self, Desk},
+    operator::{self, OperatorApi},
 };
 
 /// How often due work is looked for.
@@ -102,8 +102,8 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
     let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
     let operator = operator::socket::listen(&config.data_dir).map(|socket| {
-        let desk = Arc::new(Desk::of_service(Arc::clone(&service), bootstrap::audit_dir(&config.data_dir)));
-        tokio::spawn(operator::socket::serve(socket, desk, stopped))
+        let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), bootstrap::audit_dir(&config.data_dir)));
+        tokio::spawn(operator::socket::serve(socket, api, stopped))
     });
     announce(&config, &started, listening, admin_listening);
 

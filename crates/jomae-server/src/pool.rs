@@ -25,9 +25,9 @@ const KEYS_NICE: i32 = 5;
 
 /// The pool. Its threads end when it is dropped.
 pub struct CryptoPool {
-    operations: Crew,
-    quick_keys: Crew,
-    keys: Crew,
+    operations: Workers,
+    quick_keys: Workers,
+    keys: Workers,
 }
 
 impl CryptoPool {
@@ -38,26 +38,26 @@ impl CryptoPool {
     /// their priorities: with one core left free of them, a request does not.
     pub fn start(threads: usize) -> io::Result<Self> {
         Ok(Self {
-            operations: Crew::start("crypto", threads, OPERATIONS_NICE, OPERATIONS_WAITING_MAX)?,
-            quick_keys: Crew::start("keygen-quick", 1, OPERATIONS_NICE, QUICK_KEYS_WAITING_MAX)?,
-            keys: Crew::start("keygen", threads.saturating_sub(1), KEYS_NICE, KEYS_WAITING_MAX)?,
+            operations: Workers::start("crypto", threads, OPERATIONS_NICE, OPERATIONS_WAITING_MAX)?,
+            quick_keys: Workers::start("keygen-quick", 1, OPERATIONS_NICE, QUICK_KEYS_WAITING_MAX)?,
+            keys: Workers::start("keygen", threads.saturating_sub(1), KEYS_NICE, KEYS_WAITING_MAX)?,
         })
     }
 }
 
 impl Pool for CryptoPool {
     fn run(&self, effort: Effort, account: &AccountId, job: Box<dyn Job>) {
-        let crew = match effort {
+        let workers = match effort {
             Effort::Operation => &self.operations,
             Effort::QuickGeneration => &self.quick_keys,
             Effort::Generation => &self.keys,
         };
-        crew.take(account, job);
+        workers.take(account, job);
     }
 }
 
 /// Threads for one kind of work.
-struct Crew(Arc<Queue>);
+struct Workers(Arc<Queue>);
 
 struct Queue {
     state: Mutex<State>,
@@ -69,19 +69,19 @@ struct State {
     closed: bool,
 }
 
-impl Crew {
+impl Workers {
     fn start(name: &str, threads: usize, nice: i32, waiting_max: usize) -> io::Result<Self> {
         let state = Mutex::new(State { turns: Turns::new(waiting_max), closed: false });
-        let crew = Self(Arc::new(Queue { state, changed: Condvar::new() }));
+        let workers = Self(Arc::new(Queue { state, changed: Condvar::new() }));
         for _ in 0..threads.max(1) {
-            let queue = Arc::clone(&crew.0);
+            let queue = Arc::clone(&workers.0);
             thread::Builder::new().name(name.to_owned()).spawn(move || {
                 // Of this thread alone. Where it is not allowed, only the order of work suffers.
                 let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice);
                 queue.work();
             })?;
         }
-        Ok(crew)
+        Ok(workers)
     }
 
     fn take(&self, account: &AccountId, job: Box<dyn Job>) {
@@ -93,7 +93,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for Workers {
     fn drop(&mut self) {
         self.0.state().closed = true;
         self.0.changed.notify_all();

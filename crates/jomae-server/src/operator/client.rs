@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{Desk, ReplayRequest, SimulateRequest, socket_path, too_long};
+use super::{OperatorApi, ReplayRequest, SimulateRequest, socket_path, too_long};
 use crate::{
     bootstrap::{StartError, audit_dir, store_path},
     config::Config,
@@ -145,7 +145,7 @@ async fn through(
 }
 
 /// The store of a stopped service.
-async fn open(config: &Config, why: &str) -> Result<Desk, OperatorError> {
+async fn open(config: &Config, why: &str) -> Result<OperatorApi, OperatorError> {
     let path = store_path(&config.data_dir);
     if !files::is_file(&path).is_ok_and(|there| there) {
         return Err(OperatorError::NoStore(path));
@@ -159,5 +159,5 @@ async fn open(config: &Config, why: &str) -> Result<Desk, OperatorError> {
     let root = root_key::open(config, true).map_err(StartError::from)?;
     let keyring = Arc::new(Keyring::open(&store, &root.key).await.map_err(StartError::from)?);
     let vault = Vault::new(Arc::new(store) as Arc<dyn Store>, keyring, CACHED_RECORDS_MAX);
-    Ok(Desk::of_store(vault, region, audit_dir(&config.data_dir)))
+    Ok(OperatorApi::of_store(vault, region, audit_dir(&config.data_dir)))
 }

@@ -5,8 +5,8 @@
 //! store itself. Every act is an event of the audit log: a change is committed together with its event, which a stopped
 //! service appends when it starts. What only looks at a stopped service leaves no event.
 
+mod api;
 mod client;
-mod desk;
 mod simulate;
 pub(crate) mod socket;
 
@@ -15,8 +15,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use api::OperatorApi;
 pub use client::{NewKey, NewKeyParts, OperatorError, create_account, create_key, list_accounts, replay, simulate};
-pub use desk::Desk;
 pub use simulate::{ReplayRequest, SimulateRequest};
 
 /// Largest body of a request, in bytes.

@@ -16,7 +16,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::UnixListener, sync::watch, task::JoinSet};
 
-use super::{BODY_BYTES_MAX, Desk, desk::Answer, socket_path, too_long};
+use super::{BODY_BYTES_MAX, OperatorApi, api::Answer, socket_path, too_long};
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until the stop is asked for, and takes the socket away.
-pub(crate) async fn serve(socket: Socket, desk: Arc<Desk>, mut shutdown: watch::Receiver<bool>) {
+pub(crate) async fn serve(socket: Socket, api: Arc<OperatorApi>, mut shutdown: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -73,11 +73,11 @@ pub(crate) async fn serve(socket: Socket, desk: Arc<Desk>, mut shutdown: watch::
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let desk = Arc::clone(&desk);
+        let api = Arc::clone(&api);
         connections.spawn(async move {
             let service = service_fn(move |request| {
-                let desk = Arc::clone(&desk);
-                async move { Ok::<_, Infallible>(answer(&desk, request).await) }
+                let api = Arc::clone(&api);
+                async move { Ok::<_, Infallible>(answer(&api, request).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -94,11 +94,11 @@ pub(crate) async fn serve(socket: Socket, desk: Arc<Desk>, mut shutdown: watch::
     let _ = fs::remove_file(&socket.path);
 }
 
-async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(api: &Arc<OperatorApi>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
     let answer = match body {
-        Ok(Ok(body)) => desk.answer(&head.method, head.uri.path(), &body.to_bytes()).await,
+        Ok(Ok(body)) => api.answer(&head.method, head.uri.path(), &body.to_bytes()).await,
         Ok(Err(_)) => failed(StatusCode::PAYLOAD_TOO_LARGE, "the body is broken, or longer than 64 KiB"),
         Err(_) => failed(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     };

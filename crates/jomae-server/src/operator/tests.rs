@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
-    BODY_BYTES_MAX, Desk, NewKey, OperatorError, ReplayRequest, SimulateRequest, create_account, create_key,
+    BODY_BYTES_MAX, NewKey, OperatorApi, OperatorError, ReplayRequest, SimulateRequest, create_account, create_key,
     list_accounts, replay, simulate, socket, socket_path, too_long,
 };
 use crate::{
@@ -28,9 +28,9 @@ fn config(dir: &TempDir) -> Config {
 async fn start(config: &Config) -> Running {
     let started = bootstrap::open(config, gateway::now()).await.unwrap();
     let socket = socket::listen(&config.data_dir).unwrap();
-    let desk = Arc::new(Desk::of_service(Arc::clone(&started.service), audit_dir(&config.data_dir)));
+    let api = Arc::new(OperatorApi::of_service(Arc::clone(&started.service), audit_dir(&config.data_dir)));
     let (stop, stopped) = watch::channel(false);
-    let served = tokio::spawn(socket::serve(socket, desk, stopped));
+    let served = tokio::spawn(socket::serve(socket, api, stopped));
     Running { started, stop, served }
 }
 
@@ -129,7 +129,7 @@ async fn requests_that_make_no_sense() {
     let missing = refusal(list_accounts(&config).await);
     assert!(missing.contains("there is no store"), "{missing}");
     let running = start(&config).await;
-    let desk = Arc::new(Desk::of_service(Arc::clone(&running.started.service), audit_dir(&config.data_dir)));
+    let api = Arc::new(OperatorApi::of_service(Arc::clone(&running.started.service), audit_dir(&config.data_dir)));
     for (method, path, body, status) in [
         (Method::GET, "/", "", StatusCode::NOT_FOUND),
         (Method::GET, "/accounts/1/keys/2", "", StatusCode::NOT_FOUND),
@@ -142,7 +142,7 @@ async fn requests_that_make_no_sense() {
         (Method::POST, "/simulate", r#"{"principal":"x","action":"kms:Decrypt"}"#, StatusCode::BAD_REQUEST),
         (Method::POST, "/replay", r#"{"account":"x"}"#, StatusCode::BAD_REQUEST),
     ] {
-        let answer = desk.answer(&method, path, body.as_bytes()).await;
+        let answer = api.answer(&method, path, body.as_bytes()).await;
         assert_eq!(answer.status, status, "{method} {path} {body}");
         let told: Value = serde_json::from_slice(&answer.body).unwrap();
         assert!(told["error"].as_str().is_some_and(|error| !error.contains('\n')), "{told}");

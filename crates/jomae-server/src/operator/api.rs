@@ -32,7 +32,7 @@ use crate::gateway;
 const SECRET_ANSWER_BYTES: usize = 4096;
 
 /// Where the operator's requests are answered.
-pub struct Desk {
+pub struct OperatorApi {
     hold: Hold,
     region: RegionId,
     audit_dir: PathBuf,
@@ -51,7 +51,7 @@ pub struct Answer {
 }
 
 /// What is answered when something was not done; one line.
-struct Refused {
+struct Refusal {
     status: StatusCode,
     error: String,
 }
@@ -82,7 +82,7 @@ struct AccountRow {
     created: Timestamp,
 }
 
-impl Desk {
+impl OperatorApi {
     pub fn of_service(service: Arc<Service>, audit_dir: PathBuf) -> Self {
         let region = service.default_region.clone();
         Self { hold: Hold::Service(service), region, audit_dir }
@@ -108,13 +108,13 @@ impl Desk {
             }
             _ => self.route(method, path, body).await,
         };
-        answered.unwrap_or_else(|Refused { status, error }| Answer {
+        answered.unwrap_or_else(|Refusal { status, error }| Answer {
             status,
             body: Zeroizing::new(serde_json::json!({ "error": error }).to_string().into_bytes()),
         })
     }
 
-    async fn route(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Result<Answer, Refused> {
+    async fn route(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Result<Answer, Refusal> {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::POST, ["accounts"]) => self.create_account(&read::<CreateAccount>(body)?.name).await,
@@ -129,17 +129,17 @@ impl Desk {
         }
     }
 
-    async fn create_account(&self, name: &str) -> Result<Answer, Refused> {
+    async fn create_account(&self, name: &str) -> Result<Answer, Refusal> {
         self.made(operator::create_account(self.vault(), &self.region, name, gateway::now()).await?).await
     }
 
-    async fn create_key(&self, id: &str) -> Result<Answer, Refused> {
+    async fn create_key(&self, id: &str) -> Result<Answer, Refusal> {
         let account = account(id)?;
         self.made(operator::create_key(self.vault(), &self.region, account, gateway::now()).await?).await
     }
 
     /// The event of a change is committed with it; a running service appends it at once.
-    async fn made(&self, made: Made) -> Result<Answer, Refused> {
+    async fn made(&self, made: Made) -> Result<Answer, Refusal> {
         if let Hold::Service(service) = &self.hold {
             service.outbox.append(&*service.audit, made.event).await?;
         }
@@ -148,7 +148,7 @@ impl Desk {
         json(&Created { account, access_key_id, access_key_secret: SecretText(secret) })
     }
 
-    async fn list_accounts(&self) -> Result<Answer, Refused> {
+    async fn list_accounts(&self) -> Result<Answer, Refusal> {
         let accounts = accounts::list(self.vault())?;
         self.note("ListAccounts", None, &[]).await?;
         let row = |(id, record): (AccountId, jomae_core::record::AccountRecord)| AccountRow {
@@ -159,7 +159,7 @@ impl Desk {
         json(&Accounts { accounts: accounts.into_iter().map(row).collect() })
     }
 
-    async fn simulate(&self, request: SimulateRequest) -> Result<Answer, Refused> {
+    async fn simulate(&self, request: SimulateRequest) -> Result<Answer, Refusal> {
         let answer = simulate::simulate(self.vault(), &self.region, &request, gateway::now())?;
         let account = request.account();
         let shown = [
@@ -171,7 +171,7 @@ impl Desk {
         json(&answer)
     }
 
-    async fn replay(self: &Arc<Self>, request: ReplayRequest) -> Result<Answer, Refused> {
+    async fn replay(self: &Arc<Self>, request: ReplayRequest) -> Result<Answer, Refusal> {
         let account = account(&request.account)?;
         let shown =
             [request.from.as_deref().map(|from| ("From", from)), request.until.as_deref().map(|to| ("Until", to))];
@@ -180,16 +180,16 @@ impl Desk {
         // Reading the log takes a while, and ends when nobody waits for it any more.
         let cancelled = Arc::new(AtomicBool::new(false));
         let _guard = CancelOnDrop(Arc::clone(&cancelled));
-        let desk = Arc::clone(self);
+        let api = Arc::clone(self);
         let replayed = tokio::task::spawn_blocking(move || {
             let is_cancelled = || cancelled.load(Ordering::Relaxed);
-            simulate::replay(desk.vault(), &desk.audit_dir, &request, gateway::now(), &is_cancelled)
+            simulate::replay(api.vault(), &api.audit_dir, &request, gateway::now(), &is_cancelled)
         });
         json(&replayed.await.map_err(Fault::internal)??)
     }
 
     /// Records what changes nothing.
-    async fn note(&self, name: &str, account: Option<&AccountId>, parameters: &[(&str, &str)]) -> Result<(), Refused> {
+    async fn note(&self, name: &str, account: Option<&AccountId>, parameters: &[(&str, &str)]) -> Result<(), Refusal> {
         let Hold::Service(service) = &self.hold else { return Ok(()) };
         let (region, effect) = (&self.region, Effect::Read);
         let act = OperatorAct { name, effect, region, account, parameters, resources: &[] };
@@ -207,25 +207,25 @@ impl Drop for CancelOnDrop {
     }
 }
 
-fn refused(status: StatusCode, error: &str) -> Refused {
-    Refused { status, error: error.to_owned() }
+fn refused(status: StatusCode, error: &str) -> Refusal {
+    Refusal { status, error: error.to_owned() }
 }
 
-fn account(id: &str) -> Result<AccountId, Refused> {
+fn account(id: &str) -> Result<AccountId, Refusal> {
     AccountId::new(id).ok_or_else(|| refused(StatusCode::BAD_REQUEST, "an account has 16 digits"))
 }
 
-fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refused> {
+fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| refused(StatusCode::BAD_REQUEST, &format!("the body: {error}")))
 }
 
-fn json(answer: &impl Serialize) -> Result<Answer, Refused> {
+fn json(answer: &impl Serialize) -> Result<Answer, Refusal> {
     let mut body = Zeroizing::new(Vec::with_capacity(SECRET_ANSWER_BYTES));
     serde_json::to_writer(&mut *body, answer).map_err(Fault::internal)?;
     Ok(Answer { status: StatusCode::OK, body })
 }
 
-impl From<AccountError> for Refused {
+impl From<AccountError> for Refusal {
     fn from(error: AccountError) -> Self {
         let status = match error {
             AccountError::Name => StatusCode::BAD_REQUEST,
@@ -237,7 +237,7 @@ impl From<AccountError> for Refused {
     }
 }
 
-impl From<SimulationError> for Refused {
+impl From<SimulationError> for Refusal {
     fn from(error: SimulationError) -> Self {
         match error {
             SimulationError::Fault(fault) => fault.into(),
@@ -246,7 +246,7 @@ impl From<SimulationError> for Refused {
     }
 }
 
-impl From<Fault> for Refused {
+impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         let status = match fault.kind {
             FaultKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
