@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     actions::params::Tags,
+    answer::{Answer, answer},
     error::Refusal,
     names::{AliasName, KeyRef, KeyVersionId, RoleRef},
     param::{EncryptionContext, Input, Plaintext, Use},
@@ -14,7 +15,7 @@ use crate::{
 
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
 pub trait Action: Sized + Send + Sync + 'static {
-    type Output: Serialize + Send + 'static;
+    type Output: Answer + Send + 'static;
     const SPEC: ActionSpec;
 
     /// Reads the parameters, in the order of the documentation.
@@ -91,8 +92,6 @@ pub struct ActionSpec {
     pub class: Class,
     pub effect: Effect,
     pub params: &'static [Use],
-    /// Members of a successful answer besides `RequestId`.
-    pub output: &'static [&'static str],
     pub states: StateRule,
     /// Refusals beyond those that any action can give.
     pub errors: &'static [Refusal],
@@ -311,6 +310,7 @@ impl Serialize for Base64 {
     }
 }
 
-/// An answer with no members but `RequestId`.
-#[derive(Serialize)]
-pub struct Empty {}
+answer! {
+    /// An answer with no members but `RequestId`.
+    pub struct Empty {}
+}

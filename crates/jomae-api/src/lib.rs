@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod actions;
+pub mod answer;
 pub mod describe;
 pub mod error;
 pub mod limits;

@@ -2,12 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::answer::{Shape, Value};
+
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl Value for $name {
+            const SHAPE: Shape = Shape::Choice(|| Self::ALL.iter().map(|one| one.as_str()).collect());
         }
 
         impl $name {

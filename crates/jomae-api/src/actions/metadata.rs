@@ -1,9 +1,12 @@
 //! The description of a key in answers.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 pub use crate::spec::{KeySpec, KeyUsage};
 use crate::{
+    answer::{Shape, Value, answer},
     names::{AccountId, KeyId, KeyVersionId},
     time::Timestamp,
 };
@@ -37,56 +40,102 @@ pub enum AutomaticRotation {
     Suspended,
 }
 
-/// `KeyMetadata` of `CreateKey` and `DescribeKey`. Texts that do not apply are empty, not absent, where the samples show it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyMetadata {
-    pub key_id: KeyId,
-    pub arn: String,
-    pub creator: AccountId,
-    pub creation_date: Timestamp,
-    pub description: String,
-    pub key_spec: KeySpec,
-    pub key_usage: KeyUsage,
-    pub key_state: KeyState,
-    pub origin: KeyOrigin,
-    pub protection_level: &'static str,
-    /// Absent for an EXTERNAL key that has never had material.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub primary_key_version: Option<KeyVersionId>,
-    pub delete_date: DateOrEmpty,
-    pub material_expire_time: DateOrEmpty,
-    pub last_rotation_date: Timestamp,
-    pub automatic_rotation: AutomaticRotation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rotation_interval: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_rotation_date: Option<Timestamp>,
-    /// `DescribeKey` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_protection: Option<&'static str>,
-    /// `DescribeKey` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_protection_description: Option<String>,
+/// Whether a protection is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OnOrOff {
+    Enabled,
+    Disabled,
 }
 
-/// Extension: what a key, or a version, has been used for. Counted in memory and stored every few seconds.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct UsageStatistics {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_used: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_used: Option<Timestamp>,
-    /// The access key of the last caller.
-    pub last_used_by: String,
-    /// Successful calls by action.
-    pub calls: std::collections::BTreeMap<String, u64>,
+impl OnOrOff {
+    pub const fn of(on: bool) -> Self {
+        if on { Self::Enabled } else { Self::Disabled }
+    }
+}
+
+impl Value for KeyOrigin {
+    const SHAPE: Shape = Shape::Choice(|| vec!["Aliyun_KMS", "EXTERNAL"]);
+}
+
+impl Value for KeyState {
+    const SHAPE: Shape = Shape::Choice(|| vec!["Enabled", "Disabled", "PendingDeletion", "PendingImport"]);
+}
+
+impl Value for AutomaticRotation {
+    const SHAPE: Shape = Shape::Choice(|| vec!["Enabled", "Disabled", "Suspended"]);
+}
+
+impl Value for OnOrOff {
+    const SHAPE: Shape = Shape::Choice(|| vec!["Enabled", "Disabled"]);
+}
+
+answer! {
+    /// `KeyMetadata` of `CreateKey` and `DescribeKey`. Texts that do not apply are empty, not absent, where the
+    /// samples show it.
+    #[derive(Debug)]
+    pub struct KeyMetadata {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// Full name of the key.
+        arn: String => "Arn",
+        /// Account that made the key.
+        creator: AccountId => "Creator",
+        /// When it was made.
+        creation_date: Timestamp => "CreationDate",
+        /// What the key is for.
+        description: String => "Description",
+        /// What kind of key it is.
+        key_spec: KeySpec => "KeySpec",
+        /// What it may do.
+        key_usage: KeyUsage => "KeyUsage",
+        /// Where it stands in its life.
+        key_state: KeyState => "KeyState",
+        /// Who made the material.
+        origin: KeyOrigin => "Origin",
+        /// Always SOFTWARE.
+        protection_level: &'static str => "ProtectionLevel",
+        /// The version that encrypts; of an asymmetric key the first one. Absent for an EXTERNAL key that never had
+        /// material.
+        primary_key_version: Option<KeyVersionId> => "PrimaryKeyVersion",
+        /// When the key will be destroyed.
+        delete_date: DateOrEmpty => "DeleteDate",
+        /// When imported material will be forgotten.
+        material_expire_time: DateOrEmpty => "MaterialExpireTime",
+        /// When the newest version was made.
+        last_rotation_date: Timestamp => "LastRotationDate",
+        /// Suspended: on, but the key is Disabled or PendingDeletion.
+        automatic_rotation: AutomaticRotation => "AutomaticRotation",
+        /// Seconds between rotations, with an s behind, while rotation is on.
+        rotation_interval: Option<String> => "RotationInterval",
+        /// When the next version will be made, while rotation is on.
+        next_rotation_date: Option<Timestamp> => "NextRotationDate",
+        /// DescribeKey only.
+        deletion_protection: Option<OnOrOff> => "DeletionProtection",
+        /// DescribeKey only: why it is protected.
+        deletion_protection_description: Option<String> => "DeletionProtectionDescription",
+    }
+
+    /// Extension: what a key, or a version, has been used for. Counted in memory and stored every few seconds.
+    #[derive(Debug)]
+    pub struct UsageStatistics {
+        /// First use.
+        first_used: Option<Timestamp> => "FirstUsed",
+        /// Last use.
+        last_used: Option<Timestamp> => "LastUsed",
+        /// Access key of the last caller.
+        last_used_by: String => "LastUsedBy",
+        /// Successful calls by action.
+        calls: BTreeMap<String, u64> => "Calls",
+    }
 }
 
 /// A date, or the empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateOrEmpty(pub Option<Timestamp>);
+
+impl Value for DateOrEmpty {
+    const SHAPE: Shape = Shape::DateOrEmpty;
+}
 
 impl Serialize for DateOrEmpty {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

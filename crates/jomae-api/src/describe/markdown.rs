@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{ALL, Described, Member, Need, Shape, is_of_every_call, keys, kind, member, rate_limit};
+use super::{ALL, Described, Need, is_of_every_call, keys, kind, rate_limit};
 use crate::{
     action::{Api, Effect, Group, StateRule},
+    answer::{Member, Shape},
     error::{Origin, Refusal, Source},
     limits,
     param::Use,
@@ -93,13 +94,12 @@ fn action(out: &mut String, described: &Described) -> Result<(), Refusal> {
     if !refused.is_empty() {
         let _ = writeln!(out, "\nRefused with `InvalidParameter`, whatever the value: {}.", refused.join(", "));
     }
-    if spec.output.is_empty() {
+    if described.answer.is_empty() {
         out.push_str("\nThe answer has no members of its own.\n");
     } else {
         out.push('\n');
-        let members = spec.output.iter().filter_map(|name| member(spec.name, name));
         let mut rows = Vec::new();
-        members.for_each(|member| answer(&mut rows, "", member));
+        described.answer.iter().for_each(|member| answer(&mut rows, "", member));
         table(out, &["answer", "form", "meaning"], rows);
     }
     if !spec.errors.is_empty() {

@@ -2,19 +2,13 @@
 
 mod keys;
 mod markdown;
-pub mod members;
 mod openapi;
-pub mod policies;
-mod sts;
 
-pub use self::{
-    markdown::markdown,
-    members::{Member, Shape, member},
-    openapi::openapi,
-};
+pub use self::{markdown::markdown, openapi::openapi};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Group, RamKind, Target},
     actions::{self, params::DRY_RUN},
+    answer::{Answer, Member},
     error::{Origin, Refusal},
     for_each_action,
     param::{Input, Kind, ParamInfo, Use},
@@ -25,6 +19,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Described {
     pub spec: &'static ActionSpec,
+    /// Members of a successful answer besides `RequestId`.
+    pub answer: &'static [Member],
     parse: fn(&Params<'_>) -> Result<Vec<Need>, Refusal>,
 }
 
@@ -37,7 +33,11 @@ pub struct Need {
 }
 
 const fn describe<A: Action>() -> Described {
-    Described { spec: &A::SPEC, parse: |params| Ok(needs(&A::parse(Input::new(params))?.access())) }
+    Described {
+        spec: &A::SPEC,
+        answer: A::Output::MEMBERS,
+        parse: |params| Ok(needs(&A::parse(Input::new(params))?.access())),
+    }
 }
 
 macro_rules! described {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{ALL, Described, Member, Shape, is_of_every_call, member};
+use super::{ALL, Described, is_of_every_call};
 use crate::{
     API_VERSION,
     action::{Effect, Group},
+    answer::{Member, Shape},
     error::Refusal,
     param::{Kind, Use},
 };
@@ -184,10 +185,17 @@ fn parameter(used: &Use) -> Value {
     schema
 }
 
+const REQUEST_ID: Member = Member {
+    name: "RequestId",
+    shape: Shape::Text,
+    optional: false,
+    extension: false,
+    doc: "ID of the request, also in the header x-acs-request-id.",
+};
+
 fn responses(described: &Described) -> Map<String, Value> {
-    let spec = described.spec;
-    let members = spec.output.iter().chain(&["RequestId"]).filter_map(|name| member(spec.name, name));
     let mut responses = Map::new();
+    let members = described.answer.iter().chain([&REQUEST_ID]);
     responses.insert("200".to_owned(), response("Success.".to_owned(), &object(members)));
 
     let own = described.refusals();

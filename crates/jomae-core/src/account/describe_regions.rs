@@ -1,4 +1,7 @@
-use jomae_api::actions::service::describe_regions::{DescribeRegions, Output, RegionList, RegionRow};
+use jomae_api::{
+    actions::service::describe_regions::{DescribeRegions, Output, RegionRow},
+    answer::List,
+};
 
 use crate::{
     access::Authorized,
@@ -10,6 +13,6 @@ use crate::{
 impl Handle<DescribeRegions> for Kms {
     async fn handle(&self, _: &Call, _: &mut Tx<'_>, _: &Authorized<'_, DescribeRegions>) -> Result<Output, Error> {
         let region = self.regions.iter().cloned().map(|region_id| RegionRow { region_id }).collect();
-        Ok(Output { regions: RegionList { region } })
+        Ok(Output { regions: List(region) })
     }
 }

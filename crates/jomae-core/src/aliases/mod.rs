@@ -8,9 +8,10 @@ mod update_alias;
 
 use jomae_api::{
     actions::{
-        aliases::list_aliases::{AliasList, AliasRow, Output},
+        aliases::list_aliases::{AliasRow, Output},
         params::Page,
     },
+    answer::List,
     names::{AliasName, KeyId, alias_arn},
 };
 
@@ -49,7 +50,7 @@ impl Kms {
                 key_id: record.key.clone(),
             });
         }
-        let aliases = AliasList { alias };
+        let aliases = List(alias);
         Ok(Output { aliases, total_count: ranked.total, page_number: page.number, page_size: page.size })
     }
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use jomae_api::{
-    actions::keys::list_keys::{Filter, KeyList, KeyRow, ListKeys, Output, Property},
+    actions::keys::list_keys::{Filter, KeyRow, ListKeys, Output, Property},
+    answer::List,
     names::{AliasName, KeyId},
 };
 
@@ -36,7 +37,7 @@ impl Handle<ListKeys> for Kms {
                 key.push(KeyRow { key_arn: place.arn(), key_id: place.id });
             }
         }
-        Ok(Output { keys: KeyList { key }, total_count, page_number: wanted.page.number, page_size: wanted.page.size })
+        Ok(Output { keys: List(key), total_count, page_number: wanted.page.number, page_size: wanted.page.size })
     }
 }
 

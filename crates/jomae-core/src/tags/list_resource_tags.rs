@@ -1,4 +1,7 @@
-use jomae_api::actions::tags::list_resource_tags::{ListResourceTags, Output, TagList, TagRow};
+use jomae_api::{
+    actions::tags::list_resource_tags::{ListResourceTags, Output, TagRow},
+    answer::List,
+};
 
 use crate::{
     access::Authorized,
@@ -25,6 +28,6 @@ impl Handle<ListResourceTags> for Kms {
                 tag_value: tag_value.clone(),
             })
             .collect();
-        Ok(Output { tags: TagList { tag } })
+        Ok(Output { tags: List(tag) })
     }
 }

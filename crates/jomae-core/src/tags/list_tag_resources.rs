@@ -1,6 +1,7 @@
 use jomae_api::{
-    actions::tags::list_tag_resources::{Cursor, ListTagResources, Output, TagResourceList},
+    actions::tags::list_tag_resources::{Cursor, ListTagResources, Output},
     actions::{params::Tags, tags::resource::TagResourceRow},
+    answer::List,
     limits,
     names::KeyId,
 };
@@ -67,5 +68,5 @@ fn append(rows: &mut Vec<TagResourceRow>, id: &KeyId, tags: &Tags, wanted: &Tags
 
 fn output(tag_resource: Vec<TagResourceRow>, next: Option<KeyId>) -> Output {
     let next_token = next.map(|id| id.as_str().to_owned()).unwrap_or_default();
-    Output { tag_resources: TagResourceList { tag_resource }, next_token }
+    Output { tag_resources: List(tag_resource), next_token }
 }

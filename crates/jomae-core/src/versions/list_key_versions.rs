@@ -1,4 +1,7 @@
-use jomae_api::actions::versions::list_key_versions::{KeyVersionList, ListKeyVersions, Output};
+use jomae_api::{
+    actions::versions::list_key_versions::{ListKeyVersions, Output},
+    answer::List,
+};
 
 use super::row;
 use crate::{
@@ -27,7 +30,7 @@ impl Handle<ListKeyVersions> for Kms {
             key_version.push(row(&key.place, &version));
         }
         Ok(Output {
-            key_versions: KeyVersionList { key_version },
+            key_versions: List(key_version),
             total_count: u64::from(total),
             page_number: page.number,
             page_size: page.size,

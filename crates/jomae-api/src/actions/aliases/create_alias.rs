@@ -21,7 +21,6 @@ impl Action for CreateAlias {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&ALIAS_NAME), required(&KEY_ID_ONLY), optional(&CLIENT_TOKEN)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::AliasUnsupported,

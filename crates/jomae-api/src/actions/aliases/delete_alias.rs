@@ -20,7 +20,6 @@ impl Action for DeleteAlias {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&ALIAS_NAME)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[Refusal::AliasNotFound],
         doc: "Deletes an alias. The key stays as it is.",

@@ -1,10 +1,9 @@
 //! `ListAliases`: all names in the region.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{PAGE_NUMBER, PAGE_SIZE, Page},
+    answer::{List, answer},
     error::Refusal,
     names::KeyId,
     param::{Input, optional},
@@ -14,27 +13,27 @@ pub struct ListAliases {
     pub page: Page,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub aliases: AliasList,
-    pub total_count: u64,
-    pub page_number: u32,
-    pub page_size: u32,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        aliases: List<AliasRow> => "Aliases",
+        /// Rows of all pages.
+        total_count: u64 => "TotalCount",
+        /// As in the request.
+        page_number: u32 => "PageNumber",
+        /// As in the request.
+        page_size: u32 => "PageSize",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AliasList {
-    pub alias: Vec<AliasRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AliasRow {
-    pub alias_name: String,
-    pub alias_arn: String,
-    pub key_id: KeyId,
+    pub struct AliasRow as "Alias" {
+        /// The alias, with its prefix.
+        alias_name: String => "AliasName",
+        /// Full name of the alias.
+        alias_arn: String => "AliasArn",
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+    }
 }
 
 impl Action for ListAliases {
@@ -45,7 +44,6 @@ impl Action for ListAliases {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&PAGE_NUMBER), optional(&PAGE_SIZE)],
-        output: &["Aliases", "TotalCount", "PageNumber", "PageSize"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the aliases of the account in the region, by name.",

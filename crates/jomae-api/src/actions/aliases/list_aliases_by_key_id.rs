@@ -24,7 +24,6 @@ impl Action for ListAliasesByKeyId {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_ID_ONLY), optional(&PAGE_NUMBER), optional(&PAGE_SIZE)],
-        output: &["Aliases", "TotalCount", "PageNumber", "PageSize"],
         states: StateRule::ANY,
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Lists the aliases that point to a key, by name.",

@@ -21,7 +21,6 @@ impl Action for UpdateAlias {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&ALIAS_NAME), required(&KEY_ID_ONLY)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::AliasNotFound, Refusal::PendingDeletion],
         doc: "Points an existing alias at another key, at once for everyone who uses the alias. The state of the key it pointed to does not matter.",

@@ -1,10 +1,9 @@
 //! `AsymmetricDecrypt`: decrypt with a private key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, SecretBase64, StateRule, Target},
     actions::params::{ALGORITHM, CIPHERTEXT_BLOB, DRY_RUN, KEY_REF, KEY_VERSION_ID, RECIPIENT},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{Input, optional, required},
@@ -18,12 +17,16 @@ pub struct AsymmetricDecrypt {
     pub ciphertext: Vec<u8>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub plaintext: SecretBase64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The plaintext. A secret.
+        plaintext: SecretBase64 => "Plaintext",
+    }
 }
 
 impl Action for AsymmetricDecrypt {
@@ -41,7 +44,6 @@ impl Action for AsymmetricDecrypt {
             optional(&RECIPIENT),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "Plaintext"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

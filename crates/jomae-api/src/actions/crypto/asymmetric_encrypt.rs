@@ -1,16 +1,15 @@
 //! `AsymmetricEncrypt`: encrypt under a public key.
 
-use jomae_crypto::secret::SecretBytes;
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{ALGORITHM, DRY_RUN, KEY_REF, KEY_VERSION_ID, PLAINTEXT},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{Input, optional, required},
     spec::Algorithm,
 };
+use jomae_crypto::secret::SecretBytes;
 
 pub struct AsymmetricEncrypt {
     pub key: KeyRef,
@@ -19,12 +18,16 @@ pub struct AsymmetricEncrypt {
     pub plaintext: SecretBytes,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub ciphertext_blob: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The ciphertext.
+        ciphertext_blob: Base64 => "CiphertextBlob",
+    }
 }
 
 impl Action for AsymmetricEncrypt {
@@ -41,7 +44,6 @@ impl Action for AsymmetricEncrypt {
             required(&PLAINTEXT),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "CiphertextBlob"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

@@ -1,10 +1,9 @@
 //! `AsymmetricSign`: sign a digest.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{Input, optional, required},
@@ -18,12 +17,16 @@ pub struct AsymmetricSign {
     pub digest: Vec<u8>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub value: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The signature.
+        value: Base64 => "Value",
+    }
 }
 
 impl Action for AsymmetricSign {
@@ -40,7 +43,6 @@ impl Action for AsymmetricSign {
             required(&DIGEST),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "Value"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

@@ -1,10 +1,9 @@
 //! `AsymmetricVerify`: check a signature.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID, SIGNATURE},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{Input, optional, required},
@@ -19,12 +18,16 @@ pub struct AsymmetricVerify {
     pub signature: Vec<u8>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub value: bool,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// Whether the signature is genuine.
+        value: bool => "Value",
+    }
 }
 
 impl Action for AsymmetricVerify {
@@ -42,7 +45,6 @@ impl Action for AsymmetricVerify {
             required(&SIGNATURE),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "Value"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

@@ -1,15 +1,14 @@
 //! Decrypt: read what Encrypt or `GenerateDataKey` made.
 
-use jomae_crypto::envelope;
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, RECIPIENT},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyVersionId},
     param::{EncryptionContext, Input, Plaintext, optional, required},
 };
+use jomae_crypto::envelope;
 
 pub struct Decrypt {
     pub ciphertext: Vec<u8>,
@@ -18,12 +17,16 @@ pub struct Decrypt {
     pub context: EncryptionContext,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub plaintext: Plaintext,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The plaintext. A secret.
+        plaintext: Plaintext => "Plaintext",
+    }
 }
 
 impl Action for Decrypt {
@@ -34,7 +37,6 @@ impl Action for Decrypt {
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
         params: &[required(&CIPHERTEXT_BLOB), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN), optional(&RECIPIENT)],
-        output: &["KeyId", "KeyVersionId", "Plaintext"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

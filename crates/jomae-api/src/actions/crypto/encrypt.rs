@@ -1,10 +1,9 @@
 //! Encrypt: encrypt up to 6 KiB under a key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, PLAINTEXT_OR_TEXT},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{EncryptionContext, Input, Plaintext, optional, required},
@@ -16,12 +15,16 @@ pub struct Encrypt {
     pub context: EncryptionContext,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub ciphertext_blob: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The ciphertext.
+        ciphertext_blob: Base64 => "CiphertextBlob",
+    }
 }
 
 impl Action for Encrypt {
@@ -32,7 +35,6 @@ impl Action for Encrypt {
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
         params: &[required(&KEY_REF), required(&PLAINTEXT_OR_TEXT), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN)],
-        output: &["KeyId", "KeyVersionId", "CiphertextBlob"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

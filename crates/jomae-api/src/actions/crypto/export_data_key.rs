@@ -1,17 +1,16 @@
 //! `ExportDataKey`: an encrypted data key, under a public key of the caller.
 
-use jomae_crypto::envelope;
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{
         CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, EXPORT_ALGORITHM, EXPORT_KEY_SPEC, ExportTo, PUBLIC_KEY_BLOB,
     },
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyVersionId},
     param::{EncryptionContext, Input, optional, required},
 };
+use jomae_crypto::envelope;
 
 pub struct ExportDataKey {
     pub ciphertext: Vec<u8>,
@@ -20,12 +19,16 @@ pub struct ExportDataKey {
     pub context: EncryptionContext,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub exported_data_key: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The data key, encrypted under the public key of the request.
+        exported_data_key: Base64 => "ExportedDataKey",
+    }
 }
 
 impl Action for ExportDataKey {
@@ -43,7 +46,6 @@ impl Action for ExportDataKey {
             optional(&ENCRYPTION_CONTEXT),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "ExportedDataKey"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

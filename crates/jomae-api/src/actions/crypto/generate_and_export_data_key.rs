@@ -1,13 +1,12 @@
 //! `GenerateAndExportDataKey`: a fresh data key, encrypted and under a public key of the caller.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{
         DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, EXPORT_ALGORITHM, EXPORT_KEY_SPEC, ExportTo, KEY_REF,
         NUMBER_OF_BYTES, PUBLIC_KEY_BLOB, data_key_bytes,
     },
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{EncryptionContext, Input, optional, required},
@@ -20,13 +19,18 @@ pub struct GenerateAndExportDataKey {
     pub context: EncryptionContext,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub ciphertext_blob: Base64,
-    pub exported_data_key: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The ciphertext.
+        ciphertext_blob: Base64 => "CiphertextBlob",
+        /// The data key, encrypted under the public key of the request.
+        exported_data_key: Base64 => "ExportedDataKey",
+    }
 }
 
 impl Action for GenerateAndExportDataKey {
@@ -46,7 +50,6 @@ impl Action for GenerateAndExportDataKey {
             optional(&ENCRYPTION_CONTEXT),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "CiphertextBlob", "ExportedDataKey"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

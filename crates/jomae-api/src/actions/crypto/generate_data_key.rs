@@ -1,12 +1,11 @@
 //! `GenerateDataKey`: a fresh data key, plain and encrypted.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, SecretBase64, StateRule, Target},
     actions::params::{
         DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, RECIPIENT, data_key_bytes,
     },
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{EncryptionContext, Input, optional, required},
@@ -19,13 +18,18 @@ pub struct GenerateDataKey {
     pub context: EncryptionContext,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub plaintext: SecretBase64,
-    pub ciphertext_blob: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The plaintext. A secret.
+        plaintext: SecretBase64 => "Plaintext",
+        /// The ciphertext.
+        ciphertext_blob: Base64 => "CiphertextBlob",
+    }
 }
 
 impl Action for GenerateDataKey {
@@ -43,7 +47,6 @@ impl Action for GenerateDataKey {
             optional(&DRY_RUN),
             optional(&RECIPIENT),
         ],
-        output: &["KeyId", "KeyVersionId", "Plaintext", "CiphertextBlob"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

@@ -1,10 +1,9 @@
 //! `GenerateDataKeyWithoutPlaintext`: a fresh data key, encrypted only.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, data_key_bytes},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{EncryptionContext, Input, optional, required},
@@ -17,12 +16,16 @@ pub struct GenerateDataKeyWithoutPlaintext {
     pub context: EncryptionContext,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub ciphertext_blob: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// The ciphertext.
+        ciphertext_blob: Base64 => "CiphertextBlob",
+    }
 }
 
 impl Action for GenerateDataKeyWithoutPlaintext {
@@ -39,7 +42,6 @@ impl Action for GenerateDataKeyWithoutPlaintext {
             optional(&ENCRYPTION_CONTEXT),
             optional(&DRY_RUN),
         ],
-        output: &["KeyId", "KeyVersionId", "CiphertextBlob"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

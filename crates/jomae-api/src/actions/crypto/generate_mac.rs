@@ -1,16 +1,15 @@
 //! `GenerateMac`: a message authentication code.
 
-use jomae_crypto::secret::SecretBytes;
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{ALGORITHM, DRY_RUN, KEY_REF, MESSAGE},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef},
     param::{Input, optional, required},
     spec::Algorithm,
 };
+use jomae_crypto::secret::SecretBytes;
 
 pub struct GenerateMac {
     pub key: KeyRef,
@@ -18,12 +17,16 @@ pub struct GenerateMac {
     pub message: SecretBytes,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub algorithm: Algorithm,
-    pub mac: Base64,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// As in the request.
+        algorithm: Algorithm => "Algorithm",
+        /// The MAC.
+        mac: Base64 => "Mac",
+    }
 }
 
 impl Action for GenerateMac {
@@ -34,7 +37,6 @@ impl Action for GenerateMac {
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
         params: &[required(&KEY_REF), required(&ALGORITHM), required(&MESSAGE), optional(&DRY_RUN)],
-        output: &["KeyId", "Algorithm", "Mac"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

@@ -1,10 +1,9 @@
 //! `GetPublicKey`: the public key of a version.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{DRY_RUN, KEY_REF, KEY_VERSION_ID},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{Input, optional, required},
@@ -15,13 +14,16 @@ pub struct GetPublicKey {
     pub version: KeyVersionId,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    /// PEM, `BEGIN PUBLIC KEY`.
-    pub public_key: String,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// PEM, BEGIN PUBLIC KEY.
+        public_key: String => "PublicKey",
+    }
 }
 
 impl Action for GetPublicKey {
@@ -32,7 +34,6 @@ impl Action for GetPublicKey {
         class: Class::CryptoAsymmetric,
         effect: Effect::Read,
         params: &[required(&KEY_REF), required(&KEY_VERSION_ID), optional(&DRY_RUN)],
-        output: &["KeyId", "KeyVersionId", "PublicKey"],
         states: StateRule {
             enabled: None,
             disabled: None,

@@ -1,16 +1,15 @@
 //! `ReEncrypt`: from one key to another, without showing the plaintext.
 
-use jomae_crypto::envelope;
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::{CIPHERTEXT_BLOB, DRY_RUN, is_plainly_a_key},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{EncryptionContext, Input, Invalid, Kind, Param, optional, required},
     spec::{Algorithm, Purpose},
 };
+use jomae_crypto::envelope;
 
 pub struct ReEncrypt {
     pub ciphertext: Vec<u8>,
@@ -27,13 +26,16 @@ pub enum Source {
     PublicKey { key: KeyRef, version: KeyVersionId, algorithm: Algorithm },
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub ciphertext_blob: Base64,
-    /// The key that decrypted the source, not the destination.
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The ciphertext.
+        ciphertext_blob: Base64 => "CiphertextBlob",
+        /// ID of the key that decrypted the source.
+        key_id: KeyId => "KeyId",
+        /// ID of the version that decrypted the source.
+        key_version_id: KeyVersionId => "KeyVersionId",
+    }
 }
 
 static DESTINATION_KEY_ID: Param<KeyRef> = Param::new(
@@ -107,7 +109,6 @@ impl Action for ReEncrypt {
             optional(&DESTINATION_CONTEXT),
             optional(&DRY_RUN),
         ],
-        output: &["CiphertextBlob", "KeyId", "KeyVersionId"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

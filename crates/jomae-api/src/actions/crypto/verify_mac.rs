@@ -1,16 +1,15 @@
 //! `VerifyMac`: check a message authentication code.
 
-use jomae_crypto::secret::SecretBytes;
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{ALGORITHM, DRY_RUN, KEY_REF, MAC, MESSAGE},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef},
     param::{Input, optional, required},
     spec::Algorithm,
 };
+use jomae_crypto::secret::SecretBytes;
 
 pub struct VerifyMac {
     pub key: KeyRef,
@@ -19,12 +18,16 @@ pub struct VerifyMac {
     pub mac: Vec<u8>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub algorithm: Algorithm,
-    pub value: bool,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// As in the request.
+        algorithm: Algorithm => "Algorithm",
+        /// Whether the MAC is genuine.
+        value: bool => "Value",
+    }
 }
 
 impl Action for VerifyMac {
@@ -35,7 +38,6 @@ impl Action for VerifyMac {
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
         params: &[required(&KEY_REF), required(&ALGORITHM), required(&MESSAGE), required(&MAC), optional(&DRY_RUN)],
-        output: &["KeyId", "Algorithm", "Value"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

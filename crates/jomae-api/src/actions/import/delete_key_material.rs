@@ -20,7 +20,6 @@ impl Action for DeleteKeyMaterial {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_ONLY)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
         doc: "Destroys the imported material; the key waits in PendingImport for the same material. A key that waits for its deletion keeps state and date.",

@@ -1,10 +1,9 @@
 //! `GetParametersForImport`: a public key and a token for bringing key material.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
     actions::params::KEY_ID_ONLY,
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef},
     param::{Input, Invalid, Kind, Param, required},
@@ -18,14 +17,18 @@ pub struct GetParametersForImport {
     pub algorithm: WrappingAlgorithm,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_id: KeyId,
-    pub import_token: Base64,
-    /// DER SubjectPublicKeyInfo.
-    pub public_key: Base64,
-    pub token_expire_time: Timestamp,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// Goes back with the material.
+        import_token: Base64 => "ImportToken",
+        /// DER SubjectPublicKeyInfo, under which to wrap.
+        public_key: Base64 => "PublicKey",
+        /// Until when token and public key are good.
+        token_expire_time: Timestamp => "TokenExpireTime",
+    }
 }
 
 static WRAPPING_KEY_SPEC: Param<KeySpec> = Param::new(
@@ -54,7 +57,6 @@ impl Action for GetParametersForImport {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_ID_ONLY), required(&WRAPPING_KEY_SPEC), required(&WRAPPING_ALGORITHM)],
-        output: &["KeyId", "ImportToken", "PublicKey", "TokenExpireTime"],
         states: StateRule::ANY,
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
         doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",

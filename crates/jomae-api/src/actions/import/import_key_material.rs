@@ -52,7 +52,6 @@ impl Action for ImportKeyMaterial {
             required(&ENCRYPTED_KEY_MATERIAL),
             optional(&KEY_MATERIAL_EXPIRE_UNIX),
         ],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::AliasUnsupported,

@@ -20,7 +20,6 @@ impl Action for CancelKeyDeletion {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_ONLY)],
-        output: &[],
         states: StateRule {
             enabled: Some(Refusal::StateModifiedFailed),
             disabled: Some(Refusal::StateModifiedFailed),

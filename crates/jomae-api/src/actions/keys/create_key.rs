@@ -1,13 +1,12 @@
 //! `CreateKey`: make a key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         metadata::{KeyMetadata, KeyOrigin, KeySpec, KeyUsage},
         params::{CLIENT_TOKEN, DESCRIPTION, ENABLE_AUTOMATIC_ROTATION, POLICY, ROTATION_INTERVAL, TAGS, Tags},
     },
+    answer::answer,
     error::Refusal,
     param::{Input, Invalid, Kind, Param, optional},
     policy::KeyPolicy,
@@ -26,10 +25,12 @@ pub struct CreateKey {
     pub policy: Option<KeyPolicy>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_metadata: KeyMetadata,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The key.
+        key_metadata: KeyMetadata => "KeyMetadata",
+    }
 }
 
 static KEY_SPEC: Param<KeySpec> = Param::new(
@@ -106,7 +107,6 @@ impl Action for CreateKey {
             optional(&POLICY),
             optional(&CLIENT_TOKEN),
         ],
-        output: &["KeyMetadata"],
         states: StateRule::ANY,
         errors: &[
             Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),

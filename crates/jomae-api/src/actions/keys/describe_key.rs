@@ -1,13 +1,12 @@
 //! `DescribeKey`: what is known of a key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         metadata::{KeyMetadata, UsageStatistics},
         params::KEY_REF,
     },
+    answer::answer,
     error::Refusal,
     names::KeyRef,
     param::{Input, required},
@@ -17,13 +16,14 @@ pub struct DescribeKey {
     pub key: KeyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_metadata: KeyMetadata,
-    /// Extension; absent for a key that was never used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage_statistics: Option<UsageStatistics>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The key.
+        key_metadata: KeyMetadata => "KeyMetadata",
+        /// What key or version has been used for, a few seconds late; absent if for nothing yet.
+        usage_statistics: Option<UsageStatistics> => extension "UsageStatistics",
+    }
 }
 
 impl Action for DescribeKey {
@@ -34,7 +34,6 @@ impl Action for DescribeKey {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_REF)],
-        output: &["KeyMetadata", "UsageStatistics"],
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
         doc: "Tells state, dates, origin and protection of a key, in any state.",

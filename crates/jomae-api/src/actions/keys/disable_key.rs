@@ -20,7 +20,6 @@ impl Action for DisableKey {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_ONLY)],
-        output: &[],
         states: StateRule {
             enabled: None,
             disabled: None,

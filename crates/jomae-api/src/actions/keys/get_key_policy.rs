@@ -1,10 +1,9 @@
 //! `GetKeyPolicy`: the policy of a key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{KEY_ID_OR_ARN, POLICY_NAME},
+    answer::answer,
     error::Refusal,
     names::KeyRef,
     param::{Input, optional, required},
@@ -14,10 +13,12 @@ pub struct GetKeyPolicy {
     pub key: KeyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub policy: String,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The policy, as JSON text.
+        policy: String => "Policy",
+    }
 }
 
 impl Action for GetKeyPolicy {
@@ -28,7 +29,6 @@ impl Action for GetKeyPolicy {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_ID_OR_ARN), optional(&POLICY_NAME)],
-        output: &["Policy"],
         states: StateRule::ANY,
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Gives the policy of a key as it was set, or the default one.",

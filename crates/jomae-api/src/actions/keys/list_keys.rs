@@ -1,10 +1,11 @@
 //! `ListKeys`: the keys of the account in the region.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{PAGE_NUMBER, PAGE_SIZE, Page},
+    answer::{List, answer},
     error::Refusal,
     limits,
     names::KeyId,
@@ -42,26 +43,25 @@ pub enum Property {
     TagValue,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub keys: KeyList,
-    pub total_count: u64,
-    pub page_number: u32,
-    pub page_size: u32,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        keys: List<KeyRow> => "Keys",
+        /// Rows of all pages.
+        total_count: u64 => "TotalCount",
+        /// As in the request.
+        page_number: u32 => "PageNumber",
+        /// As in the request.
+        page_size: u32 => "PageSize",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyList {
-    pub key: Vec<KeyRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyRow {
-    pub key_id: KeyId,
-    pub key_arn: String,
+    pub struct KeyRow as "Key" {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// Full name of the key.
+        key_arn: String => "KeyArn",
+    }
 }
 
 static FILTERS: Param<Vec<Filter>> = Param::new(
@@ -103,7 +103,6 @@ impl Action for ListKeys {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&PAGE_NUMBER), optional(&PAGE_SIZE), optional(&FILTERS)],
-        output: &["Keys", "TotalCount", "PageNumber", "PageSize"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists keys, oldest first. TotalCount counts what the filters leave. A page past the end is empty.",

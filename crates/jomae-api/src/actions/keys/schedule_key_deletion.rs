@@ -31,7 +31,6 @@ impl Action for ScheduleKeyDeletion {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_ONLY), required(&PENDING_WINDOW)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::AliasUnsupported,

@@ -58,7 +58,6 @@ impl Action for SetDeletionProtection {
             optional(&KMS_INSTANCE_ID),
             optional(&PROTECTION_DESCRIPTION),
         ],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",

@@ -22,7 +22,6 @@ impl Action for SetKeyPolicy {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_OR_ARN), required(&POLICY), optional(&POLICY_NAME)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[
             Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),

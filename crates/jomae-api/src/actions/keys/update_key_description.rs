@@ -21,7 +21,6 @@ impl Action for UpdateKeyDescription {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_ONLY), required(&DESCRIPTION)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Replaces the description; an empty text clears it.",

@@ -1,20 +1,20 @@
 //! `DescribeAccountKmsStatus`: whether the account may use the service.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    answer::answer,
     error::Refusal,
     param::Input,
 };
 
 pub struct DescribeAccountKmsStatus {}
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    /// Always `Enabled`: a self-hosted service knows no contracts and no debts.
-    pub account_status: &'static str,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// Always Enabled.
+        account_status: &'static str => "AccountStatus",
+    }
 }
 
 impl Action for DescribeAccountKmsStatus {
@@ -25,7 +25,6 @@ impl Action for DescribeAccountKmsStatus {
         class: Class::Management,
         effect: Effect::Read,
         params: &[],
-        output: &["AccountStatus"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Tells the state of the service for the account.",

@@ -1,9 +1,8 @@
 //! `DescribeRegions`: where keys can be.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    answer::{List, answer},
     error::Refusal,
     names::RegionId,
     param::Input,
@@ -11,22 +10,17 @@ use crate::{
 
 pub struct DescribeRegions {}
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub regions: RegionList,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The regions.
+        regions: List<RegionRow> => "Regions",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RegionList {
-    pub region: Vec<RegionRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RegionRow {
-    pub region_id: RegionId,
+    pub struct RegionRow as "Region" {
+        /// Name of the region.
+        region_id: RegionId => "RegionId",
+    }
 }
 
 impl Action for DescribeRegions {
@@ -37,7 +31,6 @@ impl Action for DescribeRegions {
         class: Class::Management,
         effect: Effect::Read,
         params: &[],
-        output: &["Regions"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the regions that this deployment serves. Needs a valid signature and no permission; the only action that is never audited.",

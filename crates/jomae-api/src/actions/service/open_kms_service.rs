@@ -16,7 +16,6 @@ impl Action for OpenKmsService {
         class: Class::Management,
         effect: Effect::Write,
         params: &[],
-        output: &[],
         states: StateRule::ANY,
         errors: &[Refusal::ServiceOpened],
         doc: "Every account here has the service from the beginning, so this is always refused as opened already.",

@@ -1,10 +1,9 @@
 //! `AssumeRole`: temporary credentials of a role, for who may have them.
 
-use serde::Serialize;
-
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    answer::answer,
     error::Refusal,
     names::RoleRef,
     param::{Input, Invalid, Kind, Param, optional, required},
@@ -18,13 +17,16 @@ pub struct AssumeRole {
     pub source_identity: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub credentials: Credentials,
-    pub assumed_role_user: AssumedRoleUser,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_identity: Option<String>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// Temporary credentials.
+        credentials: Credentials => "Credentials",
+        /// Who one is with them.
+        assumed_role_user: AssumedRoleUser => "AssumedRoleUser",
+        /// As given.
+        source_identity: Option<String> => "SourceIdentity",
+    }
 }
 
 static EXTERNAL_ID: Param<()> = Param::new(
@@ -67,7 +69,6 @@ impl Action for AssumeRole {
             optional(&EXTERNAL_ID),
             optional(&SOURCE_IDENTITY),
         ],
-        output: &["Credentials", "AssumedRoleUser", "SourceIdentity"],
         states: StateRule::ANY,
         errors: &[
             Refusal::RoleArnInvalid,

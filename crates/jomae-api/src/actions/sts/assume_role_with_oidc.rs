@@ -1,10 +1,9 @@
 //! `AssumeRoleWithOIDC`: temporary credentials of a role, for the token of an identity provider instead of a signature.
 
-use serde::Serialize;
-
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    answer::answer,
     error::Refusal,
     names::RoleRef,
     param::{Input, Invalid, Kind, Param, optional, required},
@@ -21,26 +20,30 @@ pub struct AssumeRoleWithOIDC {
     pub policy: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub credentials: Credentials,
-    pub assumed_role_user: AssumedRoleUser,
-    #[serde(rename = "OIDCTokenInfo")]
-    pub oidc_token_info: OidcTokenInfo,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// Temporary credentials.
+        credentials: Credentials => "Credentials",
+        /// Who one is with them.
+        assumed_role_user: AssumedRoleUser => "AssumedRoleUser",
+        /// What the token said.
+        oidc_token_info: OidcTokenInfo => "OIDCTokenInfo",
+    }
 
-/// What the token said.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct OidcTokenInfo {
-    pub subject: String,
-    pub issuer: String,
-    /// Comma-separated.
-    pub client_ids: String,
-    pub expiration_time: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuance_time: Option<Timestamp>,
+    /// What the token said.
+    pub struct OidcTokenInfo {
+        /// Whom the token names.
+        subject: String => "Subject",
+        /// Who has issued it.
+        issuer: String => "Issuer",
+        /// Whom it is meant for, comma-separated.
+        client_ids: String => "ClientIds",
+        /// When the token expires.
+        expiration_time: Timestamp => "ExpirationTime",
+        /// When the token was issued, if it says so.
+        issuance_time: Option<Timestamp> => "IssuanceTime",
+    }
 }
 
 /// Read before the action, to find out who calls.
@@ -77,7 +80,6 @@ impl Action for AssumeRoleWithOIDC {
             optional(&DURATION_SECONDS),
             optional(&POLICY),
         ],
-        output: &["Credentials", "AssumedRoleUser", "OIDCTokenInfo"],
         states: StateRule::ANY,
         errors: &[
             Refusal::RoleArnInvalid,

@@ -1,29 +1,30 @@
 //! `GetCallerIdentity`: who am I?
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
+    answer::answer,
     error::Refusal,
     param::Input,
 };
 
 pub struct GetCallerIdentity {}
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub account_id: String,
-    /// Of a RAM user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<String>,
-    /// Of a role session.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role_id: Option<String>,
-    pub arn: String,
-    /// `Account`, `RAMUser` or `AssumedRoleUser`.
-    pub identity_type: &'static str,
-    pub principal_id: String,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The account of the caller.
+        account_id: String => "AccountId",
+        /// Of a RAM user.
+        user_id: Option<String> => "UserId",
+        /// Of a role session.
+        role_id: Option<String> => "RoleId",
+        /// `acs:ram::<account>:root`, `…:user/<name>` or `…:assumed-role/<role>/<session>`.
+        arn: String => "Arn",
+        /// `Account`, `RAMUser` or `AssumedRoleUser`.
+        identity_type: &'static str => "IdentityType",
+        /// The account, the user's ID, or `<role-id>:<session>`.
+        principal_id: String => "PrincipalId",
+    }
 }
 
 impl Action for GetCallerIdentity {
@@ -34,7 +35,6 @@ impl Action for GetCallerIdentity {
         class: Class::Management,
         effect: Effect::Read,
         params: &[],
-        output: &["AccountId", "UserId", "RoleId", "Arn", "IdentityType", "PrincipalId"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Tells who the caller is. Needs a valid signature and no permission.",

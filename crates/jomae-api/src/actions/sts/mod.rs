@@ -5,28 +5,28 @@ pub mod assume_role_with_oidc;
 pub mod get_caller_identity;
 mod params;
 
-use serde::Serialize;
-
-use crate::{action::SecretText, time::Timestamp};
+use crate::{action::SecretText, answer::answer, time::Timestamp};
 
 pub use params::{DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 
-/// Temporary credentials; shown once.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Credentials {
-    pub access_key_id: String,
-    pub access_key_secret: SecretText,
-    pub security_token: String,
-    pub expiration: Timestamp,
-}
+answer! {
+    /// Temporary credentials; shown once.
+    pub struct Credentials {
+        /// Starts with `STS.`.
+        access_key_id: String => "AccessKeyId",
+        /// Shown here and never again.
+        access_key_secret: SecretText => "AccessKeySecret",
+        /// To be sent with every call (`SecurityToken` or `x-acs-security-token`).
+        security_token: String => "SecurityToken",
+        /// From this moment on the credentials do not work.
+        expiration: Timestamp => "Expiration",
+    }
 
-/// Who one is after assuming a role.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AssumedRoleUser {
-    /// `acs:ram::<account>:role/<role>/<session>`.
-    pub arn: String,
-    /// `<role-id>:<session>`.
-    pub assumed_role_id: String,
+    /// Who one is after assuming a role.
+    pub struct AssumedRoleUser {
+        /// `acs:ram::<account>:role/<role>/<session>`.
+        arn: String => "Arn",
+        /// `<role-id>:<session>`.
+        assumed_role_id: String => "AssumedRoleId",
+    }
 }

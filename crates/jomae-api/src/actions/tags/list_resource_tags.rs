@@ -1,10 +1,9 @@
 //! `ListResourceTags`: the tags of one key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::KEY_ID_ONLY,
+    answer::{List, answer},
     error::Refusal,
     names::{KeyId, KeyRef},
     param::{Input, required},
@@ -14,24 +13,21 @@ pub struct ListResourceTags {
     pub key: KeyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub tags: TagList,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The tags.
+        tags: List<TagRow> => "Tags",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct TagList {
-    pub tag: Vec<TagRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct TagRow {
-    pub key_id: KeyId,
-    pub tag_key: String,
-    pub tag_value: String,
+    pub struct TagRow as "Tag" {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// Key of the tag.
+        tag_key: String => "TagKey",
+        /// Value of the tag.
+        tag_value: String => "TagValue",
+    }
 }
 
 impl Action for ListResourceTags {
@@ -42,7 +38,6 @@ impl Action for ListResourceTags {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_ID_ONLY)],
-        output: &["Tags"],
         states: StateRule::ANY,
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Lists the tags of a key, by key.",

@@ -1,13 +1,12 @@
 //! `ListTagResources`: the tags of several keys.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         params::Tags,
         tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, TagResourceRow, each_once, tags_of},
     },
+    answer::{List, answer},
     error::Refusal,
     names::{KeyId, KeyRef, RegionId},
     param::{Input, Invalid, Kind, Param, optional, required},
@@ -26,18 +25,14 @@ pub struct ListTagResources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub KeyId);
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub tag_resources: TagResourceList,
-    /// Empty at the end.
-    pub next_token: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct TagResourceList {
-    pub tag_resource: Vec<TagResourceRow>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        tag_resources: List<TagResourceRow> => "TagResources",
+        /// Where the next page begins; empty at the end.
+        next_token: String => "NextToken",
+    }
 }
 
 static NEXT_TOKEN: Param<Cursor> =
@@ -59,7 +54,6 @@ impl Action for ListTagResources {
             optional(&TAG),
             optional(&NEXT_TOKEN),
         ],
-        output: &["TagResources", "NextToken"],
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound],
         doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region.",

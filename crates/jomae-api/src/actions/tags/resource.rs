@@ -1,9 +1,8 @@
 //! What the tag actions of both generations share.
 
-use serde::Serialize;
-
 use crate::{
     actions::params::{KEY_ID_ONLY, Tags, is_plainly_a_key, valid_tag},
+    answer::answer,
     error::Refusal,
     limits,
     names::{KeyId, KeyRef, RegionId},
@@ -89,13 +88,16 @@ pub fn tags_of(pairs: Vec<(String, String)>) -> Result<Tags, Refusal> {
     if tags.len() > limits::TAGS_MAX { Err(Refusal::LimitExceeded) } else { Ok(tags) }
 }
 
-/// A tag of a key, in the newer generation of actions.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct TagResourceRow {
-    pub resource_id: KeyId,
-    /// Always `key`.
-    pub resource_type: &'static str,
-    pub tag_key: String,
-    pub tag_value: String,
+answer! {
+    /// A tag of a key, in the newer generation of actions.
+    pub struct TagResourceRow as "TagResource" {
+        /// ID of the key.
+        resource_id: KeyId => "ResourceId",
+        /// Always key.
+        resource_type: &'static str => "ResourceType",
+        /// Key of the tag.
+        tag_key: String => "TagKey",
+        /// Value of the tag.
+        tag_value: String => "TagValue",
+    }
 }

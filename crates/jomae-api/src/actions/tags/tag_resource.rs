@@ -24,7 +24,6 @@ impl Action for TagResource {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&TAGS), optional(&KEY_ID_ONLY), optional(&SECRET_NAME), optional(&CERTIFICATE_ID)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
         doc: "Adds tags to a key; a tag of the same key is overwritten. A key has at most 20.",

@@ -25,7 +25,6 @@ impl Action for TagResources {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&REGION_ID), required(&RESOURCE_TYPE), required(&RESOURCE_ID), required(&TAG)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
         doc: "Adds tags to up to 50 keys, to all of them or to none.",

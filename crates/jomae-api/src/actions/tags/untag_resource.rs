@@ -33,7 +33,6 @@ impl Action for UntagResource {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&TAG_KEYS), optional(&KEY_ID_ONLY), optional(&SECRET_NAME), optional(&CERTIFICATE_ID)],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Removes tags from a key. Tags that it does not have are ignored.",

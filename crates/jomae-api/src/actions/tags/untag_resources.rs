@@ -35,7 +35,6 @@ impl Action for UntagResources {
             optional(&TAG_KEY),
             optional(&ALL),
         ],
-        output: &[],
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Removes tags from up to 50 keys. Tags that a key does not have are ignored.",

@@ -8,6 +8,7 @@ use serde_json::{Value, value::RawValue};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::trail::Token,
+    answer::{Shape, answer},
     error::Refusal,
     names::AccountId,
     param::{Input, Invalid, Kind, Param, optional, parse_number},
@@ -114,20 +115,27 @@ impl Direction {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub start_time: Timestamp,
-    pub end_time: Timestamp,
-    /// Absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_token: Option<String>,
-    pub events: Vec<Event>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The first second of the range.
+        start_time: Timestamp => "StartTime",
+        /// The last second of the range.
+        end_time: Timestamp => "EndTime",
+        /// Where the next page begins; absent on the last.
+        next_token: Option<String> => "NextToken",
+        /// The page, each event as it was recorded.
+        events: Vec<Event> => "Events",
+    }
 }
 
 /// A recorded event, byte for byte as it stands in the log: the JSON text is what the log's tree has hashed.
 #[derive(Debug)]
 pub struct Event(Box<RawValue>);
+
+impl crate::answer::Value for Vec<Event> {
+    const SHAPE: Shape = Shape::Events;
+}
 
 impl Event {
     /// `None` if the line is no JSON.
@@ -259,7 +267,6 @@ impl Action for LookupEvents {
             optional(&MAX_RESULTS_PARAM),
             optional(&NEXT_TOKEN),
         ],
-        output: &["StartTime", "EndTime", "NextToken", "Events"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",

@@ -1,10 +1,9 @@
 //! `CreateKeyVersion`: a new version of a key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::params::{CLIENT_TOKEN, KEY_REF},
+    answer::answer,
     error::Refusal,
     names::{KeyId, KeyRef, KeyVersionId},
     param::{Input, optional, required},
@@ -15,18 +14,21 @@ pub struct CreateKeyVersion {
     pub key: KeyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_version: KeyVersionRow,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The version.
+        key_version: KeyVersionRow => "KeyVersion",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyVersionRow {
-    pub key_id: KeyId,
-    pub key_version_id: KeyVersionId,
-    pub creation_date: Timestamp,
+    pub struct KeyVersionRow as "KeyVersion" {
+        /// ID of the key, whatever form the request named it in.
+        key_id: KeyId => "KeyId",
+        /// ID of the version.
+        key_version_id: KeyVersionId => "KeyVersionId",
+        /// When it was made.
+        creation_date: Timestamp => "CreationDate",
+    }
 }
 
 impl Action for CreateKeyVersion {
@@ -37,7 +39,6 @@ impl Action for CreateKeyVersion {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_REF), optional(&CLIENT_TOKEN)],
-        output: &["KeyVersion"],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,

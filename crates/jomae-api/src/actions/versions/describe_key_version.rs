@@ -1,7 +1,5 @@
 //! `DescribeKeyVersion`: when a version was made.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
@@ -9,6 +7,7 @@ use crate::{
         params::{KEY_REF, KEY_VERSION_ID},
         versions::create_key_version::KeyVersionRow,
     },
+    answer::answer,
     error::Refusal,
     names::{KeyRef, KeyVersionId},
     param::{Input, required},
@@ -19,13 +18,14 @@ pub struct DescribeKeyVersion {
     pub version: KeyVersionId,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_version: KeyVersionRow,
-    /// Extension; absent for a version that was never used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage_statistics: Option<UsageStatistics>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The version.
+        key_version: KeyVersionRow => "KeyVersion",
+        /// What key or version has been used for, a few seconds late; absent if for nothing yet.
+        usage_statistics: Option<UsageStatistics> => extension "UsageStatistics",
+    }
 }
 
 impl Action for DescribeKeyVersion {
@@ -36,7 +36,6 @@ impl Action for DescribeKeyVersion {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_REF), required(&KEY_VERSION_ID)],
-        output: &["KeyVersion", "UsageStatistics"],
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound, Refusal::KeyVersionNotFound],
         doc: "Tells of one version of a key.",

@@ -1,13 +1,12 @@
 //! `ListKeyVersions`: all versions of a key.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         params::{KEY_REF, PAGE_NUMBER, PAGE_SIZE, Page},
         versions::create_key_version::KeyVersionRow,
     },
+    answer::{List, answer},
     error::Refusal,
     names::KeyRef,
     param::{Input, optional, required},
@@ -18,19 +17,18 @@ pub struct ListKeyVersions {
     pub page: Page,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub key_versions: KeyVersionList,
-    pub total_count: u64,
-    pub page_number: u32,
-    pub page_size: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyVersionList {
-    pub key_version: Vec<KeyVersionRow>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        key_versions: List<KeyVersionRow> => "KeyVersions",
+        /// Rows of all pages.
+        total_count: u64 => "TotalCount",
+        /// As in the request.
+        page_number: u32 => "PageNumber",
+        /// As in the request.
+        page_size: u32 => "PageSize",
+    }
 }
 
 impl Action for ListKeyVersions {
@@ -41,7 +39,6 @@ impl Action for ListKeyVersions {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&KEY_REF), optional(&PAGE_NUMBER), optional(&PAGE_SIZE)],
-        output: &["KeyVersions", "TotalCount", "PageNumber", "PageSize"],
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
         doc: "Lists the versions of a key, newest first.",

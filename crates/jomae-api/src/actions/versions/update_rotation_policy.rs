@@ -22,7 +22,6 @@ impl Action for UpdateRotationPolicy {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&KEY_ID_ONLY), required(&ENABLE_AUTOMATIC_ROTATION), optional(&ROTATION_INTERVAL)],
-        output: &[],
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::AliasUnsupported,

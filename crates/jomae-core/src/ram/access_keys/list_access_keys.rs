@@ -1,8 +1,9 @@
 use jomae_api::{
     actions::ram::access_keys::{
         Status,
-        list_access_keys::{AccessKeyList, AccessKeyRow, ListAccessKeys, Output},
+        list_access_keys::{AccessKeyRow, ListAccessKeys, Output},
     },
+    answer::List,
     time::Timestamp,
 };
 
@@ -34,6 +35,6 @@ impl Handle<ListAccessKeys> for Kms {
             }
         }
         access_key.sort_by_key(|row| row.create_date);
-        Ok(Output { access_keys: AccessKeyList { access_key } })
+        Ok(Output { access_keys: List(access_key) })
     }
 }

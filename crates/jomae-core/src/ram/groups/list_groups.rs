@@ -1,5 +1,6 @@
 use jomae_api::{
-    actions::ram::groups::list_groups::{GroupList, ListGroups, Output},
+    actions::ram::groups::list_groups::{ListGroups, Output},
+    answer::List,
     error::Refusal,
 };
 
@@ -33,6 +34,6 @@ impl Handle<ListGroups> for Kms {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Output { groups: GroupList { group }, is_truncated: page.marker.is_some(), marker: page.marker })
+        Ok(Output { groups: List(group), is_truncated: page.marker.is_some(), marker: page.marker })
     }
 }

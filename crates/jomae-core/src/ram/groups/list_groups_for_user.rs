@@ -1,5 +1,6 @@
 use jomae_api::{
-    actions::ram::groups::list_groups_for_user::{JoinedGroup, JoinedList, ListGroupsForUser, Output},
+    actions::ram::groups::list_groups_for_user::{JoinedGroup, ListGroupsForUser, Output},
+    answer::List,
     time::Timestamp,
 };
 
@@ -35,6 +36,6 @@ impl Handle<ListGroupsForUser> for Kms {
             }
         }
         group.sort_by(|one, other| one.group_name.cmp(&other.group_name));
-        Ok(Output { groups: JoinedList { group } })
+        Ok(Output { groups: List(group) })
     }
 }

@@ -1,5 +1,6 @@
 use jomae_api::{
-    actions::ram::groups::list_users_for_group::{ListUsersForGroup, Member, MemberList, Output},
+    actions::ram::groups::list_users_for_group::{ListUsersForGroup, Member, Output},
+    answer::List,
     time::Timestamp,
 };
 
@@ -51,7 +52,7 @@ impl Handle<ListUsersForGroup> for Kms {
             breathe().await;
         }
         let page = page::slice(rows, &action.listing);
-        let users = MemberList { user: page.rows };
+        let users = List(page.rows);
         Ok(Output { users, is_truncated: page.marker.is_some(), marker: page.marker })
     }
 }

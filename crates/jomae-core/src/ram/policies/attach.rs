@@ -3,7 +3,8 @@
 
 use jomae_api::{
     action::Empty,
-    actions::ram::policies::params::{AttachedList, AttachedOutput, AttachedRow, PolicyRef, PolicyType, version_id},
+    actions::ram::policies::params::{AttachedOutput, AttachedRow, PolicyRef, PolicyType, version_id},
+    answer::List,
     error::Refusal,
     limits,
     names::AccountId,
@@ -87,7 +88,7 @@ pub fn attached<R: Holder>(call: &Call, tx: &mut Tx<'_>, holder: &R) -> Result<A
             attach_date: Timestamp(attached.at),
         });
     }
-    Ok(AttachedOutput { policies: AttachedList { policy: rows } })
+    Ok(AttachedOutput { policies: List(rows) })
 }
 
 fn is_of(attached: &Attached, policy: &PolicyRef) -> bool {

@@ -1,7 +1,6 @@
 use jomae_api::{
-    actions::ram::policies::list_entities_for_policy::{
-        GroupList, GroupRow, ListEntitiesForPolicy, Output, RoleList, RoleRow, UserList, UserRow,
-    },
+    actions::ram::policies::list_entities_for_policy::{GroupRow, ListEntitiesForPolicy, Output, RoleRow, UserRow},
+    answer::List,
     names::AccountId,
     time::Timestamp,
 };
@@ -83,6 +82,6 @@ impl Handle<ListEntitiesForPolicy> for Kms {
                 attach_date,
             })
             .await?;
-        Ok(Output { users: UserList { user }, groups: GroupList { group }, roles: RoleList { role } })
+        Ok(Output { users: List(user), groups: List(group), roles: List(role) })
     }
 }

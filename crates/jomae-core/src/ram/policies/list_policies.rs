@@ -2,10 +2,11 @@ use jomae_api::{
     actions::ram::{
         listing::marker_after,
         policies::{
-            list_policies::{ListPolicies, Output, PolicyList},
+            list_policies::{ListPolicies, Output},
             params::PolicyType,
         },
     },
+    answer::List,
     error::Refusal,
 };
 
@@ -70,6 +71,6 @@ impl Handle<ListPolicies> for Kms {
             }
         }
         let marker = last.filter(|_| more).map(|last| marker_after(&last));
-        Ok(Output { policies: PolicyList { policy }, is_truncated: more, marker })
+        Ok(Output { policies: List(policy), is_truncated: more, marker })
     }
 }

@@ -1,4 +1,7 @@
-use jomae_api::actions::ram::policies::list_policy_versions::{ListPolicyVersions, Output, VersionList};
+use jomae_api::{
+    actions::ram::policies::list_policy_versions::{ListPolicyVersions, Output},
+    answer::List,
+};
 
 use super::{Found, custom_version, found, system_version};
 use crate::{
@@ -19,6 +22,6 @@ impl Handle<ListPolicyVersions> for Kms {
             Found::System(policy) => vec![system_version(policy)],
             Found::Custom(policy) => policy.versions.iter().map(|version| custom_version(&policy, version)).collect(),
         };
-        Ok(Output { policy_versions: VersionList { policy_version } })
+        Ok(Output { policy_versions: List(policy_version) })
     }
 }

@@ -1,4 +1,7 @@
-use jomae_api::actions::ram::roles::list_roles::{ListRoles, Output, RoleList};
+use jomae_api::{
+    actions::ram::roles::list_roles::{ListRoles, Output},
+    answer::List,
+};
 
 use super::row;
 use crate::{
@@ -27,6 +30,6 @@ impl Handle<ListRoles> for Kms {
                 role.push(row(account, &record));
             }
         }
-        Ok(Output { roles: RoleList { role }, is_truncated: page.marker.is_some(), marker: page.marker })
+        Ok(Output { roles: List(role), is_truncated: page.marker.is_some(), marker: page.marker })
     }
 }

@@ -1,5 +1,6 @@
 use jomae_api::{
-    actions::ram::users::list_users::{ListUsers, Output, UserList},
+    actions::ram::users::list_users::{ListUsers, Output},
+    answer::List,
     error::Refusal,
 };
 
@@ -28,6 +29,6 @@ impl Handle<ListUsers> for Kms {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Output { users: UserList { user }, is_truncated: page.marker.is_some(), marker: page.marker })
+        Ok(Output { users: List(user), is_truncated: page.marker.is_some(), marker: page.marker })
     }
 }

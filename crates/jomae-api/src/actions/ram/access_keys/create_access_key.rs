@@ -1,11 +1,10 @@
 //! `CreateAccessKey`: credentials for a user, or for the account itself.
 
-use serde::Serialize;
-
 use super::{Status, whose};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, SecretText, StateRule},
     actions::ram::names::USER_NAME_OR_SELF,
+    answer::answer,
     error::Refusal,
     param::{Input, optional},
     time::Timestamp,
@@ -16,20 +15,24 @@ pub struct CreateAccessKey {
     pub user_name: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub access_key: NewAccessKey,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The access key.
+        access_key: NewAccessKey => "AccessKey",
+    }
 
-/// An access key with its secret.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct NewAccessKey {
-    pub access_key_id: String,
-    pub access_key_secret: SecretText,
-    pub status: Status,
-    pub create_date: Timestamp,
+    /// An access key with its secret.
+    pub struct NewAccessKey {
+        /// ID of the access key.
+        access_key_id: String => "AccessKeyId",
+        /// The secret. Shown here and never again.
+        access_key_secret: SecretText => "AccessKeySecret",
+        /// Whether it may be used.
+        status: Status => "Status",
+        /// When it was made.
+        create_date: Timestamp => "CreateDate",
+    }
 }
 
 impl Action for CreateAccessKey {
@@ -40,7 +43,6 @@ impl Action for CreateAccessKey {
         class: Class::Management,
         effect: Effect::Write,
         params: &[optional(&USER_NAME_OR_SELF)],
-        output: &["AccessKey"],
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound, Refusal::UserAccessKeyLimit],
         doc: "Makes an access key. Its secret is in this answer and in no other: it is kept sealed, and cannot be shown again. A user may have two, and the account itself five.",

@@ -22,7 +22,6 @@ impl Action for DeleteAccessKey {
         class: Class::Management,
         effect: Effect::Write,
         params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

@@ -1,11 +1,10 @@
 //! `GetAccessKeyLastUsed`: when an access key was last used.
 
-use serde::Serialize;
-
 use super::{USER_ACCESS_KEY_ID, whose};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
     actions::{metadata::DateOrEmpty, ram::names::USER_NAME_OR_SELF},
+    answer::answer,
     error::Refusal,
     param::{Input, optional, required},
 };
@@ -16,18 +15,20 @@ pub struct GetAccessKeyLastUsed {
     pub access_key_id: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub access_key_last_used: LastUsed,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The last use.
+        access_key_last_used: LastUsed => "AccessKeyLastUsed",
+    }
 
-/// The last use of an access key. Both are empty if it has never been used.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct LastUsed {
-    pub last_used_date: DateOrEmpty,
-    pub service_name: String,
+    /// The last use of an access key. Both are empty if it has never been used.
+    pub struct LastUsed {
+        /// When, to the minute; empty if never.
+        last_used_date: DateOrEmpty => "LastUsedDate",
+        /// The API, such as Kms; empty if never.
+        service_name: String => extension "ServiceName",
+    }
 }
 
 impl Action for GetAccessKeyLastUsed {
@@ -38,7 +39,6 @@ impl Action for GetAccessKeyLastUsed {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID)],
-        output: &["AccessKeyLastUsed"],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

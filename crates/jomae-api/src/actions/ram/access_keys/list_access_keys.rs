@@ -1,11 +1,10 @@
 //! `ListAccessKeys`: the access keys of a user, or of the account itself.
 
-use serde::Serialize;
-
 use super::{Status, whose};
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
     actions::ram::names::USER_NAME_OR_SELF,
+    answer::{List, answer},
     error::Refusal,
     param::{Input, optional},
     time::Timestamp,
@@ -16,25 +15,22 @@ pub struct ListAccessKeys {
     pub user_name: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub access_keys: AccessKeyList,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The access keys, the oldest first.
+        access_keys: List<AccessKeyRow> => "AccessKeys",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AccessKeyList {
-    pub access_key: Vec<AccessKeyRow>,
-}
-
-/// An access key, without its secret.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AccessKeyRow {
-    pub access_key_id: String,
-    pub status: Status,
-    pub create_date: Timestamp,
+    /// An access key, without its secret.
+    pub struct AccessKeyRow as "AccessKey" {
+        /// ID of the access key.
+        access_key_id: String => "AccessKeyId",
+        /// Whether it may be used.
+        status: Status => "Status",
+        /// When it was made.
+        create_date: Timestamp => "CreateDate",
+    }
 }
 
 impl Action for ListAccessKeys {
@@ -45,7 +41,6 @@ impl Action for ListAccessKeys {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&USER_NAME_OR_SELF)],
-        output: &["AccessKeys"],
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Lists access keys, the oldest first, without their secrets.",

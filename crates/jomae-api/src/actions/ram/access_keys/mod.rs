@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     action::{RamKind, Target},
+    answer::{Shape, Value},
     param::{Invalid, Kind, Param},
 };
 
@@ -18,6 +19,10 @@ use crate::{
 pub enum Status {
     Active,
     Inactive,
+}
+
+impl Value for Status {
+    const SHAPE: Shape = Shape::Choice(|| vec!["Active", "Inactive"]);
 }
 
 impl Status {

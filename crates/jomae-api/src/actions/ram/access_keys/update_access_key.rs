@@ -23,7 +23,6 @@ impl Action for UpdateAccessKey {
         class: Class::Management,
         effect: Effect::Write,
         params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID), required(&STATUS)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

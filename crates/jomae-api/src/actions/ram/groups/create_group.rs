@@ -21,7 +21,6 @@ impl Action for CreateGroup {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&GROUP_NAME), optional(&COMMENTS)],
-        output: &["Group"],
         states: StateRule::ANY,
         errors: &[
             Refusal::GroupNameLength,

@@ -19,7 +19,6 @@ impl Action for DeleteGroup {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&GROUP_NAME)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::GroupNameLength,

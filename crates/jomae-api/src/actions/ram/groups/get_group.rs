@@ -20,7 +20,6 @@ impl Action for GetGroup {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&GROUP_NAME)],
-        output: &["Group"],
         states: StateRule::ANY,
         errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
         doc: "Shows what is known of a group.",

@@ -1,11 +1,10 @@
 //! `ListGroups`: all groups of the account.
 
-use serde::Serialize;
-
 use super::GroupInfo;
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
     actions::ram::listing::{Listing, MARKER, MAX_ITEMS},
+    answer::{List, answer},
     error::Refusal,
     param::{Input, optional},
 };
@@ -14,19 +13,16 @@ pub struct ListGroups {
     pub listing: Listing,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub groups: GroupList,
-    pub is_truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GroupList {
-    pub group: Vec<GroupInfo>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        groups: List<GroupInfo> => "Groups",
+        /// Whether there are more rows.
+        is_truncated: bool => "IsTruncated",
+        /// Where the next page begins; absent at the end.
+        marker: Option<String> => "Marker",
+    }
 }
 
 impl Action for ListGroups {
@@ -37,7 +33,6 @@ impl Action for ListGroups {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&MARKER), optional(&MAX_ITEMS)],
-        output: &["Groups", "IsTruncated", "Marker"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the groups of the account, by name.",

@@ -1,10 +1,9 @@
 //! `ListGroupsForUser`: the groups that a user is in.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
     actions::ram::names::USER_NAME,
+    answer::{List, answer},
     error::Refusal,
     param::{Input, required},
     time::Timestamp,
@@ -14,26 +13,24 @@ pub struct ListGroupsForUser {
     pub user_name: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub groups: JoinedList,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The groups.
+        groups: List<JoinedGroup> => "Groups",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct JoinedList {
-    pub group: Vec<JoinedGroup>,
-}
-
-/// A group that a user is in.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct JoinedGroup {
-    pub group_id: String,
-    pub group_name: String,
-    pub comments: String,
-    pub join_date: Timestamp,
+    /// A group that a user is in.
+    pub struct JoinedGroup as "Group" {
+        /// ID of the group: 18 digits, which no other group ever has.
+        group_id: String => "GroupId",
+        /// Name of the group.
+        group_name: String => "GroupName",
+        /// Notes.
+        comments: String => "Comments",
+        /// When the user came into the group.
+        join_date: Timestamp => "JoinDate",
+    }
 }
 
 impl Action for ListGroupsForUser {
@@ -44,7 +41,6 @@ impl Action for ListGroupsForUser {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&USER_NAME)],
-        output: &["Groups"],
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Lists the groups that a user is in, by name.",

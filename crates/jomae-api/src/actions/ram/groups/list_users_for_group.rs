@@ -1,13 +1,12 @@
 //! `ListUsersForGroup`: the users in a group.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
     actions::ram::{
         listing::{Listing, MARKER, MAX_ITEMS},
         names::GROUP_NAME,
     },
+    answer::{List, answer},
     error::Refusal,
     param::{Input, optional, required},
     time::Timestamp,
@@ -18,28 +17,26 @@ pub struct ListUsersForGroup {
     pub listing: Listing,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub users: MemberList,
-    pub is_truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        users: List<Member> => "Users",
+        /// Whether there are more rows.
+        is_truncated: bool => "IsTruncated",
+        /// Where the next page begins; absent at the end.
+        marker: Option<String> => "Marker",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct MemberList {
-    pub user: Vec<Member>,
-}
-
-/// A user in a group.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Member {
-    pub user_name: String,
-    pub display_name: String,
-    pub join_date: Timestamp,
+    /// A user in a group.
+    pub struct Member as "User" {
+        /// Name of the user.
+        user_name: String => "UserName",
+        /// The name for people.
+        display_name: String => "DisplayName",
+        /// When the user came into the group.
+        join_date: Timestamp => "JoinDate",
+    }
 }
 
 impl Action for ListUsersForGroup {
@@ -50,7 +47,6 @@ impl Action for ListUsersForGroup {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&GROUP_NAME), optional(&MARKER), optional(&MAX_ITEMS)],
-        output: &["Users", "IsTruncated", "Marker"],
         states: StateRule::ANY,
         errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
         doc: "Lists the users in a group, by name.",

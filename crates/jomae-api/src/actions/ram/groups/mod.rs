@@ -10,25 +10,25 @@ pub mod list_users_for_group;
 pub mod remove_user_from_group;
 pub mod update_group;
 
-use serde::Serialize;
+use crate::{answer::answer, time::Timestamp};
 
-use crate::time::Timestamp;
+answer! {
+    /// A group, as answers show it.
+    pub struct GroupInfo as "Group" {
+        /// ID of the group: 18 digits, which no other group ever has.
+        group_id: String => "GroupId",
+        /// Name of the group.
+        group_name: String => "GroupName",
+        /// Notes.
+        comments: String => "Comments",
+        /// When it was made.
+        create_date: Timestamp => "CreateDate",
+        /// When it was last changed; not in the answer of CreateGroup.
+        update_date: Option<Timestamp> => "UpdateDate",
+    }
 
-/// A group, as answers show it.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GroupInfo {
-    pub group_id: String,
-    pub group_name: String,
-    pub comments: String,
-    pub create_date: Timestamp,
-    /// Not in the answer of `CreateGroup`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub update_date: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GroupOutput {
-    pub group: GroupInfo,
+    pub struct GroupOutput {
+        /// The group.
+        group: GroupInfo => "Group",
+    }
 }

@@ -20,7 +20,6 @@ impl Action for RemoveUserFromGroup {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&USER_NAME), required(&GROUP_NAME)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

@@ -22,7 +22,6 @@ impl Action for UpdateGroup {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&GROUP_NAME), optional(&NEW_GROUP_NAME), optional(&NEW_COMMENTS)],
-        output: &["Group"],
         states: StateRule::ANY,
         errors: &[
             Refusal::GroupNameLength,

@@ -23,7 +23,6 @@ impl Action for AttachPolicyToRole {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&ROLE_NAME), optional(&RESOURCE_GROUP_ID)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,

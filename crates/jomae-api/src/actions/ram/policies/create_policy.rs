@@ -23,7 +23,6 @@ impl Action for CreatePolicy {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&POLICY_NAME), required(&POLICY_DOCUMENT), optional(&DESCRIPTION), optional(&TAG)],
-        output: &["Policy"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,

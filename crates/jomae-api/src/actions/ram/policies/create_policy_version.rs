@@ -30,7 +30,6 @@ impl Action for CreatePolicyVersion {
             optional(&SET_AS_DEFAULT),
             optional(&ROTATE_STRATEGY),
         ],
-        output: &["PolicyVersion"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,

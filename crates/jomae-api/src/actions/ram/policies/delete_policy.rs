@@ -20,7 +20,6 @@ impl Action for DeletePolicy {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&POLICY_NAME), optional(&CASCADING_DELETE)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,

@@ -20,7 +20,6 @@ impl Action for DeletePolicyVersion {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&POLICY_NAME), required(&VERSION_ID)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,

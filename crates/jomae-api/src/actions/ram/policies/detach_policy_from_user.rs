@@ -23,7 +23,6 @@ impl Action for DetachPolicyFromUser {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&USER_NAME), optional(&RESOURCE_GROUP_ID)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,

@@ -1,10 +1,9 @@
 //! `GetPolicy`: a policy and its default version.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
     actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, PolicyRow, VersionRow},
+    answer::answer,
     error::Refusal,
     param::{Input, required},
 };
@@ -13,11 +12,14 @@ pub struct GetPolicy {
     pub policy: PolicyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub policy: PolicyRow,
-    pub default_policy_version: VersionRow,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The policy.
+        policy: PolicyRow => "Policy",
+        /// The version that counts.
+        default_policy_version: VersionRow => "DefaultPolicyVersion",
+    }
 }
 
 impl Action for GetPolicy {
@@ -28,7 +30,6 @@ impl Action for GetPolicy {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&POLICY_TYPE), required(&POLICY_NAME)],
-        output: &["Policy", "DefaultPolicyVersion"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,

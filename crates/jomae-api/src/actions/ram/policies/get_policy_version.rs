@@ -20,7 +20,6 @@ impl Action for GetPolicyVersion {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&VERSION_ID)],
-        output: &["PolicyVersion"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,

@@ -1,10 +1,9 @@
 //! `ListEntitiesForPolicy`: who has a policy.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
     actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef},
+    answer::{List, answer},
     error::Refusal,
     param::{Input, required},
     time::Timestamp,
@@ -14,57 +13,49 @@ pub struct ListEntitiesForPolicy {
     pub policy: PolicyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub users: UserList,
-    pub groups: GroupList,
-    pub roles: RoleList,
-}
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// Users with the policy.
+        users: List<UserRow> => "Users",
+        /// Groups with the policy.
+        groups: List<GroupRow> => "Groups",
+        /// Roles with the policy.
+        roles: List<RoleRow> => "Roles",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct UserList {
-    pub user: Vec<UserRow>,
-}
+    pub struct UserRow as "User" {
+        /// ID of the user.
+        user_id: String => "UserId",
+        /// Name of the user.
+        user_name: String => "UserName",
+        /// The name for people.
+        display_name: String => "DisplayName",
+        /// When the policy was attached.
+        attach_date: Timestamp => "AttachDate",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct UserRow {
-    pub user_id: String,
-    pub user_name: String,
-    pub display_name: String,
-    pub attach_date: Timestamp,
-}
+    pub struct GroupRow as "Group" {
+        /// Name of the group.
+        group_name: String => "GroupName",
+        /// Notes.
+        comments: String => "Comments",
+        /// When the policy was attached.
+        attach_date: Timestamp => "AttachDate",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GroupList {
-    pub group: Vec<GroupRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GroupRow {
-    pub group_name: String,
-    pub comments: String,
-    pub attach_date: Timestamp,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RoleList {
-    pub role: Vec<RoleRow>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RoleRow {
-    pub role_id: String,
-    pub role_name: String,
-    pub arn: String,
-    pub description: String,
-    pub attach_date: Timestamp,
+    pub struct RoleRow as "Role" {
+        /// ID of the role: 18 digits, which no other role ever has.
+        role_id: String => "RoleId",
+        /// Name of the role.
+        role_name: String => "RoleName",
+        /// Full name of the role, with its name as it was given.
+        arn: String => "Arn",
+        /// What it is for.
+        description: String => "Description",
+        /// When the policy was attached.
+        attach_date: Timestamp => "AttachDate",
+    }
 }
 
 impl Action for ListEntitiesForPolicy {
@@ -75,7 +66,6 @@ impl Action for ListEntitiesForPolicy {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&POLICY_TYPE), required(&POLICY_NAME)],
-        output: &["Users", "Groups", "Roles"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,

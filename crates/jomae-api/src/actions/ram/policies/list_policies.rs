@@ -1,13 +1,12 @@
 //! `ListPolicies`: all policies.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
     actions::ram::{
         listing::{Listing, MARKER, MAX_ITEMS},
         policies::params::{POLICY_TYPE, PolicyRow, PolicyType, TAG, no_tags},
     },
+    answer::{List, answer},
     error::Refusal,
     param::{Input, optional},
 };
@@ -18,19 +17,16 @@ pub struct ListPolicies {
     pub listing: Listing,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub policies: PolicyList,
-    pub is_truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PolicyList {
-    pub policy: Vec<PolicyRow>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        policies: List<PolicyRow> => "Policies",
+        /// Whether there are more rows.
+        is_truncated: bool => "IsTruncated",
+        /// Where the next page begins; absent at the end.
+        marker: Option<String> => "Marker",
+    }
 }
 
 impl Action for ListPolicies {
@@ -41,7 +37,6 @@ impl Action for ListPolicies {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&POLICY_TYPE), optional(&MARKER), optional(&MAX_ITEMS), optional(&TAG)],
-        output: &["Policies", "IsTruncated", "Marker"],
         states: StateRule::ANY,
         errors: &[Refusal::PolicyTypeInvalid],
         doc: "Lists the policies of the service and of the account, by name; those of the service first.",

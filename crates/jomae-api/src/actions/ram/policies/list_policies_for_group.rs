@@ -19,7 +19,6 @@ impl Action for ListPoliciesForGroup {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&GROUP_NAME)],
-        output: &["Policies"],
         states: StateRule::ANY,
         errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
         doc: "Lists the policies that are attached to a group, in the order of their attachment.",

@@ -19,7 +19,6 @@ impl Action for ListPoliciesForRole {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&ROLE_NAME)],
-        output: &["Policies"],
         states: StateRule::ANY,
         errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound],
         doc: "Lists the policies that are attached to a role, in the order of their attachment.",

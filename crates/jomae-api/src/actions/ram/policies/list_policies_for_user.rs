@@ -19,7 +19,6 @@ impl Action for ListPoliciesForUser {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&USER_NAME)],
-        output: &["Policies"],
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Lists the policies that are attached to a user, in the order of their attachment. Those of its groups are not among them.",

@@ -1,10 +1,9 @@
 //! `ListPolicyVersions`: the versions of a policy.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
     actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, VersionRow},
+    answer::{List, answer},
     error::Refusal,
     param::{Input, required},
 };
@@ -13,16 +12,12 @@ pub struct ListPolicyVersions {
     pub policy: PolicyRef,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub policy_versions: VersionList,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct VersionList {
-    pub policy_version: Vec<VersionRow>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The versions, the oldest first.
+        policy_versions: List<VersionRow> => "PolicyVersions",
+    }
 }
 
 impl Action for ListPolicyVersions {
@@ -33,7 +28,6 @@ impl Action for ListPolicyVersions {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&POLICY_TYPE), required(&POLICY_NAME)],
-        output: &["PolicyVersions"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     action::{RamKind, Target},
     actions::ram::names::checked,
+    answer::{List, Shape, Value, answer},
     error::Refusal,
     limits,
     param::{Input, Invalid, Kind, Param, parse_bool},
@@ -19,6 +20,10 @@ pub enum PolicyType {
     System,
     /// Of the account.
     Custom,
+}
+
+impl Value for PolicyType {
+    const SHAPE: Shape = Shape::Choice(|| vec!["System", "Custom"]);
 }
 
 /// A policy by its full name.
@@ -182,67 +187,68 @@ pub fn version_id(number: u32) -> String {
     format!("v{number}")
 }
 
-/// A version of a policy in an answer.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct VersionRow {
-    pub version_id: String,
-    pub is_default_version: bool,
-    pub create_date: Timestamp,
-    pub policy_document: String,
-}
+answer! {
+    /// A version of a policy in an answer.
+    pub struct VersionRow as "PolicyVersion" {
+        /// v and a number.
+        version_id: String => "VersionId",
+        /// Whether it is the one that counts.
+        is_default_version: bool => "IsDefaultVersion",
+        /// When it was made.
+        create_date: Timestamp => "CreateDate",
+        /// The document, as JSON text.
+        policy_document: String => "PolicyDocument",
+    }
 
-/// A policy in an answer.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PolicyRow {
-    pub policy_name: String,
-    pub policy_type: PolicyType,
-    pub description: String,
-    pub default_version: String,
-    pub create_date: Timestamp,
-    pub update_date: Timestamp,
-    /// To how many users, groups and roles it is attached. Absent from answers to changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attachment_count: Option<u32>,
-}
+    /// A policy in an answer.
+    pub struct PolicyRow as "Policy" {
+        /// Name of the policy.
+        policy_name: String => "PolicyName",
+        /// Whether it comes with the service or is one of the account.
+        policy_type: PolicyType => "PolicyType",
+        /// What it is for.
+        description: String => "Description",
+        /// The version that counts, such as v1.
+        default_version: String => "DefaultVersion",
+        /// When it was made; of a policy of the service always the same.
+        create_date: Timestamp => "CreateDate",
+        /// When it or its versions were last changed.
+        update_date: Timestamp => "UpdateDate",
+        /// To how many users, groups and roles it is attached; absent from answers to changes.
+        attachment_count: Option<u32> => "AttachmentCount",
+    }
 
-/// An attached policy in an answer.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AttachedRow {
-    pub policy_name: String,
-    pub policy_type: PolicyType,
-    pub description: String,
-    pub default_version: String,
-    pub attach_date: Timestamp,
-}
+    /// An attached policy in an answer.
+    pub struct AttachedRow as "Policy" {
+        /// Name of the policy.
+        policy_name: String => "PolicyName",
+        /// Whether it comes with the service or is one of the account.
+        policy_type: PolicyType => "PolicyType",
+        /// What it is for.
+        description: String => "Description",
+        /// The version that counts, such as v1.
+        default_version: String => "DefaultVersion",
+        /// When the policy was attached.
+        attach_date: Timestamp => "AttachDate",
+    }
 
-/// The answer of ListPoliciesForUser, …ForGroup and …ForRole.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AttachedOutput {
-    pub policies: AttachedList,
-}
+    /// The answer of ListPoliciesForUser, …ForGroup and …ForRole.
+    pub struct AttachedOutput {
+        /// The policies, in the order of their attachment.
+        policies: List<AttachedRow> => "Policies",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AttachedList {
-    pub policy: Vec<AttachedRow>,
-}
+    /// An answer with one version of a policy.
+    pub struct VersionOutput {
+        /// The version.
+        policy_version: VersionRow => "PolicyVersion",
+    }
 
-/// An answer with one version of a policy.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct VersionOutput {
-    pub policy_version: VersionRow,
-}
-
-/// The answer of CreatePolicy and UpdatePolicyDescription.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PolicyOutput {
-    pub policy: PolicyRow,
+    /// The answer of CreatePolicy and UpdatePolicyDescription.
+    pub struct PolicyOutput {
+        /// The policy.
+        policy: PolicyRow => "Policy",
+    }
 }
 
 /// For examples: a policy that allows one action.

@@ -20,7 +20,6 @@ impl Action for UpdatePolicyDescription {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&POLICY_NAME), required(&NEW_DESCRIPTION)],
-        output: &["Policy"],
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,

@@ -36,7 +36,6 @@ impl Action for CreateRole {
             optional(&ALLOW_CONSOLE_LOGIN),
             optional(&TAG),
         ],
-        output: &["Role"],
         states: StateRule::ANY,
         errors: &[
             Refusal::RoleNameLength,

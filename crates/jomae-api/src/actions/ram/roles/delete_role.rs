@@ -19,7 +19,6 @@ impl Action for DeleteRole {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&ROLE_NAME)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound, Refusal::RoleHasPolicies],
         doc: "Deletes a role that has no policies. Its sessions end with it; a role of the same name is another one.",

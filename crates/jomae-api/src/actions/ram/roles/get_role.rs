@@ -19,7 +19,6 @@ impl Action for GetRole {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&ROLE_NAME)],
-        output: &["Role"],
         states: StateRule::ANY,
         errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound],
         doc: "Tells what a role is, and who may assume it.",

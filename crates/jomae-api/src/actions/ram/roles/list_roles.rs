@@ -1,7 +1,5 @@
 //! `ListRoles`: all roles.
 
-use serde::Serialize;
-
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
     actions::ram::{
@@ -9,6 +7,7 @@ use crate::{
         policies::params::{TAG, no_tags},
         roles::params::RoleRow,
     },
+    answer::{List, answer},
     error::Refusal,
     param::{Input, optional},
 };
@@ -17,19 +16,16 @@ pub struct ListRoles {
     pub listing: Listing,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub roles: RoleList,
-    pub is_truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RoleList {
-    pub role: Vec<RoleRow>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        roles: List<RoleRow> => "Roles",
+        /// Whether there are more rows.
+        is_truncated: bool => "IsTruncated",
+        /// Where the next page begins; absent at the end.
+        marker: Option<String> => "Marker",
+    }
 }
 
 impl Action for ListRoles {
@@ -40,7 +36,6 @@ impl Action for ListRoles {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&MARKER), optional(&MAX_ITEMS), optional(&TAG)],
-        output: &["Roles", "IsTruncated", "Marker"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the roles of the account, by name, without their trust policies.",

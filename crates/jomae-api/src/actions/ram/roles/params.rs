@@ -1,9 +1,8 @@
 //! Parameters and members of answers that the actions on roles share.
 
-use serde::Serialize;
-
 use crate::{
     actions::ram::names::checked,
+    answer::answer,
     error::Refusal,
     limits,
     param::{Invalid, Kind, Param, parse_bool, parse_number},
@@ -79,29 +78,34 @@ fn no_console(text: &str) -> Result<(), Invalid> {
     if parse_bool(text)? { Err(Invalid::Value) } else { Ok(()) }
 }
 
-/// A role in an answer.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RoleRow {
-    pub role_id: String,
-    pub role_name: String,
-    pub arn: String,
-    pub description: String,
-    pub create_date: Timestamp,
-    pub update_date: Timestamp,
-    pub max_session_duration: i64,
-    /// Always false: there is no console.
-    pub allow_console_login: bool,
-    /// Absent from lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assume_role_policy_document: Option<String>,
-}
+answer! {
+    /// A role in an answer.
+    pub struct RoleRow as "Role" {
+        /// ID of the role: 18 digits, which no other role ever has.
+        role_id: String => "RoleId",
+        /// Name of the role.
+        role_name: String => "RoleName",
+        /// Full name of the role, with its name as it was given.
+        arn: String => "Arn",
+        /// What it is for.
+        description: String => "Description",
+        /// When it was made.
+        create_date: Timestamp => "CreateDate",
+        /// When it was last changed.
+        update_date: Timestamp => "UpdateDate",
+        /// Longest session, in seconds.
+        max_session_duration: i64 => "MaxSessionDuration",
+        /// Always false: there is no console.
+        allow_console_login: bool => "AllowConsoleLogin",
+        /// Who may assume it, as JSON text; absent from lists.
+        assume_role_policy_document: Option<String> => "AssumeRolePolicyDocument",
+    }
 
-/// An answer with one role.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RoleOutput {
-    pub role: RoleRow,
+    /// An answer with one role.
+    pub struct RoleOutput {
+        /// The role.
+        role: RoleRow => "Role",
+    }
 }
 
 /// For examples: a trust policy that trusts the account itself.

@@ -35,7 +35,6 @@ impl Action for UpdateRole {
             optional(&NEW_MAX_SESSION_DURATION),
             optional(&NEW_ALLOW_CONSOLE_LOGIN),
         ],
-        output: &["Role"],
         states: StateRule::ANY,
         errors: &[
             Refusal::RoleNameLength,

@@ -30,7 +30,6 @@ impl Action for CreateUser {
             optional(&EMAIL),
             optional(&COMMENTS),
         ],
-        output: &["User"],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

@@ -19,7 +19,6 @@ impl Action for DeleteUser {
         class: Class::Management,
         effect: Effect::Write,
         params: &[required(&USER_NAME)],
-        output: &[],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

@@ -20,7 +20,6 @@ impl Action for GetUser {
         class: Class::Management,
         effect: Effect::Read,
         params: &[required(&USER_NAME)],
-        output: &["User"],
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Shows what is known of a user.",

@@ -1,11 +1,10 @@
 //! `ListUsers`: all users of the account.
 
-use serde::Serialize;
-
 use super::UserInfo;
 use crate::{
     action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
     actions::ram::listing::{Listing, MARKER, MAX_ITEMS},
+    answer::{List, answer},
     error::Refusal,
     param::{Input, optional},
 };
@@ -14,19 +13,16 @@ pub struct ListUsers {
     pub listing: Listing,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Output {
-    pub users: UserList,
-    pub is_truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct UserList {
-    pub user: Vec<UserInfo>,
+answer! {
+    /// The answer.
+    pub struct Output {
+        /// The page.
+        users: List<UserInfo> => "Users",
+        /// Whether there are more rows.
+        is_truncated: bool => "IsTruncated",
+        /// Where the next page begins; absent at the end.
+        marker: Option<String> => "Marker",
+    }
 }
 
 impl Action for ListUsers {
@@ -37,7 +33,6 @@ impl Action for ListUsers {
         class: Class::Management,
         effect: Effect::Read,
         params: &[optional(&MARKER), optional(&MAX_ITEMS)],
-        output: &["Users", "IsTruncated", "Marker"],
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the users of the account, by name.",

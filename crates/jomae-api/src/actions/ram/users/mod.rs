@@ -6,36 +6,40 @@ pub mod get_user;
 pub mod list_users;
 pub mod update_user;
 
-use serde::Serialize;
-
 use super::names::checked;
 use crate::{
+    answer::answer,
     error::Refusal,
     limits,
     param::{Invalid, Kind, Param},
     time::Timestamp,
 };
 
-/// A user, as answers show it. What has not been given is empty.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct UserInfo {
-    pub user_id: String,
-    pub user_name: String,
-    pub display_name: String,
-    pub mobile_phone: String,
-    pub email: String,
-    pub comments: String,
-    pub create_date: Timestamp,
-    /// Not in the answer of `CreateUser`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub update_date: Option<Timestamp>,
-}
+answer! {
+    /// A user, as answers show it. What has not been given is empty.
+    pub struct UserInfo as "User" {
+        /// ID of the user: 18 digits, which no other user ever has.
+        user_id: String => "UserId",
+        /// Name of the user.
+        user_name: String => "UserName",
+        /// The name for people.
+        display_name: String => "DisplayName",
+        /// Telephone number.
+        mobile_phone: String => "MobilePhone",
+        /// Mail address.
+        email: String => "Email",
+        /// Notes.
+        comments: String => "Comments",
+        /// When it was made.
+        create_date: Timestamp => "CreateDate",
+        /// When it was last changed; not in the answer of CreateUser.
+        update_date: Option<Timestamp> => "UpdateDate",
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct UserOutput {
-    pub user: UserInfo,
+    pub struct UserOutput {
+        /// The user.
+        user: UserInfo => "User",
+    }
 }
 
 fn display_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Invalid> {

@@ -32,7 +32,6 @@ impl Action for UpdateUser {
             optional(&NEW_EMAIL),
             optional(&NEW_COMMENTS),
         ],
-        output: &["User"],
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,

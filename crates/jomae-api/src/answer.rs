@@ -1,0 +1,157 @@
+//! What an answer is: its members are declared once, and the struct, its form on the wire and the reference come from
+//! that.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    action::{Base64, SecretBase64, SecretText},
+    names::{AccountId, KeyId, KeyVersionId, RegionId},
+    param::Plaintext,
+    time::Timestamp,
+};
+
+/// An object that answers are made of.
+pub trait Answer: Serialize {
+    /// Its members, in their order on the wire.
+    const MEMBERS: &'static [Member];
+}
+
+/// A row of a list.
+pub trait Row: Answer {
+    /// The member under which the rows stand in their list.
+    const NAME: &'static str;
+}
+
+/// A member of an answer.
+#[derive(Debug)]
+pub struct Member {
+    pub name: &'static str,
+    pub shape: Shape,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// Not in the cloud's API.
+    pub extension: bool,
+    pub doc: &'static str,
+}
+
+/// What a member holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    Text,
+    /// `YYYY-MM-DDThh:mm:ssZ`.
+    Date,
+    /// A date, or the empty text where none applies.
+    DateOrEmpty,
+    /// Standard Base64 with padding.
+    Base64,
+    Integer,
+    Boolean,
+    /// One of these texts.
+    Choice(fn() -> Vec<&'static str>),
+    Object(&'static [Member]),
+    /// An object with one member of this name: the list of the rows.
+    List(&'static str, &'static [Member]),
+    /// Numbers under names that are not known beforehand.
+    Counts,
+    /// A list of recorded events, in ActionTrail's form.
+    Events,
+}
+
+/// A type that members can have.
+pub trait Value {
+    const SHAPE: Shape;
+    const OPTIONAL: bool = false;
+
+    fn is_absent(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    const SHAPE: Shape = T::SHAPE;
+    const OPTIONAL: bool = true;
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: Answer> Value for T {
+    const SHAPE: Shape = Shape::Object(T::MEMBERS);
+}
+
+impl<T: Row> Value for List<T> {
+    const SHAPE: Shape = Shape::List(T::NAME, T::MEMBERS);
+}
+
+macro_rules! shapes {
+    ($($shape:ident: $($type:ty),+;)*) => {
+        $($(impl Value for $type {
+            const SHAPE: Shape = Shape::$shape;
+        })+)*
+    };
+}
+shapes! {
+    Text: String, &'static str, AccountId, KeyId, KeyVersionId, RegionId, SecretText;
+    Date: Timestamp;
+    Base64: Base64, SecretBase64, Plaintext;
+    Integer: u32, u64, i64;
+    Boolean: bool;
+    Counts: BTreeMap<String, u64>;
+}
+
+/// The rows of a list. On the wire an object whose one member has the name of the rows.
+pub struct List<T>(pub Vec<T>);
+
+impl<T: Row> Serialize for List<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_map(Some(1))?;
+        list.serialize_entry(T::NAME, &self.0)?;
+        list.end()
+    }
+}
+
+/// Declares objects of answers, each member by field, type, name on the wire and what it means. Rows of a list say what
+/// their list calls each of them: `struct KeyRow as "Key"`.
+macro_rules! answer {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident $(as $row:literal)? {
+            $($(#[doc = $doc:literal])+ $field:ident: $type:ty => $($extension:ident)? $wire:literal,)*
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(serde::Serialize)]
+        pub struct $name {
+            $(
+                $(#[doc = $doc])+
+                #[serde(rename = $wire, skip_serializing_if = "crate::answer::Value::is_absent")]
+                pub $field: $type,
+            )*
+        }
+
+        impl $crate::answer::Answer for $name {
+            const MEMBERS: &'static [$crate::answer::Member] = &[$($crate::answer::Member {
+                name: $wire,
+                shape: <$type as $crate::answer::Value>::SHAPE,
+                optional: <$type as $crate::answer::Value>::OPTIONAL,
+                extension: $crate::answer::answer!(@is $($extension)?),
+                doc: $crate::answer::sentence(concat!($($doc),+)),
+            }),*];
+        }
+
+        $(impl $crate::answer::Row for $name {
+            const NAME: &'static str = $row;
+        })?
+    )+};
+    (@is extension) => { true };
+    (@is) => { false };
+}
+pub(crate) use answer;
+
+/// The text of a documentation comment, which begins with the blank after the slashes.
+pub(crate) const fn sentence(comment: &'static str) -> &'static str {
+    comment.split_at(1).1
+}
