@@ -10,16 +10,13 @@ use crate::{
     answer::{Answer, answer},
     error::Refusal,
     names::{AliasName, KeyRef, KeyVersionId, RoleRef},
-    param::{EncryptionContext, Input, Plaintext, Use},
+    param::{EncryptionContext, Parameters, Plaintext, Use},
 };
 
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
-pub trait Action: Sized + Send + Sync + 'static {
+pub trait Action: Parameters + Send + Sync + 'static {
     type Output: Answer + Send + 'static;
     const SPEC: ActionSpec;
-
-    /// Reads the parameters, in the order of the documentation.
-    fn parse(input: Input<'_>) -> Result<Self, Refusal>;
 
     /// Which permissions the call needs, on what. All of them.
     fn access(&self) -> Access<'_>;

@@ -156,6 +156,57 @@ pub const fn optional(param: &'static dyn ParamInfo) -> Use {
     Use { param, required: false }
 }
 
+/// A request of one action, as its parameters make it.
+pub trait Parameters: Sized {
+    /// The parameters, in the order of the documentation.
+    const PARAMS: &[Use];
+
+    /// Reads them, in this order.
+    fn parse(input: Input<'_>) -> Result<Self, Refusal>;
+}
+
+/// Declares a request: each field by the parameter that it is read from, and how (a method of [`Input`]). `or` gives the
+/// value of an absent one; `=>` names the function that makes the field of its parameters. What is read and not kept,
+/// since only its being valid counts, stands behind `also`.
+macro_rules! request {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $($(#[$doc:meta])* $field:ident: $type:ty =
+                $($how:ident $param:ident)and+ $(or $default:expr)? $(=> $make:path)?,)*
+        }
+        $(also $($check:ident $checked:ident $(=> $checker:path)?),+;)?
+    ) => {
+        $(#[$meta])*
+        pub struct $name {
+            $($(#[$doc])* pub $field: $type,)*
+        }
+
+        impl $crate::param::Parameters for $name {
+            const PARAMS: &[$crate::param::Use] = &[
+                $($($crate::param::request!(@use $how $param),)+)*
+                $($($crate::param::request!(@use $check $checked),)+)?
+            ];
+
+            fn parse(input: $crate::param::Input<'_>) -> Result<Self, $crate::error::Refusal> {
+                let _ = input;
+                let request = Self {
+                    $($field: $crate::param::request!(@read input $($how $param)+ $(or $default)? $(=> $make)?),)*
+                };
+                $($($crate::param::request!(@read input $check $checked $(=> $checker)?);)+)?
+                Ok(request)
+            }
+        }
+    };
+    (@use required $param:ident) => { $crate::param::required(&$param) };
+    (@use required_maybe_empty $param:ident) => { $crate::param::required(&$param) };
+    (@use $optional:ident $param:ident) => { $crate::param::optional(&$param) };
+    (@read $input:ident $how:ident $param:ident) => { $input.$how(&$param)? };
+    (@read $input:ident $how:ident $param:ident or $default:expr) => { $input.$how(&$param)?.unwrap_or($default) };
+    (@read $input:ident $($how:ident $param:ident)+ => $make:path) => { $make($input)? };
+}
+pub(crate) use request;
+
 /// What an action asked its input for: (name, required).
 pub type AskedLog = RefCell<Vec<(&'static str, bool)>>;
 

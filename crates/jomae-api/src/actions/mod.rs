@@ -6,6 +6,7 @@ pub mod import;
 pub mod keys;
 pub mod metadata;
 pub mod params;
+pub(crate) mod prelude;
 pub mod ram;
 pub mod service;
 pub mod sts;

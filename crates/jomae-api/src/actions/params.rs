@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jomae_crypto::secret::SecretBytes;
+use jomae_crypto::{envelope, secret::SecretBytes};
 use serde::Deserialize;
 
 use crate::{
@@ -267,6 +267,24 @@ pub static EXPORT_ALGORITHM: Param<Algorithm> = Param::new(
     |text| Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value),
 )
 .public();
+
+/// A ciphertext of a symmetric key.
+pub struct Ciphertext {
+    pub blob: Vec<u8>,
+    /// Named by the ciphertext itself.
+    pub version: KeyVersionId,
+}
+
+impl Ciphertext {
+    pub fn of(blob: Vec<u8>) -> Result<Self, Refusal> {
+        let version = envelope::version_id(&blob).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
+        Ok(Self { blob, version })
+    }
+
+    pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        Self::of(input.required(&CIPHERTEXT_BLOB)?)
+    }
+}
 
 /// The three parameters of an export, which must fit each other.
 pub struct ExportTo {

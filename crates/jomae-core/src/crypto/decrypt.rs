@@ -10,7 +10,7 @@ use crate::{
 impl Handle<Decrypt> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Decrypt>) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
-        let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext).await?;
+        let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext.blob).await?;
         Ok(Output { key_id: key.place.id.clone(), key_version_id: opened.version, plaintext: opened.plaintext })
     }
 }

@@ -19,7 +19,7 @@ impl Handle<ExportDataKey> for Kms {
         granted: &Authorized<'_, ExportDataKey>,
     ) -> Result<Output, Error> {
         let (key, wanted) = (granted.key()?, granted.action());
-        let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext).await?;
+        let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext.blob).await?;
         let exported = export(&opened.plaintext.bytes, &wanted.to)?;
         Ok(Output { key_id: key.place.id.clone(), key_version_id: opened.version, exported_data_key: Base64(exported) })
     }

@@ -1,16 +1,21 @@
 //! `CreateAlias`: give a key a name.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::{ALIAS_NAME, CLIENT_TOKEN, KEY_ID_ONLY},
-    error::Refusal,
-    names::{AliasName, KeyRef},
-    param::{Input, optional, required},
+use crate::actions::{
+    params::{ALIAS_NAME, CLIENT_TOKEN, KEY_ID_ONLY},
+    prelude::*,
 };
 
-pub struct CreateAlias {
-    pub alias: AliasName,
-    pub key: KeyRef,
+request! {
+    pub struct CreateAlias {
+        alias: AliasName = required ALIAS_NAME => unreserved_alias,
+        key: KeyRef = required KEY_ID_ONLY,
+    }
+    also optional CLIENT_TOKEN;
+}
+
+fn unreserved_alias(input: Input<'_>) -> Result<AliasName, Refusal> {
+    let alias = input.required(&ALIAS_NAME)?;
+    if alias.is_reserved() { Err(Refusal::ParameterInvalid("AliasName")) } else { Ok(alias) }
 }
 
 impl Action for CreateAlias {
@@ -20,7 +25,7 @@ impl Action for CreateAlias {
         group: Group::Aliases,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&ALIAS_NAME), required(&KEY_ID_ONLY), optional(&CLIENT_TOKEN)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::AliasUnsupported,
@@ -32,16 +37,6 @@ impl Action for CreateAlias {
         doc: "Makes an alias. Its name is unique in the account and region; a key may have many.",
         example: &[("AliasName", "alias/orders"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let alias = input.required(&ALIAS_NAME)?;
-        if alias.is_reserved() {
-            return Err(Refusal::ParameterInvalid("AliasName"));
-        }
-        let key = input.required(&KEY_ID_ONLY)?;
-        input.optional(&CLIENT_TOKEN)?;
-        Ok(Self { alias, key })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(("kms:CreateAlias", Target::AliasName(&self.alias)), ("kms:CreateAlias", Target::Key(&self.key)))

@@ -1,15 +1,11 @@
 //! `DeleteAlias`: take a name away.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::ALIAS_NAME,
-    error::Refusal,
-    names::AliasName,
-    param::{Input, required},
-};
+use crate::actions::{params::ALIAS_NAME, prelude::*};
 
-pub struct DeleteAlias {
-    pub alias: AliasName,
+request! {
+    pub struct DeleteAlias {
+        alias: AliasName = required ALIAS_NAME,
+    }
 }
 
 impl Action for DeleteAlias {
@@ -19,16 +15,12 @@ impl Action for DeleteAlias {
         group: Group::Aliases,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&ALIAS_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::AliasNotFound],
         doc: "Deletes an alias. The key stays as it is.",
         example: &[("AliasName", "alias/orders")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { alias: input.required(&ALIAS_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:DeleteAlias", Target::AliasAndItsKey(&self.alias))

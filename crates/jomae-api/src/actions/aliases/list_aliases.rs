@@ -1,16 +1,14 @@
 //! `ListAliases`: all names in the region.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{PAGE_NUMBER, PAGE_SIZE, Page},
-    answer::{List, answer},
-    error::Refusal,
-    names::KeyId,
-    param::{Input, optional},
+use crate::actions::{
+    params::{PAGE_NUMBER, PAGE_SIZE, Page},
+    prelude::*,
 };
 
-pub struct ListAliases {
-    pub page: Page,
+request! {
+    pub struct ListAliases {
+        page: Page = optional PAGE_NUMBER and optional PAGE_SIZE => Page::parse,
+    }
 }
 
 answer! {
@@ -43,16 +41,12 @@ impl Action for ListAliases {
         group: Group::Aliases,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&PAGE_NUMBER), optional(&PAGE_SIZE)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the aliases of the account in the region, by name.",
         example: &[("PageNumber", "1"), ("PageSize", "10")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { page: Page::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:ListAliases", Target::Aliases)

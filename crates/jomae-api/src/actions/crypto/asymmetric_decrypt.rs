@@ -1,20 +1,21 @@
 //! `AsymmetricDecrypt`: decrypt with a private key.
 
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, SecretBase64, StateRule, Target},
-    actions::params::{ALGORITHM, CIPHERTEXT_BLOB, DRY_RUN, KEY_REF, KEY_VERSION_ID, RECIPIENT},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{Input, optional, required},
+    actions::{
+        params::{ALGORITHM, CIPHERTEXT_BLOB, DRY_RUN, KEY_REF, KEY_VERSION_ID, RECIPIENT},
+        prelude::*,
+    },
     spec::Algorithm,
 };
 
-pub struct AsymmetricDecrypt {
-    pub key: KeyRef,
-    pub version: KeyVersionId,
-    pub algorithm: Algorithm,
-    pub ciphertext: Vec<u8>,
+request! {
+    pub struct AsymmetricDecrypt {
+        key: KeyRef = required KEY_REF,
+        version: KeyVersionId = required KEY_VERSION_ID,
+        algorithm: Algorithm = required ALGORITHM,
+        ciphertext: Vec<u8> = required CIPHERTEXT_BLOB,
+    }
+    also optional RECIPIENT, optional DRY_RUN;
 }
 
 answer! {
@@ -36,14 +37,7 @@ impl Action for AsymmetricDecrypt {
         group: Group::Crypto,
         class: Class::CryptoAsymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            required(&KEY_VERSION_ID),
-            required(&ALGORITHM),
-            required(&CIPHERTEXT_BLOB),
-            optional(&RECIPIENT),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -63,18 +57,6 @@ impl Action for AsymmetricDecrypt {
             ("CiphertextBlob", "aGVsbG8="),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            version: input.required(&KEY_VERSION_ID)?,
-            algorithm: input.required(&ALGORITHM)?,
-            ciphertext: input.required(&CIPHERTEXT_BLOB)?,
-        };
-        input.optional(&RECIPIENT)?;
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:AsymmetricDecrypt", Target::Key(&self.key))

@@ -1,21 +1,23 @@
 //! `AsymmetricEncrypt`: encrypt under a public key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{ALGORITHM, DRY_RUN, KEY_REF, KEY_VERSION_ID, PLAINTEXT},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{Input, optional, required},
-    spec::Algorithm,
-};
 use jomae_crypto::secret::SecretBytes;
 
-pub struct AsymmetricEncrypt {
-    pub key: KeyRef,
-    pub version: KeyVersionId,
-    pub algorithm: Algorithm,
-    pub plaintext: SecretBytes,
+use crate::{
+    actions::{
+        params::{ALGORITHM, DRY_RUN, KEY_REF, KEY_VERSION_ID, PLAINTEXT},
+        prelude::*,
+    },
+    spec::Algorithm,
+};
+
+request! {
+    pub struct AsymmetricEncrypt {
+        key: KeyRef = required KEY_REF,
+        version: KeyVersionId = required KEY_VERSION_ID,
+        algorithm: Algorithm = required ALGORITHM,
+        plaintext: SecretBytes = required PLAINTEXT,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -37,13 +39,7 @@ impl Action for AsymmetricEncrypt {
         group: Group::Crypto,
         class: Class::CryptoAsymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            required(&KEY_VERSION_ID),
-            required(&ALGORITHM),
-            required(&PLAINTEXT),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -62,17 +58,6 @@ impl Action for AsymmetricEncrypt {
             ("Plaintext", "aGVsbG8="),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            version: input.required(&KEY_VERSION_ID)?,
-            algorithm: input.required(&ALGORITHM)?,
-            plaintext: input.required(&PLAINTEXT)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:AsymmetricEncrypt", Target::Key(&self.key))

@@ -1,20 +1,21 @@
 //! `AsymmetricSign`: sign a digest.
 
 use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{Input, optional, required},
+    actions::{
+        params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID},
+        prelude::*,
+    },
     spec::Algorithm,
 };
 
-pub struct AsymmetricSign {
-    pub key: KeyRef,
-    pub version: KeyVersionId,
-    pub algorithm: Algorithm,
-    pub digest: Vec<u8>,
+request! {
+    pub struct AsymmetricSign {
+        key: KeyRef = required KEY_REF,
+        version: KeyVersionId = required KEY_VERSION_ID,
+        algorithm: Algorithm = required ALGORITHM,
+        digest: Vec<u8> = required DIGEST,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -36,13 +37,7 @@ impl Action for AsymmetricSign {
         group: Group::Crypto,
         class: Class::CryptoAsymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            required(&KEY_VERSION_ID),
-            required(&ALGORITHM),
-            required(&DIGEST),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -61,17 +56,6 @@ impl Action for AsymmetricSign {
             ("Digest", "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw="),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            version: input.required(&KEY_VERSION_ID)?,
-            algorithm: input.required(&ALGORITHM)?,
-            digest: input.required(&DIGEST)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:AsymmetricSign", Target::Key(&self.key))

@@ -1,21 +1,22 @@
 //! `AsymmetricVerify`: check a signature.
 
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID, SIGNATURE},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{Input, optional, required},
+    actions::{
+        params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID, SIGNATURE},
+        prelude::*,
+    },
     spec::Algorithm,
 };
 
-pub struct AsymmetricVerify {
-    pub key: KeyRef,
-    pub version: KeyVersionId,
-    pub algorithm: Algorithm,
-    pub digest: Vec<u8>,
-    pub signature: Vec<u8>,
+request! {
+    pub struct AsymmetricVerify {
+        key: KeyRef = required KEY_REF,
+        version: KeyVersionId = required KEY_VERSION_ID,
+        algorithm: Algorithm = required ALGORITHM,
+        digest: Vec<u8> = required DIGEST,
+        signature: Vec<u8> = required SIGNATURE,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -37,14 +38,7 @@ impl Action for AsymmetricVerify {
         group: Group::Crypto,
         class: Class::CryptoAsymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            required(&KEY_VERSION_ID),
-            required(&ALGORITHM),
-            required(&DIGEST),
-            required(&SIGNATURE),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -64,18 +58,6 @@ impl Action for AsymmetricVerify {
             ("Value", "aGVsbG8="),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            version: input.required(&KEY_VERSION_ID)?,
-            algorithm: input.required(&ALGORITHM)?,
-            digest: input.required(&DIGEST)?,
-            signature: input.required(&SIGNATURE)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:AsymmetricVerify", Target::Key(&self.key))

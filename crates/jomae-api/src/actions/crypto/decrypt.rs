@@ -1,20 +1,16 @@
 //! Decrypt: read what Encrypt or `GenerateDataKey` made.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, RECIPIENT},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyVersionId},
-    param::{EncryptionContext, Input, Plaintext, optional, required},
+use crate::actions::{
+    params::{CIPHERTEXT_BLOB, Ciphertext, DRY_RUN, ENCRYPTION_CONTEXT, RECIPIENT},
+    prelude::*,
 };
-use jomae_crypto::envelope;
 
-pub struct Decrypt {
-    pub ciphertext: Vec<u8>,
-    /// Named by the ciphertext itself.
-    pub version: KeyVersionId,
-    pub context: EncryptionContext,
+request! {
+    pub struct Decrypt {
+        ciphertext: Ciphertext = required CIPHERTEXT_BLOB => Ciphertext::parse,
+        context: EncryptionContext = context ENCRYPTION_CONTEXT,
+    }
+    also optional DRY_RUN, optional RECIPIENT;
 }
 
 answer! {
@@ -36,7 +32,7 @@ impl Action for Decrypt {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[required(&CIPHERTEXT_BLOB), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN), optional(&RECIPIENT)],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -52,18 +48,8 @@ impl Action for Decrypt {
         )],
     };
 
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
-        let version =
-            envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
-        let context = input.context(&ENCRYPTION_CONTEXT)?;
-        input.optional(&DRY_RUN)?;
-        input.optional(&RECIPIENT)?;
-        Ok(Self { ciphertext, version, context })
-    }
-
     fn access(&self) -> Access<'_> {
-        Access::one("kms:Decrypt", Target::CiphertextOf(&self.version))
+        Access::one("kms:Decrypt", Target::CiphertextOf(&self.ciphertext.version))
     }
 
     fn contexts(&self) -> [Option<&EncryptionContext>; 2] {

@@ -1,18 +1,17 @@
 //! Encrypt: encrypt up to 6 KiB under a key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, PLAINTEXT_OR_TEXT},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{EncryptionContext, Input, Plaintext, optional, required},
+use crate::actions::{
+    params::{DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, PLAINTEXT_OR_TEXT},
+    prelude::*,
 };
 
-pub struct Encrypt {
-    pub key: KeyRef,
-    pub plaintext: Plaintext,
-    pub context: EncryptionContext,
+request! {
+    pub struct Encrypt {
+        key: KeyRef = required KEY_REF,
+        plaintext: Plaintext = required PLAINTEXT_OR_TEXT,
+        context: EncryptionContext = context ENCRYPTION_CONTEXT,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -34,7 +33,7 @@ impl Action for Encrypt {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), required(&PLAINTEXT_OR_TEXT), optional(&ENCRYPTION_CONTEXT), optional(&DRY_RUN)],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -47,16 +46,6 @@ impl Action for Encrypt {
         doc: "Encrypts under the primary version of the key. The same plaintext never gives the same ciphertext twice.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Plaintext", "aGVsbG8=")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            plaintext: input.required(&PLAINTEXT_OR_TEXT)?,
-            context: input.context(&ENCRYPTION_CONTEXT)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:Encrypt", Target::Key(&self.key))

@@ -1,20 +1,15 @@
 //! `ExportDataKey`: an encrypted data key, under a public key of the caller.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{
-        CIPHERTEXT_BLOB, DRY_RUN, ENCRYPTION_CONTEXT, EXPORT_ALGORITHM, EXPORT_KEY_SPEC, ExportTo, PUBLIC_KEY_BLOB,
+use crate::actions::{
+    params::{
+        CIPHERTEXT_BLOB, Ciphertext, DRY_RUN, ENCRYPTION_CONTEXT, EXPORT_ALGORITHM, EXPORT_KEY_SPEC, ExportTo,
+        PUBLIC_KEY_BLOB,
     },
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyVersionId},
-    param::{EncryptionContext, Input, optional, required},
+    prelude::*,
 };
-use jomae_crypto::envelope;
 
 pub struct ExportDataKey {
-    pub ciphertext: Vec<u8>,
-    pub version: KeyVersionId,
+    pub ciphertext: Ciphertext,
     pub to: ExportTo,
     pub context: EncryptionContext,
 }
@@ -31,6 +26,25 @@ answer! {
     }
 }
 
+impl Parameters for ExportDataKey {
+    const PARAMS: &[Use] = &[
+        required(&CIPHERTEXT_BLOB),
+        required(&PUBLIC_KEY_BLOB),
+        required(&EXPORT_KEY_SPEC),
+        required(&EXPORT_ALGORITHM),
+        optional(&ENCRYPTION_CONTEXT),
+        optional(&DRY_RUN),
+    ];
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
+        let to = ExportTo::parse(input)?;
+        let context = input.context(&ENCRYPTION_CONTEXT)?;
+        input.optional(&DRY_RUN)?;
+        Ok(Self { ciphertext: Ciphertext::of(ciphertext)?, to, context })
+    }
+}
+
 impl Action for ExportDataKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
@@ -38,14 +52,7 @@ impl Action for ExportDataKey {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&CIPHERTEXT_BLOB),
-            required(&PUBLIC_KEY_BLOB),
-            required(&EXPORT_KEY_SPEC),
-            required(&EXPORT_ALGORITHM),
-            optional(&ENCRYPTION_CONTEXT),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -66,18 +73,8 @@ impl Action for ExportDataKey {
         ],
     };
 
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
-        let to = ExportTo::parse(input)?;
-        let context = input.context(&ENCRYPTION_CONTEXT)?;
-        input.optional(&DRY_RUN)?;
-        let version =
-            envelope::version_id(&ciphertext).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
-        Ok(Self { ciphertext, version, to, context })
-    }
-
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ExportDataKey", Target::CiphertextOf(&self.version))
+        Access::one("kms:ExportDataKey", Target::CiphertextOf(&self.ciphertext.version))
     }
 
     fn contexts(&self) -> [Option<&EncryptionContext>; 2] {

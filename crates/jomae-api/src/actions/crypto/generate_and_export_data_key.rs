@@ -1,22 +1,22 @@
 //! `GenerateAndExportDataKey`: a fresh data key, encrypted and under a public key of the caller.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{
+use crate::actions::{
+    params::{
         DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, EXPORT_ALGORITHM, EXPORT_KEY_SPEC, ExportTo, KEY_REF,
         NUMBER_OF_BYTES, PUBLIC_KEY_BLOB, data_key_bytes,
     },
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{EncryptionContext, Input, optional, required},
+    prelude::*,
 };
 
-pub struct GenerateAndExportDataKey {
-    pub key: KeyRef,
-    pub length_bytes: u32,
-    pub to: ExportTo,
-    pub context: EncryptionContext,
+request! {
+    pub struct GenerateAndExportDataKey {
+        key: KeyRef = required KEY_REF,
+        length_bytes: u32 = optional DATA_KEY_SPEC and optional NUMBER_OF_BYTES => data_key_bytes,
+        to: ExportTo =
+            required PUBLIC_KEY_BLOB and required EXPORT_KEY_SPEC and required EXPORT_ALGORITHM => ExportTo::parse,
+        context: EncryptionContext = context ENCRYPTION_CONTEXT,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -40,16 +40,7 @@ impl Action for GenerateAndExportDataKey {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            optional(&DATA_KEY_SPEC),
-            optional(&NUMBER_OF_BYTES),
-            required(&PUBLIC_KEY_BLOB),
-            required(&EXPORT_KEY_SPEC),
-            required(&EXPORT_ALGORITHM),
-            optional(&ENCRYPTION_CONTEXT),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -67,17 +58,6 @@ impl Action for GenerateAndExportDataKey {
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            length_bytes: data_key_bytes(input)?,
-            to: ExportTo::parse(input)?,
-            context: input.context(&ENCRYPTION_CONTEXT)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateAndExportDataKey", Target::Key(&self.key))

@@ -1,21 +1,18 @@
 //! `GenerateDataKey`: a fresh data key, plain and encrypted.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, SecretBase64, StateRule, Target},
-    actions::params::{
-        DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, RECIPIENT, data_key_bytes,
-    },
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{EncryptionContext, Input, optional, required},
+use crate::actions::{
+    params::{DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, RECIPIENT, data_key_bytes},
+    prelude::*,
 };
 
-pub struct GenerateDataKey {
-    pub key: KeyRef,
-    /// 1–1024.
-    pub length_bytes: u32,
-    pub context: EncryptionContext,
+request! {
+    pub struct GenerateDataKey {
+        key: KeyRef = required KEY_REF,
+        /// 1–1024.
+        length_bytes: u32 = optional DATA_KEY_SPEC and optional NUMBER_OF_BYTES => data_key_bytes,
+        context: EncryptionContext = context ENCRYPTION_CONTEXT,
+    }
+    also optional DRY_RUN, optional RECIPIENT;
 }
 
 answer! {
@@ -39,14 +36,7 @@ impl Action for GenerateDataKey {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            optional(&DATA_KEY_SPEC),
-            optional(&NUMBER_OF_BYTES),
-            optional(&ENCRYPTION_CONTEXT),
-            optional(&DRY_RUN),
-            optional(&RECIPIENT),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -59,17 +49,6 @@ impl Action for GenerateDataKey {
         doc: "Makes a random data key for encrypting locally: use the plain one, erase it, keep the encrypted one beside the data and have it back by Decrypt.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            length_bytes: data_key_bytes(input)?,
-            context: input.context(&ENCRYPTION_CONTEXT)?,
-        };
-        input.optional(&DRY_RUN)?;
-        input.optional(&RECIPIENT)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateDataKey", Target::Key(&self.key))

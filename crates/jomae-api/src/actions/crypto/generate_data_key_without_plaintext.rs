@@ -1,19 +1,18 @@
 //! `GenerateDataKeyWithoutPlaintext`: a fresh data key, encrypted only.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, data_key_bytes},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{EncryptionContext, Input, optional, required},
+use crate::actions::{
+    params::{DATA_KEY_SPEC, DRY_RUN, ENCRYPTION_CONTEXT, KEY_REF, NUMBER_OF_BYTES, data_key_bytes},
+    prelude::*,
 };
 
-pub struct GenerateDataKeyWithoutPlaintext {
-    pub key: KeyRef,
-    /// 1–1024.
-    pub length_bytes: u32,
-    pub context: EncryptionContext,
+request! {
+    pub struct GenerateDataKeyWithoutPlaintext {
+        key: KeyRef = required KEY_REF,
+        /// 1–1024.
+        length_bytes: u32 = optional DATA_KEY_SPEC and optional NUMBER_OF_BYTES => data_key_bytes,
+        context: EncryptionContext = context ENCRYPTION_CONTEXT,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -35,13 +34,7 @@ impl Action for GenerateDataKeyWithoutPlaintext {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[
-            required(&KEY_REF),
-            optional(&DATA_KEY_SPEC),
-            optional(&NUMBER_OF_BYTES),
-            optional(&ENCRYPTION_CONTEXT),
-            optional(&DRY_RUN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -54,16 +47,6 @@ impl Action for GenerateDataKeyWithoutPlaintext {
         doc: "As GenerateDataKey, for a party that stores data keys but must not see them.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            length_bytes: data_key_bytes(input)?,
-            context: input.context(&ENCRYPTION_CONTEXT)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateDataKeyWithoutPlaintext", Target::Key(&self.key))

@@ -1,20 +1,22 @@
 //! `GenerateMac`: a message authentication code.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{ALGORITHM, DRY_RUN, KEY_REF, MESSAGE},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef},
-    param::{Input, optional, required},
-    spec::Algorithm,
-};
 use jomae_crypto::secret::SecretBytes;
 
-pub struct GenerateMac {
-    pub key: KeyRef,
-    pub algorithm: Algorithm,
-    pub message: SecretBytes,
+use crate::{
+    actions::{
+        params::{ALGORITHM, DRY_RUN, KEY_REF, MESSAGE},
+        prelude::*,
+    },
+    spec::Algorithm,
+};
+
+request! {
+    pub struct GenerateMac {
+        key: KeyRef = required KEY_REF,
+        algorithm: Algorithm = required ALGORITHM,
+        message: SecretBytes = required MESSAGE,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -36,7 +38,7 @@ impl Action for GenerateMac {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), required(&ALGORITHM), required(&MESSAGE), optional(&DRY_RUN)],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -53,16 +55,6 @@ impl Action for GenerateMac {
             ("Message", "aGVsbG8="),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            algorithm: input.required(&ALGORITHM)?,
-            message: input.required(&MESSAGE)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:GenerateMac", Target::Key(&self.key))

@@ -1,17 +1,16 @@
 //! `GetPublicKey`: the public key of a version.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{DRY_RUN, KEY_REF, KEY_VERSION_ID},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{Input, optional, required},
+use crate::actions::{
+    params::{DRY_RUN, KEY_REF, KEY_VERSION_ID},
+    prelude::*,
 };
 
-pub struct GetPublicKey {
-    pub key: KeyRef,
-    pub version: KeyVersionId,
+request! {
+    pub struct GetPublicKey {
+        key: KeyRef = required KEY_REF,
+        version: KeyVersionId = required KEY_VERSION_ID,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -33,7 +32,7 @@ impl Action for GetPublicKey {
         group: Group::Crypto,
         class: Class::CryptoAsymmetric,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), required(&KEY_VERSION_ID), optional(&DRY_RUN)],
+        params: Self::PARAMS,
         states: StateRule {
             enabled: None,
             disabled: None,
@@ -53,12 +52,6 @@ impl Action for GetPublicKey {
             ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self { key: input.required(&KEY_REF)?, version: input.required(&KEY_VERSION_ID)? };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:GetPublicKey", Target::Key(&self.key))

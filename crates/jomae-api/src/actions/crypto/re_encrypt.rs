@@ -1,15 +1,14 @@
 //! `ReEncrypt`: from one key to another, without showing the plaintext.
 
+use jomae_crypto::envelope;
+
 use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::{CIPHERTEXT_BLOB, DRY_RUN, is_plainly_a_key},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{EncryptionContext, Input, Invalid, Kind, Param, optional, required},
+    actions::{
+        params::{CIPHERTEXT_BLOB, DRY_RUN, is_plainly_a_key},
+        prelude::*,
+    },
     spec::{Algorithm, Purpose},
 };
-use jomae_crypto::envelope;
 
 pub struct ReEncrypt {
     pub ciphertext: Vec<u8>,
@@ -92,43 +91,17 @@ static DESTINATION_CONTEXT: Param<EncryptionContext> = Param::new(
 )
 .public();
 
-impl Action for ReEncrypt {
-    type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
-        name: "ReEncrypt",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
-        params: &[
-            required(&CIPHERTEXT_BLOB),
-            required(&DESTINATION_KEY_ID),
-            optional(&SOURCE_KEY_ID),
-            optional(&SOURCE_KEY_VERSION_ID),
-            optional(&SOURCE_ALGORITHM),
-            optional(&SOURCE_CONTEXT),
-            optional(&DESTINATION_CONTEXT),
-            optional(&DRY_RUN),
-        ],
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::CiphertextInvalid,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
-        doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",
-        example: &[
-            (
-                "CiphertextBlob",
-                "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
-            ),
-            ("DestinationKeyId", "alias/new"),
-        ],
-    };
+impl Parameters for ReEncrypt {
+    const PARAMS: &[Use] = &[
+        required(&CIPHERTEXT_BLOB),
+        required(&DESTINATION_KEY_ID),
+        optional(&SOURCE_KEY_ID),
+        optional(&SOURCE_KEY_VERSION_ID),
+        optional(&SOURCE_ALGORITHM),
+        optional(&SOURCE_CONTEXT),
+        optional(&DESTINATION_CONTEXT),
+        optional(&DRY_RUN),
+    ];
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let ciphertext = input.required(&CIPHERTEXT_BLOB)?;
@@ -156,6 +129,36 @@ impl Action for ReEncrypt {
         };
         Ok(Self { ciphertext, source, destination, destination_context })
     }
+}
+
+impl Action for ReEncrypt {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "ReEncrypt",
+        group: Group::Crypto,
+        class: Class::CryptoSymmetric,
+        effect: Effect::Read,
+        params: Self::PARAMS,
+        states: StateRule::ENABLED_ONLY,
+        errors: &[
+            Refusal::KeyNotFound,
+            Refusal::AliasNotFound,
+            Refusal::KeyVersionNotFound,
+            Refusal::CiphertextInvalid,
+            Refusal::OperationUnsupported,
+            Refusal::Disabled,
+            Refusal::PendingDeletion,
+            Refusal::PendingImport,
+        ],
+        doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",
+        example: &[
+            (
+                "CiphertextBlob",
+                "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
+            ),
+            ("DestinationKeyId", "alias/new"),
+        ],
+    };
 
     fn access(&self) -> Access<'_> {
         let from = match &self.source {

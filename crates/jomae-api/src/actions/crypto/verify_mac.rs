@@ -1,21 +1,23 @@
 //! `VerifyMac`: check a message authentication code.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{ALGORITHM, DRY_RUN, KEY_REF, MAC, MESSAGE},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef},
-    param::{Input, optional, required},
-    spec::Algorithm,
-};
 use jomae_crypto::secret::SecretBytes;
 
-pub struct VerifyMac {
-    pub key: KeyRef,
-    pub algorithm: Algorithm,
-    pub message: SecretBytes,
-    pub mac: Vec<u8>,
+use crate::{
+    actions::{
+        params::{ALGORITHM, DRY_RUN, KEY_REF, MAC, MESSAGE},
+        prelude::*,
+    },
+    spec::Algorithm,
+};
+
+request! {
+    pub struct VerifyMac {
+        key: KeyRef = required KEY_REF,
+        algorithm: Algorithm = required ALGORITHM,
+        message: SecretBytes = required MESSAGE,
+        mac: Vec<u8> = required MAC,
+    }
+    also optional DRY_RUN;
 }
 
 answer! {
@@ -37,7 +39,7 @@ impl Action for VerifyMac {
         group: Group::Crypto,
         class: Class::CryptoSymmetric,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), required(&ALGORITHM), required(&MESSAGE), required(&MAC), optional(&DRY_RUN)],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -55,17 +57,6 @@ impl Action for VerifyMac {
             ("Mac", "aGVsbG8="),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let action = Self {
-            key: input.required(&KEY_REF)?,
-            algorithm: input.required(&ALGORITHM)?,
-            message: input.required(&MESSAGE)?,
-            mac: input.required(&MAC)?,
-        };
-        input.optional(&DRY_RUN)?;
-        Ok(action)
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:VerifyMac", Target::Key(&self.key))

@@ -1,14 +1,8 @@
 //! `GetParametersForImport`: a public key and a token for bringing key material.
 
 use crate::{
-    action::{Access, Action, ActionSpec, Base64, Class, Effect, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef},
-    param::{Input, Invalid, Kind, Param, required},
+    actions::{params::KEY_ID_ONLY, prelude::*},
     spec::{KeySpec, WRAPPING_KEYS, WrappingAlgorithm},
-    time::Timestamp,
 };
 
 pub struct GetParametersForImport {
@@ -49,23 +43,8 @@ static WRAPPING_ALGORITHM: Param<WrappingAlgorithm> = Param::new(
 )
 .public();
 
-impl Action for GetParametersForImport {
-    type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
-        name: "GetParametersForImport",
-        group: Group::Import,
-        class: Class::Management,
-        effect: Effect::Read,
-        params: &[required(&KEY_ID_ONLY), required(&WRAPPING_KEY_SPEC), required(&WRAPPING_ALGORITHM)],
-        states: StateRule::ANY,
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
-        doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("WrappingKeySpec", "RSA_2048"),
-            ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
-        ],
-    };
+impl Parameters for GetParametersForImport {
+    const PARAMS: &[Use] = &[required(&KEY_ID_ONLY), required(&WRAPPING_KEY_SPEC), required(&WRAPPING_ALGORITHM)];
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let key = input.required(&KEY_ID_ONLY)?;
@@ -76,6 +55,25 @@ impl Action for GetParametersForImport {
         }
         Ok(Self { key, wrapping_spec, algorithm })
     }
+}
+
+impl Action for GetParametersForImport {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "GetParametersForImport",
+        group: Group::Import,
+        class: Class::Management,
+        effect: Effect::Read,
+        params: Self::PARAMS,
+        states: StateRule::ANY,
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
+        doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",
+        example: &[
+            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+            ("WrappingKeySpec", "RSA_2048"),
+            ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
+        ],
+    };
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:GetParametersForImport", Target::Key(&self.key))

@@ -1,20 +1,15 @@
 //! `ImportKeyMaterial`: bring your own key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    error::Refusal,
-    limits,
-    names::KeyRef,
-    param::{Input, Invalid, Kind, Param, optional, parse_bytes, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
-pub struct ImportKeyMaterial {
-    pub key: KeyRef,
-    pub token: Vec<u8>,
-    pub wrapped: Vec<u8>,
-    /// Unix seconds; none: never.
-    pub expires_at: Option<i64>,
+request! {
+    pub struct ImportKeyMaterial {
+        key: KeyRef = required KEY_ID_ONLY,
+        token: Vec<u8> = required IMPORT_TOKEN,
+        wrapped: Vec<u8> = required ENCRYPTED_KEY_MATERIAL,
+        /// Unix seconds; none: never.
+        expires_at: Option<i64> = optional KEY_MATERIAL_EXPIRE_UNIX => expires_at,
+    }
 }
 
 static IMPORT_TOKEN: Param<Vec<u8>> =
@@ -39,6 +34,11 @@ static KEY_MATERIAL_EXPIRE_UNIX: Param<i64> = Param::new(
 )
 .public();
 
+/// Zero stands for never.
+fn expires_at(input: Input<'_>) -> Result<Option<i64>, Refusal> {
+    Ok(input.optional(&KEY_MATERIAL_EXPIRE_UNIX)?.filter(|secs| *secs != 0))
+}
+
 impl Action for ImportKeyMaterial {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
@@ -46,12 +46,7 @@ impl Action for ImportKeyMaterial {
         group: Group::Import,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[
-            required(&KEY_ID_ONLY),
-            required(&IMPORT_TOKEN),
-            required(&ENCRYPTED_KEY_MATERIAL),
-            optional(&KEY_MATERIAL_EXPIRE_UNIX),
-        ],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::AliasUnsupported,
@@ -70,15 +65,6 @@ impl Action for ImportKeyMaterial {
             ("KeyMaterialExpireUnix", "4102444800"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self {
-            key: input.required(&KEY_ID_ONLY)?,
-            token: input.required(&IMPORT_TOKEN)?,
-            wrapped: input.required(&ENCRYPTED_KEY_MATERIAL)?,
-            expires_at: input.optional(&KEY_MATERIAL_EXPIRE_UNIX)?.filter(|secs| *secs != 0),
-        })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:ImportKeyMaterial", Target::Key(&self.key))

@@ -1,15 +1,11 @@
 //! `CancelKeyDeletion`: rescue a key that waits for its deletion.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
-pub struct CancelKeyDeletion {
-    pub key: KeyRef,
+request! {
+    pub struct CancelKeyDeletion {
+        key: KeyRef = required KEY_ID_ONLY,
+    }
 }
 
 impl Action for CancelKeyDeletion {
@@ -19,7 +15,7 @@ impl Action for CancelKeyDeletion {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_ONLY)],
+        params: Self::PARAMS,
         states: StateRule {
             enabled: Some(Refusal::StateModifiedFailed),
             disabled: Some(Refusal::StateModifiedFailed),
@@ -30,10 +26,6 @@ impl Action for CancelKeyDeletion {
         doc: "Takes the planned deletion back. The key is Enabled afterwards, also if it was Disabled before; an EXTERNAL key without material is PendingImport.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_ID_ONLY)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:CancelKeyDeletion", Target::Key(&self.key))

@@ -1,14 +1,11 @@
 //! `CreateKey`: make a key.
 
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
     actions::{
         metadata::{KeyMetadata, KeyOrigin, KeySpec, KeyUsage},
         params::{CLIENT_TOKEN, DESCRIPTION, ENABLE_AUTOMATIC_ROTATION, POLICY, ROTATION_INTERVAL, TAGS, Tags},
+        prelude::*,
     },
-    answer::answer,
-    error::Refusal,
-    param::{Input, Invalid, Kind, Param, optional},
     policy::KeyPolicy,
     spec::KeyKind,
 };
@@ -86,41 +83,21 @@ macro_rules! not_offered {
 not_offered!(DKMS_INSTANCE_ID "DKMSInstanceId" "Dedicated instances do not exist here.");
 not_offered!(KEY_STORAGE_MECHANISM "KeyStorageMechanism" "Dedicated instances do not exist here.");
 
-impl Action for CreateKey {
-    type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
-        name: "CreateKey",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
-        params: &[
-            optional(&KEY_SPEC),
-            optional(&KEY_USAGE),
-            optional(&ORIGIN),
-            optional(&PROTECTION_LEVEL),
-            optional(&DESCRIPTION),
-            optional(&ENABLE_AUTOMATIC_ROTATION),
-            optional(&ROTATION_INTERVAL),
-            optional(&TAGS),
-            optional(&DKMS_INSTANCE_ID),
-            optional(&KEY_STORAGE_MECHANISM),
-            optional(&POLICY),
-            optional(&CLIENT_TOKEN),
-        ],
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
-            Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::ProtectionLevelUnsupported,
-            Refusal::LimitExceeded,
-        ],
-        doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Without a ClientToken it is not idempotent.",
-        example: &[
-            ("Description", "orders database"),
-            ("EnableAutomaticRotation", "true"),
-            ("RotationInterval", "365d"),
-        ],
-    };
+impl Parameters for CreateKey {
+    const PARAMS: &[Use] = &[
+        optional(&KEY_SPEC),
+        optional(&KEY_USAGE),
+        optional(&ORIGIN),
+        optional(&PROTECTION_LEVEL),
+        optional(&DESCRIPTION),
+        optional(&ENABLE_AUTOMATIC_ROTATION),
+        optional(&ROTATION_INTERVAL),
+        optional(&TAGS),
+        optional(&DKMS_INSTANCE_ID),
+        optional(&KEY_STORAGE_MECHANISM),
+        optional(&POLICY),
+        optional(&CLIENT_TOKEN),
+    ];
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let spec = input.optional(&KEY_SPEC)?.unwrap_or(KeySpec::AliyunAes256);
@@ -149,6 +126,30 @@ impl Action for CreateKey {
         input.optional(&CLIENT_TOKEN)?;
         Ok(Self { spec, usage, origin, description, rotation_interval_secs: interval, tags, policy })
     }
+}
+
+impl Action for CreateKey {
+    type Output = Output;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "CreateKey",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: Self::PARAMS,
+        states: StateRule::ANY,
+        errors: &[
+            Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
+            Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
+            Refusal::ProtectionLevelUnsupported,
+            Refusal::LimitExceeded,
+        ],
+        doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Without a ClientToken it is not idempotent.",
+        example: &[
+            ("Description", "orders database"),
+            ("EnableAutomaticRotation", "true"),
+            ("RotationInterval", "365d"),
+        ],
+    };
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:CreateKey", Target::Keys)

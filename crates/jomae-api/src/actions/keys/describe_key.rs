@@ -1,19 +1,15 @@
 //! `DescribeKey`: what is known of a key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::{
-        metadata::{KeyMetadata, UsageStatistics},
-        params::KEY_REF,
-    },
-    answer::answer,
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, required},
+use crate::actions::{
+    metadata::{KeyMetadata, UsageStatistics},
+    params::KEY_REF,
+    prelude::*,
 };
 
-pub struct DescribeKey {
-    pub key: KeyRef,
+request! {
+    pub struct DescribeKey {
+        key: KeyRef = required KEY_REF,
+    }
 }
 
 answer! {
@@ -33,16 +29,12 @@ impl Action for DescribeKey {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&KEY_REF)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
         doc: "Tells state, dates, origin and protection of a key, in any state.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_REF)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:DescribeKey", Target::Key(&self.key))

@@ -1,15 +1,11 @@
 //! `DisableKey`: stop every use of a key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
-pub struct DisableKey {
-    pub key: KeyRef,
+request! {
+    pub struct DisableKey {
+        key: KeyRef = required KEY_ID_ONLY,
+    }
 }
 
 impl Action for DisableKey {
@@ -19,7 +15,7 @@ impl Action for DisableKey {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_ONLY)],
+        params: Self::PARAMS,
         states: StateRule {
             enabled: None,
             disabled: None,
@@ -30,10 +26,6 @@ impl Action for DisableKey {
         doc: "Sets the state Disabled: nothing can be encrypted or decrypted until EnableKey. A key that is disabled stays so. Automatic rotation is suspended.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_ID_ONLY)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:DisableKey", Target::Key(&self.key))

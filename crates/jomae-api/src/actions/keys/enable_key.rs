@@ -1,15 +1,11 @@
 //! `EnableKey`: let a disabled key work again.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
-pub struct EnableKey {
-    pub key: KeyRef,
+request! {
+    pub struct EnableKey {
+        key: KeyRef = required KEY_ID_ONLY,
+    }
 }
 
 impl Action for EnableKey {
@@ -19,7 +15,7 @@ impl Action for EnableKey {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_ONLY)],
+        params: Self::PARAMS,
         states: StateRule {
             enabled: None,
             disabled: None,
@@ -30,10 +26,6 @@ impl Action for EnableKey {
         doc: "Sets the state Enabled. A key that is enabled stays so. Automatic rotation resumes.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_ID_ONLY)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:EnableKey", Target::Key(&self.key))

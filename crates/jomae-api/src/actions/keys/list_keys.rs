@@ -2,19 +2,16 @@
 
 use serde::Deserialize;
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{PAGE_NUMBER, PAGE_SIZE, Page},
-    answer::{List, answer},
-    error::Refusal,
-    limits,
-    names::KeyId,
-    param::{Input, Invalid, Kind, Param, optional},
+use crate::actions::{
+    params::{PAGE_NUMBER, PAGE_SIZE, Page},
+    prelude::*,
 };
 
-pub struct ListKeys {
-    pub page: Page,
-    pub filters: Vec<Filter>,
+request! {
+    pub struct ListKeys {
+        page: Page = optional PAGE_NUMBER and optional PAGE_SIZE => Page::parse,
+        filters: Vec<Filter> = optional FILTERS or Default::default(),
+    }
 }
 
 /// One condition; a key must meet one of its values. Different properties must all be met.
@@ -102,16 +99,12 @@ impl Action for ListKeys {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&PAGE_NUMBER), optional(&PAGE_SIZE), optional(&FILTERS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists keys, oldest first. TotalCount counts what the filters leave. A page past the end is empty.",
         example: &[("PageSize", "100"), ("Filters", "[{\"Key\":\"KeyState\",\"Values\":[\"Enabled\"]}]")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { page: Page::parse(input)?, filters: input.optional(&FILTERS)?.unwrap_or_default() })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:ListKeys", Target::Keys)

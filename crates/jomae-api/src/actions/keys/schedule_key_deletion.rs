@@ -1,17 +1,12 @@
 //! `ScheduleKeyDeletion`: delete a key after a waiting period.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    error::Refusal,
-    limits,
-    names::KeyRef,
-    param::{Input, Kind, Param, parse_number, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
-pub struct ScheduleKeyDeletion {
-    pub key: KeyRef,
-    pub pending_window_days: u32,
+request! {
+    pub struct ScheduleKeyDeletion {
+        key: KeyRef = required KEY_ID_ONLY,
+        pending_window_days: u32 = required PENDING_WINDOW,
+    }
 }
 
 static PENDING_WINDOW: Param<u32> = Param::new(
@@ -30,7 +25,7 @@ impl Action for ScheduleKeyDeletion {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_ONLY), required(&PENDING_WINDOW)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::AliasUnsupported,
@@ -41,10 +36,6 @@ impl Action for ScheduleKeyDeletion {
         doc: "Sets the state PendingDeletion. When the window has passed the key material is destroyed and nothing that was encrypted under the key can be read again, by anyone. Refused while deletion protection is on.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("PendingWindowInDays", "7")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_ID_ONLY)?, pending_window_days: input.required(&PENDING_WINDOW)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:ScheduleKeyDeletion", Target::Key(&self.key))

@@ -1,13 +1,6 @@
 //! `SetDeletionProtection`: guard a key against deletion.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    error::Refusal,
-    limits,
-    names::KeyRef,
-    param::{Input, Invalid, Kind, Param, optional, parse_bool, parse_text, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
 pub struct SetDeletionProtection {
     pub key: KeyRef,
@@ -44,25 +37,14 @@ static KMS_INSTANCE_ID: Param<()> =
         Err(Invalid::Value)
     });
 
-impl Action for SetDeletionProtection {
-    type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
-        name: "SetDeletionProtection",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
-        params: &[
-            required(&ENABLE),
-            optional(&PROTECTED_RESOURCE_ARN),
-            optional(&KEY_ID_ONLY),
-            optional(&KMS_INSTANCE_ID),
-            optional(&PROTECTION_DESCRIPTION),
-        ],
-        states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
-        doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",
-        example: &[("EnableDeletionProtection", "true"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
-    };
+impl Parameters for SetDeletionProtection {
+    const PARAMS: &[Use] = &[
+        required(&ENABLE),
+        optional(&PROTECTED_RESOURCE_ARN),
+        optional(&KEY_ID_ONLY),
+        optional(&KMS_INSTANCE_ID),
+        optional(&PROTECTION_DESCRIPTION),
+    ];
 
     fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let enable = input.required(&ENABLE)?;
@@ -77,6 +59,21 @@ impl Action for SetDeletionProtection {
         };
         Ok(Self { key, enable, description })
     }
+}
+
+impl Action for SetDeletionProtection {
+    type Output = Empty;
+    const SPEC: ActionSpec = ActionSpec {
+        name: "SetDeletionProtection",
+        group: Group::Keys,
+        class: Class::Management,
+        effect: Effect::Write,
+        params: Self::PARAMS,
+        states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
+        doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",
+        example: &[("EnableDeletionProtection", "true"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+    };
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:SetDeletionProtection", Target::Key(&self.key))

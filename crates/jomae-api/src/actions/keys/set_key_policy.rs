@@ -1,17 +1,19 @@
 //! `SetKeyPolicy`: another policy for a key.
 
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::{KEY_ID_OR_ARN, POLICY, POLICY_NAME},
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, optional, required},
+    actions::{
+        params::{KEY_ID_OR_ARN, POLICY, POLICY_NAME},
+        prelude::*,
+    },
     policy::KeyPolicy,
 };
 
-pub struct SetKeyPolicy {
-    pub key: KeyRef,
-    pub policy: KeyPolicy,
+request! {
+    pub struct SetKeyPolicy {
+        key: KeyRef = required KEY_ID_OR_ARN,
+        policy: KeyPolicy = required POLICY,
+    }
+    also optional POLICY_NAME;
 }
 
 impl Action for SetKeyPolicy {
@@ -21,7 +23,7 @@ impl Action for SetKeyPolicy {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_OR_ARN), required(&POLICY), optional(&POLICY_NAME)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[
             Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
@@ -39,13 +41,6 @@ impl Action for SetKeyPolicy {
             ),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let key = input.required(&KEY_ID_OR_ARN)?;
-        let policy = input.required(&POLICY)?;
-        input.optional(&POLICY_NAME)?;
-        Ok(Self { key, policy })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:SetKeyPolicy", Target::Key(&self.key))

@@ -1,16 +1,15 @@
 //! `UpdateKeyDescription`: change what is said of a key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::{DESCRIPTION, KEY_ID_ONLY},
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, required},
+use crate::actions::{
+    params::{DESCRIPTION, KEY_ID_ONLY},
+    prelude::*,
 };
 
-pub struct UpdateKeyDescription {
-    pub key: KeyRef,
-    pub description: String,
+request! {
+    pub struct UpdateKeyDescription {
+        key: KeyRef = required KEY_ID_ONLY,
+        description: String = required_maybe_empty DESCRIPTION,
+    }
 }
 
 impl Action for UpdateKeyDescription {
@@ -20,16 +19,12 @@ impl Action for UpdateKeyDescription {
         group: Group::Keys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_ONLY), required(&DESCRIPTION)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Replaces the description; an empty text clears it.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Description", "orders database")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_ID_ONLY)?, description: input.required_maybe_empty(&DESCRIPTION)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:UpdateKeyDescription", Target::Key(&self.key))

@@ -1,13 +1,10 @@
 //! `DescribeAccountKmsStatus`: whether the account may use the service.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    answer::answer,
-    error::Refusal,
-    param::Input,
-};
+use crate::actions::prelude::*;
 
-pub struct DescribeAccountKmsStatus {}
+request! {
+    pub struct DescribeAccountKmsStatus {}
+}
 
 answer! {
     /// The answer.
@@ -24,17 +21,12 @@ impl Action for DescribeAccountKmsStatus {
         group: Group::Service,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Tells the state of the service for the account.",
         example: &[],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let _ = input;
-        Ok(Self {})
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:DescribeAccountKmsStatus", Target::Service)

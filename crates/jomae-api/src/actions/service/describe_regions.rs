@@ -1,14 +1,10 @@
 //! `DescribeRegions`: where keys can be.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    answer::{List, answer},
-    error::Refusal,
-    names::RegionId,
-    param::Input,
-};
+use crate::actions::prelude::*;
 
-pub struct DescribeRegions {}
+request! {
+    pub struct DescribeRegions {}
+}
 
 answer! {
     /// The answer.
@@ -30,17 +26,12 @@ impl Action for DescribeRegions {
         group: Group::Service,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the regions that this deployment serves. Needs a valid signature and no permission; the only action that is never audited.",
         example: &[],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let _ = input;
-        Ok(Self {})
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:DescribeRegions", Target::SignatureOnly)

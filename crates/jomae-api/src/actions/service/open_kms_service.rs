@@ -1,12 +1,10 @@
 //! `OpenKmsService`: open the service for the account.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    error::Refusal,
-    param::Input,
-};
+use crate::actions::prelude::*;
 
-pub struct OpenKmsService {}
+request! {
+    pub struct OpenKmsService {}
+}
 
 impl Action for OpenKmsService {
     type Output = Empty;
@@ -15,17 +13,12 @@ impl Action for OpenKmsService {
         group: Group::Service,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::ServiceOpened],
         doc: "Every account here has the service from the beginning, so this is always refused as opened already.",
         example: &[],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let _ = input;
-        Ok(Self {})
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:OpenKmsService", Target::Service)

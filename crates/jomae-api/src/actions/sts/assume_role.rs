@@ -1,13 +1,7 @@
 //! `AssumeRole`: temporary credentials of a role, for who may have them.
 
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    answer::answer,
-    error::Refusal,
-    names::RoleRef,
-    param::{Input, Invalid, Kind, Param, optional, required},
-};
+use crate::actions::prelude::*;
 
 pub struct AssumeRole {
     pub role: RoleRef,
@@ -54,6 +48,27 @@ static SOURCE_IDENTITY: Param<String> = Param::new(
 )
 .public();
 
+impl Parameters for AssumeRole {
+    const PARAMS: &[Use] = &[
+        required(&ROLE_ARN),
+        required(&ROLE_SESSION_NAME),
+        optional(&DURATION_SECONDS),
+        optional(&POLICY),
+        optional(&EXTERNAL_ID),
+        optional(&SOURCE_IDENTITY),
+    ];
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let role = input.required(&ROLE_ARN)?;
+        let session_name = input.required(&ROLE_SESSION_NAME)?;
+        let duration_secs = input.optional(&DURATION_SECONDS)?;
+        let policy = input.optional(&POLICY)?;
+        input.optional(&EXTERNAL_ID)?;
+        let source_identity = input.optional(&SOURCE_IDENTITY)?;
+        Ok(Self { role, session_name, duration_secs, policy, source_identity })
+    }
+}
+
 impl Action for AssumeRole {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
@@ -61,14 +76,7 @@ impl Action for AssumeRole {
         group: Group::Sts,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[
-            required(&ROLE_ARN),
-            required(&ROLE_SESSION_NAME),
-            optional(&DURATION_SECONDS),
-            optional(&POLICY),
-            optional(&EXTERNAL_ID),
-            optional(&SOURCE_IDENTITY),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::RoleArnInvalid,
@@ -83,16 +91,6 @@ impl Action for AssumeRole {
         doc: "Gives temporary credentials of a role to a RAM user or to a session of another role. The caller's own policies must allow sts:AssumeRole on the role, and the role's trust policy must name the caller or its account. The credentials stop working at once when the role, its policies or its trust is taken away.",
         example: &[("RoleArn", "acs:ram::1234567890123456:role/decryptor"), ("RoleSessionName", "orders-7")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let role = input.required(&ROLE_ARN)?;
-        let session_name = input.required(&ROLE_SESSION_NAME)?;
-        let duration_secs = input.optional(&DURATION_SECONDS)?;
-        let policy = input.optional(&POLICY)?;
-        input.optional(&EXTERNAL_ID)?;
-        let source_identity = input.optional(&SOURCE_IDENTITY)?;
-        Ok(Self { role, session_name, duration_secs, policy, source_identity })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("sts:AssumeRole", Target::Role(&self.role))

@@ -1,14 +1,7 @@
 //! `AssumeRoleWithOIDC`: temporary credentials of a role, for the token of an identity provider instead of a signature.
 
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    answer::answer,
-    error::Refusal,
-    names::RoleRef,
-    param::{Input, Invalid, Kind, Param, optional, required},
-    time::Timestamp,
-};
+use crate::actions::prelude::*;
 
 /// Longest token, in characters (page "AssumeRoleWithOIDC").
 pub const OIDC_TOKEN_CHARS_MAX: usize = 20_000;
@@ -65,6 +58,27 @@ pub static OIDC_TOKEN: Param<()> =
         if (4..=OIDC_TOKEN_CHARS_MAX).contains(&text.len()) { Ok(()) } else { Err(Invalid::Value) }
     });
 
+impl Parameters for AssumeRoleWithOIDC {
+    const PARAMS: &[Use] = &[
+        required(&OIDC_PROVIDER_ARN),
+        required(&ROLE_ARN),
+        required(&OIDC_TOKEN),
+        required(&ROLE_SESSION_NAME),
+        optional(&DURATION_SECONDS),
+        optional(&POLICY),
+    ];
+
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        input.required(&OIDC_PROVIDER_ARN)?;
+        let role = input.required(&ROLE_ARN)?;
+        input.required(&OIDC_TOKEN)?;
+        let session_name = input.required(&ROLE_SESSION_NAME)?;
+        let duration_secs = input.optional(&DURATION_SECONDS)?;
+        let policy = input.optional(&POLICY)?;
+        Ok(Self { role, session_name, duration_secs, policy })
+    }
+}
+
 impl Action for AssumeRoleWithOIDC {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
@@ -72,14 +86,7 @@ impl Action for AssumeRoleWithOIDC {
         group: Group::Sts,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[
-            required(&OIDC_PROVIDER_ARN),
-            required(&ROLE_ARN),
-            required(&OIDC_TOKEN),
-            required(&ROLE_SESSION_NAME),
-            optional(&DURATION_SECONDS),
-            optional(&POLICY),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::RoleArnInvalid,
@@ -103,16 +110,6 @@ impl Action for AssumeRoleWithOIDC {
             ("RoleSessionName", "build-7"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        input.required(&OIDC_PROVIDER_ARN)?;
-        let role = input.required(&ROLE_ARN)?;
-        input.required(&OIDC_TOKEN)?;
-        let session_name = input.required(&ROLE_SESSION_NAME)?;
-        let duration_secs = input.optional(&DURATION_SECONDS)?;
-        let policy = input.optional(&POLICY)?;
-        Ok(Self { role, session_name, duration_secs, policy })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("sts:AssumeRoleWithOIDC", Target::Role(&self.role))

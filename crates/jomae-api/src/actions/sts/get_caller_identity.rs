@@ -1,13 +1,10 @@
 //! `GetCallerIdentity`: who am I?
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    answer::answer,
-    error::Refusal,
-    param::Input,
-};
+use crate::actions::prelude::*;
 
-pub struct GetCallerIdentity {}
+request! {
+    pub struct GetCallerIdentity {}
+}
 
 answer! {
     /// The answer.
@@ -34,17 +31,12 @@ impl Action for GetCallerIdentity {
         group: Group::Sts,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Tells who the caller is. Needs a valid signature and no permission.",
         example: &[],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let _ = input;
-        Ok(Self {})
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("sts:GetCallerIdentity", Target::SignatureOnly)

@@ -1,16 +1,11 @@
 //! `ListResourceTags`: the tags of one key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::KEY_ID_ONLY,
-    answer::{List, answer},
-    error::Refusal,
-    names::{KeyId, KeyRef},
-    param::{Input, required},
-};
+use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
-pub struct ListResourceTags {
-    pub key: KeyRef,
+request! {
+    pub struct ListResourceTags {
+        key: KeyRef = required KEY_ID_ONLY,
+    }
 }
 
 answer! {
@@ -37,16 +32,12 @@ impl Action for ListResourceTags {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&KEY_ID_ONLY)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Lists the tags of a key, by key.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_ID_ONLY)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:ListResourceTags", Target::Key(&self.key))

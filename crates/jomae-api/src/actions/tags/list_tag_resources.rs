@@ -1,24 +1,20 @@
 //! `ListTagResources`: the tags of several keys.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::{
-        params::Tags,
-        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, TagResourceRow, each_once, tags_of},
-    },
-    answer::{List, answer},
-    error::Refusal,
-    names::{KeyId, KeyRef, RegionId},
-    param::{Input, Invalid, Kind, Param, optional, required},
+use crate::actions::{
+    params::Tags,
+    prelude::*,
+    tags::resource::{self, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, TagResourceRow},
 };
 
-pub struct ListTagResources {
-    pub region: RegionId,
-    /// None: all keys of the region.
-    pub keys: Vec<KeyRef>,
-    /// Only keys that have all of these tags; an empty value matches any.
-    pub tags: Tags,
-    pub after: Option<Cursor>,
+request! {
+    pub struct ListTagResources {
+        region: RegionId = required REGION_ID and required RESOURCE_TYPE => resource::region,
+        /// None: all keys of the region.
+        keys: Vec<KeyRef> = optional RESOURCE_ID => resource::keys,
+        /// Only keys that have all of these tags; an empty value matches any.
+        tags: Tags = optional TAG => resource::tags,
+        after: Option<Cursor> = optional NEXT_TOKEN,
+    }
 }
 
 /// Where a page begins: behind the last key of the one before.
@@ -47,13 +43,7 @@ impl Action for ListTagResources {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[
-            required(&REGION_ID),
-            required(&RESOURCE_TYPE),
-            optional(&RESOURCE_ID),
-            optional(&TAG),
-            optional(&NEXT_TOKEN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound],
         doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region.",
@@ -63,14 +53,6 @@ impl Action for ListTagResources {
             ("ResourceId.1", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let region = input.required(&REGION_ID)?;
-        input.required(&RESOURCE_TYPE)?;
-        let keys = each_once(input.list(&RESOURCE_ID)?)?;
-        let tags = tags_of(input.pairs(&TAG)?)?;
-        Ok(Self { region, keys, tags, after: input.optional(&NEXT_TOKEN)? })
-    }
 
     fn access(&self) -> Access<'_> {
         if self.keys.is_empty() {

@@ -65,8 +65,34 @@ pub fn tagged_key(input: Input<'_>) -> Result<KeyRef, Refusal> {
     input.optional(&KEY_ID_ONLY)?.ok_or(Refusal::ParameterMissing("KeyId"))
 }
 
-/// What was given as `ResourceId.N`, each once.
-pub fn each_once(given: Vec<KeyRef>) -> Result<Vec<KeyRef>, Refusal> {
+/// Where the resources are, which must be keys.
+pub fn region(input: Input<'_>) -> Result<RegionId, Refusal> {
+    let region = input.required(&REGION_ID)?;
+    input.required(&RESOURCE_TYPE)?;
+    Ok(region)
+}
+
+/// What was given as `ResourceId.N`, if anything.
+pub fn keys(input: Input<'_>) -> Result<Vec<KeyRef>, Refusal> {
+    each_once(input.list(&RESOURCE_ID)?)
+}
+
+/// What was given as `ResourceId.N`, at least one.
+pub fn required_keys(input: Input<'_>) -> Result<Vec<KeyRef>, Refusal> {
+    each_once(input.required_list(&RESOURCE_ID)?)
+}
+
+/// What was given as `Tag.N.Key` and `Tag.N.Value`, if anything.
+pub fn tags(input: Input<'_>) -> Result<Tags, Refusal> {
+    tags_of(input.pairs(&TAG)?)
+}
+
+/// What was given as `Tag.N.Key` and `Tag.N.Value`, at least one.
+pub fn required_tags(input: Input<'_>) -> Result<Tags, Refusal> {
+    tags_of(input.required_pairs(&TAG)?)
+}
+
+fn each_once(given: Vec<KeyRef>) -> Result<Vec<KeyRef>, Refusal> {
     let mut keys = Vec::new();
     for key in given {
         if !keys.contains(&key) {
@@ -76,8 +102,7 @@ pub fn each_once(given: Vec<KeyRef>) -> Result<Vec<KeyRef>, Refusal> {
     if keys.len() > limits::TAG_RESOURCES_MAX { Err(Refusal::ParameterInvalid("ResourceId")) } else { Ok(keys) }
 }
 
-/// What was given as `Tag.N.Key` and `Tag.N.Value`.
-pub fn tags_of(pairs: Vec<(String, String)>) -> Result<Tags, Refusal> {
+fn tags_of(pairs: Vec<(String, String)>) -> Result<Tags, Refusal> {
     let invalid = Refusal::ParameterInvalid("Tag");
     let mut tags = Tags::new();
     for (key, value) in pairs {

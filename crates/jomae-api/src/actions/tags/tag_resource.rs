@@ -1,19 +1,16 @@
 //! `TagResource`: tags for one key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::{
-        params::{KEY_ID_ONLY, TAGS, Tags},
-        tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
-    },
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, optional, required},
+use crate::actions::{
+    params::{KEY_ID_ONLY, TAGS, Tags},
+    prelude::*,
+    tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
 };
 
-pub struct TagResource {
-    pub key: KeyRef,
-    pub tags: Tags,
+request! {
+    pub struct TagResource {
+        tags: Tags = required TAGS,
+        key: KeyRef = optional KEY_ID_ONLY and optional SECRET_NAME and optional CERTIFICATE_ID => tagged_key,
+    }
 }
 
 impl Action for TagResource {
@@ -23,7 +20,7 @@ impl Action for TagResource {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&TAGS), optional(&KEY_ID_ONLY), optional(&SECRET_NAME), optional(&CERTIFICATE_ID)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
         doc: "Adds tags to a key; a tag of the same key is overwritten. A key has at most 20.",
@@ -32,11 +29,6 @@ impl Action for TagResource {
             ("Tags", "[{\"TagKey\":\"team\",\"TagValue\":\"orders\"}]"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let tags = input.required(&TAGS)?;
-        Ok(Self { key: tagged_key(input)?, tags })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:TagResource", Target::Key(&self.key))

@@ -1,20 +1,17 @@
 //! `TagResources`: the same tags for several keys.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule},
-    actions::{
-        params::Tags,
-        tags::resource::{REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG, each_once, tags_of},
-    },
-    error::Refusal,
-    names::{KeyRef, RegionId},
-    param::{Input, required},
+use crate::actions::{
+    params::Tags,
+    prelude::*,
+    tags::resource::{self, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG},
 };
 
-pub struct TagResources {
-    pub region: RegionId,
-    pub keys: Vec<KeyRef>,
-    pub tags: Tags,
+request! {
+    pub struct TagResources {
+        region: RegionId = required REGION_ID and required RESOURCE_TYPE => resource::region,
+        keys: Vec<KeyRef> = required RESOURCE_ID => resource::required_keys,
+        tags: Tags = required TAG => resource::required_tags,
+    }
 }
 
 impl Action for TagResources {
@@ -24,7 +21,7 @@ impl Action for TagResources {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&REGION_ID), required(&RESOURCE_TYPE), required(&RESOURCE_ID), required(&TAG)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
         doc: "Adds tags to up to 50 keys, to all of them or to none.",
@@ -36,14 +33,6 @@ impl Action for TagResources {
             ("Tag.1.Value", "orders"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let region = input.required(&REGION_ID)?;
-        input.required(&RESOURCE_TYPE)?;
-        let keys = each_once(input.required_list(&RESOURCE_ID)?)?;
-        let tags = tags_of(input.required_pairs(&TAG)?)?;
-        Ok(Self { region, keys, tags })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::on_each("kms:TagResources", &self.keys)

@@ -1,20 +1,16 @@
 //! `UntagResource`: fewer tags for one key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::{
-        params::{KEY_ID_ONLY, valid_tag},
-        tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
-    },
-    error::Refusal,
-    limits,
-    names::KeyRef,
-    param::{Input, Invalid, Kind, Param, optional, required},
+use crate::actions::{
+    params::{KEY_ID_ONLY, valid_tag},
+    prelude::*,
+    tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
 };
 
-pub struct UntagResource {
-    pub key: KeyRef,
-    pub tag_keys: Vec<String>,
+request! {
+    pub struct UntagResource {
+        tag_keys: Vec<String> = required TAG_KEYS,
+        key: KeyRef = optional KEY_ID_ONLY and optional SECRET_NAME and optional CERTIFICATE_ID => tagged_key,
+    }
 }
 
 static TAG_KEYS: Param<Vec<String>> =
@@ -32,17 +28,12 @@ impl Action for UntagResource {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&TAG_KEYS), optional(&KEY_ID_ONLY), optional(&SECRET_NAME), optional(&CERTIFICATE_ID)],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Removes tags from a key. Tags that it does not have are ignored.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("TagKeys", "[\"team\"]")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let tag_keys = input.required(&TAG_KEYS)?;
-        Ok(Self { key: tagged_key(input)?, tag_keys })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:UntagResource", Target::Key(&self.key))

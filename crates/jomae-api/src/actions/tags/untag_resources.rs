@@ -1,24 +1,35 @@
 //! `UntagResources`: fewer tags for several keys.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule},
-    actions::tags::resource::{ALL, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG_KEY, each_once},
-    error::Refusal,
-    limits,
-    names::{KeyRef, RegionId},
-    param::{Input, optional, required},
+use crate::actions::{
+    prelude::*,
+    tags::resource::{self, ALL, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG_KEY},
 };
 
-pub struct UntagResources {
-    pub region: RegionId,
-    pub keys: Vec<KeyRef>,
-    pub remove: Removal,
+request! {
+    pub struct UntagResources {
+        region: RegionId = required REGION_ID and required RESOURCE_TYPE => resource::region,
+        keys: Vec<KeyRef> = required RESOURCE_ID => resource::required_keys,
+        remove: Removal = optional TAG_KEY and optional ALL => Removal::parse,
+    }
 }
 
 /// Which tags go.
 pub enum Removal {
     Keys(Vec<String>),
     All,
+}
+
+impl Removal {
+    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
+        let keys = input.list(&TAG_KEY)?;
+        let all = input.optional(&ALL)?.unwrap_or(false);
+        match keys.len() {
+            0 if all => Ok(Self::All),
+            0 => Err(Refusal::ParameterMissing("TagKey")),
+            count if count > limits::TAGS_MAX => Err(Refusal::ParameterInvalid("TagKey")),
+            _ => Ok(Self::Keys(keys)),
+        }
+    }
 }
 
 impl Action for UntagResources {
@@ -28,13 +39,7 @@ impl Action for UntagResources {
         group: Group::Tags,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[
-            required(&REGION_ID),
-            required(&RESOURCE_TYPE),
-            required(&RESOURCE_ID),
-            optional(&TAG_KEY),
-            optional(&ALL),
-        ],
+        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Removes tags from up to 50 keys. Tags that a key does not have are ignored.",
@@ -45,21 +50,6 @@ impl Action for UntagResources {
             ("TagKey.1", "team"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let region = input.required(&REGION_ID)?;
-        input.required(&RESOURCE_TYPE)?;
-        let keys = each_once(input.required_list(&RESOURCE_ID)?)?;
-        let tag_keys = input.list(&TAG_KEY)?;
-        let all = input.optional(&ALL)?.unwrap_or(false);
-        let remove = match tag_keys.len() {
-            0 if all => Removal::All,
-            0 => return Err(Refusal::ParameterMissing("TagKey")),
-            count if count > limits::TAGS_MAX => return Err(Refusal::ParameterInvalid("TagKey")),
-            _ => Removal::Keys(tag_keys),
-        };
-        Ok(Self { region, keys, remove })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::on_each("kms:UntagResources", &self.keys)

@@ -6,13 +6,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::trail::Token,
-    answer::{Shape, answer},
-    error::Refusal,
-    names::AccountId,
-    param::{Input, Invalid, Kind, Param, optional, parse_number},
-    time::Timestamp,
+    actions::{prelude::*, trail::Token},
+    answer::Shape,
     wire::{Format, render::is_element_name},
 };
 
@@ -26,15 +21,17 @@ pub const VALUE_BYTES_MAX: usize = 1024;
 const MAX_RESULTS: RangeInclusive<u32> = 0..=50;
 const MAX_RESULTS_DEFAULT: u32 = 20;
 
-pub struct LookupEvents {
-    /// Start and end, both included.
-    pub range: Option<(Timestamp, Timestamp)>,
-    /// All must match; no attribute stands here twice.
-    pub attributes: Vec<(Attribute, String)>,
-    pub direction: Direction,
-    /// 1–50 events of a page.
-    pub max_results: u32,
-    pub next_token: Option<Token>,
+request! {
+    pub struct LookupEvents {
+        /// Start and end, both included.
+        range: Option<(Timestamp, Timestamp)> = optional START_TIME and optional END_TIME => parse_range,
+        /// All must match; no attribute stands here twice.
+        attributes: Vec<(Attribute, String)> = optional LOOKUP_ATTRIBUTE => parse_attributes,
+        direction: Direction = optional DIRECTION or Direction::Backward,
+        /// 1–50 events of a page.
+        max_results: u32 = optional MAX_RESULTS_PARAM => parse_max_results,
+        next_token: Option<Token> = optional NEXT_TOKEN,
+    }
 }
 
 /// What of an event a look-up compares, exactly.
@@ -221,6 +218,20 @@ static NEXT_TOKEN: Param<Token> = Param::new(
     |text| Token::parse(text).ok_or(Invalid::Value),
 );
 
+fn parse_range(input: Input<'_>) -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
+    match (input.optional(&START_TIME)?, input.optional(&END_TIME)?) {
+        (Some(from), Some(to)) if from <= to => Ok(Some((from, to))),
+        (Some(_), Some(_)) => Err(Refusal::ParameterInvalid("StartTime")),
+        (Some(_), None) => Err(Refusal::ParameterMissing("EndTime")),
+        (None, Some(_)) => Err(Refusal::ParameterMissing("StartTime")),
+        (None, None) => Ok(None),
+    }
+}
+
+fn parse_max_results(input: Input<'_>) -> Result<u32, Refusal> {
+    Ok(input.optional(&MAX_RESULTS_PARAM)?.filter(|count| *count > 0).unwrap_or(MAX_RESULTS_DEFAULT))
+}
+
 fn parse_attributes(input: Input<'_>) -> Result<Vec<(Attribute, String)>, Refusal> {
     let invalid = Refusal::ParameterInvalid("LookupAttribute");
     let mut attributes: Vec<(Attribute, String)> = Vec::new();
@@ -259,14 +270,7 @@ impl Action for LookupEvents {
         group: Group::Trail,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[
-            optional(&START_TIME),
-            optional(&END_TIME),
-            optional(&LOOKUP_ATTRIBUTE),
-            optional(&DIRECTION),
-            optional(&MAX_RESULTS_PARAM),
-            optional(&NEXT_TOKEN),
-        ],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",
@@ -278,20 +282,6 @@ impl Action for LookupEvents {
             ("MaxResults", "50"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let range = match (input.optional(&START_TIME)?, input.optional(&END_TIME)?) {
-            (Some(from), Some(to)) if from <= to => Some((from, to)),
-            (Some(_), Some(_)) => return Err(Refusal::ParameterInvalid("StartTime")),
-            (Some(_), None) => return Err(Refusal::ParameterMissing("EndTime")),
-            (None, Some(_)) => return Err(Refusal::ParameterMissing("StartTime")),
-            (None, None) => None,
-        };
-        let attributes = parse_attributes(input)?;
-        let direction = input.optional(&DIRECTION)?.unwrap_or(Direction::Backward);
-        let max_results = input.optional(&MAX_RESULTS_PARAM)?.filter(|count| *count > 0).unwrap_or(MAX_RESULTS_DEFAULT);
-        Ok(Self { range, attributes, direction, max_results, next_token: input.optional(&NEXT_TOKEN)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("actiontrail:LookupEvents", Target::Service)

@@ -1,17 +1,15 @@
 //! `CreateKeyVersion`: a new version of a key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::params::{CLIENT_TOKEN, KEY_REF},
-    answer::answer,
-    error::Refusal,
-    names::{KeyId, KeyRef, KeyVersionId},
-    param::{Input, optional, required},
-    time::Timestamp,
+use crate::actions::{
+    params::{CLIENT_TOKEN, KEY_REF},
+    prelude::*,
 };
 
-pub struct CreateKeyVersion {
-    pub key: KeyRef,
+request! {
+    pub struct CreateKeyVersion {
+        key: KeyRef = required KEY_REF,
+    }
+    also optional CLIENT_TOKEN;
 }
 
 answer! {
@@ -38,7 +36,7 @@ impl Action for CreateKeyVersion {
         group: Group::Versions,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_REF), optional(&CLIENT_TOKEN)],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::KeyNotFound,
@@ -53,12 +51,6 @@ impl Action for CreateKeyVersion {
         doc: "Makes a new version. That of a symmetric key becomes the primary one, which encrypts from now on; older versions decrypt for ever. An asymmetric key has at most 50 versions, which callers name. Keys with imported material and MAC keys have one version for life.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let key = input.required(&KEY_REF)?;
-        input.optional(&CLIENT_TOKEN)?;
-        Ok(Self { key })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:CreateKeyVersion", Target::Key(&self.key))

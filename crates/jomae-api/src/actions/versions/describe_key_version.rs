@@ -1,21 +1,17 @@
 //! `DescribeKeyVersion`: when a version was made.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::{
-        metadata::UsageStatistics,
-        params::{KEY_REF, KEY_VERSION_ID},
-        versions::create_key_version::KeyVersionRow,
-    },
-    answer::answer,
-    error::Refusal,
-    names::{KeyRef, KeyVersionId},
-    param::{Input, required},
+use crate::actions::{
+    metadata::UsageStatistics,
+    params::{KEY_REF, KEY_VERSION_ID},
+    prelude::*,
+    versions::create_key_version::KeyVersionRow,
 };
 
-pub struct DescribeKeyVersion {
-    pub key: KeyRef,
-    pub version: KeyVersionId,
+request! {
+    pub struct DescribeKeyVersion {
+        key: KeyRef = required KEY_REF,
+        version: KeyVersionId = required KEY_VERSION_ID,
+    }
 }
 
 answer! {
@@ -35,7 +31,7 @@ impl Action for DescribeKeyVersion {
         group: Group::Versions,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), required(&KEY_VERSION_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound, Refusal::KeyVersionNotFound],
         doc: "Tells of one version of a key.",
@@ -44,10 +40,6 @@ impl Action for DescribeKeyVersion {
             ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_REF)?, version: input.required(&KEY_VERSION_ID)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:DescribeKeyVersion", Target::Key(&self.key))

@@ -1,20 +1,16 @@
 //! `ListKeyVersions`: all versions of a key.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule, Target},
-    actions::{
-        params::{KEY_REF, PAGE_NUMBER, PAGE_SIZE, Page},
-        versions::create_key_version::KeyVersionRow,
-    },
-    answer::{List, answer},
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, optional, required},
+use crate::actions::{
+    params::{KEY_REF, PAGE_NUMBER, PAGE_SIZE, Page},
+    prelude::*,
+    versions::create_key_version::KeyVersionRow,
 };
 
-pub struct ListKeyVersions {
-    pub key: KeyRef,
-    pub page: Page,
+request! {
+    pub struct ListKeyVersions {
+        key: KeyRef = required KEY_REF,
+        page: Page = optional PAGE_NUMBER and optional PAGE_SIZE => Page::parse,
+    }
 }
 
 answer! {
@@ -38,16 +34,12 @@ impl Action for ListKeyVersions {
         group: Group::Versions,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&KEY_REF), optional(&PAGE_NUMBER), optional(&PAGE_SIZE)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
         doc: "Lists the versions of a key, newest first.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { key: input.required(&KEY_REF)?, page: Page::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:ListKeyVersions", Target::Key(&self.key))

@@ -1,17 +1,21 @@
 //! `UpdateRotationPolicy`: whether and how often a key rotates by itself.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule, Target},
-    actions::params::{ENABLE_AUTOMATIC_ROTATION, KEY_ID_ONLY, ROTATION_INTERVAL},
-    error::Refusal,
-    names::KeyRef,
-    param::{Input, optional, required},
+use crate::actions::{
+    params::{ENABLE_AUTOMATIC_ROTATION, KEY_ID_ONLY, ROTATION_INTERVAL},
+    prelude::*,
 };
 
-pub struct UpdateRotationPolicy {
-    pub key: KeyRef,
-    /// Seconds between rotations; none switches rotation off.
-    pub interval_secs: Option<i64>,
+request! {
+    pub struct UpdateRotationPolicy {
+        key: KeyRef = required KEY_ID_ONLY,
+        /// Seconds between rotations; none switches rotation off.
+        interval_secs: Option<i64> = required ENABLE_AUTOMATIC_ROTATION and optional ROTATION_INTERVAL => interval_secs,
+    }
+}
+
+fn interval_secs(input: Input<'_>) -> Result<Option<i64>, Refusal> {
+    let enable = input.required(&ENABLE_AUTOMATIC_ROTATION)?;
+    enable.then(|| input.required(&ROTATION_INTERVAL)).transpose()
 }
 
 impl Action for UpdateRotationPolicy {
@@ -21,7 +25,7 @@ impl Action for UpdateRotationPolicy {
         group: Group::Versions,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&KEY_ID_ONLY), required(&ENABLE_AUTOMATIC_ROTATION), optional(&ROTATION_INTERVAL)],
+        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[
             Refusal::AliasUnsupported,
@@ -39,13 +43,6 @@ impl Action for UpdateRotationPolicy {
             ("RotationInterval", "30d"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let key = input.required(&KEY_ID_ONLY)?;
-        let enable = input.required(&ENABLE_AUTOMATIC_ROTATION)?;
-        let interval_secs = if enable { Some(input.required(&ROTATION_INTERVAL)?) } else { None };
-        Ok(Self { key, interval_secs })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("kms:UpdateRotationPolicy", Target::Key(&self.key))

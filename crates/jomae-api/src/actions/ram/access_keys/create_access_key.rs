@@ -1,18 +1,13 @@
 //! `CreateAccessKey`: credentials for a user, or for the account itself.
 
 use super::{Status, whose};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, SecretText, StateRule},
-    actions::ram::names::USER_NAME_OR_SELF,
-    answer::answer,
-    error::Refusal,
-    param::{Input, optional},
-    time::Timestamp,
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME_OR_SELF};
 
-pub struct CreateAccessKey {
-    /// None: the caller.
-    pub user_name: Option<String>,
+request! {
+    pub struct CreateAccessKey {
+        /// None: the caller.
+        user_name: Option<String> = optional USER_NAME_OR_SELF,
+    }
 }
 
 answer! {
@@ -42,16 +37,12 @@ impl Action for CreateAccessKey {
         group: Group::AccessKeys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[optional(&USER_NAME_OR_SELF)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound, Refusal::UserAccessKeyLimit],
         doc: "Makes an access key. Its secret is in this answer and in no other: it is kept sealed, and cannot be shown again. A user may have two, and the account itself five.",
         example: &[("UserName", "zhangqiang")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { user_name: input.optional(&USER_NAME_OR_SELF)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:CreateAccessKey", whose(self.user_name.as_deref()))

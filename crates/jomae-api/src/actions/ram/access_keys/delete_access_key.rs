@@ -1,17 +1,14 @@
 //! `DeleteAccessKey`: an access key is taken away for ever.
 
 use super::{USER_ACCESS_KEY_ID, whose};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule},
-    actions::ram::names::USER_NAME_OR_SELF,
-    error::Refusal,
-    param::{Input, optional, required},
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME_OR_SELF};
 
-pub struct DeleteAccessKey {
-    /// None: the caller.
-    pub user_name: Option<String>,
-    pub access_key_id: String,
+request! {
+    pub struct DeleteAccessKey {
+        /// None: the caller.
+        user_name: Option<String> = optional USER_NAME_OR_SELF,
+        access_key_id: String = required USER_ACCESS_KEY_ID,
+    }
 }
 
 impl Action for DeleteAccessKey {
@@ -21,7 +18,7 @@ impl Action for DeleteAccessKey {
         group: Group::AccessKeys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,
@@ -33,11 +30,6 @@ impl Action for DeleteAccessKey {
         doc: "Deletes an access key. The last active access key of the account itself cannot be deleted.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let user_name = input.optional(&USER_NAME_OR_SELF)?;
-        Ok(Self { user_name, access_key_id: input.required(&USER_ACCESS_KEY_ID)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:DeleteAccessKey", whose(self.user_name.as_deref()))

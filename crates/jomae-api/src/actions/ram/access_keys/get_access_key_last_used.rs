@@ -1,18 +1,14 @@
 //! `GetAccessKeyLastUsed`: when an access key was last used.
 
 use super::{USER_ACCESS_KEY_ID, whose};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
-    actions::{metadata::DateOrEmpty, ram::names::USER_NAME_OR_SELF},
-    answer::answer,
-    error::Refusal,
-    param::{Input, optional, required},
-};
+use crate::actions::{metadata::DateOrEmpty, prelude::*, ram::names::USER_NAME_OR_SELF};
 
-pub struct GetAccessKeyLastUsed {
-    /// None: the caller.
-    pub user_name: Option<String>,
-    pub access_key_id: String,
+request! {
+    pub struct GetAccessKeyLastUsed {
+        /// None: the caller.
+        user_name: Option<String> = optional USER_NAME_OR_SELF,
+        access_key_id: String = required USER_ACCESS_KEY_ID,
+    }
 }
 
 answer! {
@@ -38,7 +34,7 @@ impl Action for GetAccessKeyLastUsed {
         group: Group::AccessKeys,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,
@@ -49,11 +45,6 @@ impl Action for GetAccessKeyLastUsed {
         doc: "Tells when an access key last signed a call, to the minute and a few seconds late.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let user_name = input.optional(&USER_NAME_OR_SELF)?;
-        Ok(Self { user_name, access_key_id: input.required(&USER_ACCESS_KEY_ID)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:GetAccessKeyLastUsed", whose(self.user_name.as_deref()))

@@ -1,18 +1,13 @@
 //! `ListAccessKeys`: the access keys of a user, or of the account itself.
 
 use super::{Status, whose};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
-    actions::ram::names::USER_NAME_OR_SELF,
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, optional},
-    time::Timestamp,
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME_OR_SELF};
 
-pub struct ListAccessKeys {
-    /// None: the caller.
-    pub user_name: Option<String>,
+request! {
+    pub struct ListAccessKeys {
+        /// None: the caller.
+        user_name: Option<String> = optional USER_NAME_OR_SELF,
+    }
 }
 
 answer! {
@@ -40,16 +35,12 @@ impl Action for ListAccessKeys {
         group: Group::AccessKeys,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&USER_NAME_OR_SELF)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Lists access keys, the oldest first, without their secrets.",
         example: &[("UserName", "zhangqiang")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { user_name: input.optional(&USER_NAME_OR_SELF)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListAccessKeys", whose(self.user_name.as_deref()))

@@ -1,18 +1,15 @@
 //! `UpdateAccessKey`: an access key is switched on or off.
 
 use super::{STATUS, Status, USER_ACCESS_KEY_ID, whose};
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, StateRule},
-    actions::ram::names::USER_NAME_OR_SELF,
-    error::Refusal,
-    param::{Input, optional, required},
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME_OR_SELF};
 
-pub struct UpdateAccessKey {
-    /// None: the caller.
-    pub user_name: Option<String>,
-    pub access_key_id: String,
-    pub status: Status,
+request! {
+    pub struct UpdateAccessKey {
+        /// None: the caller.
+        user_name: Option<String> = optional USER_NAME_OR_SELF,
+        access_key_id: String = required USER_ACCESS_KEY_ID,
+        status: Status = required STATUS,
+    }
 }
 
 impl Action for UpdateAccessKey {
@@ -22,7 +19,7 @@ impl Action for UpdateAccessKey {
         group: Group::AccessKeys,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[optional(&USER_NAME_OR_SELF), required(&USER_ACCESS_KEY_ID), required(&STATUS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,
@@ -34,14 +31,6 @@ impl Action for UpdateAccessKey {
         doc: "Switches an access key on or off: calls signed with an inactive one are refused. The last active access key of the account itself stays on.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12"), ("Status", "Inactive")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self {
-            user_name: input.optional(&USER_NAME_OR_SELF)?,
-            access_key_id: input.required(&USER_ACCESS_KEY_ID)?,
-            status: input.required(&STATUS)?,
-        })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:UpdateAccessKey", whose(self.user_name.as_deref()))

@@ -1,15 +1,15 @@
 //! `AddUserToGroup`: a user gets the rights of a group.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::names::{GROUP_NAME, USER_NAME},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::names::{GROUP_NAME, USER_NAME},
 };
 
-pub struct AddUserToGroup {
-    pub user_name: String,
-    pub group_name: String,
+request! {
+    pub struct AddUserToGroup {
+        user_name: String = required USER_NAME,
+        group_name: String = required GROUP_NAME,
+    }
 }
 
 impl Action for AddUserToGroup {
@@ -19,7 +19,7 @@ impl Action for AddUserToGroup {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&USER_NAME), required(&GROUP_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,
@@ -35,11 +35,6 @@ impl Action for AddUserToGroup {
         doc: "Puts a user into a group. It needs the permission on both.",
         example: &[("UserName", "zhangqiang"), ("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let user_name = input.required(&USER_NAME)?;
-        Ok(Self { user_name, group_name: input.required(&GROUP_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(

@@ -1,16 +1,16 @@
 //! `CreateGroup`: a new group without users.
 
 use super::GroupOutput;
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::names::{COMMENTS, GROUP_NAME},
-    error::Refusal,
-    param::{Input, optional, required},
+use crate::actions::{
+    prelude::*,
+    ram::names::{COMMENTS, GROUP_NAME},
 };
 
-pub struct CreateGroup {
-    pub group_name: String,
-    pub comments: String,
+request! {
+    pub struct CreateGroup {
+        group_name: String = required GROUP_NAME,
+        comments: String = optional COMMENTS or String::new(),
+    }
 }
 
 impl Action for CreateGroup {
@@ -20,7 +20,7 @@ impl Action for CreateGroup {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&GROUP_NAME), optional(&COMMENTS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::GroupNameLength,
@@ -32,11 +32,6 @@ impl Action for CreateGroup {
         doc: "Makes a group. Its policies hold for every user in it.",
         example: &[("GroupName", "developers"), ("Comments", "All who write code")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let group_name = input.required(&GROUP_NAME)?;
-        Ok(Self { group_name, comments: input.optional(&COMMENTS)?.unwrap_or_default() })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:CreateGroup", Target::Ram(RamKind::Group, &self.group_name))

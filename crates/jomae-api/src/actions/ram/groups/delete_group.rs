@@ -1,14 +1,11 @@
 //! `DeleteGroup`: a group that has nothing any more.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::names::GROUP_NAME,
-    error::Refusal,
-    param::{Input, required},
-};
+use crate::actions::{prelude::*, ram::names::GROUP_NAME};
 
-pub struct DeleteGroup {
-    pub group_name: String,
+request! {
+    pub struct DeleteGroup {
+        group_name: String = required GROUP_NAME,
+    }
 }
 
 impl Action for DeleteGroup {
@@ -18,7 +15,7 @@ impl Action for DeleteGroup {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&GROUP_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::GroupNameLength,
@@ -30,10 +27,6 @@ impl Action for DeleteGroup {
         doc: "Deletes a group that has no users and no policies.",
         example: &[("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { group_name: input.required(&GROUP_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:DeleteGroup", Target::Ram(RamKind::Group, &self.group_name))

@@ -1,15 +1,12 @@
 //! `GetGroup`: what is known of a group.
 
 use super::GroupOutput;
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::names::GROUP_NAME,
-    error::Refusal,
-    param::{Input, required},
-};
+use crate::actions::{prelude::*, ram::names::GROUP_NAME};
 
-pub struct GetGroup {
-    pub group_name: String,
+request! {
+    pub struct GetGroup {
+        group_name: String = required GROUP_NAME,
+    }
 }
 
 impl Action for GetGroup {
@@ -19,16 +16,12 @@ impl Action for GetGroup {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&GROUP_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
         doc: "Shows what is known of a group.",
         example: &[("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { group_name: input.required(&GROUP_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:GetGroup", Target::Ram(RamKind::Group, &self.group_name))

@@ -1,16 +1,15 @@
 //! `ListGroups`: all groups of the account.
 
 use super::GroupInfo;
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::listing::{Listing, MARKER, MAX_ITEMS},
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, optional},
+use crate::actions::{
+    prelude::*,
+    ram::listing::{Listing, MARKER, MAX_ITEMS},
 };
 
-pub struct ListGroups {
-    pub listing: Listing,
+request! {
+    pub struct ListGroups {
+        listing: Listing = optional MARKER and optional MAX_ITEMS => Listing::parse,
+    }
 }
 
 answer! {
@@ -32,16 +31,12 @@ impl Action for ListGroups {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&MARKER), optional(&MAX_ITEMS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the groups of the account, by name.",
         example: &[("MaxItems", "100")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { listing: Listing::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListGroups", Target::RamAll(RamKind::Group))

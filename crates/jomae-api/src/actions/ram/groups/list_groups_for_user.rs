@@ -1,16 +1,11 @@
 //! `ListGroupsForUser`: the groups that a user is in.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::names::USER_NAME,
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, required},
-    time::Timestamp,
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME};
 
-pub struct ListGroupsForUser {
-    pub user_name: String,
+request! {
+    pub struct ListGroupsForUser {
+        user_name: String = required USER_NAME,
+    }
 }
 
 answer! {
@@ -40,16 +35,12 @@ impl Action for ListGroupsForUser {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&USER_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Lists the groups that a user is in, by name.",
         example: &[("UserName", "zhangqiang")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { user_name: input.required(&USER_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListGroupsForUser", Target::Ram(RamKind::User, &self.user_name))

@@ -1,20 +1,18 @@
 //! `ListUsersForGroup`: the users in a group.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         listing::{Listing, MARKER, MAX_ITEMS},
         names::GROUP_NAME,
     },
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, optional, required},
-    time::Timestamp,
 };
 
-pub struct ListUsersForGroup {
-    pub group_name: String,
-    pub listing: Listing,
+request! {
+    pub struct ListUsersForGroup {
+        group_name: String = required GROUP_NAME,
+        listing: Listing = optional MARKER and optional MAX_ITEMS => Listing::parse,
+    }
 }
 
 answer! {
@@ -46,17 +44,12 @@ impl Action for ListUsersForGroup {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&GROUP_NAME), optional(&MARKER), optional(&MAX_ITEMS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
         doc: "Lists the users in a group, by name.",
         example: &[("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let group_name = input.required(&GROUP_NAME)?;
-        Ok(Self { group_name, listing: Listing::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListUsersForGroup", Target::Ram(RamKind::Group, &self.group_name))

@@ -1,17 +1,17 @@
 //! `UpdateGroup`: another name, or other notes.
 
 use super::GroupOutput;
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::names::{GROUP_NAME, NEW_COMMENTS, NEW_GROUP_NAME},
-    error::Refusal,
-    param::{Input, optional, required},
+use crate::actions::{
+    prelude::*,
+    ram::names::{GROUP_NAME, NEW_COMMENTS, NEW_GROUP_NAME},
 };
 
-pub struct UpdateGroup {
-    pub group_name: String,
-    pub new_group_name: Option<String>,
-    pub new_comments: Option<String>,
+request! {
+    pub struct UpdateGroup {
+        group_name: String = required GROUP_NAME,
+        new_group_name: Option<String> = optional NEW_GROUP_NAME,
+        new_comments: Option<String> = optional_maybe_empty NEW_COMMENTS,
+    }
 }
 
 impl Action for UpdateGroup {
@@ -21,7 +21,7 @@ impl Action for UpdateGroup {
         group: Group::UserGroups,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&GROUP_NAME), optional(&NEW_GROUP_NAME), optional(&NEW_COMMENTS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::GroupNameLength,
@@ -35,14 +35,6 @@ impl Action for UpdateGroup {
         doc: "Changes what is given, and leaves the rest as it is. An empty comment is taken away. Renaming needs the permission on both names.",
         example: &[("GroupName", "developers"), ("NewGroupName", "engineers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self {
-            group_name: input.required(&GROUP_NAME)?,
-            new_group_name: input.optional(&NEW_GROUP_NAME)?,
-            new_comments: input.optional_maybe_empty(&NEW_COMMENTS)?,
-        })
-    }
 
     fn access(&self) -> Access<'_> {
         let old = ("ram:UpdateGroup", Target::Ram(RamKind::Group, &self.group_name));

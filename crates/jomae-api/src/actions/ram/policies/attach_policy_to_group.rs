@@ -1,18 +1,19 @@
 //! `AttachPolicyToGroup`: rights for a group.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         names::GROUP_NAME,
         policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
     },
-    error::Refusal,
-    param::{Input, optional, required},
 };
 
-pub struct AttachPolicyToGroup {
-    pub policy: PolicyRef,
-    pub group: String,
+request! {
+    pub struct AttachPolicyToGroup {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+        group: String = required GROUP_NAME,
+    }
+    also optional RESOURCE_GROUP_ID;
 }
 
 impl Action for AttachPolicyToGroup {
@@ -22,7 +23,7 @@ impl Action for AttachPolicyToGroup {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&GROUP_NAME), optional(&RESOURCE_GROUP_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -39,13 +40,6 @@ impl Action for AttachPolicyToGroup {
         doc: "Gives a group the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let policy = PolicyRef::parse(input)?;
-        let group = input.required(&GROUP_NAME)?;
-        input.optional(&RESOURCE_GROUP_ID)?;
-        Ok(Self { policy, group })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(

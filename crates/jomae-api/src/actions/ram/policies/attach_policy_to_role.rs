@@ -1,18 +1,19 @@
 //! `AttachPolicyToRole`: rights for a role.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
         roles::params::ROLE_NAME,
     },
-    error::Refusal,
-    param::{Input, optional, required},
 };
 
-pub struct AttachPolicyToRole {
-    pub policy: PolicyRef,
-    pub role: String,
+request! {
+    pub struct AttachPolicyToRole {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+        role: String = required ROLE_NAME,
+    }
+    also optional RESOURCE_GROUP_ID;
 }
 
 impl Action for AttachPolicyToRole {
@@ -22,7 +23,7 @@ impl Action for AttachPolicyToRole {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&ROLE_NAME), optional(&RESOURCE_GROUP_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -39,13 +40,6 @@ impl Action for AttachPolicyToRole {
         doc: "Gives a role the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("RoleName", "deployer")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let policy = PolicyRef::parse(input)?;
-        let role = input.required(&ROLE_NAME)?;
-        input.optional(&RESOURCE_GROUP_ID)?;
-        Ok(Self { policy, role })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(

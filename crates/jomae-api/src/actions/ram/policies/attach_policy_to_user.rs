@@ -1,18 +1,19 @@
 //! `AttachPolicyToUser`: rights for a user.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         names::USER_NAME,
         policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
     },
-    error::Refusal,
-    param::{Input, optional, required},
 };
 
-pub struct AttachPolicyToUser {
-    pub policy: PolicyRef,
-    pub user: String,
+request! {
+    pub struct AttachPolicyToUser {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+        user: String = required USER_NAME,
+    }
+    also optional RESOURCE_GROUP_ID;
 }
 
 impl Action for AttachPolicyToUser {
@@ -22,7 +23,7 @@ impl Action for AttachPolicyToUser {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&USER_NAME), optional(&RESOURCE_GROUP_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -39,13 +40,6 @@ impl Action for AttachPolicyToUser {
         doc: "Gives a user the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("UserName", "alice")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let policy = PolicyRef::parse(input)?;
-        let user = input.required(&USER_NAME)?;
-        input.optional(&RESOURCE_GROUP_ID)?;
-        Ok(Self { policy, user })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(

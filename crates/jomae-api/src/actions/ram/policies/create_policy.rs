@@ -1,18 +1,19 @@
 //! `CreatePolicy`: a policy with its first version.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::policies::params::{
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{
         DESCRIPTION, EXAMPLE_DOCUMENT, MALFORMED, POLICY_DOCUMENT, POLICY_NAME, PolicyOutput, TAG, no_tags,
     },
-    error::Refusal,
-    param::{Input, optional, required},
 };
 
-pub struct CreatePolicy {
-    pub name: String,
-    pub document: String,
-    pub description: String,
+request! {
+    pub struct CreatePolicy {
+        name: String = required POLICY_NAME,
+        document: String = required POLICY_DOCUMENT,
+        description: String = optional DESCRIPTION or String::new(),
+    }
+    also optional TAG => no_tags;
 }
 
 impl Action for CreatePolicy {
@@ -22,7 +23,7 @@ impl Action for CreatePolicy {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_NAME), required(&POLICY_DOCUMENT), optional(&DESCRIPTION), optional(&TAG)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,
@@ -41,14 +42,6 @@ impl Action for CreatePolicy {
             ("Description", "Encrypt, not decrypt"),
         ],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let name = input.required(&POLICY_NAME)?;
-        let document = input.required(&POLICY_DOCUMENT)?;
-        let description = input.optional(&DESCRIPTION)?.unwrap_or_default();
-        no_tags(input)?;
-        Ok(Self { name, document, description })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:CreatePolicy", Target::Ram(RamKind::Policy, &self.name))

@@ -1,15 +1,15 @@
 //! `DeletePolicy`: away with a policy.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::policies::params::{CASCADING_DELETE, POLICY_NAME},
-    error::Refusal,
-    param::{Input, optional, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{CASCADING_DELETE, POLICY_NAME},
 };
 
-pub struct DeletePolicy {
-    pub name: String,
-    pub cascading: bool,
+request! {
+    pub struct DeletePolicy {
+        name: String = required POLICY_NAME,
+        cascading: bool = optional CASCADING_DELETE or false,
+    }
 }
 
 impl Action for DeletePolicy {
@@ -19,7 +19,7 @@ impl Action for DeletePolicy {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_NAME), optional(&CASCADING_DELETE)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,
@@ -33,11 +33,6 @@ impl Action for DeletePolicy {
         doc: "Deletes a policy of the account that is attached to nobody.",
         example: &[("PolicyName", "encrypt-only"), ("CascadingDelete", "true")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let name = input.required(&POLICY_NAME)?;
-        Ok(Self { name, cascading: input.optional(&CASCADING_DELETE)?.unwrap_or_default() })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:DeletePolicy", Target::Ram(RamKind::Policy, &self.name))

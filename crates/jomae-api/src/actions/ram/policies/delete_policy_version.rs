@@ -1,15 +1,15 @@
 //! `DeletePolicyVersion`: away with a version of a policy.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::policies::params::{POLICY_NAME, VERSION_ID},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{POLICY_NAME, VERSION_ID},
 };
 
-pub struct DeletePolicyVersion {
-    pub name: String,
-    pub version: u32,
+request! {
+    pub struct DeletePolicyVersion {
+        name: String = required POLICY_NAME,
+        version: u32 = required VERSION_ID,
+    }
 }
 
 impl Action for DeletePolicyVersion {
@@ -19,7 +19,7 @@ impl Action for DeletePolicyVersion {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_NAME), required(&VERSION_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,
@@ -32,10 +32,6 @@ impl Action for DeletePolicyVersion {
         doc: "Deletes a version of a policy of the account, but never the default one.",
         example: &[("PolicyName", "encrypt-only"), ("VersionId", "v1")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { name: input.required(&POLICY_NAME)?, version: input.required(&VERSION_ID)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:DeletePolicyVersion", Target::Ram(RamKind::Policy, &self.name))

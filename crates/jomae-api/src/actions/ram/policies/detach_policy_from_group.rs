@@ -1,18 +1,19 @@
 //! `DetachPolicyFromGroup`: rights taken from a group.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         names::GROUP_NAME,
         policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
     },
-    error::Refusal,
-    param::{Input, optional, required},
 };
 
-pub struct DetachPolicyFromGroup {
-    pub policy: PolicyRef,
-    pub group: String,
+request! {
+    pub struct DetachPolicyFromGroup {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+        group: String = required GROUP_NAME,
+    }
+    also optional RESOURCE_GROUP_ID;
 }
 
 impl Action for DetachPolicyFromGroup {
@@ -22,7 +23,7 @@ impl Action for DetachPolicyFromGroup {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&GROUP_NAME), optional(&RESOURCE_GROUP_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -37,13 +38,6 @@ impl Action for DetachPolicyFromGroup {
         doc: "Takes the rights of a policy from a group, from the next call on.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let policy = PolicyRef::parse(input)?;
-        let group = input.required(&GROUP_NAME)?;
-        input.optional(&RESOURCE_GROUP_ID)?;
-        Ok(Self { policy, group })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(

@@ -1,18 +1,19 @@
 //! `DetachPolicyFromRole`: rights taken from a role.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
         roles::params::ROLE_NAME,
     },
-    error::Refusal,
-    param::{Input, optional, required},
 };
 
-pub struct DetachPolicyFromRole {
-    pub policy: PolicyRef,
-    pub role: String,
+request! {
+    pub struct DetachPolicyFromRole {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+        role: String = required ROLE_NAME,
+    }
+    also optional RESOURCE_GROUP_ID;
 }
 
 impl Action for DetachPolicyFromRole {
@@ -22,7 +23,7 @@ impl Action for DetachPolicyFromRole {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&ROLE_NAME), optional(&RESOURCE_GROUP_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -37,13 +38,6 @@ impl Action for DetachPolicyFromRole {
         doc: "Takes the rights of a policy from a role, from the next call on.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("RoleName", "deployer")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let policy = PolicyRef::parse(input)?;
-        let role = input.required(&ROLE_NAME)?;
-        input.optional(&RESOURCE_GROUP_ID)?;
-        Ok(Self { policy, role })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::two(

@@ -1,15 +1,14 @@
 //! `GetPolicy`: a policy and its default version.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
-    actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, PolicyRow, VersionRow},
-    answer::answer,
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, PolicyRow, VersionRow},
 };
 
-pub struct GetPolicy {
-    pub policy: PolicyRef,
+request! {
+    pub struct GetPolicy {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+    }
 }
 
 answer! {
@@ -29,7 +28,7 @@ impl Action for GetPolicy {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -40,10 +39,6 @@ impl Action for GetPolicy {
         doc: "Tells what a policy is and allows.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { policy: PolicyRef::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:GetPolicy", self.policy.target())

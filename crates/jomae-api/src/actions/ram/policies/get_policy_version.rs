@@ -1,15 +1,15 @@
 //! `GetPolicyVersion`: one version of a policy.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
-    actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, VERSION_ID, VersionOutput},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, VERSION_ID, VersionOutput},
 };
 
-pub struct GetPolicyVersion {
-    pub policy: PolicyRef,
-    pub version: u32,
+request! {
+    pub struct GetPolicyVersion {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+        version: u32 = required VERSION_ID,
+    }
 }
 
 impl Action for GetPolicyVersion {
@@ -19,7 +19,7 @@ impl Action for GetPolicyVersion {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME), required(&VERSION_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -32,10 +32,6 @@ impl Action for GetPolicyVersion {
         doc: "Tells what a version of a policy allows.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("VersionId", "v1")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { policy: PolicyRef::parse(input)?, version: input.required(&VERSION_ID)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:GetPolicyVersion", self.policy.target())

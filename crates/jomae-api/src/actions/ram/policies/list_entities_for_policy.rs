@@ -1,16 +1,14 @@
 //! `ListEntitiesForPolicy`: who has a policy.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
-    actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef},
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, required},
-    time::Timestamp,
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef},
 };
 
-pub struct ListEntitiesForPolicy {
-    pub policy: PolicyRef,
+request! {
+    pub struct ListEntitiesForPolicy {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+    }
 }
 
 answer! {
@@ -65,7 +63,7 @@ impl Action for ListEntitiesForPolicy {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -76,10 +74,6 @@ impl Action for ListEntitiesForPolicy {
         doc: "Lists the users, groups and roles that a policy is attached to.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { policy: PolicyRef::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListEntitiesForPolicy", self.policy.target())

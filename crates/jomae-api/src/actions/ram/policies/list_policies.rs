@@ -1,20 +1,20 @@
 //! `ListPolicies`: all policies.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         listing::{Listing, MARKER, MAX_ITEMS},
         policies::params::{POLICY_TYPE, PolicyRow, PolicyType, TAG, no_tags},
     },
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, optional},
 };
 
-pub struct ListPolicies {
-    /// `None`: those of the service, then those of the account.
-    pub kind: Option<PolicyType>,
-    pub listing: Listing,
+request! {
+    pub struct ListPolicies {
+        /// `None`: those of the service, then those of the account.
+        kind: Option<PolicyType> = optional POLICY_TYPE,
+        listing: Listing = optional MARKER and optional MAX_ITEMS => Listing::parse,
+    }
+    also optional TAG => no_tags;
 }
 
 answer! {
@@ -36,19 +36,12 @@ impl Action for ListPolicies {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&POLICY_TYPE), optional(&MARKER), optional(&MAX_ITEMS), optional(&TAG)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::PolicyTypeInvalid],
         doc: "Lists the policies of the service and of the account, by name; those of the service first.",
         example: &[("PolicyType", "Custom"), ("MaxItems", "50")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let kind = input.optional(&POLICY_TYPE)?;
-        let listing = Listing::parse(input)?;
-        no_tags(input)?;
-        Ok(Self { kind, listing })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListPolicies", Target::RamAll(RamKind::Policy))

@@ -1,14 +1,14 @@
 //! `ListPoliciesForGroup`: the policies of a group.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::{names::GROUP_NAME, policies::params::AttachedOutput},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::{names::GROUP_NAME, policies::params::AttachedOutput},
 };
 
-pub struct ListPoliciesForGroup {
-    pub group: String,
+request! {
+    pub struct ListPoliciesForGroup {
+        group: String = required GROUP_NAME,
+    }
 }
 
 impl Action for ListPoliciesForGroup {
@@ -18,16 +18,12 @@ impl Action for ListPoliciesForGroup {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&GROUP_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
         doc: "Lists the policies that are attached to a group, in the order of their attachment.",
         example: &[("GroupName", "developers")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { group: input.required(&GROUP_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListPoliciesForGroup", Target::Ram(RamKind::Group, &self.group))

@@ -1,14 +1,14 @@
 //! `ListPoliciesForRole`: the policies of a role.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::{policies::params::AttachedOutput, roles::params::ROLE_NAME},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::{policies::params::AttachedOutput, roles::params::ROLE_NAME},
 };
 
-pub struct ListPoliciesForRole {
-    pub role: String,
+request! {
+    pub struct ListPoliciesForRole {
+        role: String = required ROLE_NAME,
+    }
 }
 
 impl Action for ListPoliciesForRole {
@@ -18,16 +18,12 @@ impl Action for ListPoliciesForRole {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&ROLE_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound],
         doc: "Lists the policies that are attached to a role, in the order of their attachment.",
         example: &[("RoleName", "deployer")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { role: input.required(&ROLE_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListPoliciesForRole", Target::Ram(RamKind::Role, &self.role))

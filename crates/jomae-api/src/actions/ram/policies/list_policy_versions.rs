@@ -1,15 +1,14 @@
 //! `ListPolicyVersions`: the versions of a policy.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, StateRule},
-    actions::ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, VersionRow},
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{POLICY_NAME, POLICY_TYPE, PolicyRef, VersionRow},
 };
 
-pub struct ListPolicyVersions {
-    pub policy: PolicyRef,
+request! {
+    pub struct ListPolicyVersions {
+        policy: PolicyRef = required POLICY_TYPE and required POLICY_NAME => PolicyRef::parse,
+    }
 }
 
 answer! {
@@ -27,7 +26,7 @@ impl Action for ListPolicyVersions {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&POLICY_TYPE), required(&POLICY_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyTypeInvalid,
@@ -38,10 +37,6 @@ impl Action for ListPolicyVersions {
         doc: "Lists the versions of a policy, the oldest first, with their documents.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { policy: PolicyRef::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListPolicyVersions", self.policy.target())

@@ -1,15 +1,15 @@
 //! `SetDefaultPolicyVersion`: which version counts.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::policies::params::{POLICY_NAME, VERSION_ID},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{POLICY_NAME, VERSION_ID},
 };
 
-pub struct SetDefaultPolicyVersion {
-    pub name: String,
-    pub version: u32,
+request! {
+    pub struct SetDefaultPolicyVersion {
+        name: String = required POLICY_NAME,
+        version: u32 = required VERSION_ID,
+    }
 }
 
 impl Action for SetDefaultPolicyVersion {
@@ -19,7 +19,7 @@ impl Action for SetDefaultPolicyVersion {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_NAME), required(&VERSION_ID)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,
@@ -31,10 +31,6 @@ impl Action for SetDefaultPolicyVersion {
         doc: "Makes a version of a policy of the account the one that counts, at once and wherever the policy is attached.",
         example: &[("PolicyName", "encrypt-only"), ("VersionId", "v1")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { name: input.required(&POLICY_NAME)?, version: input.required(&VERSION_ID)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:SetDefaultPolicyVersion", Target::Ram(RamKind::Policy, &self.name))

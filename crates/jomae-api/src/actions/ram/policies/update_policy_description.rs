@@ -1,15 +1,15 @@
 //! `UpdatePolicyDescription`: other words for a policy.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::policies::params::{NEW_DESCRIPTION, POLICY_NAME, PolicyOutput},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::policies::params::{NEW_DESCRIPTION, POLICY_NAME, PolicyOutput},
 };
 
-pub struct UpdatePolicyDescription {
-    pub name: String,
-    pub description: String,
+request! {
+    pub struct UpdatePolicyDescription {
+        name: String = required POLICY_NAME,
+        description: String = required_maybe_empty NEW_DESCRIPTION,
+    }
 }
 
 impl Action for UpdatePolicyDescription {
@@ -19,7 +19,7 @@ impl Action for UpdatePolicyDescription {
         group: Group::Policies,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&POLICY_NAME), required(&NEW_DESCRIPTION)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::PolicyNameLength,
@@ -30,10 +30,6 @@ impl Action for UpdatePolicyDescription {
         doc: "Changes the description of a policy of the account.",
         example: &[("PolicyName", "encrypt-only"), ("NewDescription", "For the importer")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { name: input.required(&POLICY_NAME)?, description: input.required_maybe_empty(&NEW_DESCRIPTION)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:UpdatePolicyDescription", Target::Ram(RamKind::Policy, &self.name))

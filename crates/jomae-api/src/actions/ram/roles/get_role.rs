@@ -1,14 +1,14 @@
 //! `GetRole`: what a role is.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::roles::params::{ROLE_NAME, RoleOutput},
-    error::Refusal,
-    param::{Input, required},
+use crate::actions::{
+    prelude::*,
+    ram::roles::params::{ROLE_NAME, RoleOutput},
 };
 
-pub struct GetRole {
-    pub name: String,
+request! {
+    pub struct GetRole {
+        name: String = required ROLE_NAME,
+    }
 }
 
 impl Action for GetRole {
@@ -18,16 +18,12 @@ impl Action for GetRole {
         group: Group::Roles,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&ROLE_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound],
         doc: "Tells what a role is, and who may assume it.",
         example: &[("RoleName", "deployer")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { name: input.required(&ROLE_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:GetRole", Target::Ram(RamKind::Role, &self.name))

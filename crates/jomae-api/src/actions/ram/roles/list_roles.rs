@@ -1,19 +1,19 @@
 //! `ListRoles`: all roles.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::{
+use crate::actions::{
+    prelude::*,
+    ram::{
         listing::{Listing, MARKER, MAX_ITEMS},
         policies::params::{TAG, no_tags},
         roles::params::RoleRow,
     },
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, optional},
 };
 
-pub struct ListRoles {
-    pub listing: Listing,
+request! {
+    pub struct ListRoles {
+        listing: Listing = optional MARKER and optional MAX_ITEMS => Listing::parse,
+    }
+    also optional TAG => no_tags;
 }
 
 answer! {
@@ -35,18 +35,12 @@ impl Action for ListRoles {
         group: Group::Roles,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&MARKER), optional(&MAX_ITEMS), optional(&TAG)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the roles of the account, by name, without their trust policies.",
         example: &[("MaxItems", "50")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        let listing = Listing::parse(input)?;
-        no_tags(input)?;
-        Ok(Self { listing })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListRoles", Target::RamAll(RamKind::Role))

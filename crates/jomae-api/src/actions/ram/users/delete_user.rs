@@ -1,14 +1,11 @@
 //! `DeleteUser`: a user who has nothing any more.
 
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Empty, Group, RamKind, StateRule, Target},
-    actions::ram::names::USER_NAME,
-    error::Refusal,
-    param::{Input, required},
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME};
 
-pub struct DeleteUser {
-    pub user_name: String,
+request! {
+    pub struct DeleteUser {
+        user_name: String = required USER_NAME,
+    }
 }
 
 impl Action for DeleteUser {
@@ -18,7 +15,7 @@ impl Action for DeleteUser {
         group: Group::Users,
         class: Class::Management,
         effect: Effect::Write,
-        params: &[required(&USER_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[
             Refusal::UserNameLength,
@@ -31,10 +28,6 @@ impl Action for DeleteUser {
         doc: "Deletes a user who has no access keys and no policies, and is in no group.",
         example: &[("UserName", "zhangqiang")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { user_name: input.required(&USER_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:DeleteUser", Target::Ram(RamKind::User, &self.user_name))

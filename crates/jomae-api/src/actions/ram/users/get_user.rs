@@ -1,15 +1,12 @@
 //! `GetUser`: what is known of a user.
 
 use super::UserOutput;
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::names::USER_NAME,
-    error::Refusal,
-    param::{Input, required},
-};
+use crate::actions::{prelude::*, ram::names::USER_NAME};
 
-pub struct GetUser {
-    pub user_name: String,
+request! {
+    pub struct GetUser {
+        user_name: String = required USER_NAME,
+    }
 }
 
 impl Action for GetUser {
@@ -19,16 +16,12 @@ impl Action for GetUser {
         group: Group::Users,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[required(&USER_NAME)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
         doc: "Shows what is known of a user.",
         example: &[("UserName", "zhangqiang")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { user_name: input.required(&USER_NAME)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:GetUser", Target::Ram(RamKind::User, &self.user_name))

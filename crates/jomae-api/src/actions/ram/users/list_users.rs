@@ -1,16 +1,15 @@
 //! `ListUsers`: all users of the account.
 
 use super::UserInfo;
-use crate::{
-    action::{Access, Action, ActionSpec, Class, Effect, Group, RamKind, StateRule, Target},
-    actions::ram::listing::{Listing, MARKER, MAX_ITEMS},
-    answer::{List, answer},
-    error::Refusal,
-    param::{Input, optional},
+use crate::actions::{
+    prelude::*,
+    ram::listing::{Listing, MARKER, MAX_ITEMS},
 };
 
-pub struct ListUsers {
-    pub listing: Listing,
+request! {
+    pub struct ListUsers {
+        listing: Listing = optional MARKER and optional MAX_ITEMS => Listing::parse,
+    }
 }
 
 answer! {
@@ -32,16 +31,12 @@ impl Action for ListUsers {
         group: Group::Users,
         class: Class::Management,
         effect: Effect::Read,
-        params: &[optional(&MARKER), optional(&MAX_ITEMS)],
+        params: Self::PARAMS,
         states: StateRule::ANY,
         errors: &[],
         doc: "Lists the users of the account, by name.",
         example: &[("MaxItems", "100")],
     };
-
-    fn parse(input: Input<'_>) -> Result<Self, Refusal> {
-        Ok(Self { listing: Listing::parse(input)? })
-    }
 
     fn access(&self) -> Access<'_> {
         Access::one("ram:ListUsers", Target::RamAll(RamKind::User))
