@@ -17,14 +17,28 @@ use crate::{
 pub trait Action: Parameters + Send + Sync + 'static {
     type Output: Answer + Send + 'static;
     const SPEC: ActionSpec;
+    /// The permission of the action's own name, `<service>:<name>`.
+    const PERMISSION: &'static str = Self::SPEC_PERMISSION.as_str();
+    #[doc(hidden)]
+    const SPEC_PERMISSION: Permission = Permission::of(&Self::SPEC);
 
-    /// Which permissions the call needs, on what. All of them.
+    /// Which permissions the call needs, on what. All of them. An action that takes an encryption context and does not
+    /// give it here fails a test.
     fn access(&self) -> Access<'_>;
 
-    /// The encryption contexts that conditions of policies may ask about, one for each permission of
-    /// [`Action::access`] in its order. An action that takes a context and does not give it here fails a test.
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        [None, None]
+    /// The usual case: the action's own permission, on one target.
+    fn on(target: Target<'_>) -> Access<'_> {
+        Access::one(Need::new(Self::PERMISSION, target))
+    }
+
+    /// The action's own permission on both.
+    fn on_both<'a>(first: Target<'a>, second: Target<'a>) -> Access<'a> {
+        Access::two(Need::new(Self::PERMISSION, first), Need::new(Self::PERMISSION, second))
+    }
+
+    /// The action's own permission on each of several keys.
+    fn on_each(keys: &[KeyRef]) -> Access<'_> {
+        Access::many(keys.iter().map(|key| Need::new(Self::PERMISSION, Target::Key(key))).collect())
     }
 
     /// The tags that the call sets, for conditions of policies (`acs:RequestTag/<key>`).
@@ -90,8 +104,17 @@ pub struct ActionSpec {
     pub effect: Effect,
     pub params: &'static [Use],
     pub states: StateRule,
-    /// Refusals beyond those that any action can give.
+    /// Refusals beyond those that any action can give, and beyond those that [`Self::refusals`] finds in parameters and
+    /// states. One of these that is named here all the same stands here in the order.
     pub errors: &'static [Refusal],
+    /// The permissions that a call needs, where they are not the one of the action's own name.
+    pub permissions: &'static [&'static str],
+    /// Whether a key policy can give it to principals of other accounts: to use the key, never to manage it.
+    pub shareable: bool,
+    /// Whether a call must be signed. If not, a token of an identity provider tells who calls.
+    pub signed: bool,
+    /// Whether calls have audit events.
+    pub recorded: bool,
     pub doc: &'static str,
     /// Parameters of a call that is well formed, for documents and tests.
     pub example: &'static [(&'static str, &'static str)],
@@ -131,9 +154,56 @@ impl Group {
 }
 
 impl ActionSpec {
+    /// For actions that change nothing.
+    pub const fn read(group: Group) -> Self {
+        Self {
+            name: "",
+            group,
+            class: Class::Management,
+            effect: Effect::Read,
+            params: &[],
+            states: StateRule::ANY,
+            errors: &[],
+            permissions: &[],
+            shareable: false,
+            signed: true,
+            recorded: true,
+            doc: "",
+            example: &[],
+        }
+    }
+
+    /// For actions that change something.
+    pub const fn write(group: Group) -> Self {
+        Self { effect: Effect::Write, ..Self::read(group) }
+    }
+
+    /// For actions that compute something with a key.
+    pub const USE_OF_A_KEY: Self = Self {
+        class: Class::CryptoSymmetric,
+        states: StateRule::ENABLED_ONLY,
+        shareable: true,
+        ..Self::read(Group::Crypto)
+    };
+
     /// The API that the action belongs to.
     pub const fn api(&self) -> Api {
         self.group.api()
+    }
+
+    /// What the action can be refused with, beside what every call can.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let StateRule { enabled, disabled, pending_deletion, pending_import } = self.states;
+        let of_params = self.params.iter().flat_map(|used| used.param.refusals()).copied();
+        let of_states = [enabled, disabled, pending_deletion, pending_import].into_iter().flatten();
+        let mut all: Vec<Refusal> = Vec::new();
+        let derived = of_params.filter(|refusal| !self.errors.contains(refusal));
+        for refusal in derived.chain(self.errors.iter().copied()).chain(of_states) {
+            if !all.contains(&refusal) {
+                all.push(refusal);
+            }
+        }
+        all
     }
 }
 
@@ -230,32 +300,89 @@ impl RamKind {
     }
 }
 
-/// The (RAM action, target) pairs of a call; all are needed.
+/// A permission that a call needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Need<'a> {
+    pub permission: &'static str,
+    /// On what.
+    pub target: Target<'a>,
+    /// What conditions of policies may ask about.
+    pub context: Option<&'a EncryptionContext>,
+}
+
+impl<'a> Need<'a> {
+    pub const fn new(permission: &'static str, target: Target<'a>) -> Self {
+        Self { permission, target, context: None }
+    }
+
+    /// The encryption context with which the target is used.
+    #[must_use]
+    pub const fn in_context(self, context: &'a EncryptionContext) -> Self {
+        Self { context: Some(context), ..self }
+    }
+}
+
+/// The permissions that a call needs, all of them.
 #[derive(Clone, Debug)]
 pub struct Access<'a> {
-    few: [Option<(&'static str, Target<'a>)>; 2],
-    more: Vec<(&'static str, Target<'a>)>,
+    few: [Option<Need<'a>>; 2],
+    more: Vec<Need<'a>>,
 }
 
 impl<'a> Access<'a> {
-    /// The usual case: one permission, named as the action.
-    pub const fn one(ram_action: &'static str, target: Target<'a>) -> Self {
-        Self { few: [Some((ram_action, target)), None], more: Vec::new() }
+    pub const fn one(need: Need<'a>) -> Self {
+        Self { few: [Some(need), None], more: Vec::new() }
     }
 
-    /// Two permissions.
-    pub const fn two(first: (&'static str, Target<'a>), second: (&'static str, Target<'a>)) -> Self {
+    pub const fn two(first: Need<'a>, second: Need<'a>) -> Self {
         Self { few: [Some(first), Some(second)], more: Vec::new() }
     }
 
-    /// The same permission on each of several keys.
-    pub fn on_each(ram_action: &'static str, keys: &'a [KeyRef]) -> Self {
-        let more = keys.iter().map(|key| (ram_action, Target::Key(key))).collect();
-        Self { few: [None, None], more }
+    pub const fn many(needs: Vec<Need<'a>>) -> Self {
+        Self { few: [None, None], more: needs }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Target<'a>)> + '_ {
+    /// The encryption context with which every target is used.
+    #[must_use]
+    pub fn in_context(mut self, context: &'a EncryptionContext) -> Self {
+        self.few.iter_mut().flatten().chain(&mut self.more).for_each(|need| need.context = Some(context));
+        self
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Need<'a>> + '_ {
         self.few.iter().flatten().chain(&self.more).copied()
+    }
+}
+
+/// The permission of an action's own name, put together when the program is compiled.
+pub struct Permission {
+    bytes: [u8; Self::BYTES_MAX],
+    len: usize,
+}
+
+impl Permission {
+    const BYTES_MAX: usize = 64;
+
+    const fn of(spec: &ActionSpec) -> Self {
+        let mut joined = Self { bytes: [0; Self::BYTES_MAX], len: 0 };
+        joined.push(spec.api().prefix());
+        joined.push(":");
+        joined.push(spec.name);
+        joined
+    }
+
+    const fn push(&mut self, text: &str) {
+        let (_, rest) = self.bytes.split_at_mut(self.len);
+        let (place, _) = rest.split_at_mut(text.len());
+        place.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+    }
+
+    const fn as_str(&self) -> &str {
+        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
+            Ok(text) => text,
+            Err(_) => "",
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Param<T: 'static> {
     extension: bool,
     limits: &'static str,
     doc: &'static str,
+    refusals: &'static [Refusal],
     parse: fn(&str) -> Result<T, Invalid>,
     recognised: fn(&str) -> bool,
 }
@@ -63,7 +64,17 @@ impl<T> Param<T> {
         doc: &'static str,
         parse: fn(&str) -> Result<T, Invalid>,
     ) -> Self {
-        Self { name, kind, secrecy: Secrecy::Secret, extension: false, limits, doc, parse, recognised: |_| false }
+        Self {
+            name,
+            kind,
+            secrecy: Secrecy::Secret,
+            extension: false,
+            limits,
+            doc,
+            refusals: &[],
+            parse,
+            recognised: |_| false,
+        }
     }
 
     /// Lets valid values show in audit events.
@@ -88,6 +99,14 @@ impl<T> Param<T> {
         self
     }
 
+    /// What a call can be refused with because of this parameter, beside its being missing or not valid: texts that have
+    /// a refusal of their own, and what it names not being there.
+    #[must_use]
+    pub const fn refuses(mut self, refusals: &'static [Refusal]) -> Self {
+        self.refusals = refusals;
+        self
+    }
+
     fn read(&self, text: &str) -> Result<T, Refusal> {
         (self.parse)(text).map_err(|invalid| match invalid {
             Invalid::Value => Refusal::ParameterInvalid(self.name),
@@ -106,6 +125,8 @@ pub trait ParamInfo: Sync {
     /// The limits, in words.
     fn limits(&self) -> &'static str;
     fn doc(&self) -> &'static str;
+    /// What a call can be refused with because of it, beside its being missing or not valid.
+    fn refusals(&self) -> &'static [Refusal];
     /// Whether the text is a valid value.
     fn accepts(&self, text: &str) -> bool;
     /// Whether the text may be recorded. What is not valid may be anything, a secret too, and is recorded nowhere.
@@ -130,6 +151,9 @@ impl<T> ParamInfo for Param<T> {
     }
     fn doc(&self) -> &'static str {
         self.doc
+    }
+    fn refusals(&self) -> &'static [Refusal] {
+        self.refusals
     }
     fn accepts(&self, text: &str) -> bool {
         (self.parse)(text).is_ok()

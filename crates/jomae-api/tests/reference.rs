@@ -52,7 +52,7 @@ fn the_description_for_machines_is_current() {
 #[test]
 fn every_refusal_has_a_place() {
     for refusal in Refusal::ALL {
-        let is_declared = ACTIONS.iter().any(|spec| spec.errors.iter().any(|declared| declared == refusal));
+        let is_declared = ACTIONS.iter().any(|spec| spec.refusals().contains(refusal));
         let is_of_dry_run = format!("{refusal:?}").starts_with("DryRun");
         let places = [is_declared, is_of_dry_run, describe::is_of_every_call(refusal)];
         assert_eq!(places.iter().filter(|place| **place).count(), 1, "{refusal:?}");

@@ -147,13 +147,13 @@ fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, 
 }
 
 /// Notes what of the caller's own the call is about: whether another account's key exists is not told.
-fn note(trace: &mut Trace, call: &Call, found: &access::Found) {
+fn note(trace: &mut Trace, call: &Call, found: &access::Found<'_>) {
     trace.keys.clear();
     trace.aliases.clear();
     trace.ram.clear();
     trace.owner = None;
-    for (_, resource) in &found.needs {
-        match resource {
+    for need in &found.needs {
+        match &need.resource {
             // ReEncrypt may name one key twice.
             Resource::Key(key) if key.place.account == *call.caller.account() && !trace.keys.contains(&key.place) => {
                 trace.keys.push(key.place.clone());

@@ -388,7 +388,7 @@ impl Service {
     /// repeats a request shows no secret.
     async fn note_throttled(&self, aside: &mut Aside, call: Call, refused: &Refused) -> Result<(), Refused> {
         let refusal = refused.refusal();
-        if refusal == Refusal::NonceUsed || aside.spec.is_some_and(|spec| !audit::is_recorded(spec)) {
+        if refusal == Refusal::NonceUsed || aside.spec.is_some_and(|spec| !spec.recorded) {
             return Ok(());
         }
         if let Some(event) = self.throttled.note(aside.spec, call, refusal) {
@@ -436,7 +436,7 @@ impl Service {
             (Some(_), Some(_)) => new_request_id(),
             (None, _) => call.request_id.clone(),
         };
-        if spec.is_some_and(|spec| !audit::is_recorded(spec)) {
+        if spec.is_some_and(|spec| !spec.recorded) {
             return Ok(Logged::default());
         }
         let event = audit::call_event(spec, &event_id, call, params, &trace, refusal);

@@ -14,7 +14,7 @@ pub mod tags;
 pub mod trail;
 pub mod versions;
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use crate::action::{Action, ActionSpec, Api};
 
@@ -125,25 +125,30 @@ macro_rules! specs {
     ($($($part:ident)::+),* $(,)?) => {
         /// What every action declares, in the order of the reference.
         pub const ACTIONS: &[&ActionSpec] = &[$(&<$($part)::+ as Action>::SPEC),*];
+
+        const OF_ACTIONS: &[(&ActionSpec, &[&str])] = &[$(with_permissions::<$($part)::+>()),*];
     };
 }
 for_each_action!(specs);
 
+const fn with_permissions<A: Action>() -> (&'static ActionSpec, &'static [&'static str]) {
+    (&A::SPEC, if A::SPEC.permissions.is_empty() { &[A::PERMISSION] } else { A::SPEC.permissions })
+}
+
 /// Every permission that exists here, `<service>:<name>`, in the order of the actions.
 pub fn permissions() -> &'static [&'static str] {
-    static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let mut all: Vec<&'static str> = Vec::new();
-        for spec in ACTIONS {
-            // What ReEncrypt needs on the two keys has two names.
-            if spec.name == "ReEncrypt" {
-                all.extend(["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
-            } else {
-                all.push(Box::leak(format!("{}:{}", spec.api().prefix(), spec.name).into_boxed_str()));
-            }
-        }
-        all
-    })
+    static ALL: LazyLock<Vec<&'static str>> =
+        LazyLock::new(|| OF_ACTIONS.iter().flat_map(|(_, permissions)| *permissions).copied().collect());
+    &ALL
+}
+
+/// Whether a key policy can give the permission to principals of other accounts.
+pub fn is_shareable(permission: &str) -> bool {
+    static SHAREABLE: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let shareable = OF_ACTIONS.iter().filter(|(spec, _)| spec.shareable);
+        shareable.flat_map(|(_, permissions)| *permissions).copied().collect()
+    });
+    SHAREABLE.contains(&permission)
 }
 
 /// The declaration of the action of this name. No two APIs have actions of one name here.

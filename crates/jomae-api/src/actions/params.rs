@@ -24,7 +24,8 @@ pub static KEY_REF: Param<KeyRef> = Param::new(
     "The key to use.",
     |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
 )
-.public_if(is_plainly_a_key);
+.public_if(is_plainly_a_key)
+.refuses(&[Refusal::KeyNotFound, Refusal::AliasNotFound]);
 
 pub static KEY_ID_ONLY: Param<KeyRef> = Param::new(
     "KeyId",
@@ -38,7 +39,8 @@ pub static KEY_ID_ONLY: Param<KeyRef> = Param::new(
         KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
     },
 )
-.public_if(is_plainly_a_key);
+.public_if(is_plainly_a_key)
+.refuses(&[Refusal::AliasUnsupported, Refusal::KeyNotFound]);
 
 /// Whether a text names a key by its form. A key ID is opaque, so a short password would pass for one: only what has
 /// the form of the IDs that we make, or a prefix, is taken at its word.
@@ -82,7 +84,8 @@ pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
     "Base64 of at most 8192 bytes",
     "The ciphertext, as Encrypt, ReEncrypt or a data key action gave it; of public-key algorithms as the standards have it.",
     |text| parse_bytes(text, limits::CIPHERTEXT_BYTES_MAX),
-);
+)
+.refuses(&[Refusal::KeyNotFound]);
 
 pub static ENCRYPTION_CONTEXT: Param<EncryptionContext> = Param::new(
     "EncryptionContext",
@@ -152,7 +155,8 @@ pub static KEY_ID_OR_ARN: Param<KeyRef> =
             None => Err(Invalid::Value),
         }
     })
-    .public_if(is_plainly_a_key);
+    .public_if(is_plainly_a_key)
+    .refuses(&[Refusal::AliasUnsupported, Refusal::KeyNotFound]);
 
 pub static KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "KeyVersionId",
@@ -161,7 +165,8 @@ pub static KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "The version of the key. Asymmetric keys have no default version.",
     |text| KeyVersionId::new(text).ok_or(Invalid::Value),
 )
-.public_if(is_plainly_a_key);
+.public_if(is_plainly_a_key)
+.refuses(&[Refusal::KeyVersionNotFound]);
 
 pub static ALGORITHM: Param<Algorithm> = Param::new(
     "Algorithm",
@@ -200,7 +205,11 @@ pub static POLICY: Param<KeyPolicy> = Param::new(
     "Who may use and manage the key, beside what RAM policies say.",
     |text| KeyPolicy::read(text).map_err(|place| Invalid::As(Refusal::KeyPolicyMalformed(place))),
 )
-.public();
+.public()
+.refuses(&[
+    Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
+    Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
+]);
 
 pub static POLICY_NAME: Param<()> = Param::new("PolicyName", Kind::Text, "default", "A key has one policy.", |text| {
     if text == "default" { Ok(()) } else { Err(Invalid::Value) }

@@ -2,7 +2,7 @@
 
 pub(crate) use crate::{
     action::{
-        Access, Action, ActionSpec, Base64, Class, Effect, Empty, Group, RamKind, SecretBase64, SecretText, StateRule,
+        Access, Action, ActionSpec, Base64, Class, Empty, Group, Need, RamKind, SecretBase64, SecretText, StateRule,
         Target,
     },
     answer::{List, answer},

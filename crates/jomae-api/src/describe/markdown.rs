@@ -102,9 +102,10 @@ fn action(out: &mut String, described: &Described) -> Result<(), Refusal> {
         described.answer.iter().for_each(|member| answer(&mut rows, "", member));
         table(out, &["answer", "form", "meaning"], rows);
     }
-    if !spec.errors.is_empty() {
+    let refusals = spec.refusals();
+    if !refusals.is_empty() {
         out.push('\n');
-        table(out, &["error", "status", "message"], spec.errors.iter().map(error));
+        table(out, &["error", "status", "message"], refusals.iter().map(error));
     }
     if spec.params.iter().any(|used| used.param.name() == "DryRun") {
         out.push_str("\nTakes DryRun.\n");

@@ -75,7 +75,7 @@ impl Described {
     fn refusals(&self) -> Vec<Refusal> {
         let takes_dry_run = self.spec.params.iter().any(|used| used.param.name() == DRY_RUN.name());
         let dry_run = DRY_RUN_REFUSALS.iter().filter(|_| takes_dry_run);
-        self.spec.errors.iter().chain(dry_run).copied().collect()
+        self.spec.refusals().into_iter().chain(dry_run.copied()).collect()
     }
 }
 
@@ -96,15 +96,15 @@ const DRY_RUN_REFUSALS: &[Refusal] = &[Refusal::DryRunWouldSucceed, Refusal::Dry
 /// Whether any call can be refused so, whatever its action.
 pub fn is_of_every_call(refusal: &Refusal) -> bool {
     // RAM and STS word their refusals as the gateway does; those that an action declares are its own.
-    let is_declared = actions::ACTIONS.iter().any(|spec| spec.errors.contains(refusal));
+    let is_declared = actions::ACTIONS.iter().any(|spec| spec.refusals().contains(refusal));
     (refusal.row().origin == Origin::Gateway && !is_declared) || refusal.is_kms_of_every_call()
 }
 
 fn needs(access: &Access<'_>) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
-    for (ram_action, target) in access.iter() {
-        for resource in resources(&target) {
-            let ram_action = (target != Target::SignatureOnly).then_some(ram_action);
+    for needed in access.iter() {
+        for resource in resources(&needed.target) {
+            let ram_action = (needed.target != Target::SignatureOnly).then_some(needed.permission);
             let need = Need { ram_action, resource };
             if !needs.contains(&need) {
                 needs.push(need);

@@ -100,7 +100,7 @@ fn operation(described: &Described) -> Result<Value, Refusal> {
         "x-jomae-version": spec.api().version(),
     });
     // A token of an identity provider takes the place of the signature.
-    if spec.name == "AssumeRoleWithOIDC"
+    if !spec.signed
         && let Some(members) = operation.as_object_mut()
     {
         members.insert("security".to_owned(), json!([]));

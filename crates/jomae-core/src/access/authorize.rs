@@ -4,14 +4,14 @@ use core::net::IpAddr;
 
 use jomae_api::{
     action::{Action, RamKind, StateRule},
-    actions::{metadata::KeyState, params::Tags},
+    actions::{is_shareable, metadata::KeyState, params::Tags},
     error::Refusal,
     names::alias_arn,
     param::EncryptionContext,
 };
 
 use super::{
-    Denial, Found, FoundAlias, FoundKey, FoundRole, Owner, Resource, Rights, explain,
+    Denial, Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource, Rights, explain,
     rights::{rights_of, trust},
 };
 use crate::{
@@ -25,31 +25,11 @@ use crate::{
     tx::Tx,
 };
 
-/// What principals of other accounts may be given by a key policy: to use the key, never to manage it.
-const USES: [&str; 16] = [
-    "kms:Encrypt",
-    "kms:Decrypt",
-    "kms:GenerateDataKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:GenerateAndExportDataKey",
-    "kms:ExportDataKey",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-    "kms:AsymmetricEncrypt",
-    "kms:AsymmetricDecrypt",
-    "kms:AsymmetricSign",
-    "kms:AsymmetricVerify",
-    "kms:GetPublicKey",
-    "kms:GenerateMac",
-    "kms:VerifyMac",
-    "kms:DescribeKey",
-];
-
 /// The proof that the caller may do `A` on these resources. Handlers take it, and only [`authorize`] makes it, so a
 /// handler without a permission check does not compile.
 pub struct Authorized<'a, A> {
     action: &'a A,
-    found: Found,
+    found: Found<'a>,
 }
 
 /// Checks every permission that the call needs. Why one is denied is left in `denial`, for the operator.
@@ -57,25 +37,23 @@ pub fn authorize<'a, A: Action>(
     tx: &mut Tx<'_>,
     call: &Call,
     action: &'a A,
-    found: Found,
+    found: Found<'a>,
     denial: &mut Option<Denial>,
 ) -> Result<Authorized<'a, A>, Error> {
-    if call.caller.is_root() && found.needs.iter().all(|(_, resource)| is_there_and_own(call, resource)) {
+    if call.caller.is_root() && found.needs.iter().all(|need| is_there_and_own(call, &need.resource)) {
         return Ok(Authorized { action, found });
     }
     let rights = rights_of(tx, call)?;
     if let Some(reason) = rights.dead {
-        let permission = found.needs.first().map_or("any", |(permission, _)| *permission);
+        let permission = found.needs.first().map_or("any", |need| need.permission);
         *denial =
             Some(Denial { permission, resource: call.caller.arn(), reason: reason.to_owned(), too_costly: false });
         return Err(Refusal::NoPermission.into());
     }
     let judge = Judge::new(call, &rights, action.request_tags());
     let mut missing = None;
-    for (index, (permission, resource)) in found.needs.iter().enumerate() {
-        let context = action.contexts().get(index).copied().flatten();
-        let asked = judge.ask(permission, resource, context)?;
-        match asked {
+    for Required { permission, resource, context } in &found.needs {
+        match judge.ask(permission, resource, *context)? {
             Ok(()) => {}
             Err(Refused::Denied(why)) => {
                 *denial = Some(why);
@@ -234,7 +212,7 @@ impl<'c> Judge<'c> {
             } else {
                 identity_allows
                     && matches!(by_key, ResourceVerdict::Allow { .. } | ResourceVerdict::AllowAccount { .. })
-                    && USES.contains(&permission)
+                    && is_shareable(permission)
             };
         if allowed {
             return Ok(Ok(()));
@@ -365,7 +343,7 @@ impl<A> Authorized<'_, A> {
 
     /// The keys that the call acts on.
     pub fn keys(&self) -> impl Iterator<Item = &FoundKey> {
-        self.found.needs.iter().filter_map(|(_, resource)| match resource {
+        self.found.needs.iter().filter_map(|need| match &need.resource {
             Resource::Key(key) => Some(key),
             _ => None,
         })
@@ -381,7 +359,7 @@ impl<A> Authorized<'_, A> {
         self.found
             .needs
             .iter()
-            .find_map(|(_, resource)| match resource {
+            .find_map(|need| match &need.resource {
                 Resource::Alias(alias) => Some(alias),
                 _ => None,
             })
@@ -393,7 +371,7 @@ impl<A> Authorized<'_, A> {
         self.found
             .needs
             .iter()
-            .find_map(|(_, resource)| match resource {
+            .find_map(|need| match &need.resource {
                 Resource::Role(role) => Some(role),
                 _ => None,
             })

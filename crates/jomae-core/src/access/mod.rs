@@ -8,7 +8,12 @@ pub mod simulate;
 
 use std::{fmt, sync::Arc};
 
-use jomae_api::{action::RamKind, error::Refusal, names::AliasName, names::RoleRef};
+use jomae_api::{
+    action::RamKind,
+    error::Refusal,
+    names::{AliasName, RoleRef},
+    param::EncryptionContext,
+};
 
 pub(crate) use authorize::trusted_of;
 pub use authorize::{Authorized, authorize};
@@ -21,9 +26,18 @@ use crate::{
 };
 
 /// What the targets of a call turned out to be.
-pub struct Found {
-    /// RAM action and resource, all of which must be allowed.
-    pub needs: Vec<(&'static str, Resource)>,
+pub struct Found<'a> {
+    /// All of which must be allowed.
+    pub needs: Vec<Required<'a>>,
+}
+
+/// A permission that a call needs.
+pub struct Required<'a> {
+    pub permission: &'static str,
+    /// On what.
+    pub resource: Resource,
+    /// What conditions of policies may ask about.
+    pub context: Option<&'a EncryptionContext>,
 }
 
 /// What a permission is needed on, looked up.

@@ -1,12 +1,12 @@
 //! From the names in a request to the records they mean.
 
 use jomae_api::{
-    action::{Access, RamKind, Target},
+    action::{Access, Need, RamKind, Target},
     error::Refusal,
     names::{AccountId, AliasName, KeyRef, KeyVersionId, RegionId, RoleRef, alias_arn},
 };
 
-use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Resource};
+use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource};
 use crate::{
     error::Error,
     ram::record::{NameRecord, RoleRecord, path as ram_path},
@@ -16,15 +16,16 @@ use crate::{
 };
 
 /// Looks up every target. Nothing is decided here, and nothing is revealed.
-pub fn resolve(tx: &mut Tx<'_>, call: &Call, access: &Access<'_>) -> Result<Found, Error> {
+pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<Found<'a>, Error> {
     let mut needs = Vec::with_capacity(2);
-    for (ram_action, target) in access.iter() {
-        match target {
-            Target::SignatureOnly => needs.push((ram_action, Resource::SignatureOnly)),
-            Target::Service => needs.push((ram_action, Resource::Service)),
-            Target::Keys => needs.push((ram_action, Resource::Keys)),
-            Target::Aliases => needs.push((ram_action, Resource::Aliases)),
-            Target::Key(reference) => needs.push((ram_action, by_reference(tx, call, reference)?)),
+    for Need { permission, target, context } in access.iter() {
+        let required = |resource| Required { permission, resource, context };
+        let resource = match target {
+            Target::SignatureOnly => Resource::SignatureOnly,
+            Target::Service => Resource::Service,
+            Target::Keys => Resource::Keys,
+            Target::Aliases => Resource::Aliases,
+            Target::Key(reference) => by_reference(tx, call, reference)?,
             Target::CiphertextOf(version) => {
                 let index = tx.get::<VersionIndex>(&path::version_index(&call.region, version))?;
                 let resource = match index {
@@ -32,34 +33,31 @@ pub fn resolve(tx: &mut Tx<'_>, call: &Call, access: &Access<'_>) -> Result<Foun
                     None => nobodys(call, version),
                 };
                 // Whose key it is stays hidden from those who may not use it.
-                needs.push((ram_action, hidden(call, version, resource)));
+                hidden(call, version, resource)
             }
-            Target::AliasName(name) => {
-                let record = tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))?;
-                needs.push((ram_action, Resource::Alias(FoundAlias { name: name.clone(), record })));
-            }
+            Target::AliasName(name) => Resource::Alias(alias(tx, call, name)?),
             Target::AliasAndItsKey(name) => {
-                let record = tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))?;
-                let of_key = record.as_ref().map(|alias| place(call, alias.key.clone()));
-                needs.push((ram_action, Resource::Alias(FoundAlias { name: name.clone(), record })));
-                needs.push((
-                    ram_action,
-                    match of_key {
-                        Some(place) => key(tx, call, place, None)?,
-                        None => alias_missing(call, name),
-                    },
-                ));
+                let found = alias(tx, call, name)?;
+                let of_key = found.record.as_ref().map(|alias| place(call, alias.key.clone()));
+                needs.push(required(Resource::Alias(found)));
+                match of_key {
+                    Some(place) => key(tx, call, place, None)?,
+                    None => alias_missing(call, name),
+                }
             }
-            Target::Ram(kind, name) => needs.push((ram_action, Resource::Ram(kind, Some(name.to_owned())))),
-            Target::RamAll(kind) => needs.push((ram_action, Resource::Ram(kind, None))),
-            Target::RamSelf => {
-                let name = call.caller.user_name().into_owned();
-                needs.push((ram_action, Resource::Ram(RamKind::User, Some(name))));
-            }
-            Target::Role(role) => needs.push((ram_action, Resource::Role(find_role(tx, role)?))),
-        }
+            Target::Ram(kind, name) => Resource::Ram(kind, Some(name.to_owned())),
+            Target::RamAll(kind) => Resource::Ram(kind, None),
+            Target::RamSelf => Resource::Ram(RamKind::User, Some(call.caller.user_name().into_owned())),
+            Target::Role(role) => Resource::Role(find_role(tx, role)?),
+        };
+        needs.push(required(resource));
     }
     Ok(Found { needs })
+}
+
+fn alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<FoundAlias, Error> {
+    let record = tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))?;
+    Ok(FoundAlias { name: name.clone(), record })
 }
 
 fn place(call: &Call, id: jomae_api::names::KeyId) -> KeyPlace {

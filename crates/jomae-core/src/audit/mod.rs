@@ -93,11 +93,6 @@ pub const fn durability(spec: &ActionSpec) -> Durability {
     }
 }
 
-/// Whether calls of this action are recorded: all but `DescribeRegions`.
-pub fn is_recorded(spec: &ActionSpec) -> bool {
-    spec.name != "DescribeRegions"
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the names are ActionTrail's")]

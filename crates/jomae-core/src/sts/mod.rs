@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use jomae_api::{
     action::{Api, SecretText},
-    actions::sts::{
-        AssumedRoleUser, Credentials,
-        assume_role_with_oidc::{OIDC_PROVIDER_ARN, OIDC_TOKEN},
+    actions::{
+        self,
+        sts::{
+            AssumedRoleUser, Credentials,
+            assume_role_with_oidc::{OIDC_PROVIDER_ARN, OIDC_TOKEN},
+        },
     },
     error::Refusal,
     param::Input,
@@ -35,15 +38,14 @@ use crate::{
 
 /// Length of a session unless another is asked for, in seconds.
 const DURATION_SECS_DEFAULT: i64 = 3600;
-/// The one action that needs no signature.
-const UNSIGNED: &str = "AssumeRoleWithOIDC";
 
 /// Version and action of a request that carries a token of an OIDC provider instead of a signature.
 pub fn unsigned_action<'r>(request: &Request<'r>, params: &'r Params<'r>) -> Option<(&'r str, &'r str)> {
     let header = |name| std::str::from_utf8(request.header(name)?).ok();
     let action = params.given("Action").or_else(|| header("x-acs-action"))?;
     let version = params.given("Version").or_else(|| header("x-acs-version"))?;
-    (action == UNSIGNED && version == Api::Sts.version()).then_some((version, action))
+    let spec = actions::find(action).filter(|spec| !spec.signed)?;
+    (version == spec.api().version()).then_some((version, action))
 }
 
 /// Who calls, by the token of an OIDC provider.

@@ -109,7 +109,7 @@ impl<'w> Client<'w> {
         let refusal = reply.outcome.refusal.unwrap();
         // Where in a policy the mistake is differs from call to call.
         let same = |declared: &Refusal| std::mem::discriminant(declared) == std::mem::discriminant(&refusal);
-        let declared = jomae_api::actions::find(action).is_none_or(|spec| spec.errors.iter().any(same));
+        let declared = jomae_api::actions::find(action).is_none_or(|spec| spec.refusals().iter().any(same));
         assert!(declared || any_action_gives(refusal), "{action} does not declare {refusal:?}");
         assert_eq!(members["Code"], refusal.code());
         assert_eq!(reply.status, refusal.status());

@@ -22,23 +22,15 @@ impl Action for CreateAlias {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateAlias",
-        group: Group::Aliases,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
-        errors: &[
-            Refusal::AliasUnsupported,
-            Refusal::KeyNotFound,
-            Refusal::AliasExists,
-            Refusal::LimitExceeded,
-            Refusal::StateModifiedFailed,
-        ],
+        errors: &[Refusal::AliasExists, Refusal::LimitExceeded],
         doc: "Makes an alias. Its name is unique in the account and region; a key may have many.",
         example: &[("AliasName", "alias/orders"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Aliases)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(("kms:CreateAlias", Target::AliasName(&self.alias)), ("kms:CreateAlias", Target::Key(&self.key)))
+        Self::on_both(Target::AliasName(&self.alias), Target::Key(&self.key))
     }
 }

@@ -12,17 +12,14 @@ impl Action for DeleteAlias {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeleteAlias",
-        group: Group::Aliases,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[Refusal::AliasNotFound],
         doc: "Deletes an alias. The key stays as it is.",
         example: &[("AliasName", "alias/orders")],
+        ..ActionSpec::write(Group::Aliases)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DeleteAlias", Target::AliasAndItsKey(&self.alias))
+        Self::on(Target::AliasAndItsKey(&self.alias))
     }
 }

@@ -38,17 +38,13 @@ impl Action for ListAliases {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListAliases",
-        group: Group::Aliases,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Lists the aliases of the account in the region, by name.",
         example: &[("PageNumber", "1"), ("PageSize", "10")],
+        ..ActionSpec::read(Group::Aliases)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ListAliases", Target::Aliases)
+        Self::on(Target::Aliases)
     }
 }

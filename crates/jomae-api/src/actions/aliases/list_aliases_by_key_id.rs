@@ -17,17 +17,13 @@ impl Action for ListAliasesByKeyId {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListAliasesByKeyId",
-        group: Group::Aliases,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Lists the aliases that point to a key, by name.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::read(Group::Aliases)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ListAliasesByKeyId", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

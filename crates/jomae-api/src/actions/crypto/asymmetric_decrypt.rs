@@ -34,21 +34,9 @@ impl Action for AsymmetricDecrypt {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "AsymmetricDecrypt",
-        group: Group::Crypto,
         class: Class::CryptoAsymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::CiphertextInvalid,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::CiphertextInvalid, Refusal::OperationUnsupported],
         doc: "Decrypts with the private key of a version. Extension: with ML_KEM_768 the ciphertext is an encapsulation and the answer the shared secret.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -56,9 +44,10 @@ impl Action for AsymmetricDecrypt {
             ("Algorithm", "RSAES_OAEP_SHA_256"),
             ("CiphertextBlob", "aGVsbG8="),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:AsymmetricDecrypt", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -36,20 +36,9 @@ impl Action for AsymmetricEncrypt {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "AsymmetricEncrypt",
-        group: Group::Crypto,
         class: Class::CryptoAsymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Encrypts under the public key of a version: RSA-OAEP or SM2, as the standards have them. The limits on the plaintext follow from key and algorithm.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -57,9 +46,10 @@ impl Action for AsymmetricEncrypt {
             ("Algorithm", "RSAES_OAEP_SHA_256"),
             ("Plaintext", "aGVsbG8="),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:AsymmetricEncrypt", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

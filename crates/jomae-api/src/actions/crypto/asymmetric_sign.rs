@@ -34,20 +34,9 @@ impl Action for AsymmetricSign {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "AsymmetricSign",
-        group: Group::Crypto,
         class: Class::CryptoAsymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Signs a digest that the caller has made. ECDSA and SM2 signatures are DER.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -55,9 +44,10 @@ impl Action for AsymmetricSign {
             ("Algorithm", "RSA_PSS_SHA_256"),
             ("Digest", "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw="),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:AsymmetricSign", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

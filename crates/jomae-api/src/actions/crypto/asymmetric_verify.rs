@@ -35,20 +35,9 @@ impl Action for AsymmetricVerify {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "AsymmetricVerify",
-        group: Group::Crypto,
         class: Class::CryptoAsymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Tells whether a signature is genuine. One that is not, malformed ones included, gives Value false and no error.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -57,9 +46,10 @@ impl Action for AsymmetricVerify {
             ("Digest", "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw="),
             ("Value", "aGVsbG8="),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:AsymmetricVerify", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -29,30 +29,17 @@ impl Action for Decrypt {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "Decrypt",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::CiphertextInvalid,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::CiphertextInvalid],
         doc: "Decrypts a ciphertext blob. The blob names its key; a KeyId that a client sends is ignored. A damaged blob and a wrong EncryptionContext are the same refusal. Plaintext is Base64, or the text that Encrypt was given as it was.",
         example: &[(
             "CiphertextBlob",
             "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
         )],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:Decrypt", Target::CiphertextOf(&self.ciphertext.version))
-    }
-
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        [Some(&self.context), None]
+        Self::on(Target::CiphertextOf(&self.ciphertext.version)).in_context(&self.context)
     }
 }

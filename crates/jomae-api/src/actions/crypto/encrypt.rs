@@ -30,28 +30,14 @@ impl Action for Encrypt {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "Encrypt",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Encrypts under the primary version of the key. The same plaintext never gives the same ciphertext twice.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Plaintext", "aGVsbG8=")],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:Encrypt", Target::Key(&self.key))
-    }
-
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        [Some(&self.context), None]
+        Self::on(Target::Key(&self.key)).in_context(&self.context)
     }
 }

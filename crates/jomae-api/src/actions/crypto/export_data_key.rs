@@ -49,18 +49,8 @@ impl Action for ExportDataKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ExportDataKey",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::CiphertextInvalid,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::CiphertextInvalid],
         doc: "Decrypts a data key and encrypts it under the public key that is given. The plain key leaves the service in no other form.",
         example: &[
             (
@@ -71,13 +61,10 @@ impl Action for ExportDataKey {
             ("WrappingKeySpec", "RSA_2048"),
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ExportDataKey", Target::CiphertextOf(&self.ciphertext.version))
-    }
-
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        [Some(&self.context), None]
+        Self::on(Target::CiphertextOf(&self.ciphertext.version)).in_context(&self.context)
     }
 }

@@ -37,19 +37,8 @@ impl Action for GenerateAndExportDataKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GenerateAndExportDataKey",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Makes a random data key and gives it under the key and under the public key that is given, never plain.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -57,13 +46,10 @@ impl Action for GenerateAndExportDataKey {
             ("WrappingKeySpec", "RSA_2048"),
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:GenerateAndExportDataKey", Target::Key(&self.key))
-    }
-
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        [Some(&self.context), None]
+        Self::on(Target::Key(&self.key)).in_context(&self.context)
     }
 }

@@ -33,28 +33,14 @@ impl Action for GenerateDataKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GenerateDataKey",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Makes a random data key for encrypting locally: use the plain one, erase it, keep the encrypted one beside the data and have it back by Decrypt.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:GenerateDataKey", Target::Key(&self.key))
-    }
-
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        [Some(&self.context), None]
+        Self::on(Target::Key(&self.key)).in_context(&self.context)
     }
 }

@@ -35,28 +35,18 @@ impl Action for GenerateMac {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GenerateMac",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Computes a MAC over a message.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("Algorithm", "HMAC_SHA_256"),
             ("Message", "aGVsbG8="),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:GenerateMac", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -29,31 +29,19 @@ impl Action for GetPublicKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetPublicKey",
-        group: Group::Crypto,
         class: Class::CryptoAsymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule {
-            enabled: None,
-            disabled: None,
-            pending_deletion: None,
-            pending_import: Some(Refusal::PendingImport),
-        },
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::PendingImport,
-        ],
+        states: StateRule { pending_import: Some(Refusal::PendingImport), ..StateRule::ANY },
+        errors: &[Refusal::OperationUnsupported],
         doc: "Gives the public key of a version as PEM. In every state that has one: what was signed before stays verifiable.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:GetPublicKey", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

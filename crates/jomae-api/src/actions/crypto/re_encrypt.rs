@@ -44,7 +44,8 @@ static DESTINATION_KEY_ID: Param<KeyRef> = Param::new(
     "The key to encrypt under.",
     |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
 )
-.public_if(is_plainly_a_key);
+.public_if(is_plainly_a_key)
+.refuses(&[Refusal::KeyNotFound, Refusal::AliasNotFound]);
 
 static SOURCE_KEY_ID: Param<KeyRef> = Param::new(
     "SourceKeyId",
@@ -62,7 +63,8 @@ static SOURCE_KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
     "The version whose public key made the ciphertext.",
     |text| KeyVersionId::new(text).ok_or(Invalid::Value),
 )
-.public_if(is_plainly_a_key);
+.public_if(is_plainly_a_key)
+.refuses(&[Refusal::KeyVersionNotFound]);
 
 static SOURCE_ALGORITHM: Param<Algorithm> = Param::new(
     "SourceEncryptionAlgorithm",
@@ -131,25 +133,17 @@ impl Parameters for ReEncrypt {
     }
 }
 
+/// What is needed on the source, and on the destination.
+const FROM: &str = "kms:ReEncryptFrom";
+const TO: &str = "kms:ReEncryptTo";
+
 impl Action for ReEncrypt {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ReEncrypt",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::KeyVersionNotFound,
-            Refusal::CiphertextInvalid,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::CiphertextInvalid, Refusal::OperationUnsupported],
+        permissions: &[FROM, TO],
         doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",
         example: &[
             (
@@ -158,21 +152,17 @@ impl Action for ReEncrypt {
             ),
             ("DestinationKeyId", "alias/new"),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
         let from = match &self.source {
-            Source::Symmetric { version, .. } => Target::CiphertextOf(version),
-            Source::PublicKey { key, .. } => Target::Key(key),
+            Source::Symmetric { version, context } => {
+                Need::new(FROM, Target::CiphertextOf(version)).in_context(context)
+            }
+            Source::PublicKey { key, .. } => Need::new(FROM, Target::Key(key)),
         };
-        Access::two(("kms:ReEncryptFrom", from), ("kms:ReEncryptTo", Target::Key(&self.destination)))
-    }
-
-    fn contexts(&self) -> [Option<&EncryptionContext>; 2] {
-        let from = match &self.source {
-            Source::Symmetric { context, .. } => Some(context),
-            Source::PublicKey { .. } => None,
-        };
-        [from, Some(&self.destination_context)]
+        let to = Need::new(TO, Target::Key(&self.destination)).in_context(&self.destination_context);
+        Access::two(from, to)
     }
 }

@@ -36,19 +36,8 @@ impl Action for VerifyMac {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "VerifyMac",
-        group: Group::Crypto,
-        class: Class::CryptoSymmetric,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OperationUnsupported],
         doc: "Tells whether a MAC is genuine, in constant time. One that is not gives Value false and no error.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -56,9 +45,10 @@ impl Action for VerifyMac {
             ("Message", "aGVsbG8="),
             ("Mac", "aGVsbG8="),
         ],
+        ..ActionSpec::USE_OF_A_KEY
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:VerifyMac", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

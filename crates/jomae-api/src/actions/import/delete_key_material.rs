@@ -12,17 +12,14 @@ impl Action for DeleteKeyMaterial {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeleteKeyMaterial",
-        group: Group::Import,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
+        errors: &[Refusal::OriginUnsupported],
         doc: "Destroys the imported material; the key waits in PendingImport for the same material. A key that waits for its deletion keeps state and date.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Import)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DeleteKeyMaterial", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

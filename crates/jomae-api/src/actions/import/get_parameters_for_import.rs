@@ -61,21 +61,18 @@ impl Action for GetParametersForImport {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetParametersForImport",
-        group: Group::Import,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::OriginUnsupported],
+        errors: &[Refusal::OriginUnsupported],
         doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("WrappingKeySpec", "RSA_2048"),
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
         ],
+        ..ActionSpec::read(Group::Import)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:GetParametersForImport", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

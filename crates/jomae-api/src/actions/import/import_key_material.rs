@@ -43,19 +43,13 @@ impl Action for ImportKeyMaterial {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "ImportKeyMaterial",
-        group: Group::Import,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
-            Refusal::AliasUnsupported,
-            Refusal::KeyNotFound,
             Refusal::OriginUnsupported,
             Refusal::KeyMaterialInvalid,
             Refusal::ImportTokenInvalid,
             Refusal::ImportTokenExpired,
-            Refusal::StateModifiedFailed,
         ],
         doc: "Gives an EXTERNAL key its material. A key is bound for ever to the first material it was given; the same material may be imported again after it expired or was deleted.",
         example: &[
@@ -64,9 +58,10 @@ impl Action for ImportKeyMaterial {
             ("EncryptedKeyMaterial", "aGVsbG8="),
             ("KeyMaterialExpireUnix", "4102444800"),
         ],
+        ..ActionSpec::write(Group::Import)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ImportKeyMaterial", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -12,22 +12,19 @@ impl Action for CancelKeyDeletion {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "CancelKeyDeletion",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule {
             enabled: Some(Refusal::StateModifiedFailed),
             disabled: Some(Refusal::StateModifiedFailed),
-            pending_deletion: None,
             pending_import: Some(Refusal::StateModifiedFailed),
+            ..StateRule::ANY
         },
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::StateModifiedFailed],
         doc: "Takes the planned deletion back. The key is Enabled afterwards, also if it was Disabled before; an EXTERNAL key without material is PendingImport.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:CancelKeyDeletion", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -72,7 +72,8 @@ static PROTECTION_LEVEL: Param<()> = Param::new(
         _ => Err(Invalid::Value),
     },
 )
-.public();
+.public()
+.refuses(&[Refusal::ProtectionLevelUnsupported]);
 
 /// Parameters that only keys in dedicated instances take, and this service has none.
 macro_rules! not_offered {
@@ -132,27 +133,19 @@ impl Action for CreateKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateKey",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
-            Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::ProtectionLevelUnsupported,
-            Refusal::LimitExceeded,
-        ],
+        errors: &[Refusal::ProtectionLevelUnsupported, Refusal::LimitExceeded],
         doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Without a ClientToken it is not idempotent.",
         example: &[
             ("Description", "orders database"),
             ("EnableAutomaticRotation", "true"),
             ("RotationInterval", "365d"),
         ],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:CreateKey", Target::Keys)
+        Self::on(Target::Keys)
     }
 
     fn request_tags(&self) -> Option<&Tags> {

@@ -26,17 +26,14 @@ impl Action for DescribeKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "DescribeKey",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
+        shareable: true,
         doc: "Tells state, dates, origin and protection of a key, in any state.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::read(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DescribeKey", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

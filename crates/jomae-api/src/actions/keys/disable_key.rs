@@ -12,22 +12,18 @@ impl Action for DisableKey {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DisableKey",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule {
-            enabled: None,
-            disabled: None,
             pending_deletion: Some(Refusal::StateModifiedFailed),
             pending_import: Some(Refusal::StateModifiedFailed),
+            ..StateRule::ANY
         },
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::StateModifiedFailed],
         doc: "Sets the state Disabled: nothing can be encrypted or decrypted until EnableKey. A key that is disabled stays so. Automatic rotation is suspended.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DisableKey", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -12,22 +12,18 @@ impl Action for EnableKey {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "EnableKey",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule {
-            enabled: None,
-            disabled: None,
             pending_deletion: Some(Refusal::StateModifiedFailed),
             pending_import: Some(Refusal::StateModifiedFailed),
+            ..StateRule::ANY
         },
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::StateModifiedFailed],
         doc: "Sets the state Enabled. A key that is enabled stays so. Automatic rotation resumes.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:EnableKey", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

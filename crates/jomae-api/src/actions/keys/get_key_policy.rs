@@ -24,17 +24,13 @@ impl Action for GetKeyPolicy {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetKeyPolicy",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Gives the policy of a key as it was set, or the default one.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::read(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:GetKeyPolicy", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -96,18 +96,14 @@ impl Action for ListKeys {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListKeys",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Lists keys, oldest first. TotalCount counts what the filters leave. A page past the end is empty.",
         example: &[("PageSize", "100"), ("Filters", "[{\"Key\":\"KeyState\",\"Values\":[\"Enabled\"]}]")],
+        ..ActionSpec::read(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ListKeys", Target::Keys)
+        Self::on(Target::Keys)
     }
 }
 

@@ -22,22 +22,15 @@ impl Action for ScheduleKeyDeletion {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "ScheduleKeyDeletion",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
-        errors: &[
-            Refusal::AliasUnsupported,
-            Refusal::KeyNotFound,
-            Refusal::StateModifiedFailed,
-            Refusal::DeletionProtected,
-        ],
+        errors: &[Refusal::StateModifiedFailed, Refusal::DeletionProtected],
         doc: "Sets the state PendingDeletion. When the window has passed the key material is destroyed and nothing that was encrypted under the key can be read again, by anyone. Refused while deletion protection is on.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("PendingWindowInDays", "7")],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ScheduleKeyDeletion", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

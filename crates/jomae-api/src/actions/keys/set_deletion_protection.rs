@@ -65,18 +65,15 @@ impl Action for SetDeletionProtection {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "SetDeletionProtection",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",
         example: &[("EnableDeletionProtection", "true"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:SetDeletionProtection", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }
 

@@ -20,18 +20,9 @@ impl Action for SetKeyPolicy {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "SetKeyPolicy",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[
-            Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
-            Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::AliasUnsupported,
-            Refusal::KeyNotFound,
-            Refusal::PendingDeletion,
-        ],
+        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Replaces the policy of a key. It counts from the next call on: what it says beside RAM policies is told in docs/security.md.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
@@ -40,9 +31,10 @@ impl Action for SetKeyPolicy {
                 "{\"Version\":\"1\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"RAM\":[\"acs:ram::1234567890123456:*\"]},\"Action\":[\"kms:*\"],\"Resource\":[\"*\"]}]}",
             ),
         ],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:SetKeyPolicy", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -16,17 +16,14 @@ impl Action for UpdateKeyDescription {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdateKeyDescription",
-        group: Group::Keys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Replaces the description; an empty text clears it.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Description", "orders database")],
+        ..ActionSpec::write(Group::Keys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:UpdateKeyDescription", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -38,7 +38,8 @@ pub static USER_NAME: Param<String> = Param::new(
     "The name of the user. Names are case-sensitive.",
     |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
 )
-.public();
+.public()
+.refuses(&[Refusal::UserNameLength, Refusal::UserNameChars]);
 
 pub static USER_NAME_OR_SELF: Param<String> = Param::new(
     "UserName",
@@ -47,7 +48,8 @@ pub static USER_NAME_OR_SELF: Param<String> = Param::new(
     "The name of the user. If absent, the caller: the user, or the account itself.",
     |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
 )
-.public();
+.public()
+.refuses(&[Refusal::UserNameLength, Refusal::UserNameChars]);
 
 pub static NEW_USER_NAME: Param<String> = Param::new(
     "NewUserName",
@@ -56,7 +58,8 @@ pub static NEW_USER_NAME: Param<String> = Param::new(
     "The new name. The user keeps its ID, policies, groups and access keys; policies that name it must be changed.",
     |text| user_name(text, Refusal::NewUserNameLength, Refusal::NewUserNameChars),
 )
-.public();
+.public()
+.refuses(&[Refusal::NewUserNameLength, Refusal::NewUserNameChars]);
 
 pub static GROUP_NAME: Param<String> = Param::new(
     "GroupName",
@@ -65,7 +68,8 @@ pub static GROUP_NAME: Param<String> = Param::new(
     "The name of the group. Names are case-sensitive.",
     |text| group_name(text, Refusal::GroupNameLength, Refusal::GroupNameChars),
 )
-.public();
+.public()
+.refuses(&[Refusal::GroupNameLength, Refusal::GroupNameChars]);
 
 pub static NEW_GROUP_NAME: Param<String> = Param::new(
     "NewGroupName",
@@ -74,7 +78,8 @@ pub static NEW_GROUP_NAME: Param<String> = Param::new(
     "The new name. The group keeps its ID, users and policies.",
     |text| group_name(text, Refusal::NewGroupNameLength, Refusal::NewGroupNameChars),
 )
-.public();
+.public()
+.refuses(&[Refusal::NewGroupNameLength, Refusal::NewGroupNameChars]);
 
 fn comments(text: &str, length: Refusal) -> Result<String, Invalid> {
     checked(text, &(0..=limits::COMMENTS_CHARS_MAX), |_| true, length, length)
@@ -84,13 +89,15 @@ pub static COMMENTS: Param<String> =
     Param::new("Comments", Kind::Text, "at most 128 characters", "Notes for people.", |text| {
         comments(text, Refusal::CommentsLength)
     })
-    .public();
+    .public()
+    .refuses(&[Refusal::CommentsLength]);
 
 pub static NEW_COMMENTS: Param<String> =
     Param::new("NewComments", Kind::Text, "at most 128 characters", "New notes; empty: none.", |text| {
         comments(text, Refusal::NewCommentsLength)
     })
-    .public();
+    .public()
+    .refuses(&[Refusal::NewCommentsLength]);
 
 #[cfg(test)]
 mod tests {

@@ -18,17 +18,11 @@ impl Action for DescribeAccountKmsStatus {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "DescribeAccountKmsStatus",
-        group: Group::Service,
-        class: Class::Management,
-        effect: Effect::Read,
-        params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Tells the state of the service for the account.",
-        example: &[],
+        ..ActionSpec::read(Group::Service)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DescribeAccountKmsStatus", Target::Service)
+        Self::on(Target::Service)
     }
 }

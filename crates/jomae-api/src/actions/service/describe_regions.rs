@@ -23,17 +23,12 @@ impl Action for DescribeRegions {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "DescribeRegions",
-        group: Group::Service,
-        class: Class::Management,
-        effect: Effect::Read,
-        params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
+        recorded: false,
         doc: "Lists the regions that this deployment serves. Needs a valid signature and no permission; the only action that is never audited.",
-        example: &[],
+        ..ActionSpec::read(Group::Service)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DescribeRegions", Target::SignatureOnly)
+        Self::on(Target::SignatureOnly)
     }
 }

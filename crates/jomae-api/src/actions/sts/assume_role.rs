@@ -73,26 +73,14 @@ impl Action for AssumeRole {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "AssumeRole",
-        group: Group::Sts,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::RoleArnInvalid,
-            Refusal::RoleSessionNameInvalid,
-            Refusal::DurationSecondsInvalid,
-            Refusal::PolicySize,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
-            Refusal::RoleNotFound,
-            Refusal::RootMayNotAssume,
-        ],
+        errors: &[Refusal::RoleNotFound, Refusal::RootMayNotAssume],
         doc: "Gives temporary credentials of a role to a RAM user or to a session of another role. The caller's own policies must allow sts:AssumeRole on the role, and the role's trust policy must name the caller or its account. The credentials stop working at once when the role, its policies or its trust is taken away.",
         example: &[("RoleArn", "acs:ram::1234567890123456:role/decryptor"), ("RoleSessionName", "orders-7")],
+        ..ActionSpec::read(Group::Sts)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("sts:AssumeRole", Target::Role(&self.role))
+        Self::on(Target::Role(&self.role))
     }
 }

@@ -83,18 +83,8 @@ impl Action for AssumeRoleWithOIDC {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "AssumeRoleWithOIDC",
-        group: Group::Sts,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[
-            Refusal::RoleArnInvalid,
-            Refusal::RoleSessionNameInvalid,
-            Refusal::DurationSecondsInvalid,
-            Refusal::PolicySize,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
             Refusal::OidcProviderNotFound,
             Refusal::OidcTokenInvalid,
             Refusal::OidcTokenExpired,
@@ -102,6 +92,7 @@ impl Action for AssumeRoleWithOIDC {
             Refusal::OidcIssuerMismatch,
             Refusal::OidcAudienceMismatch,
         ],
+        signed: false,
         doc: "Gives temporary credentials of a role to whom the role's trust policy names by an identity provider (Principal Federated, conditions oidc:iss, oidc:aud and oidc:sub). The call is not signed: the token proves who calls.",
         example: &[
             ("OIDCProviderArn", "acs:ram::1234567890123456:oidc-provider/ci"),
@@ -109,9 +100,10 @@ impl Action for AssumeRoleWithOIDC {
             ("OIDCToken", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"),
             ("RoleSessionName", "build-7"),
         ],
+        ..ActionSpec::read(Group::Sts)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("sts:AssumeRoleWithOIDC", Target::Role(&self.role))
+        Self::on(Target::Role(&self.role))
     }
 }

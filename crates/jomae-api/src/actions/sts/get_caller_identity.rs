@@ -28,17 +28,11 @@ impl Action for GetCallerIdentity {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetCallerIdentity",
-        group: Group::Sts,
-        class: Class::Management,
-        effect: Effect::Read,
-        params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Tells who the caller is. Needs a valid signature and no permission.",
-        example: &[],
+        ..ActionSpec::read(Group::Sts)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("sts:GetCallerIdentity", Target::SignatureOnly)
+        Self::on(Target::SignatureOnly)
     }
 }

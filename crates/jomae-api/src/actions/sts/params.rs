@@ -16,7 +16,8 @@ pub static ROLE_ARN: Param<RoleRef> =
     Param::new("RoleArn", Kind::Text, "acs:ram::<account>:role/<name>", "The role to assume.", |text| {
         RoleRef::from_wire(text).ok_or(Invalid::As(Refusal::RoleArnInvalid))
     })
-    .public();
+    .public()
+    .refuses(&[Refusal::RoleArnInvalid]);
 
 pub static ROLE_SESSION_NAME: Param<String> = Param::new(
     "RoleSessionName",
@@ -29,7 +30,8 @@ pub static ROLE_SESSION_NAME: Param<String> = Param::new(
         if fits { Ok(text.to_owned()) } else { Err(Invalid::As(Refusal::RoleSessionNameInvalid)) }
     },
 )
-.public();
+.public()
+.refuses(&[Refusal::RoleSessionNameInvalid]);
 
 pub static DURATION_SECONDS: Param<u32> = Param::new(
     "DurationSeconds",
@@ -41,7 +43,8 @@ pub static DURATION_SECONDS: Param<u32> = Param::new(
         secs.ok_or(Invalid::As(Refusal::DurationSecondsInvalid))
     },
 )
-.public();
+.public()
+.refuses(&[Refusal::DurationSecondsInvalid]);
 
 pub static POLICY: Param<String> = Param::new(
     "Policy",
@@ -58,4 +61,9 @@ pub static POLICY: Param<String> = Param::new(
         }
     },
 )
-.public();
+.public()
+.refuses(&[
+    Refusal::PolicySize,
+    Refusal::PolicyCost(crate::policy::TooCostly::ANY),
+    Refusal::PolicyGrammar(crate::policy::Malformed::ANY),
+]);

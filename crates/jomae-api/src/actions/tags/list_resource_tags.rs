@@ -29,17 +29,13 @@ impl Action for ListResourceTags {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListResourceTags",
-        group: Group::Tags,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Lists the tags of a key, by key.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::read(Group::Tags)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ListResourceTags", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

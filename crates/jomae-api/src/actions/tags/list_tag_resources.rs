@@ -40,25 +40,17 @@ impl Action for ListTagResources {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListTagResources",
-        group: Group::Tags,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::KeyNotFound],
         doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region.",
         example: &[
             ("RegionId", "cn-hangzhou"),
             ("ResourceType", "key"),
             ("ResourceId.1", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
         ],
+        ..ActionSpec::read(Group::Tags)
     };
 
     fn access(&self) -> Access<'_> {
-        if self.keys.is_empty() {
-            Access::one("kms:ListTagResources", Target::Keys)
-        } else {
-            Access::on_each("kms:ListTagResources", &self.keys)
-        }
+        if self.keys.is_empty() { Self::on(Target::Keys) } else { Self::on_each(&self.keys) }
     }
 }

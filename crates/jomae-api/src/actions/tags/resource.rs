@@ -34,7 +34,8 @@ pub static RESOURCE_ID: Param<KeyRef> =
     Param::new("ResourceId", Kind::List, "ResourceId.1 to ResourceId.50, key IDs", "The keys.", |text| {
         KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
     })
-    .public_if(is_plainly_a_key);
+    .public_if(is_plainly_a_key)
+    .refuses(&[Refusal::KeyNotFound]);
 
 pub static TAG: Param<()> = Param::new(
     "Tag",

@@ -17,21 +17,19 @@ impl Action for TagResource {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "TagResource",
-        group: Group::Tags,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
+        errors: &[Refusal::LimitExceeded],
         doc: "Adds tags to a key; a tag of the same key is overwritten. A key has at most 20.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("Tags", "[{\"TagKey\":\"team\",\"TagValue\":\"orders\"}]"),
         ],
+        ..ActionSpec::write(Group::Tags)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:TagResource", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 
     fn request_tags(&self) -> Option<&Tags> {

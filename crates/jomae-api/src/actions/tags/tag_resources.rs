@@ -18,12 +18,9 @@ impl Action for TagResources {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "TagResources",
-        group: Group::Tags,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::KeyNotFound, Refusal::LimitExceeded, Refusal::PendingDeletion],
+        errors: &[Refusal::LimitExceeded],
         doc: "Adds tags to up to 50 keys, to all of them or to none.",
         example: &[
             ("RegionId", "cn-hangzhou"),
@@ -32,10 +29,11 @@ impl Action for TagResources {
             ("Tag.1.Key", "team"),
             ("Tag.1.Value", "orders"),
         ],
+        ..ActionSpec::write(Group::Tags)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::on_each("kms:TagResources", &self.keys)
+        Self::on_each(&self.keys)
     }
 
     fn request_tags(&self) -> Option<&Tags> {

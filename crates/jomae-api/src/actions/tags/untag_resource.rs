@@ -25,17 +25,14 @@ impl Action for UntagResource {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "UntagResource",
-        group: Group::Tags,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Removes tags from a key. Tags that it does not have are ignored.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("TagKeys", "[\"team\"]")],
+        ..ActionSpec::write(Group::Tags)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:UntagResource", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -36,12 +36,8 @@ impl Action for UntagResources {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "UntagResources",
-        group: Group::Tags,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        errors: &[Refusal::KeyNotFound, Refusal::PendingDeletion],
         doc: "Removes tags from up to 50 keys. Tags that a key does not have are ignored.",
         example: &[
             ("RegionId", "cn-hangzhou"),
@@ -49,9 +45,10 @@ impl Action for UntagResources {
             ("ResourceId.1", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("TagKey.1", "team"),
         ],
+        ..ActionSpec::write(Group::Tags)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::on_each("kms:UntagResources", &self.keys)
+        Self::on_each(&self.keys)
     }
 }

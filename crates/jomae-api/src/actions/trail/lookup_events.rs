@@ -267,12 +267,7 @@ impl Action for LookupEvents {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "LookupEvents",
-        group: Group::Trail,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",
         example: &[
             ("StartTime", "2026-01-01T00:00:00Z"),
@@ -281,10 +276,11 @@ impl Action for LookupEvents {
             ("LookupAttribute.1.Value", "Decrypt"),
             ("MaxResults", "50"),
         ],
+        ..ActionSpec::read(Group::Trail)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("actiontrail:LookupEvents", Target::Service)
+        Self::on(Target::Service)
     }
 }
 

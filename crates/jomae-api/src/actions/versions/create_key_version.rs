@@ -33,26 +33,15 @@ impl Action for CreateKeyVersion {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateKeyVersion",
-        group: Group::Versions,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::KeyNotFound,
-            Refusal::AliasNotFound,
-            Refusal::OriginUnsupported,
-            Refusal::OperationUnsupported,
-            Refusal::LimitExceeded,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OriginUnsupported, Refusal::OperationUnsupported, Refusal::LimitExceeded],
         doc: "Makes a new version. That of a symmetric key becomes the primary one, which encrypts from now on; older versions decrypt for ever. An asymmetric key has at most 50 versions, which callers name. Keys with imported material and MAC keys have one version for life.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::write(Group::Versions)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:CreateKeyVersion", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -28,20 +28,16 @@ impl Action for DescribeKeyVersion {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "DescribeKeyVersion",
-        group: Group::Versions,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound, Refusal::KeyVersionNotFound],
         doc: "Tells of one version of a key.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
         ],
+        ..ActionSpec::read(Group::Versions)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:DescribeKeyVersion", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -31,17 +31,13 @@ impl Action for ListKeyVersions {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListKeyVersions",
-        group: Group::Versions,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::KeyNotFound, Refusal::AliasNotFound],
         doc: "Lists the versions of a key, newest first.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        ..ActionSpec::read(Group::Versions)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:ListKeyVersions", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

@@ -22,29 +22,19 @@ impl Action for UpdateRotationPolicy {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdateRotationPolicy",
-        group: Group::Versions,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
-        errors: &[
-            Refusal::AliasUnsupported,
-            Refusal::KeyNotFound,
-            Refusal::OriginUnsupported,
-            Refusal::OperationUnsupported,
-            Refusal::Disabled,
-            Refusal::PendingDeletion,
-            Refusal::PendingImport,
-        ],
+        errors: &[Refusal::OriginUnsupported, Refusal::OperationUnsupported],
         doc: "Switches automatic rotation on or off. The next rotation is one interval after the last; if that is past, the key rotates at once. For symmetric keys of this service's making only.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("EnableAutomaticRotation", "true"),
             ("RotationInterval", "30d"),
         ],
+        ..ActionSpec::write(Group::Versions)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("kms:UpdateRotationPolicy", Target::Key(&self.key))
+        Self::on(Target::Key(&self.key))
     }
 }

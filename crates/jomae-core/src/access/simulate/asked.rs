@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jomae_api::{
-    action::{Access, Action, ActionSpec, RamKind, Target},
+    action::{self as api, Access, Action, ActionSpec, RamKind, Target},
     actions::params::Tags,
     error::Refusal,
     for_each_action,
@@ -79,7 +79,7 @@ fn shapes<A: Action>() -> Vec<(&'static str, Shape)> {
         Target::RamSelf => Shape::Named("a user"),
         Target::Role(_) => Shape::Named("a role"),
     };
-    access.iter().map(|(permission, target)| (permission, shape(target))).collect()
+    access.iter().map(|need| (need.permission, shape(need.target))).collect()
 }
 
 /// What an event holds of a call.
@@ -104,6 +104,12 @@ pub(super) struct Need {
     pub permission: &'static str,
     pub resource: Resource,
     pub context: Option<EncryptionContext>,
+}
+
+impl Need {
+    fn of(asked: &api::Need<'_>, resource: Resource) -> Self {
+        Self { permission: asked.permission, resource, context: asked.context.cloned() }
+    }
 }
 
 /// What a recorded call of an action needs. `None`: the event does not tell.
@@ -156,25 +162,18 @@ fn needs<A: Action>(tx: &mut Tx<'_>, call: &Call, recorded: &Recorded<'_>) -> Re
     let Ok(params) = Params::of(&filled.pairs) else { return Ok(None) };
     let Ok(action) = A::parse(Input::new(&params)) else { return Ok(None) };
     let access = action.access();
-    let asked: Vec<(&'static str, Target<'_>)> = access.iter().collect();
+    let asked: Vec<api::Need<'_>> = access.iter().collect();
     let mut names = Names::new(tx, call, recorded)?;
-    let Some(resources) = (if filled.hides_list {
+    let Some(all) = (if filled.hides_list {
         names.list(tx, call, &asked)?
     } else {
         names.each(tx, call, &asked, filled.hides_names)?
     }) else {
         return Ok(None);
     };
-    let all = resources.into_iter().enumerate().map(|(index, (permission, resource))| Need {
-        permission,
-        resource,
-        context: action.contexts().get(index).copied().flatten().cloned(),
-    });
     let request_tags = if filled.hides_tags { None } else { action.request_tags().cloned() };
-    Ok(Some(Needs { all: all.collect(), request_tags }))
+    Ok(Some(Needs { all, request_tags }))
 }
-
-type Resources = Vec<(&'static str, Resource)>;
 
 /// The names that an event holds, each used once.
 struct Names<'e> {
@@ -195,19 +194,13 @@ impl<'e> Names<'e> {
     }
 
     /// One permission on each key of a list.
-    fn list(
-        &self,
-        tx: &mut Tx<'_>,
-        call: &Call,
-        asked: &[(&'static str, Target<'_>)],
-    ) -> Result<Option<Resources>, Fault> {
-        let Some((permission, _)) = asked.first() else { return Ok(None) };
+    fn list(&self, tx: &mut Tx<'_>, call: &Call, asked: &[api::Need<'_>]) -> Result<Option<Vec<Need>>, Fault> {
+        let Some(first) = asked.first() else { return Ok(None) };
         if self.keys.is_empty() {
             return Ok(None);
         }
-        let keys: Result<Resources, Fault> =
-            self.keys.iter().map(|key| Ok((*permission, resource(tx, call, permission, &reference(key))?))).collect();
-        keys.map(Some)
+        let of_key = |key| Ok(Need::of(first, resource(tx, call, first.permission, &reference(key))?));
+        self.keys.iter().map(of_key).collect::<Result<_, Fault>>().map(Some)
     }
 
     /// Each target as it was at the time: what the event names comes before what the parameters mean today.
@@ -215,17 +208,17 @@ impl<'e> Names<'e> {
         &mut self,
         tx: &mut Tx<'_>,
         call: &Call,
-        asked: &[(&'static str, Target<'_>)],
+        asked: &[api::Need<'_>],
         hides_names: bool,
-    ) -> Result<Option<Resources>, Fault> {
-        let mut found: Vec<Option<Resources>> = Vec::new();
-        for (permission, target) in asked {
-            found.push(self.plain(tx, call, permission, *target, hides_names)?);
+    ) -> Result<Option<Vec<Need>>, Fault> {
+        let mut found: Vec<Option<Vec<Need>>> = Vec::new();
+        for asked in asked {
+            found.push(self.plain(tx, call, asked, hides_names)?);
         }
         let left = found.iter().filter(|found| found.is_none()).count();
         let unused = self.used.iter().filter(|used| !**used).count();
-        for ((permission, target), place) in asked.iter().zip(&mut found).filter(|(_, place)| place.is_none()) {
-            let is_key = matches!(target, Target::Key(_) | Target::CiphertextOf(_));
+        for (asked, place) in asked.iter().zip(&mut found).filter(|(_, place)| place.is_none()) {
+            let is_key = matches!(asked.target, Target::Key(_) | Target::CiphertextOf(_));
             let next = self.used.iter().position(|used| !*used);
             let key = match next {
                 Some(at) if unused >= left => {
@@ -237,7 +230,7 @@ impl<'e> Names<'e> {
                 _ => None,
             };
             let Some(key) = key.filter(|_| is_key) else { return Ok(None) };
-            *place = Some(vec![(*permission, resource(tx, call, permission, &reference(key))?)]);
+            *place = Some(vec![Need::of(asked, resource(tx, call, asked.permission, &reference(key))?)]);
         }
         Ok(Some(found.into_iter().flatten().flatten().collect()))
     }
@@ -247,19 +240,18 @@ impl<'e> Names<'e> {
         &mut self,
         tx: &mut Tx<'_>,
         call: &Call,
-        permission: &'static str,
-        target: Target<'_>,
+        asked: &api::Need<'_>,
         hides_names: bool,
-    ) -> Result<Option<Resources>, Fault> {
-        match target {
+    ) -> Result<Option<Vec<Need>>, Fault> {
+        match asked.target {
             Target::CiphertextOf(_) => return Ok(None),
             Target::Key(key) => {
                 if hides_names {
                     return Ok(None);
                 }
-                let today = resource(tx, call, permission, key)?;
+                let today = resource(tx, call, asked.permission, key)?;
                 if self.keys.is_empty() {
-                    return Ok(Some(vec![(permission, today)]));
+                    return Ok(Some(vec![Need::of(asked, today)]));
                 }
                 let id = match &today {
                     Resource::Key(found) => Some(&found.place),
@@ -268,7 +260,7 @@ impl<'e> Names<'e> {
                 let at = self.keys.iter().position(|place| Some(place) == id);
                 if let Some(used) = at.and_then(|at| self.used.get_mut(at)) {
                     *used = true;
-                    return Ok(Some(vec![(permission, today)]));
+                    return Ok(Some(vec![Need::of(asked, today)]));
                 }
                 // The alias means another key today.
                 return Ok(None);
@@ -281,18 +273,21 @@ impl<'e> Names<'e> {
                     RamKind::Policy | RamKind::SystemPolicy => "ACS::RAM::Policy",
                 };
                 if let Some(name) = self.ram.get_mut(type_name).and_then(Iterator::next) {
-                    return Ok(Some(vec![(permission, Resource::Ram(kind, Some(name.clone())))]));
+                    return Ok(Some(vec![Need::of(asked, Resource::Ram(kind, Some(name.clone())))]));
                 }
             }
             _ => {}
         }
         if hides_names
-            && matches!(target, Target::Ram(..) | Target::AliasName(_) | Target::AliasAndItsKey(_) | Target::Role(_))
+            && matches!(
+                asked.target,
+                Target::Ram(..) | Target::AliasName(_) | Target::AliasAndItsKey(_) | Target::Role(_)
+            )
         {
             return Ok(None);
         }
-        match resolve(tx, call, &Access::one(permission, target)) {
-            Ok(found) => Ok(Some(found.needs)),
+        match resolve(tx, call, &Access::one(*asked)) {
+            Ok(found) => Ok(Some(found.needs.into_iter().map(|need| Need::of(asked, need.resource)).collect())),
             Err(Error::Failed(fault)) => Err(fault),
             Err(Error::Refused(_)) => Ok(None),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jomae_api::{
-    action::{Access, RamKind, Target},
+    action::{Access, Need, RamKind, Target},
     actions::params::Tags,
     names::{AccountId, AliasName, KeyRef, RegionId, RoleRef},
     param::EncryptionContext,
@@ -303,12 +303,12 @@ pub(super) fn one(
     permission: &'static str,
     target: Target<'_>,
 ) -> Result<Resource, SimulateError> {
-    let resolved = resolve(tx, call, &Access::one(permission, target));
+    let resolved = resolve(tx, call, &Access::one(Need::new(permission, target)));
     let found = resolved.map_err(|error| match error {
         Error::Failed(fault) => SimulateError::Failed(fault),
         Error::Refused(refusal) => SimulateError::Resource(refusal.message().into_owned()),
     })?;
-    let resource = found.needs.into_iter().next().map(|(_, resource)| resource);
+    let resource = found.needs.into_iter().next().map(|need| need.resource);
     resource.ok_or_else(|| Fault::internal("a target without a resource").into())
 }
 

@@ -34,17 +34,14 @@ impl Action for CreateAccessKey {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateAccessKey",
-        group: Group::AccessKeys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound, Refusal::UserAccessKeyLimit],
+        errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyLimit],
         doc: "Makes an access key. Its secret is in this answer and in no other: it is kept sealed, and cannot be shown again. A user may have two, and the account itself five.",
         example: &[("UserName", "zhangqiang")],
+        ..ActionSpec::write(Group::AccessKeys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:CreateAccessKey", whose(self.user_name.as_deref()))
+        Self::on(whose(self.user_name.as_deref()))
     }
 }

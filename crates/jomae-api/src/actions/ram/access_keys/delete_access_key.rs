@@ -15,23 +15,14 @@ impl Action for DeleteAccessKey {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeleteAccessKey",
-        group: Group::AccessKeys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::UserNotFound,
-            Refusal::UserAccessKeyNotFound,
-            Refusal::LastRootAccessKey,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyNotFound, Refusal::LastRootAccessKey],
         doc: "Deletes an access key. The last active access key of the account itself cannot be deleted.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],
+        ..ActionSpec::write(Group::AccessKeys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:DeleteAccessKey", whose(self.user_name.as_deref()))
+        Self::on(whose(self.user_name.as_deref()))
     }
 }

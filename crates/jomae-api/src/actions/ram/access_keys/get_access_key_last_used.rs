@@ -31,22 +31,14 @@ impl Action for GetAccessKeyLastUsed {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetAccessKeyLastUsed",
-        group: Group::AccessKeys,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::UserNotFound,
-            Refusal::UserAccessKeyNotFound,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyNotFound],
         doc: "Tells when an access key last signed a call, to the minute and a few seconds late.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],
+        ..ActionSpec::read(Group::AccessKeys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:GetAccessKeyLastUsed", whose(self.user_name.as_deref()))
+        Self::on(whose(self.user_name.as_deref()))
     }
 }

@@ -32,17 +32,14 @@ impl Action for ListAccessKeys {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListAccessKeys",
-        group: Group::AccessKeys,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
+        errors: &[Refusal::UserNotFound],
         doc: "Lists access keys, the oldest first, without their secrets.",
         example: &[("UserName", "zhangqiang")],
+        ..ActionSpec::read(Group::AccessKeys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListAccessKeys", whose(self.user_name.as_deref()))
+        Self::on(whose(self.user_name.as_deref()))
     }
 }

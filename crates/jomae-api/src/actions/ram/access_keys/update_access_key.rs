@@ -16,23 +16,14 @@ impl Action for UpdateAccessKey {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdateAccessKey",
-        group: Group::AccessKeys,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::UserNotFound,
-            Refusal::UserAccessKeyNotFound,
-            Refusal::LastRootAccessKey,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyNotFound, Refusal::LastRootAccessKey],
         doc: "Switches an access key on or off: calls signed with an inactive one are refused. The last active access key of the account itself stays on.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12"), ("Status", "Inactive")],
+        ..ActionSpec::write(Group::AccessKeys)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:UpdateAccessKey", whose(self.user_name.as_deref()))
+        Self::on(whose(self.user_name.as_deref()))
     }
 }

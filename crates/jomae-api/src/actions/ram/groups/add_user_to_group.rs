@@ -16,16 +16,8 @@ impl Action for AddUserToGroup {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "AddUserToGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
             Refusal::UserNotFound,
             Refusal::GroupNotFound,
             Refusal::UserInGroup,
@@ -34,12 +26,10 @@ impl Action for AddUserToGroup {
         ],
         doc: "Puts a user into a group. It needs the permission on both.",
         example: &[("UserName", "zhangqiang"), ("GroupName", "developers")],
+        ..ActionSpec::write(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:AddUserToGroup", Target::Ram(RamKind::User, &self.user_name)),
-            ("ram:AddUserToGroup", Target::Ram(RamKind::Group, &self.group_name)),
-        )
+        Self::on_both(Target::Ram(RamKind::User, &self.user_name), Target::Ram(RamKind::Group, &self.group_name))
     }
 }

@@ -17,23 +17,14 @@ impl Action for CreateGroup {
     type Output = GroupOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
-            Refusal::CommentsLength,
-            Refusal::GroupExists,
-            Refusal::GroupLimit,
-        ],
+        errors: &[Refusal::GroupExists, Refusal::GroupLimit],
         doc: "Makes a group. Its policies hold for every user in it.",
         example: &[("GroupName", "developers"), ("Comments", "All who write code")],
+        ..ActionSpec::write(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:CreateGroup", Target::Ram(RamKind::Group, &self.group_name))
+        Self::on(Target::Ram(RamKind::Group, &self.group_name))
     }
 }

@@ -12,23 +12,14 @@ impl Action for DeleteGroup {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeleteGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
-            Refusal::GroupNotFound,
-            Refusal::GroupHasUsers,
-            Refusal::GroupHasPolicies,
-        ],
+        errors: &[Refusal::GroupNotFound, Refusal::GroupHasUsers, Refusal::GroupHasPolicies],
         doc: "Deletes a group that has no users and no policies.",
         example: &[("GroupName", "developers")],
+        ..ActionSpec::write(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:DeleteGroup", Target::Ram(RamKind::Group, &self.group_name))
+        Self::on(Target::Ram(RamKind::Group, &self.group_name))
     }
 }

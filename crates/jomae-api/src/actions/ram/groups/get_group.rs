@@ -13,17 +13,14 @@ impl Action for GetGroup {
     type Output = GroupOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
+        errors: &[Refusal::GroupNotFound],
         doc: "Shows what is known of a group.",
         example: &[("GroupName", "developers")],
+        ..ActionSpec::read(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:GetGroup", Target::Ram(RamKind::Group, &self.group_name))
+        Self::on(Target::Ram(RamKind::Group, &self.group_name))
     }
 }

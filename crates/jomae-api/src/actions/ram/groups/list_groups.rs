@@ -28,17 +28,13 @@ impl Action for ListGroups {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListGroups",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Lists the groups of the account, by name.",
         example: &[("MaxItems", "100")],
+        ..ActionSpec::read(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListGroups", Target::RamAll(RamKind::Group))
+        Self::on(Target::RamAll(RamKind::Group))
     }
 }

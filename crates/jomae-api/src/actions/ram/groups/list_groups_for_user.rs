@@ -32,17 +32,14 @@ impl Action for ListGroupsForUser {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListGroupsForUser",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
+        errors: &[Refusal::UserNotFound],
         doc: "Lists the groups that a user is in, by name.",
         example: &[("UserName", "zhangqiang")],
+        ..ActionSpec::read(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListGroupsForUser", Target::Ram(RamKind::User, &self.user_name))
+        Self::on(Target::Ram(RamKind::User, &self.user_name))
     }
 }

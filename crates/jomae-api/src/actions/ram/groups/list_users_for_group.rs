@@ -41,17 +41,14 @@ impl Action for ListUsersForGroup {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListUsersForGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
+        errors: &[Refusal::GroupNotFound],
         doc: "Lists the users in a group, by name.",
         example: &[("GroupName", "developers")],
+        ..ActionSpec::read(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListUsersForGroup", Target::Ram(RamKind::Group, &self.group_name))
+        Self::on(Target::Ram(RamKind::Group, &self.group_name))
     }
 }

@@ -16,28 +16,14 @@ impl Action for RemoveUserFromGroup {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "RemoveUserFromGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
-            Refusal::UserNotFound,
-            Refusal::GroupNotFound,
-            Refusal::UserNotInGroup,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::GroupNotFound, Refusal::UserNotInGroup],
         doc: "Takes a user out of a group. It needs the permission on both.",
         example: &[("UserName", "zhangqiang"), ("GroupName", "developers")],
+        ..ActionSpec::write(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:RemoveUserFromGroup", Target::Ram(RamKind::User, &self.user_name)),
-            ("ram:RemoveUserFromGroup", Target::Ram(RamKind::Group, &self.group_name)),
-        )
+        Self::on_both(Target::Ram(RamKind::User, &self.user_name), Target::Ram(RamKind::Group, &self.group_name))
     }
 }

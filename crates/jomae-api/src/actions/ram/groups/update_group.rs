@@ -18,29 +18,18 @@ impl Action for UpdateGroup {
     type Output = GroupOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdateGroup",
-        group: Group::UserGroups,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
-            Refusal::NewGroupNameLength,
-            Refusal::NewGroupNameChars,
-            Refusal::NewCommentsLength,
-            Refusal::GroupNotFound,
-            Refusal::GroupExists,
-        ],
+        errors: &[Refusal::GroupNotFound, Refusal::GroupExists],
         doc: "Changes what is given, and leaves the rest as it is. An empty comment is taken away. Renaming needs the permission on both names.",
         example: &[("GroupName", "developers"), ("NewGroupName", "engineers")],
+        ..ActionSpec::write(Group::UserGroups)
     };
 
     fn access(&self) -> Access<'_> {
-        let old = ("ram:UpdateGroup", Target::Ram(RamKind::Group, &self.group_name));
+        let old = Target::Ram(RamKind::Group, &self.group_name);
         match &self.new_group_name {
-            Some(new) => Access::two(old, ("ram:UpdateGroup", Target::Ram(RamKind::Group, new))),
-            None => Access::one(old.0, old.1),
+            Some(new) => Self::on_both(old, Target::Ram(RamKind::Group, new)),
+            None => Self::on(old),
         }
     }
 }

@@ -20,17 +20,8 @@ impl Action for AttachPolicyToGroup {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "AttachPolicyToGroup",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
             Refusal::GroupNotFound,
             Refusal::PolicyNotFound,
             Refusal::GroupPolicyExists,
@@ -39,12 +30,10 @@ impl Action for AttachPolicyToGroup {
         ],
         doc: "Gives a group the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("GroupName", "developers")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:AttachPolicyToGroup", Target::Ram(RamKind::Group, &self.group)),
-            ("ram:AttachPolicyToGroup", self.policy.target()),
-        )
+        Self::on_both(Target::Ram(RamKind::Group, &self.group), self.policy.target())
     }
 }

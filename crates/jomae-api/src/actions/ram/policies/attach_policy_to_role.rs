@@ -20,17 +20,8 @@ impl Action for AttachPolicyToRole {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "AttachPolicyToRole",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::RoleNameLength,
-            Refusal::RoleNameChars,
             Refusal::RoleNotFound,
             Refusal::PolicyNotFound,
             Refusal::RolePolicyExists,
@@ -39,12 +30,10 @@ impl Action for AttachPolicyToRole {
         ],
         doc: "Gives a role the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("RoleName", "deployer")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:AttachPolicyToRole", Target::Ram(RamKind::Role, &self.role)),
-            ("ram:AttachPolicyToRole", self.policy.target()),
-        )
+        Self::on_both(Target::Ram(RamKind::Role, &self.role), self.policy.target())
     }
 }

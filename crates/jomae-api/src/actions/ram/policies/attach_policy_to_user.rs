@@ -20,17 +20,8 @@ impl Action for AttachPolicyToUser {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "AttachPolicyToUser",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
             Refusal::UserNotFound,
             Refusal::PolicyNotFound,
             Refusal::UserPolicyExists,
@@ -39,12 +30,10 @@ impl Action for AttachPolicyToUser {
         ],
         doc: "Gives a user the rights of a policy, from the next call on: at most 20 policies of the service and 10 of the account.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("UserName", "alice")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:AttachPolicyToUser", Target::Ram(RamKind::User, &self.user)),
-            ("ram:AttachPolicyToUser", self.policy.target()),
-        )
+        Self::on_both(Target::Ram(RamKind::User, &self.user), self.policy.target())
     }
 }

@@ -2,9 +2,7 @@
 
 use crate::actions::{
     prelude::*,
-    ram::policies::params::{
-        DESCRIPTION, EXAMPLE_DOCUMENT, MALFORMED, POLICY_DOCUMENT, POLICY_NAME, PolicyOutput, TAG, no_tags,
-    },
+    ram::policies::params::{DESCRIPTION, EXAMPLE_DOCUMENT, POLICY_DOCUMENT, POLICY_NAME, PolicyOutput, TAG, no_tags},
 };
 
 request! {
@@ -20,30 +18,18 @@ impl Action for CreatePolicy {
     type Output = PolicyOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreatePolicy",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyDocumentLength,
-            MALFORMED,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::RamDescriptionLength,
-            Refusal::PolicyExists,
-            Refusal::PoliciesLimit,
-        ],
+        errors: &[Refusal::PolicyExists, Refusal::PoliciesLimit],
         doc: "Makes a policy of the account, with the document as its version v1. It does nothing until it is attached. A name of a policy of the service is taken.",
         example: &[
             ("PolicyName", "encrypt-only"),
             ("PolicyDocument", EXAMPLE_DOCUMENT),
             ("Description", "Encrypt, not decrypt"),
         ],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:CreatePolicy", Target::Ram(RamKind::Policy, &self.name))
+        Self::on(Target::Ram(RamKind::Policy, &self.name))
     }
 }

@@ -3,8 +3,7 @@
 use crate::actions::{
     prelude::*,
     ram::policies::params::{
-        EXAMPLE_DOCUMENT, MALFORMED, POLICY_DOCUMENT, POLICY_NAME, ROTATE_STRATEGY, RotateStrategy, SET_AS_DEFAULT,
-        VersionOutput,
+        EXAMPLE_DOCUMENT, POLICY_DOCUMENT, POLICY_NAME, ROTATE_STRATEGY, RotateStrategy, SET_AS_DEFAULT, VersionOutput,
     },
 };
 
@@ -21,25 +20,14 @@ impl Action for CreatePolicyVersion {
     type Output = VersionOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreatePolicyVersion",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyDocumentLength,
-            MALFORMED,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::PolicyNotFound,
-            Refusal::PolicyVersionsLimit,
-        ],
+        errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionsLimit],
         doc: "Adds a version to a policy of the account, which has at most five. Only the default version counts.",
         example: &[("PolicyName", "encrypt-only"), ("PolicyDocument", EXAMPLE_DOCUMENT), ("SetAsDefault", "true")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:CreatePolicyVersion", Target::Ram(RamKind::Policy, &self.name))
+        Self::on(Target::Ram(RamKind::Policy, &self.name))
     }
 }

@@ -16,14 +16,8 @@ impl Action for DeletePolicy {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeletePolicy",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
         errors: &[
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
             Refusal::PolicyNotFound,
             Refusal::PolicyHasUser,
             Refusal::PolicyHasGroup,
@@ -32,9 +26,10 @@ impl Action for DeletePolicy {
         ],
         doc: "Deletes a policy of the account that is attached to nobody.",
         example: &[("PolicyName", "encrypt-only"), ("CascadingDelete", "true")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:DeletePolicy", Target::Ram(RamKind::Policy, &self.name))
+        Self::on(Target::Ram(RamKind::Policy, &self.name))
     }
 }

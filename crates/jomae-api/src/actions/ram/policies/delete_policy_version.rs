@@ -16,24 +16,14 @@ impl Action for DeletePolicyVersion {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeletePolicyVersion",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyVersionFormat,
-            Refusal::PolicyNotFound,
-            Refusal::PolicyVersionNotFound,
-            Refusal::PolicyVersionIsDefault,
-        ],
+        errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionNotFound, Refusal::PolicyVersionIsDefault],
         doc: "Deletes a version of a policy of the account, but never the default one.",
         example: &[("PolicyName", "encrypt-only"), ("VersionId", "v1")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:DeletePolicyVersion", Target::Ram(RamKind::Policy, &self.name))
+        Self::on(Target::Ram(RamKind::Policy, &self.name))
     }
 }

@@ -20,29 +20,14 @@ impl Action for DetachPolicyFromGroup {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DetachPolicyFromGroup",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::GroupNameLength,
-            Refusal::GroupNameChars,
-            Refusal::GroupNotFound,
-            Refusal::PolicyNotFound,
-            Refusal::GroupPolicyNotFound,
-        ],
+        errors: &[Refusal::GroupNotFound, Refusal::PolicyNotFound, Refusal::GroupPolicyNotFound],
         doc: "Takes the rights of a policy from a group, from the next call on.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("GroupName", "developers")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:DetachPolicyFromGroup", Target::Ram(RamKind::Group, &self.group)),
-            ("ram:DetachPolicyFromGroup", self.policy.target()),
-        )
+        Self::on_both(Target::Ram(RamKind::Group, &self.group), self.policy.target())
     }
 }

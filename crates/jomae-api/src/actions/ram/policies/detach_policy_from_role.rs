@@ -20,29 +20,14 @@ impl Action for DetachPolicyFromRole {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DetachPolicyFromRole",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::RoleNameLength,
-            Refusal::RoleNameChars,
-            Refusal::RoleNotFound,
-            Refusal::PolicyNotFound,
-            Refusal::RolePolicyNotFound,
-        ],
+        errors: &[Refusal::RoleNotFound, Refusal::PolicyNotFound, Refusal::RolePolicyNotFound],
         doc: "Takes the rights of a policy from a role, from the next call on.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("RoleName", "deployer")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:DetachPolicyFromRole", Target::Ram(RamKind::Role, &self.role)),
-            ("ram:DetachPolicyFromRole", self.policy.target()),
-        )
+        Self::on_both(Target::Ram(RamKind::Role, &self.role), self.policy.target())
     }
 }

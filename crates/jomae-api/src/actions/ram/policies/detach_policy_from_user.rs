@@ -20,29 +20,14 @@ impl Action for DetachPolicyFromUser {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DetachPolicyFromUser",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::UserNotFound,
-            Refusal::PolicyNotFound,
-            Refusal::UserPolicyNotFound,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::PolicyNotFound, Refusal::UserPolicyNotFound],
         doc: "Takes the rights of a policy from a user, from the next call on.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("UserName", "alice")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::two(
-            ("ram:DetachPolicyFromUser", Target::Ram(RamKind::User, &self.user)),
-            ("ram:DetachPolicyFromUser", self.policy.target()),
-        )
+        Self::on_both(Target::Ram(RamKind::User, &self.user), self.policy.target())
     }
 }

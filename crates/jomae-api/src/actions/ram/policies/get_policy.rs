@@ -25,22 +25,14 @@ impl Action for GetPolicy {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetPolicy",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyNotFound,
-        ],
+        errors: &[Refusal::PolicyNotFound],
         doc: "Tells what a policy is and allows.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:GetPolicy", self.policy.target())
+        Self::on(self.policy.target())
     }
 }

@@ -16,24 +16,14 @@ impl Action for GetPolicyVersion {
     type Output = VersionOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetPolicyVersion",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyVersionFormat,
-            Refusal::PolicyNotFound,
-            Refusal::PolicyVersionNotFound,
-        ],
+        errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionNotFound],
         doc: "Tells what a version of a policy allows.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("VersionId", "v1")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:GetPolicyVersion", self.policy.target())
+        Self::on(self.policy.target())
     }
 }

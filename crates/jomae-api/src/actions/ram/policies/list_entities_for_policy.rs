@@ -60,22 +60,14 @@ impl Action for ListEntitiesForPolicy {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListEntitiesForPolicy",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyNotFound,
-        ],
+        errors: &[Refusal::PolicyNotFound],
         doc: "Lists the users, groups and roles that a policy is attached to.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListEntitiesForPolicy", self.policy.target())
+        Self::on(self.policy.target())
     }
 }

@@ -33,17 +33,13 @@ impl Action for ListPolicies {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListPolicies",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::PolicyTypeInvalid],
         doc: "Lists the policies of the service and of the account, by name; those of the service first.",
         example: &[("PolicyType", "Custom"), ("MaxItems", "50")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListPolicies", Target::RamAll(RamKind::Policy))
+        Self::on(Target::RamAll(RamKind::Policy))
     }
 }

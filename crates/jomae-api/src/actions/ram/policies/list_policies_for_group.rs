@@ -15,17 +15,14 @@ impl Action for ListPoliciesForGroup {
     type Output = AttachedOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListPoliciesForGroup",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::GroupNameLength, Refusal::GroupNameChars, Refusal::GroupNotFound],
+        errors: &[Refusal::GroupNotFound],
         doc: "Lists the policies that are attached to a group, in the order of their attachment.",
         example: &[("GroupName", "developers")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListPoliciesForGroup", Target::Ram(RamKind::Group, &self.group))
+        Self::on(Target::Ram(RamKind::Group, &self.group))
     }
 }

@@ -15,17 +15,14 @@ impl Action for ListPoliciesForRole {
     type Output = AttachedOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListPoliciesForRole",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound],
+        errors: &[Refusal::RoleNotFound],
         doc: "Lists the policies that are attached to a role, in the order of their attachment.",
         example: &[("RoleName", "deployer")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListPoliciesForRole", Target::Ram(RamKind::Role, &self.role))
+        Self::on(Target::Ram(RamKind::Role, &self.role))
     }
 }

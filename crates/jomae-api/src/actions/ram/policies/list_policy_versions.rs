@@ -23,22 +23,14 @@ impl Action for ListPolicyVersions {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListPolicyVersions",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyTypeInvalid,
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyNotFound,
-        ],
+        errors: &[Refusal::PolicyNotFound],
         doc: "Lists the versions of a policy, the oldest first, with their documents.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],
+        ..ActionSpec::read(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListPolicyVersions", self.policy.target())
+        Self::on(self.policy.target())
     }
 }

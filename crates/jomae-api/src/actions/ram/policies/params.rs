@@ -54,7 +54,8 @@ pub static POLICY_NAME: Param<String> =
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         checked(text, &limits::RAM_POLICY_NAME_CHARS, allowed, Refusal::PolicyNameLength, Refusal::PolicyNameChars)
     })
-    .public();
+    .public()
+    .refuses(&[Refusal::PolicyNameLength, Refusal::PolicyNameChars]);
 
 pub static POLICY_TYPE: Param<PolicyType> = Param::new(
     "PolicyType",
@@ -67,7 +68,8 @@ pub static POLICY_TYPE: Param<PolicyType> = Param::new(
         _ => Err(Invalid::As(Refusal::PolicyTypeInvalid)),
     },
 )
-.public();
+.public()
+.refuses(&[Refusal::PolicyTypeInvalid]);
 
 pub static POLICY_DOCUMENT: Param<String> = Param::new(
     "PolicyDocument",
@@ -76,10 +78,13 @@ pub static POLICY_DOCUMENT: Param<String> = Param::new(
     "What the policy allows and denies. Not a secret: it stands in the audit log.",
     |text| document(text, Form::Identity),
 )
-.public();
+.public()
+.refuses(&[Refusal::PolicyDocumentLength, MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
 
 pub static DESCRIPTION: Param<String> =
-    Param::new("Description", Kind::Text, "0–1024 characters", "What it is for.", description).public();
+    Param::new("Description", Kind::Text, "0–1024 characters", "What it is for.", description)
+        .public()
+        .refuses(&[Refusal::RamDescriptionLength]);
 
 pub static NEW_DESCRIPTION: Param<String> = Param::new(
     "NewDescription",
@@ -88,7 +93,8 @@ pub static NEW_DESCRIPTION: Param<String> = Param::new(
     "What it is for from now on; empty: nothing.",
     description,
 )
-.public();
+.public()
+.refuses(&[Refusal::RamDescriptionLength]);
 
 pub static VERSION_ID: Param<u32> = Param::new(
     "VersionId",
@@ -97,7 +103,8 @@ pub static VERSION_ID: Param<u32> = Param::new(
     "The version of the policy.",
     |text| parse_version(text).ok_or(Invalid::As(Refusal::PolicyVersionFormat)),
 )
-.public();
+.public()
+.refuses(&[Refusal::PolicyVersionFormat]);
 
 pub static SET_AS_DEFAULT: Param<bool> = Param::new(
     "SetAsDefault",

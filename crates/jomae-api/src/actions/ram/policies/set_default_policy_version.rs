@@ -16,23 +16,14 @@ impl Action for SetDefaultPolicyVersion {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "SetDefaultPolicyVersion",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::PolicyVersionFormat,
-            Refusal::PolicyNotFound,
-            Refusal::PolicyVersionNotFound,
-        ],
+        errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionNotFound],
         doc: "Makes a version of a policy of the account the one that counts, at once and wherever the policy is attached.",
         example: &[("PolicyName", "encrypt-only"), ("VersionId", "v1")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:SetDefaultPolicyVersion", Target::Ram(RamKind::Policy, &self.name))
+        Self::on(Target::Ram(RamKind::Policy, &self.name))
     }
 }

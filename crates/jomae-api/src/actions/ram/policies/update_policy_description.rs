@@ -16,22 +16,14 @@ impl Action for UpdatePolicyDescription {
     type Output = PolicyOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdatePolicyDescription",
-        group: Group::Policies,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::PolicyNameLength,
-            Refusal::PolicyNameChars,
-            Refusal::RamDescriptionLength,
-            Refusal::PolicyNotFound,
-        ],
+        errors: &[Refusal::PolicyNotFound],
         doc: "Changes the description of a policy of the account.",
         example: &[("PolicyName", "encrypt-only"), ("NewDescription", "For the importer")],
+        ..ActionSpec::write(Group::Policies)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:UpdatePolicyDescription", Target::Ram(RamKind::Policy, &self.name))
+        Self::on(Target::Ram(RamKind::Policy, &self.name))
     }
 }

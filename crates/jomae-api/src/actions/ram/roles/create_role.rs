@@ -3,7 +3,7 @@
 use crate::actions::{
     prelude::*,
     ram::{
-        policies::params::{DESCRIPTION, MALFORMED, TAG, no_tags},
+        policies::params::{DESCRIPTION, TAG, no_tags},
         roles::params::{
             ALLOW_CONSOLE_LOGIN, ASSUME_ROLE_POLICY_DOCUMENT, EXAMPLE_TRUST, MAX_SESSION_DURATION, ROLE_NAME,
             RoleOutput,
@@ -25,20 +25,8 @@ impl Action for CreateRole {
     type Output = RoleOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateRole",
-        group: Group::Roles,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::RoleNameLength,
-            Refusal::RoleNameChars,
-            MALFORMED,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::RamDescriptionLength,
-            Refusal::RoleExists,
-            Refusal::RolesLimit,
-        ],
+        errors: &[Refusal::RoleExists, Refusal::RolesLimit],
         doc: "Makes a role. It has no rights until policies are attached to it.",
         example: &[
             ("RoleName", "deployer"),
@@ -46,9 +34,10 @@ impl Action for CreateRole {
             ("Description", "Puts new versions into service"),
             ("MaxSessionDuration", "7200"),
         ],
+        ..ActionSpec::write(Group::Roles)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:CreateRole", Target::Ram(RamKind::Role, &self.name))
+        Self::on(Target::Ram(RamKind::Role, &self.name))
     }
 }

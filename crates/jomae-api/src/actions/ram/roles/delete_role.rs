@@ -12,17 +12,14 @@ impl Action for DeleteRole {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeleteRole",
-        group: Group::Roles,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound, Refusal::RoleHasPolicies],
+        errors: &[Refusal::RoleNotFound, Refusal::RoleHasPolicies],
         doc: "Deletes a role that has no policies. Its sessions end with it; a role of the same name is another one.",
         example: &[("RoleName", "deployer")],
+        ..ActionSpec::write(Group::Roles)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:DeleteRole", Target::Ram(RamKind::Role, &self.name))
+        Self::on(Target::Ram(RamKind::Role, &self.name))
     }
 }

@@ -15,17 +15,14 @@ impl Action for GetRole {
     type Output = RoleOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetRole",
-        group: Group::Roles,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::RoleNameLength, Refusal::RoleNameChars, Refusal::RoleNotFound],
+        errors: &[Refusal::RoleNotFound],
         doc: "Tells what a role is, and who may assume it.",
         example: &[("RoleName", "deployer")],
+        ..ActionSpec::read(Group::Roles)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:GetRole", Target::Ram(RamKind::Role, &self.name))
+        Self::on(Target::Ram(RamKind::Role, &self.name))
     }
 }

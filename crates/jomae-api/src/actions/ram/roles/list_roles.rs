@@ -32,17 +32,13 @@ impl Action for ListRoles {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListRoles",
-        group: Group::Roles,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Lists the roles of the account, by name, without their trust policies.",
         example: &[("MaxItems", "50")],
+        ..ActionSpec::read(Group::Roles)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListRoles", Target::RamAll(RamKind::Role))
+        Self::on(Target::RamAll(RamKind::Role))
     }
 }

@@ -1,7 +1,7 @@
 //! Parameters and members of answers that the actions on roles share.
 
 use crate::{
-    actions::ram::names::checked,
+    actions::ram::{names::checked, policies::params::MALFORMED},
     answer::answer,
     error::Refusal,
     limits,
@@ -23,7 +23,8 @@ pub static ROLE_NAME: Param<String> = Param::new(
         checked(text, &limits::RAM_NAME_CHARS, allowed, Refusal::RoleNameLength, Refusal::RoleNameChars)
     },
 )
-.public();
+.public()
+.refuses(&[Refusal::RoleNameLength, Refusal::RoleNameChars]);
 
 pub static ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
     "AssumeRolePolicyDocument",
@@ -32,7 +33,8 @@ pub static ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
     "Who may assume the role. Not a secret: it stands in the audit log.",
     trust,
 )
-.public();
+.public()
+.refuses(&[MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
 
 pub static NEW_ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
     "NewAssumeRolePolicyDocument",
@@ -41,7 +43,8 @@ pub static NEW_ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
     "Who may assume the role from now on. Not a secret: it stands in the audit log.",
     trust,
 )
-.public();
+.public()
+.refuses(&[MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
 
 pub static MAX_SESSION_DURATION: Param<u32> =
     Param::new("MaxSessionDuration", Kind::Integer, SESSION_LIMITS, "Longest session, in seconds.", session_secs)

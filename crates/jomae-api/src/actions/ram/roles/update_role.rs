@@ -3,7 +3,7 @@
 use crate::actions::{
     prelude::*,
     ram::{
-        policies::params::{MALFORMED, NEW_DESCRIPTION},
+        policies::params::NEW_DESCRIPTION,
         roles::params::{
             EXAMPLE_TRUST, NEW_ALLOW_CONSOLE_LOGIN, NEW_ASSUME_ROLE_POLICY_DOCUMENT, NEW_MAX_SESSION_DURATION,
             ROLE_NAME, RoleOutput,
@@ -26,24 +26,14 @@ impl Action for UpdateRole {
     type Output = RoleOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdateRole",
-        group: Group::Roles,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::RoleNameLength,
-            Refusal::RoleNameChars,
-            MALFORMED,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
-            Refusal::RamDescriptionLength,
-            Refusal::RoleNotFound,
-        ],
+        errors: &[Refusal::RoleNotFound],
         doc: "Changes what is given of a role; the rest stays.",
         example: &[("RoleName", "deployer"), ("NewAssumeRolePolicyDocument", EXAMPLE_TRUST)],
+        ..ActionSpec::write(Group::Roles)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:UpdateRole", Target::Ram(RamKind::Role, &self.name))
+        Self::on(Target::Ram(RamKind::Role, &self.name))
     }
 }

@@ -20,27 +20,14 @@ impl Action for CreateUser {
     type Output = UserOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "CreateUser",
-        group: Group::Users,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::DisplayNameLength,
-            Refusal::DisplayNameChars,
-            Refusal::MobilePhoneFormat,
-            Refusal::EmailFormat,
-            Refusal::CommentsLength,
-            Refusal::UserExists,
-            Refusal::UserLimit,
-        ],
+        errors: &[Refusal::UserExists, Refusal::UserLimit],
         doc: "Makes a user. Users have no access keys and no rights until they are given some.",
         example: &[("UserName", "zhangqiang"), ("DisplayName", "Zhang Qiang"), ("Comments", "Release engineering")],
+        ..ActionSpec::write(Group::Users)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:CreateUser", Target::Ram(RamKind::User, &self.user_name))
+        Self::on(Target::Ram(RamKind::User, &self.user_name))
     }
 }

@@ -12,24 +12,14 @@ impl Action for DeleteUser {
     type Output = Empty;
     const SPEC: ActionSpec = ActionSpec {
         name: "DeleteUser",
-        group: Group::Users,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::UserNotFound,
-            Refusal::UserHasAccessKeys,
-            Refusal::UserHasPolicies,
-            Refusal::UserHasGroups,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::UserHasAccessKeys, Refusal::UserHasPolicies, Refusal::UserHasGroups],
         doc: "Deletes a user who has no access keys and no policies, and is in no group.",
         example: &[("UserName", "zhangqiang")],
+        ..ActionSpec::write(Group::Users)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:DeleteUser", Target::Ram(RamKind::User, &self.user_name))
+        Self::on(Target::Ram(RamKind::User, &self.user_name))
     }
 }

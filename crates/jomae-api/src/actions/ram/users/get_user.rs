@@ -13,17 +13,14 @@ impl Action for GetUser {
     type Output = UserOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "GetUser",
-        group: Group::Users,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[Refusal::UserNameLength, Refusal::UserNameChars, Refusal::UserNotFound],
+        errors: &[Refusal::UserNotFound],
         doc: "Shows what is known of a user.",
         example: &[("UserName", "zhangqiang")],
+        ..ActionSpec::read(Group::Users)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:GetUser", Target::Ram(RamKind::User, &self.user_name))
+        Self::on(Target::Ram(RamKind::User, &self.user_name))
     }
 }

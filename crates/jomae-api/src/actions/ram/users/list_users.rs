@@ -28,17 +28,13 @@ impl Action for ListUsers {
     type Output = Output;
     const SPEC: ActionSpec = ActionSpec {
         name: "ListUsers",
-        group: Group::Users,
-        class: Class::Management,
-        effect: Effect::Read,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[],
         doc: "Lists the users of the account, by name.",
         example: &[("MaxItems", "100")],
+        ..ActionSpec::read(Group::Users)
     };
 
     fn access(&self) -> Access<'_> {
-        Access::one("ram:ListUsers", Target::RamAll(RamKind::User))
+        Self::on(Target::RamAll(RamKind::User))
     }
 }

@@ -71,7 +71,8 @@ static DISPLAY_NAME: Param<String> = Param::new(
     "The name for people.",
     |text| display_name(text, Refusal::DisplayNameLength, Refusal::DisplayNameChars),
 )
-.public();
+.public()
+.refuses(&[Refusal::DisplayNameLength, Refusal::DisplayNameChars]);
 
 static NEW_DISPLAY_NAME: Param<String> = Param::new(
     "NewDisplayName",
@@ -83,7 +84,8 @@ static NEW_DISPLAY_NAME: Param<String> = Param::new(
         _ => display_name(text, Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars),
     },
 )
-.public();
+.public()
+.refuses(&[Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars]);
 
 // Where somebody can be reached is nobody's business in a log.
 static MOBILE_PHONE: Param<String> = Param::new(
@@ -92,7 +94,8 @@ static MOBILE_PHONE: Param<String> = Param::new(
     "3–32 digits, with one hyphen after the country's number",
     "A telephone number, e.g. 86-18600008888.",
     |text| mobile_phone(text, Refusal::MobilePhoneFormat),
-);
+)
+.refuses(&[Refusal::MobilePhoneFormat]);
 
 static NEW_MOBILE_PHONE: Param<String> = Param::new(
     "NewMobilePhone",
@@ -100,12 +103,14 @@ static NEW_MOBILE_PHONE: Param<String> = Param::new(
     "3–32 digits, with one hyphen after the country's number",
     "The new telephone number; empty: none.",
     |text| mobile_phone(text, Refusal::NewMobilePhoneFormat),
-);
+)
+.refuses(&[Refusal::NewMobilePhoneFormat]);
 
 static EMAIL: Param<String> =
     Param::new("Email", Kind::Text, "a mail address, at most 254 bytes", "A mail address.", |text| {
         email(text, Refusal::EmailFormat)
-    });
+    })
+    .refuses(&[Refusal::EmailFormat]);
 
 static NEW_EMAIL: Param<String> = Param::new(
     "NewEmail",
@@ -113,7 +118,8 @@ static NEW_EMAIL: Param<String> = Param::new(
     "a mail address, at most 254 bytes",
     "The new mail address; empty: none.",
     |text| email(text, Refusal::NewEmailFormat),
-);
+)
+.refuses(&[Refusal::NewEmailFormat]);
 
 #[cfg(test)]
 mod tests {

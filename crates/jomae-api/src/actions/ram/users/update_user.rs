@@ -21,34 +21,19 @@ impl Action for UpdateUser {
     type Output = UserOutput;
     const SPEC: ActionSpec = ActionSpec {
         name: "UpdateUser",
-        group: Group::Users,
-        class: Class::Management,
-        effect: Effect::Write,
         params: Self::PARAMS,
-        states: StateRule::ANY,
-        errors: &[
-            Refusal::UserNameLength,
-            Refusal::UserNameChars,
-            Refusal::NewUserNameLength,
-            Refusal::NewUserNameChars,
-            Refusal::NewDisplayNameLength,
-            Refusal::NewDisplayNameChars,
-            Refusal::NewMobilePhoneFormat,
-            Refusal::NewEmailFormat,
-            Refusal::NewCommentsLength,
-            Refusal::UserNotFound,
-            Refusal::UserExists,
-        ],
+        errors: &[Refusal::UserNotFound, Refusal::UserExists],
         doc: "Changes what is given, and leaves the rest as it is. What is given empty is taken away, but never the user name. Renaming needs the permission on both names.",
         example: &[("UserName", "zhangqiang"), ("NewUserName", "zhangqiang2"), ("NewComments", "Left the company")],
+        ..ActionSpec::write(Group::Users)
     };
 
     fn access(&self) -> Access<'_> {
-        let old = ("ram:UpdateUser", Target::Ram(RamKind::User, &self.user_name));
+        let old = Target::Ram(RamKind::User, &self.user_name);
         match &self.new_user_name {
             // Policies may name users: who gives a name gives what it may do.
-            Some(new) => Access::two(old, ("ram:UpdateUser", Target::Ram(RamKind::User, new))),
-            None => Access::one(old.0, old.1),
+            Some(new) => Self::on_both(old, Target::Ram(RamKind::User, new)),
+            None => Self::on(old),
         }
     }
 }
