@@ -4,6 +4,9 @@ use jomae_api::error::Refusal;
 
 use crate::store::StoreError;
 
+/// What becomes of a call, or of a part of it.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 /// Why a call has no answer.
 #[derive(Debug)]
 pub enum Error {

@@ -26,6 +26,7 @@ pub mod nonce;
 pub mod oidc;
 pub mod operator;
 pub mod policy;
+mod prelude;
 pub mod quota;
 pub mod ram;
 pub mod rank;

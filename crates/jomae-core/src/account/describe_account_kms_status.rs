@@ -1,19 +1,9 @@
 use jomae_api::actions::service::describe_account_kms_status::{DescribeAccountKmsStatus, Output};
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<DescribeAccountKmsStatus> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        _: &mut Tx<'_>,
-        _: &Authorized<'_, DescribeAccountKmsStatus>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, _: &mut Tx<'_>, _: &Authorized<'_, DescribeAccountKmsStatus>) -> Result<Output> {
         Ok(Output { account_status: "Enabled" })
     }
 }

@@ -1,14 +1,9 @@
-use jomae_api::{action::Empty, actions::service::open_kms_service::OpenKmsService, error::Refusal};
+use jomae_api::actions::service::open_kms_service::OpenKmsService;
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<OpenKmsService> for Kms {
-    async fn handle(&self, _: &Call, _: &mut Tx<'_>, _: &Authorized<'_, OpenKmsService>) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, _: &mut Tx<'_>, _: &Authorized<'_, OpenKmsService>) -> Result<Empty> {
         Err(Refusal::ServiceOpened.into())
     }
 }

@@ -1,21 +1,13 @@
-use jomae_api::{action::Empty, actions::aliases::create_alias::CreateAlias, error::Refusal};
+use jomae_api::actions::aliases::create_alias::CreateAlias;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     quota::Counted,
     record::{AliasRecord, Marker, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreateAlias> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CreateAlias>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateAlias>) -> Result<Empty> {
         let alias = granted.alias()?;
         let key = granted.key()?;
         if alias.record.is_some() {

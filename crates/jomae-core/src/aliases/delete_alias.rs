@@ -1,21 +1,9 @@
-use jomae_api::{action::Empty, actions::aliases::delete_alias::DeleteAlias, error::Refusal};
+use jomae_api::actions::aliases::delete_alias::DeleteAlias;
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    quota::Counted,
-    record::path,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, quota::Counted, record::path};
 
 impl Handle<DeleteAlias> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, DeleteAlias>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteAlias>) -> Result<Empty> {
         let alias = granted.alias()?;
         let key = granted.key()?;
         if alias.record.is_none() {

@@ -1,12 +1,6 @@
 use jomae_api::actions::aliases::{list_aliases::Output, list_aliases_by_key_id::ListAliasesByKeyId};
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    record::path,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, record::path};
 
 impl Handle<ListAliasesByKeyId> for Kms {
     async fn handle(
@@ -14,7 +8,7 @@ impl Handle<ListAliasesByKeyId> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListAliasesByKeyId>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let key = &granted.key()?.place;
         self.alias_page(call, tx, &path::aliases_of(key), Some(&key.id), granted.action().page).await
     }

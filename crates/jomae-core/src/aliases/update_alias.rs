@@ -1,20 +1,12 @@
-use jomae_api::{action::Empty, actions::aliases::update_alias::UpdateAlias, error::Refusal};
+use jomae_api::actions::aliases::update_alias::UpdateAlias;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{AliasRecord, KeyPlace, Marker, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdateAlias> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateAlias>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateAlias>) -> Result<Empty> {
         let alias = granted.alias()?;
         let key = granted.key()?;
         let Some(old) = &alias.record else { return Err(Refusal::AliasNotFound.into()) };

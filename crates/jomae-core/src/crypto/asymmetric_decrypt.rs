@@ -1,14 +1,6 @@
-use jomae_api::{
-    action::SecretBase64,
-    actions::crypto::asymmetric_decrypt::{AsymmetricDecrypt, Output},
-};
+use jomae_api::actions::crypto::asymmetric_decrypt::{AsymmetricDecrypt, Output};
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<AsymmetricDecrypt> for Kms {
     async fn handle(
@@ -16,7 +8,7 @@ impl Handle<AsymmetricDecrypt> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AsymmetricDecrypt>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let opened = self
             .private_decrypt_under(

@@ -1,30 +1,17 @@
 use jomae_api::{
-    action::Base64,
     actions::crypto::asymmetric_encrypt::{AsymmetricEncrypt, Output},
-    error::Refusal,
     spec::KeyKind,
 };
 use jomae_crypto::asym;
 
 use super::{ENCRYPTION, expect_algorithm, expect_kind, public_key};
 use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
-use crate::{
     backend::software::{asym_spec, enc_alg},
-    error::Fault,
+    prelude::*,
 };
 
 impl Handle<AsymmetricEncrypt> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, AsymmetricEncrypt>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricEncrypt>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm, ENCRYPTION)?;

@@ -1,24 +1,13 @@
 use jomae_api::{
-    action::Base64,
     actions::crypto::asymmetric_sign::{AsymmetricSign, Output},
     spec::{KeyKind, Purpose},
 };
 
 use super::{expect_algorithm, expect_digest, expect_kind};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<AsymmetricSign> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, AsymmetricSign>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricSign>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;

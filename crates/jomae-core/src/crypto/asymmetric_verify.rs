@@ -1,26 +1,17 @@
 use jomae_api::{
     actions::crypto::asymmetric_verify::{AsymmetricVerify, Output},
-    error::Refusal,
     spec::{KeyKind, Purpose},
 };
 use jomae_crypto::asym;
 
 use super::{expect_algorithm, expect_digest, expect_kind, public_key};
-use crate::backend::software::{asym_spec, sign_alg};
 use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
+    backend::software::{asym_spec, sign_alg},
+    prelude::*,
 };
 
 impl Handle<AsymmetricVerify> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, AsymmetricVerify>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricVerify>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;

@@ -1,18 +1,12 @@
 use jomae_api::{
-    action::Base64,
     actions::crypto::encrypt::{Encrypt, Output},
     param::Plaintext,
 };
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<Encrypt> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Encrypt>) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Encrypt>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let Plaintext { content, bytes } = &wanted.plaintext;
         let (version, blob) = self.encrypt_under(tx, key, &wanted.context, *content, bytes).await?;

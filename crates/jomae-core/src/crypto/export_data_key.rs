@@ -1,23 +1,10 @@
-use jomae_api::{
-    action::Base64,
-    actions::crypto::export_data_key::{ExportDataKey, Output},
-};
+use jomae_api::actions::crypto::export_data_key::{ExportDataKey, Output};
 
 use super::export;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<ExportDataKey> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ExportDataKey>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ExportDataKey>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext.blob).await?;
         let exported = export(&opened.plaintext.bytes, &wanted.to)?;

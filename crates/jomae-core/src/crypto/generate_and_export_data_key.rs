@@ -1,16 +1,8 @@
-use jomae_api::{
-    action::Base64,
-    actions::crypto::generate_and_export_data_key::{GenerateAndExportDataKey, Output},
-};
+use jomae_api::actions::crypto::generate_and_export_data_key::{GenerateAndExportDataKey, Output};
 use jomae_crypto::secret::SecretBytes;
 
 use super::export;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<GenerateAndExportDataKey> for Kms {
     async fn handle(
@@ -18,7 +10,7 @@ impl Handle<GenerateAndExportDataKey> for Kms {
         _: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GenerateAndExportDataKey>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let data_key = SecretBytes::random(wanted.length_bytes as usize);
         let exported = export(&data_key, &wanted.to)?;

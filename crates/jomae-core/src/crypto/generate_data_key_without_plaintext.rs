@@ -1,15 +1,7 @@
-use jomae_api::{
-    action::Base64,
-    actions::crypto::generate_data_key_without_plaintext::{GenerateDataKeyWithoutPlaintext, Output},
-};
+use jomae_api::actions::crypto::generate_data_key_without_plaintext::{GenerateDataKeyWithoutPlaintext, Output};
 use jomae_crypto::secret::SecretBytes;
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<GenerateDataKeyWithoutPlaintext> for Kms {
     async fn handle(
@@ -17,7 +9,7 @@ impl Handle<GenerateDataKeyWithoutPlaintext> for Kms {
         _: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GenerateDataKeyWithoutPlaintext>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let data_key = SecretBytes::random(wanted.length_bytes as usize);
         let (version, blob) = self.encrypt_data_key(tx, key, &wanted.context, &data_key).await?;

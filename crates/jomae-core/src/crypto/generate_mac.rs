@@ -1,19 +1,13 @@
 use jomae_api::{
-    action::Base64,
     actions::crypto::generate_mac::{GenerateMac, Output},
     spec::{KeyKind, Purpose},
 };
 
 use super::{expect_algorithm, expect_kind};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<GenerateMac> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GenerateMac>) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GenerateMac>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Mac)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;

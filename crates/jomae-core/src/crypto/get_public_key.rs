@@ -5,15 +5,10 @@ use jomae_api::{
 use jomae_crypto::asym;
 
 use super::{expect_kind, public_key};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<GetPublicKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPublicKey>) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPublicKey>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         let version = Self::named_version(tx, key, &wanted.version)?;

@@ -1,19 +1,12 @@
 use jomae_api::{
-    action::Base64,
     actions::crypto::re_encrypt::{Output, ReEncrypt, Source},
     param::Plaintext,
 };
 
-use crate::error::Fault;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<ReEncrypt> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output> {
         let wanted = granted.action();
         let mut keys = granted.keys();
         let (Some(from), Some(to)) = (keys.next(), keys.next()) else {

@@ -5,15 +5,10 @@ use jomae_api::{
 use jomae_crypto::secret::ct_eq;
 
 use super::{expect_algorithm, expect_kind};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<VerifyMac> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, VerifyMac>) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, VerifyMac>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Mac)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;

@@ -1,23 +1,10 @@
-use jomae_api::{
-    action::Empty, actions::import::delete_key_material::DeleteKeyMaterial, actions::metadata::KeyOrigin,
-    error::Refusal,
-};
+use jomae_api::actions::{import::delete_key_material::DeleteKeyMaterial, metadata::KeyOrigin};
 
 use super::forget_material;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<DeleteKeyMaterial> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, DeleteKeyMaterial>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteKeyMaterial>) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

@@ -1,20 +1,10 @@
-use jomae_api::{
-    action::Base64,
-    actions::import::get_parameters_for_import::{GetParametersForImport, Output},
-    actions::metadata::KeyOrigin,
-    error::Refusal,
-    limits,
-    time::Timestamp,
+use jomae_api::actions::{
+    import::get_parameters_for_import::{GetParametersForImport, Output},
+    metadata::KeyOrigin,
 };
 
 use super::Token;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
-use crate::{backend::software::asym_spec, error::Fault};
+use crate::{backend::software::asym_spec, prelude::*};
 
 impl Handle<GetParametersForImport> for Kms {
     async fn handle(
@@ -22,7 +12,7 @@ impl Handle<GetParametersForImport> for Kms {
         call: &Call,
         _: &mut Tx<'_>,
         granted: &Authorized<'_, GetParametersForImport>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

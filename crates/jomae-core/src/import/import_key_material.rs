@@ -1,27 +1,17 @@
-use jomae_api::{
-    action::Empty,
-    actions::import::import_key_material::ImportKeyMaterial,
-    actions::metadata::{KeyOrigin, KeyState},
-    error::Refusal,
+use jomae_api::actions::{
+    import::import_key_material::ImportKeyMaterial,
+    metadata::{KeyOrigin, KeyState},
 };
 use jomae_crypto::secret::ct_eq;
 
 use super::{Token, check_value};
-use crate::record::{Bytes, DueRecord, Job, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path};
 use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
+    prelude::*,
+    record::{Bytes, DueRecord, Job, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
 };
 
 impl Handle<ImportKeyMaterial> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ImportKeyMaterial>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ImportKeyMaterial>) -> Result<Empty> {
         let (key, wanted) = (granted.key()?, granted.action());
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

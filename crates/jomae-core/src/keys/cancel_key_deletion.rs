@@ -1,25 +1,13 @@
-use jomae_api::{
-    action::Empty,
-    actions::{keys::cancel_key_deletion::CancelKeyDeletion, metadata::KeyState},
-    error::Refusal,
-};
+use jomae_api::actions::{keys::cancel_key_deletion::CancelKeyDeletion, metadata::KeyState};
 
 use super::plan_rotation;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{Job, KeyRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CancelKeyDeletion> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CancelKeyDeletion>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CancelKeyDeletion>) -> Result<Empty> {
         let key = granted.key()?;
         if let Some(at) = key.record.delete_at {
             // Its destruction may have begun: some of its versions may be gone already.

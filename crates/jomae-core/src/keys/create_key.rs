@@ -3,24 +3,20 @@ use jomae_api::{
         keys::create_key::{CreateKey, Output},
         metadata::{KeyOrigin, KeyState},
     },
-    error::Refusal,
     names::KeyId,
     spec::KeyKind,
 };
 
 use super::{add_version, metadata, new_id, plan_rotation};
 use crate::{
-    access::Authorized,
-    error::{Error, Fault},
+    prelude::*,
     quota::Counted,
     ram::cost::check_key_policy,
     record::{KeyPlace, KeyRecord, Memo, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreateKey> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKey>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKey>) -> Result<Output> {
         let wanted = granted.action();
         if !self.backend.supports(wanted.spec) {
             return Err(Refusal::ParameterInvalid("KeySpec").into());

@@ -4,17 +4,10 @@ use jomae_api::actions::{
 };
 
 use super::metadata;
-use crate::{
-    access::Authorized,
-    error::Error,
-    record::path,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-    usage::UsageRecord,
-};
+use crate::{prelude::*, record::path, usage::UsageRecord};
 
 impl Handle<DescribeKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output> {
         let key = granted.key()?;
         let mut key_metadata = metadata(&key.place, &key.record);
         key_metadata.deletion_protection = Some(OnOrOff::of(key.record.deletion_protection));

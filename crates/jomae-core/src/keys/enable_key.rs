@@ -1,19 +1,13 @@
-use jomae_api::{
-    action::Empty,
-    actions::{keys::enable_key::EnableKey, metadata::KeyState},
-};
+use jomae_api::actions::{keys::enable_key::EnableKey, metadata::KeyState};
 
 use super::plan_rotation;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{KeyRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<EnableKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, EnableKey>) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, EnableKey>) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.state != KeyState::Enabled {
             let record = KeyRecord { state: KeyState::Enabled, ..(*key.record).clone() };

@@ -2,22 +2,18 @@ use std::collections::BTreeSet;
 
 use jomae_api::{
     actions::keys::list_keys::{Filter, KeyRow, ListKeys, Output, Property},
-    answer::List,
     names::{AliasName, KeyId},
 };
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{AliasRecord, KeyPlace, KeyRecord, path},
-    run::{Call, Handle, Kms},
     store::Path,
-    tx::Tx,
     wait::{RECORDS_A_BREATH, breathe},
 };
 
 impl Handle<ListKeys> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeys>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeys>) -> Result<Output> {
         let wanted = granted.action();
         let prefix = path::keys(call.caller.account(), &call.region);
         let (offset, limit) = (wanted.page.offset(), wanted.page.size as usize);
@@ -49,7 +45,7 @@ impl Kms {
         tx: &mut Tx<'_>,
         prefix: &str,
         wanted: &ListKeys,
-    ) -> Result<(Vec<Path>, u64), Error> {
+    ) -> Result<(Vec<Path>, u64)> {
         let mut rows = Rows { offset: wanted.page.offset(), size: wanted.page.size as usize, ..Rows::default() };
         if let Some(candidates) = named(call, tx, &wanted.filters)? {
             for id in candidates {
@@ -102,7 +98,7 @@ impl Rows {
 
 /// The keys that filters by name leave, oldest first, if there is such a filter: a few, which are looked up. A filter
 /// that no key here can pass leaves none.
-fn named(call: &Call, tx: &mut Tx<'_>, filters: &[Filter]) -> Result<Option<Vec<KeyId>>, Error> {
+fn named(call: &Call, tx: &mut Tx<'_>, filters: &[Filter]) -> Result<Option<Vec<KeyId>>> {
     let (account, region) = (call.caller.account(), &call.region);
     let mut left: Option<BTreeSet<KeyId>> = None;
     for Filter { property, values } in filters {

@@ -1,15 +1,8 @@
-use jomae_api::{
-    action::Empty,
-    actions::{keys::schedule_key_deletion::ScheduleKeyDeletion, metadata::KeyState},
-    error::Refusal,
-};
+use jomae_api::actions::{keys::schedule_key_deletion::ScheduleKeyDeletion, metadata::KeyState};
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{DueRecord, Job, KeyRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 const DAY_SECS: i64 = 86_400;
@@ -20,7 +13,7 @@ impl Handle<ScheduleKeyDeletion> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ScheduleKeyDeletion>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.deletion_protection {
             return Err(Refusal::DeletionProtected.into());

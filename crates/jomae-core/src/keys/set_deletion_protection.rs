@@ -1,11 +1,8 @@
-use jomae_api::{action::Empty, actions::keys::set_deletion_protection::SetDeletionProtection};
+use jomae_api::actions::keys::set_deletion_protection::SetDeletionProtection;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{KeyRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<SetDeletionProtection> for Kms {
@@ -14,7 +11,7 @@ impl Handle<SetDeletionProtection> for Kms {
         _: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, SetDeletionProtection>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let key = granted.key()?;
         let wanted = granted.action();
         let deletion_protection_description = if wanted.enable { wanted.description.clone() } else { String::new() };

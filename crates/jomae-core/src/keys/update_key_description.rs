@@ -1,20 +1,12 @@
-use jomae_api::{action::Empty, actions::keys::update_key_description::UpdateKeyDescription};
+use jomae_api::actions::keys::update_key_description::UpdateKeyDescription;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{KeyRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdateKeyDescription> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateKeyDescription>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateKeyDescription>) -> Result<Empty> {
         let key = granted.key()?;
         let description = granted.action().description.clone();
         tx.put(path::key(&key.place), &KeyRecord { description, ..(*key.record).clone() })?;

@@ -1,20 +1,10 @@
 use jomae_api::actions::sts::assume_role::{AssumeRole, Output};
 
 use super::{Wanted, assume};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<AssumeRole> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, AssumeRole>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AssumeRole>) -> Result<Output> {
         let asked = granted.action();
         let wanted = Wanted {
             session_name: &asked.session_name,

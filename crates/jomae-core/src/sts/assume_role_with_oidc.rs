@@ -1,16 +1,7 @@
-use jomae_api::{
-    actions::sts::assume_role_with_oidc::{AssumeRoleWithOIDC, OidcTokenInfo, Output},
-    time::Timestamp,
-};
+use jomae_api::actions::sts::assume_role_with_oidc::{AssumeRoleWithOIDC, OidcTokenInfo, Output};
 
 use super::{Wanted, assume};
-use crate::{
-    access::Authorized,
-    error::{Error, Fault},
-    identity::Who,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{identity::Who, prelude::*};
 
 impl Handle<AssumeRoleWithOIDC> for Kms {
     async fn handle(
@@ -18,7 +9,7 @@ impl Handle<AssumeRoleWithOIDC> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AssumeRoleWithOIDC>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let asked = granted.action();
         let Who::Federated(federated) = &call.caller.who else {
             return Err(Fault::internal("a caller with a signature came by the way of tokens").into());

@@ -1,22 +1,9 @@
-use jomae_api::{
-    actions::tags::list_resource_tags::{ListResourceTags, Output, TagRow},
-    answer::List,
-};
+use jomae_api::actions::tags::list_resource_tags::{ListResourceTags, Output, TagRow};
 
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<ListResourceTags> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        _: &mut Tx<'_>,
-        granted: &Authorized<'_, ListResourceTags>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, ListResourceTags>) -> Result<Output> {
         let key = granted.key()?;
         let tag = key
             .record

@@ -1,30 +1,23 @@
 use jomae_api::{
-    actions::tags::list_tag_resources::{Cursor, ListTagResources, Output},
-    actions::{params::Tags, tags::resource::TagResourceRow},
-    answer::List,
-    limits,
+    actions::{
+        params::Tags,
+        tags::{
+            list_tag_resources::{Cursor, ListTagResources, Output},
+            resource::TagResourceRow,
+        },
+    },
     names::KeyId,
 };
 
 use super::expect_region;
 use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
-use crate::{
+    prelude::*,
     record::{KeyRecord, path},
     wait::{RECORDS_A_BREATH, breathe},
 };
 
 impl Handle<ListTagResources> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ListTagResources>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListTagResources>) -> Result<Output> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         let mut rows = Vec::new();

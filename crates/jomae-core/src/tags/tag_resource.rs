@@ -1,15 +1,10 @@
-use jomae_api::{action::Empty, actions::tags::tag_resource::TagResource};
+use jomae_api::actions::tags::tag_resource::TagResource;
 
 use super::add_tags;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<TagResource> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResource>) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResource>) -> Result<Empty> {
         let wanted = granted.action();
         add_tags(tx, granted.key()?, &wanted.tags)?;
         Ok(Empty {})

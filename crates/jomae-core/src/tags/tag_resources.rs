@@ -1,20 +1,10 @@
-use jomae_api::{action::Empty, actions::tags::tag_resources::TagResources};
+use jomae_api::actions::tags::tag_resources::TagResources;
 
 use super::{add_tags, expect_region};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<TagResources> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, TagResources>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResources>) -> Result<Empty> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         for key in granted.keys() {

@@ -1,15 +1,10 @@
-use jomae_api::{action::Empty, actions::tags::untag_resource::UntagResource};
+use jomae_api::actions::tags::untag_resource::UntagResource;
 
 use super::remove_tags;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<UntagResource> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UntagResource>) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UntagResource>) -> Result<Empty> {
         let wanted = granted.action();
         remove_tags(tx, granted.key()?, |key| wanted.tag_keys.iter().any(|gone| gone == key))?;
         Ok(Empty {})

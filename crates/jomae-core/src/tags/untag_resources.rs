@@ -1,23 +1,10 @@
-use jomae_api::{
-    action::Empty,
-    actions::tags::untag_resources::{Removal, UntagResources},
-};
+use jomae_api::actions::tags::untag_resources::{Removal, UntagResources};
 
 use super::{expect_region, remove_tags};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<UntagResources> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UntagResources>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UntagResources>) -> Result<Empty> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         for key in granted.keys() {

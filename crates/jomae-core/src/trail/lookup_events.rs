@@ -1,27 +1,12 @@
-use jomae_api::{
-    actions::trail::{
-        Token,
-        lookup_events::{Event, LookupEvents, Output, RANGE_SECS_DEFAULT},
-    },
-    error::Refusal,
-    time::Timestamp,
+use jomae_api::actions::trail::{
+    Token,
+    lookup_events::{Event, LookupEvents, Output, RANGE_SECS_DEFAULT},
 };
 
-use crate::{
-    access::Authorized,
-    audit::lookup::Query,
-    error::{Error, Fault},
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{audit::lookup::Query, prelude::*};
 
 impl Handle<LookupEvents> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        _: &mut Tx<'_>,
-        granted: &Authorized<'_, LookupEvents>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, LookupEvents>) -> Result<Output> {
         let wanted = granted.action();
         let account = call.caller.account();
         let fingerprint = wanted.fingerprint(account);

@@ -1,29 +1,19 @@
 use jomae_api::{
-    actions::metadata::KeyOrigin,
-    actions::versions::create_key_version::{CreateKeyVersion, KeyVersionRow, Output},
-    error::Refusal,
-    limits,
+    actions::{
+        metadata::KeyOrigin,
+        versions::create_key_version::{CreateKeyVersion, KeyVersionRow, Output},
+    },
     spec::KeyKind,
 };
 
 use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
-use crate::{
     keys::{add_version, replan_rotation},
+    prelude::*,
     record::path,
 };
 
 impl Handle<CreateKeyVersion> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CreateKeyVersion>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKeyVersion>) -> Result<Output> {
         let key = granted.key()?;
         let mut record = (*key.record).clone();
         match (record.origin, record.spec.row().kind) {

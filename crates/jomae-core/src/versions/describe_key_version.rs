@@ -1,21 +1,10 @@
 use jomae_api::actions::versions::describe_key_version::{DescribeKeyVersion, Output};
 
 use super::row;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
-use crate::{record::path, usage::UsageRecord};
+use crate::{prelude::*, record::path, usage::UsageRecord};
 
 impl Handle<DescribeKeyVersion> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, DescribeKeyVersion>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKeyVersion>) -> Result<Output> {
         let key = granted.key()?;
         let version = Self::named_version(tx, key, &granted.action().version)?;
         let usage = tx.get::<UsageRecord>(&path::version_usage(&key.place, version.stored.number))?;

@@ -1,23 +1,10 @@
-use jomae_api::{
-    actions::versions::list_key_versions::{ListKeyVersions, Output},
-    answer::List,
-};
+use jomae_api::actions::versions::list_key_versions::{ListKeyVersions, Output};
 
 use super::row;
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<ListKeyVersions> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ListKeyVersions>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeyVersions>) -> Result<Output> {
         let (key, page) = (granted.key()?, granted.action().page);
         // Versions are numbered from 1 without gaps, so a page is a range of numbers.
         let total = key.record.versions;

@@ -1,26 +1,16 @@
 use jomae_api::{
-    action::Empty, actions::metadata::KeyOrigin, actions::versions::update_rotation_policy::UpdateRotationPolicy,
-    error::Refusal, spec::KeyKind,
+    actions::{metadata::KeyOrigin, versions::update_rotation_policy::UpdateRotationPolicy},
+    spec::KeyKind,
 };
 
 use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
-use crate::{
     keys::replan_rotation,
+    prelude::*,
     record::{KeyRecord, path},
 };
 
 impl Handle<UpdateRotationPolicy> for Kms {
-    async fn handle(
-        &self,
-        _: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateRotationPolicy>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateRotationPolicy>) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.origin == KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

@@ -1,31 +1,18 @@
-use jomae_api::{
-    action::SecretText,
-    actions::ram::access_keys::{
-        Status,
-        create_access_key::{CreateAccessKey, NewAccessKey, Output},
-    },
-    error::Refusal,
-    time::Timestamp,
+use jomae_api::actions::ram::access_keys::{
+    Status,
+    create_access_key::{CreateAccessKey, NewAccessKey, Output},
 };
 
 use super::Holder;
 use crate::{
-    access::Authorized,
-    error::Error,
     identity::new_access_key,
+    prelude::*,
     ram::{counts, record::path as ram_path},
     record::{Marker, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreateAccessKey> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CreateAccessKey>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateAccessKey>) -> Result<Output> {
         let account = call.caller.account();
         let holder = Holder::find(call, tx, granted.action().user_name.as_deref())?;
         // Written with every access key of the account itself, so that two calls at once do not both find room.

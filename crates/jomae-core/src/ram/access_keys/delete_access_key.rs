@@ -1,22 +1,10 @@
-use jomae_api::{action::Empty, actions::ram::access_keys::delete_access_key::DeleteAccessKey};
+use jomae_api::actions::ram::access_keys::delete_access_key::DeleteAccessKey;
 
 use super::Holder;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::record::path as ram_path,
-    record::path,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::record::path as ram_path, record::path};
 
 impl Handle<DeleteAccessKey> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, DeleteAccessKey>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteAccessKey>) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let id = &action.access_key_id;
         let holder = Holder::find(call, tx, action.user_name.as_deref())?;

@@ -1,18 +1,12 @@
-use jomae_api::{
-    actions::{
-        metadata::DateOrEmpty,
-        ram::access_keys::get_access_key_last_used::{GetAccessKeyLastUsed, LastUsed, Output},
-    },
-    time::Timestamp,
+use jomae_api::actions::{
+    metadata::DateOrEmpty,
+    ram::access_keys::get_access_key_last_used::{GetAccessKeyLastUsed, LastUsed, Output},
 };
 
 use super::Holder;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::record::{LastUsedRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<GetAccessKeyLastUsed> for Kms {
@@ -21,7 +15,7 @@ impl Handle<GetAccessKeyLastUsed> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GetAccessKeyLastUsed>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let action = granted.action();
         let holder = Holder::find(call, tx, action.user_name.as_deref())?;
         holder.access_key(call, tx, &action.access_key_id)?;

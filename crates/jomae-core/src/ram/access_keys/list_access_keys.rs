@@ -1,28 +1,16 @@
-use jomae_api::{
-    actions::ram::access_keys::{
-        Status,
-        list_access_keys::{AccessKeyRow, ListAccessKeys, Output},
-    },
-    answer::List,
-    time::Timestamp,
+use jomae_api::actions::ram::access_keys::{
+    Status,
+    list_access_keys::{AccessKeyRow, ListAccessKeys, Output},
 };
 
 use super::Holder;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{AccessKeyRecord, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<ListAccessKeys> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ListAccessKeys>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListAccessKeys>) -> Result<Output> {
         let holder = Holder::find(call, tx, granted.action().user_name.as_deref())?;
         let mut access_key = Vec::new();
         for id in holder.access_key_ids(call, tx)? {

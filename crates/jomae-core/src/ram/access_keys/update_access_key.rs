@@ -1,24 +1,13 @@
-use jomae_api::{
-    action::Empty,
-    actions::ram::access_keys::{Status, update_access_key::UpdateAccessKey},
-};
+use jomae_api::actions::ram::access_keys::{Status, update_access_key::UpdateAccessKey};
 
 use super::Holder;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     record::{AccessKeyRecord, StoredAccessKey, path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdateAccessKey> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateAccessKey>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateAccessKey>) -> Result<Empty> {
         let action = granted.action();
         let holder = Holder::find(call, tx, action.user_name.as_deref())?;
         let record = holder.access_key(call, tx, &action.access_key_id)?;

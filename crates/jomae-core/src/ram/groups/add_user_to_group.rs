@@ -1,23 +1,15 @@
-use jomae_api::{action::Empty, actions::ram::groups::add_user_to_group::AddUserToGroup, error::Refusal, limits};
+use jomae_api::actions::ram::groups::add_user_to_group::AddUserToGroup;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         cost, find,
         record::{MemberRecord, path},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<AddUserToGroup> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, AddUserToGroup>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AddUserToGroup>) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut user = (*find::user(tx, account, &action.user_name)?).clone();
         let mut group = (*find::group(tx, account, &action.group_name)?).clone();

@@ -1,13 +1,9 @@
-use jomae_api::{
-    actions::ram::groups::{GroupInfo, GroupOutput, create_group::CreateGroup},
-    error::Refusal,
-};
+use jomae_api::actions::ram::groups::{GroupInfo, GroupOutput, create_group::CreateGroup};
 
 use super::info;
 use crate::{
-    access::Authorized,
-    error::Error,
     identity::new_entity_id,
+    prelude::*,
     quota::is_full,
     ram::{
         counts,
@@ -16,17 +12,10 @@ use crate::{
             path::{self, Entity},
         },
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreateGroup> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CreateGroup>,
-    ) -> Result<GroupOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateGroup>) -> Result<GroupOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let named = path::name(account, Entity::Group, &action.group_name);
         if tx.get::<NameRecord>(&named)?.is_some() {

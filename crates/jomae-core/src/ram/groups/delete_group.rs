@@ -1,23 +1,15 @@
-use jomae_api::{action::Empty, actions::ram::groups::delete_group::DeleteGroup, error::Refusal};
+use jomae_api::actions::ram::groups::delete_group::DeleteGroup;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         counts, find,
         record::path::{self, Entity},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<DeleteGroup> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, DeleteGroup>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteGroup>) -> Result<Empty> {
         let account = call.caller.account();
         let record = find::group(tx, account, &granted.action().group_name)?;
         if record.users > 0 {

@@ -1,28 +1,16 @@
-use jomae_api::{
-    actions::ram::groups::list_groups::{ListGroups, Output},
-    answer::List,
-    error::Refusal,
-};
+use jomae_api::actions::ram::groups::list_groups::{ListGroups, Output};
 
 use super::info;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         find, page,
         record::path::{self, Entity},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<ListGroups> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ListGroups>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListGroups>) -> Result<Output> {
         let account = call.caller.account();
         let page = page::names(tx, &path::names(account, Entity::Group), &granted.action().listing)?;
         let mut group = Vec::with_capacity(page.rows.len());

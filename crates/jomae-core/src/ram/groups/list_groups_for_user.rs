@@ -1,18 +1,11 @@
-use jomae_api::{
-    actions::ram::groups::list_groups_for_user::{JoinedGroup, ListGroupsForUser, Output},
-    answer::List,
-    time::Timestamp,
-};
+use jomae_api::actions::ram::groups::list_groups_for_user::{JoinedGroup, ListGroupsForUser, Output};
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         find,
         record::{GroupRecord, path},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<ListGroupsForUser> for Kms {
@@ -21,7 +14,7 @@ impl Handle<ListGroupsForUser> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListGroupsForUser>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let account = call.caller.account();
         let user = find::user(tx, account, &granted.action().user_name)?;
         let mut group = Vec::with_capacity(user.groups.len());

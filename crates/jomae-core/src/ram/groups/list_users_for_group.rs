@@ -1,19 +1,12 @@
-use jomae_api::{
-    actions::ram::groups::list_users_for_group::{ListUsersForGroup, Member, Output},
-    answer::List,
-    time::Timestamp,
-};
+use jomae_api::actions::ram::groups::list_users_for_group::{ListUsersForGroup, Member, Output};
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         find, page,
         record::{MemberRecord, UserRecord, path},
     },
     record::path::tail,
-    run::{Call, Handle, Kms},
-    tx::Tx,
     wait::{RECORDS_A_BREATH, breathe},
 };
 
@@ -23,7 +16,7 @@ impl Handle<ListUsersForGroup> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListUsersForGroup>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (account, action) = (call.caller.account(), granted.action());
         let group = find::group(tx, account, &action.group_name)?;
         let prefix = path::members(account, &group.id);

@@ -1,11 +1,8 @@
-use jomae_api::{action::Empty, actions::ram::groups::remove_user_from_group::RemoveUserFromGroup, error::Refusal};
+use jomae_api::actions::ram::groups::remove_user_from_group::RemoveUserFromGroup;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{find, record::path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<RemoveUserFromGroup> for Kms {
@@ -14,7 +11,7 @@ impl Handle<RemoveUserFromGroup> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, RemoveUserFromGroup>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut user = (*find::user(tx, account, &action.user_name)?).clone();
         let mut group = (*find::group(tx, account, &action.group_name)?).clone();

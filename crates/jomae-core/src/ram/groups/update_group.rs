@@ -1,12 +1,8 @@
-use jomae_api::{
-    actions::ram::groups::{GroupOutput, update_group::UpdateGroup},
-    error::Refusal,
-};
+use jomae_api::actions::ram::groups::{GroupOutput, update_group::UpdateGroup};
 
 use super::info;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         find,
         record::{
@@ -14,17 +10,10 @@ use crate::{
             path::{self, Entity},
         },
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdateGroup> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateGroup>,
-    ) -> Result<GroupOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateGroup>) -> Result<GroupOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let old = find::group(tx, account, &action.group_name)?;
         let record = GroupRecord {

@@ -1,13 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::attach_policy_to_group::AttachPolicyToGroup};
+use jomae_api::actions::ram::policies::attach_policy_to_group::AttachPolicyToGroup;
 
 use super::attach::attach;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<AttachPolicyToGroup> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<AttachPolicyToGroup> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AttachPolicyToGroup>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let action = granted.action();
         let group = find::group(tx, call.caller.account(), &action.group)?;
         attach(call, tx, &*group, &action.policy)

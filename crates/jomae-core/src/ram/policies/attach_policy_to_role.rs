@@ -1,13 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::attach_policy_to_role::AttachPolicyToRole};
+use jomae_api::actions::ram::policies::attach_policy_to_role::AttachPolicyToRole;
 
 use super::attach::attach;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<AttachPolicyToRole> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<AttachPolicyToRole> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AttachPolicyToRole>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let action = granted.action();
         let role = find::role(tx, call.caller.account(), &action.role)?;
         attach(call, tx, &*role, &action.policy)

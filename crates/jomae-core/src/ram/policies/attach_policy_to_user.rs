@@ -1,13 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::attach_policy_to_user::AttachPolicyToUser};
+use jomae_api::actions::ram::policies::attach_policy_to_user::AttachPolicyToUser;
 
 use super::attach::attach;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<AttachPolicyToUser> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<AttachPolicyToUser> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AttachPolicyToUser>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let action = granted.action();
         let user = find::user(tx, call.caller.account(), &action.user)?;
         attach(call, tx, &*user, &action.policy)

@@ -1,24 +1,18 @@
-use jomae_api::{
-    actions::ram::policies::{
-        create_policy::CreatePolicy,
-        params::{PolicyOutput, PolicyRow},
-    },
-    error::Refusal,
+use jomae_api::actions::ram::policies::{
+    create_policy::CreatePolicy,
+    params::{PolicyOutput, PolicyRow},
 };
 
 use super::custom_row;
 use crate::{
-    access::Authorized,
-    error::Error,
     policy::system_policy,
+    prelude::*,
     quota::is_full,
     ram::{
         cost, counts,
         record::{PolicyRecord, PolicyVersion, path},
     },
     record::Memo,
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreatePolicy> for Kms {
@@ -27,7 +21,7 @@ impl Handle<CreatePolicy> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, CreatePolicy>,
-    ) -> Result<PolicyOutput, Error> {
+    ) -> Result<PolicyOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let at = path::policy(account, &action.name);
         // Two policies of one name, one of the service and one of the account, would be mistaken for each other.

@@ -1,22 +1,15 @@
-use jomae_api::{
-    actions::ram::policies::{
-        create_policy_version::CreatePolicyVersion,
-        params::{RotateStrategy, VersionOutput},
-    },
-    error::Refusal,
-    limits,
+use jomae_api::actions::ram::policies::{
+    create_policy_version::CreatePolicyVersion,
+    params::{RotateStrategy, VersionOutput},
 };
 
 use super::custom_version;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         cost, find,
         record::{PolicyVersion, path},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreatePolicyVersion> for Kms {
@@ -25,7 +18,7 @@ impl Handle<CreatePolicyVersion> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, CreatePolicyVersion>,
-    ) -> Result<VersionOutput, Error> {
+    ) -> Result<VersionOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut policy = (*find::policy(tx, account, &action.name)?).clone();
         if policy.versions.len() >= limits::RAM_POLICY_VERSIONS_MAX {

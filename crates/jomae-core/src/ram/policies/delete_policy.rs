@@ -1,8 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::delete_policy::DeletePolicy, error::Refusal};
+use jomae_api::actions::ram::policies::delete_policy::DeletePolicy;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         counts, find,
         record::{
@@ -10,17 +9,10 @@ use crate::{
             path::{self, Entity},
         },
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<DeletePolicy> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, DeletePolicy>,
-    ) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeletePolicy>) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let policy = find::policy(tx, account, &action.name)?;
         if policy.attachments > 0 {

@@ -1,12 +1,9 @@
-use jomae_api::{action::Empty, actions::ram::policies::delete_policy_version::DeletePolicyVersion, error::Refusal};
+use jomae_api::actions::ram::policies::delete_policy_version::DeletePolicyVersion;
 
 use super::version_of;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{find, record::path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<DeletePolicyVersion> for Kms {
@@ -15,7 +12,7 @@ impl Handle<DeletePolicyVersion> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, DeletePolicyVersion>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut policy = (*find::policy(tx, account, &action.name)?).clone();
         let number = version_of(&policy, action.version)?.number;

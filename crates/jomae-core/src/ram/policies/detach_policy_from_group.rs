@@ -1,13 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::detach_policy_from_group::DetachPolicyFromGroup};
+use jomae_api::actions::ram::policies::detach_policy_from_group::DetachPolicyFromGroup;
 
 use super::attach::detach;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<DetachPolicyFromGroup> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<DetachPolicyFromGroup> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, DetachPolicyFromGroup>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let action = granted.action();
         let group = find::group(tx, call.caller.account(), &action.group)?;
         detach(call, tx, &*group, &action.policy)

@@ -1,13 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::detach_policy_from_role::DetachPolicyFromRole};
+use jomae_api::actions::ram::policies::detach_policy_from_role::DetachPolicyFromRole;
 
 use super::attach::detach;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<DetachPolicyFromRole> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<DetachPolicyFromRole> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, DetachPolicyFromRole>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let action = granted.action();
         let role = find::role(tx, call.caller.account(), &action.role)?;
         detach(call, tx, &*role, &action.policy)

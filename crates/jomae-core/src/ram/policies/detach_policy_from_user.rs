@@ -1,13 +1,7 @@
-use jomae_api::{action::Empty, actions::ram::policies::detach_policy_from_user::DetachPolicyFromUser};
+use jomae_api::actions::ram::policies::detach_policy_from_user::DetachPolicyFromUser;
 
 use super::attach::detach;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<DetachPolicyFromUser> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<DetachPolicyFromUser> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, DetachPolicyFromUser>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let action = granted.action();
         let user = find::user(tx, call.caller.account(), &action.user)?;
         detach(call, tx, &*user, &action.policy)

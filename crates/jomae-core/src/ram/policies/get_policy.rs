@@ -1,15 +1,10 @@
 use jomae_api::actions::ram::policies::get_policy::{GetPolicy, Output};
 
 use super::{Found, custom_row, custom_version, found, system_row, system_version, version_of};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<GetPolicy> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPolicy>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPolicy>) -> Result<Output> {
         let account = call.caller.account();
         Ok(match found(tx, account, &granted.action().policy)? {
             Found::System(policy) => {

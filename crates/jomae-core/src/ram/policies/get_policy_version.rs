@@ -1,18 +1,10 @@
-use jomae_api::{
-    actions::ram::policies::{
-        get_policy_version::GetPolicyVersion,
-        params::{VersionOutput, version_id},
-    },
-    error::Refusal,
+use jomae_api::actions::ram::policies::{
+    get_policy_version::GetPolicyVersion,
+    params::{VersionOutput, version_id},
 };
 
 use super::{Found, custom_version, found, system_version, version_of};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<GetPolicyVersion> for Kms {
     async fn handle(
@@ -20,7 +12,7 @@ impl Handle<GetPolicyVersion> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GetPolicyVersion>,
-    ) -> Result<VersionOutput, Error> {
+    ) -> Result<VersionOutput> {
         let action = granted.action();
         let policy_version = match found(tx, call.caller.account(), &action.policy)? {
             Found::System(policy) if policy.version == version_id(action.version) => system_version(policy),

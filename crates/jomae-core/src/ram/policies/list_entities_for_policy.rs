@@ -1,20 +1,15 @@
 use jomae_api::{
     actions::ram::policies::list_entities_for_policy::{GroupRow, ListEntitiesForPolicy, Output, RoleRow, UserRow},
-    answer::List,
     names::AccountId,
-    time::Timestamp,
 };
 
 use super::found;
 use crate::{
-    access::Authorized,
-    error::{Error, Fault},
+    prelude::*,
     ram::{
         record::{GroupRecord, Holder, PolicyKind, RoleRecord, UserRecord, path},
         scan,
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
     wait::{RECORDS_A_BREATH, breathe},
 };
 
@@ -54,7 +49,7 @@ impl Handle<ListEntitiesForPolicy> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListEntitiesForPolicy>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (account, policy) = (call.caller.account(), &granted.action().policy);
         found(tx, account, policy)?;
         let of = Of { account, policy: (policy.kind.into(), &policy.name) };

@@ -1,26 +1,19 @@
-use jomae_api::{
-    actions::ram::{
-        listing::marker_after,
-        policies::{
-            list_policies::{ListPolicies, Output},
-            params::PolicyType,
-        },
+use jomae_api::actions::ram::{
+    listing::marker_after,
+    policies::{
+        list_policies::{ListPolicies, Output},
+        params::PolicyType,
     },
-    answer::List,
-    error::Refusal,
 };
 
 use super::{custom_row, system_row};
 use crate::{
-    access::Authorized,
-    error::Error,
     policy::system_policies,
+    prelude::*,
     ram::{
         record::{PolicyRecord, path},
         scan,
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 /// What stands before the name in a marker: one letter, since there are two lists in one.
@@ -28,12 +21,7 @@ const OF_SYSTEM: &str = "S";
 const OF_CUSTOM: &str = "C";
 
 impl Handle<ListPolicies> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, ListPolicies>,
-    ) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListPolicies>) -> Result<Output> {
         let (account, action) = (call.caller.account(), granted.action());
         let rows_max = action.listing.rows_max;
         let (mut after_system, mut after_custom) = (None, None);

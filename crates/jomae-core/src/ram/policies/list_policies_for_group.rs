@@ -1,13 +1,7 @@
 use jomae_api::actions::ram::policies::{list_policies_for_group::ListPoliciesForGroup, params::AttachedOutput};
 
 use super::attach::attached;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<ListPoliciesForGroup> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<ListPoliciesForGroup> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListPoliciesForGroup>,
-    ) -> Result<AttachedOutput, Error> {
+    ) -> Result<AttachedOutput> {
         let group = find::group(tx, call.caller.account(), &granted.action().group)?;
         attached(call, tx, &*group)
     }

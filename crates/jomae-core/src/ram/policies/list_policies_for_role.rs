@@ -1,13 +1,7 @@
 use jomae_api::actions::ram::policies::{list_policies_for_role::ListPoliciesForRole, params::AttachedOutput};
 
 use super::attach::attached;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<ListPoliciesForRole> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<ListPoliciesForRole> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListPoliciesForRole>,
-    ) -> Result<AttachedOutput, Error> {
+    ) -> Result<AttachedOutput> {
         let role = find::role(tx, call.caller.account(), &granted.action().role)?;
         attached(call, tx, &*role)
     }

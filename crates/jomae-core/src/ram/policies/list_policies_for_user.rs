@@ -1,13 +1,7 @@
 use jomae_api::actions::ram::policies::{list_policies_for_user::ListPoliciesForUser, params::AttachedOutput};
 
 use super::attach::attached;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<ListPoliciesForUser> for Kms {
     async fn handle(
@@ -15,7 +9,7 @@ impl Handle<ListPoliciesForUser> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListPoliciesForUser>,
-    ) -> Result<AttachedOutput, Error> {
+    ) -> Result<AttachedOutput> {
         let user = find::user(tx, call.caller.account(), &granted.action().user)?;
         attached(call, tx, &*user)
     }

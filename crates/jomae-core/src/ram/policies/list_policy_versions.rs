@@ -1,15 +1,7 @@
-use jomae_api::{
-    actions::ram::policies::list_policy_versions::{ListPolicyVersions, Output},
-    answer::List,
-};
+use jomae_api::actions::ram::policies::list_policy_versions::{ListPolicyVersions, Output};
 
 use super::{Found, custom_version, found, system_version};
-use crate::{
-    access::Authorized,
-    error::Error,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::prelude::*;
 
 impl Handle<ListPolicyVersions> for Kms {
     async fn handle(
@@ -17,7 +9,7 @@ impl Handle<ListPolicyVersions> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListPolicyVersions>,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let policy_version = match found(tx, call.caller.account(), &granted.action().policy)? {
             Found::System(policy) => vec![system_version(policy)],
             Found::Custom(policy) => policy.versions.iter().map(|version| custom_version(&policy, version)).collect(),

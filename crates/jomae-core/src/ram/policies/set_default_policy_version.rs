@@ -1,12 +1,9 @@
-use jomae_api::{action::Empty, actions::ram::policies::set_default_policy_version::SetDefaultPolicyVersion};
+use jomae_api::actions::ram::policies::set_default_policy_version::SetDefaultPolicyVersion;
 
 use super::version_of;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{find, record::path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<SetDefaultPolicyVersion> for Kms {
@@ -15,7 +12,7 @@ impl Handle<SetDefaultPolicyVersion> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, SetDefaultPolicyVersion>,
-    ) -> Result<Empty, Error> {
+    ) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut policy = (*find::policy(tx, account, &action.name)?).clone();
         policy.default_version = version_of(&policy, action.version)?.number;

@@ -5,11 +5,8 @@ use jomae_api::actions::ram::policies::{
 
 use super::custom_row;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{find, record::path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdatePolicyDescription> for Kms {
@@ -18,7 +15,7 @@ impl Handle<UpdatePolicyDescription> for Kms {
         call: &Call,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, UpdatePolicyDescription>,
-    ) -> Result<PolicyOutput, Error> {
+    ) -> Result<PolicyOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut policy = (*find::policy(tx, account, &action.name)?).clone();
         policy.description.clone_from(&action.description);

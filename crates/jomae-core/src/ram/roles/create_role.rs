@@ -1,13 +1,9 @@
-use jomae_api::{
-    actions::ram::roles::{create_role::CreateRole, params::RoleOutput},
-    error::Refusal,
-};
+use jomae_api::actions::ram::roles::{create_role::CreateRole, params::RoleOutput};
 
 use super::output;
 use crate::{
-    access::Authorized,
-    error::{Error, Fault},
     identity::new_entity_id,
+    prelude::*,
     quota::is_full,
     ram::{
         cost, counts,
@@ -17,17 +13,10 @@ use crate::{
         },
     },
     record::Memo,
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreateRole> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CreateRole>,
-    ) -> Result<RoleOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateRole>) -> Result<RoleOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let name_at = path::name(account, Entity::Role, &action.name);
         if tx.get::<NameRecord>(&name_at)?.is_some() {

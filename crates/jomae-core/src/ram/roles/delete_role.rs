@@ -1,18 +1,15 @@
-use jomae_api::{action::Empty, actions::ram::roles::delete_role::DeleteRole, error::Refusal};
+use jomae_api::actions::ram::roles::delete_role::DeleteRole;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         counts, find,
         record::path::{self, Entity},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<DeleteRole> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteRole>) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteRole>) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let role = find::role(tx, account, &action.name)?;
         if !role.policies.is_empty() {

@@ -1,12 +1,8 @@
-use jomae_api::{
-    actions::ram::roles::list_roles::{ListRoles, Output},
-    answer::List,
-};
+use jomae_api::actions::ram::roles::list_roles::{ListRoles, Output};
 
 use super::row;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         page,
         record::{
@@ -14,12 +10,10 @@ use crate::{
             path::{self, Entity},
         },
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<ListRoles> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListRoles>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListRoles>) -> Result<Output> {
         let (account, listing) = (call.caller.account(), &granted.action().listing);
         let page = page::names(tx, &path::names(account, Entity::Role), listing)?;
         let mut role = Vec::with_capacity(page.rows.len());

@@ -2,20 +2,12 @@ use jomae_api::actions::ram::roles::{params::RoleOutput, update_role::UpdateRole
 
 use super::output;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{cost, find, record::path},
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdateRole> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateRole>,
-    ) -> Result<RoleOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateRole>) -> Result<RoleOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let old = find::role(tx, account, &action.name)?;
         let mut role = (*old).clone();

@@ -1,13 +1,9 @@
-use jomae_api::{
-    actions::ram::users::{UserInfo, UserOutput, create_user::CreateUser},
-    error::Refusal,
-};
+use jomae_api::actions::ram::users::{UserInfo, UserOutput, create_user::CreateUser};
 
 use super::info;
 use crate::{
-    access::Authorized,
-    error::Error,
     identity::new_entity_id,
+    prelude::*,
     quota::is_full,
     ram::{
         counts,
@@ -16,17 +12,10 @@ use crate::{
             path::{self, Entity},
         },
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<CreateUser> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, CreateUser>,
-    ) -> Result<UserOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateUser>) -> Result<UserOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let named = path::name(account, Entity::User, &action.user_name);
         if tx.get::<NameRecord>(&named)?.is_some() {

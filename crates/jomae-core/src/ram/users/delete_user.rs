@@ -1,18 +1,15 @@
-use jomae_api::{action::Empty, actions::ram::users::delete_user::DeleteUser, error::Refusal};
+use jomae_api::actions::ram::users::delete_user::DeleteUser;
 
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         counts, find,
         record::path::{self, Entity},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<DeleteUser> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteUser>) -> Result<Empty, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteUser>) -> Result<Empty> {
         let account = call.caller.account();
         let record = find::user(tx, account, &granted.action().user_name)?;
         for (is_free, conflict) in [

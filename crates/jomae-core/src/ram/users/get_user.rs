@@ -1,21 +1,10 @@
 use jomae_api::actions::ram::users::{UserOutput, get_user::GetUser};
 
 use super::info;
-use crate::{
-    access::Authorized,
-    error::Error,
-    ram::find,
-    run::{Call, Handle, Kms},
-    tx::Tx,
-};
+use crate::{prelude::*, ram::find};
 
 impl Handle<GetUser> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, GetUser>,
-    ) -> Result<UserOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetUser>) -> Result<UserOutput> {
         let record = find::user(tx, call.caller.account(), &granted.action().user_name)?;
         Ok(UserOutput { user: info(&record) })
     }

@@ -1,23 +1,16 @@
-use jomae_api::{
-    actions::ram::users::list_users::{ListUsers, Output},
-    answer::List,
-    error::Refusal,
-};
+use jomae_api::actions::ram::users::list_users::{ListUsers, Output};
 
 use super::info;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         find, page,
         record::path::{self, Entity},
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<ListUsers> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListUsers>) -> Result<Output, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListUsers>) -> Result<Output> {
         let account = call.caller.account();
         let page = page::names(tx, &path::names(account, Entity::User), &granted.action().listing)?;
         let mut user = Vec::with_capacity(page.rows.len());

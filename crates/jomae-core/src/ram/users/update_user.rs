@@ -1,12 +1,8 @@
-use jomae_api::{
-    actions::ram::users::{UserOutput, update_user::UpdateUser},
-    error::Refusal,
-};
+use jomae_api::actions::ram::users::{UserOutput, update_user::UpdateUser};
 
 use super::info;
 use crate::{
-    access::Authorized,
-    error::Error,
+    prelude::*,
     ram::{
         find,
         record::{
@@ -14,17 +10,10 @@ use crate::{
             path::{self, Entity},
         },
     },
-    run::{Call, Handle, Kms},
-    tx::Tx,
 };
 
 impl Handle<UpdateUser> for Kms {
-    async fn handle(
-        &self,
-        call: &Call,
-        tx: &mut Tx<'_>,
-        granted: &Authorized<'_, UpdateUser>,
-    ) -> Result<UserOutput, Error> {
+    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateUser>) -> Result<UserOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let old = find::user(tx, account, &action.user_name)?;
         let or = |new: &Option<String>, old: &String| new.as_ref().unwrap_or(old).clone();

@@ -1,0 +1,16 @@
+//! What every handler is written with.
+
+pub(crate) use jomae_api::{
+    action::{Base64, Empty, SecretBase64, SecretText},
+    answer::List,
+    error::Refusal,
+    limits,
+    time::Timestamp,
+};
+
+pub(crate) use crate::{
+    access::Authorized,
+    error::{Error, Fault, Result},
+    run::{Call, Handle, Kms},
+    tx::Tx,
+};
