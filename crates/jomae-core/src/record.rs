@@ -28,9 +28,10 @@ pub trait Record: Any + Send + Sync + Sized {
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
 }
 
+/// Records that are kept as the JSON of their members.
 macro_rules! plain_records {
     ($($name:path),*) => {
-        $(impl Record for $name {
+        $(impl $crate::record::Record for $name {
             fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
                 serde_json::from_slice(bytes)
             }
@@ -40,6 +41,8 @@ macro_rules! plain_records {
         })*
     };
 }
+pub(crate) use plain_records;
+
 plain_records!(
     KeyRecord,
     AliasRecord,

@@ -8,7 +8,7 @@ use jomae_api::{
     policy::{Form, Policy, TooCostly, parse},
 };
 
-use super::record::{Attached, GroupRecord, Holder, PolicyKind, PolicyRecord, path};
+use super::record::{Attached, EntityRecord, GroupRecord, PolicyKind, PolicyRecord, path};
 use crate::{
     error::{Error, Fault},
     policy::{Compiled, system_policy},
@@ -51,7 +51,7 @@ pub fn check_key_policy(policy: &Policy) -> Result<(), Error> {
 /// Refuses what somebody would have, as the record will be: the policies of its own, and of a user those of its groups.
 /// What a group is given counts for the group alone, since its users may be thousands: who then has too much is denied
 /// by the budget of each decision.
-pub fn check_holder<R: Holder>(tx: &mut Tx<'_>, account: &AccountId, holder: &R) -> Result<(), Error> {
+pub fn check_holder<R: EntityRecord>(tx: &mut Tx<'_>, account: &AccountId, holder: &R) -> Result<(), Error> {
     let mut steps = of_attached(tx, account, holder.policies())?;
     for (id, _) in holder.groups() {
         // One that was deleted since the user was read: the commit will notice.

@@ -3,6 +3,7 @@
 mod access_keys;
 pub mod cost;
 pub mod counts;
+mod entities;
 pub mod find;
 mod groups;
 pub mod last_used;

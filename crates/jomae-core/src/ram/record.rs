@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use jomae_api::{
-    actions::ram::policies::params::PolicyType,
+    actions::ram::policies::{
+        attachments::{self, Entity},
+        params::PolicyType,
+    },
     names::AccountId,
     policy::{self, Form},
 };
@@ -17,22 +20,10 @@ use crate::{
     access::rights::Holdings,
     error::Fault,
     policy::Compiled,
-    record::{Memo, Record},
+    record::{Memo, Record, plain_records},
     store::Path,
 };
 
-macro_rules! plain_records {
-    ($($name:path),*) => {
-        $(impl Record for $name {
-            fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-                serde_json::from_slice(bytes)
-            }
-            fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-                serde_json::to_vec(self)
-            }
-        })*
-    };
-}
 plain_records!(
     UserRecord,
     GroupRecord,
@@ -211,9 +202,14 @@ pub struct LastUsedRecord {
 }
 
 /// A user, group or role: what has policies of its own.
-pub trait Holder: Record + Clone {
+pub trait EntityRecord: Record + Clone {
+    /// What the API knows of its kind.
+    type Of: Entity;
     const KIND: path::Entity;
     fn id(&self) -> &str;
+    fn name(&self) -> &str;
+    /// How many of them there are.
+    fn count(counts: &mut CountsRecord) -> &mut u32;
     fn policies(&self) -> &[Attached];
     fn policies_mut(&mut self) -> &mut Vec<Attached>;
     /// Ids of the groups that it is in.
@@ -222,12 +218,19 @@ pub trait Holder: Record + Clone {
     }
 }
 
-macro_rules! holders {
-    ($($record:ident $kind:ident $($groups:ident)?,)*) => {
-        $(impl Holder for $record {
+macro_rules! entities {
+    ($($record:ident $kind:ident $count:ident $($groups:ident)?,)*) => {
+        $(impl EntityRecord for $record {
+            type Of = attachments::$kind;
             const KIND: path::Entity = path::Entity::$kind;
             fn id(&self) -> &str {
                 &self.id
+            }
+            fn name(&self) -> &str {
+                &self.name
+            }
+            fn count(counts: &mut CountsRecord) -> &mut u32 {
+                &mut counts.$count
             }
             fn policies(&self) -> &[Attached] {
                 &self.policies
@@ -241,7 +244,7 @@ macro_rules! holders {
         })*
     };
 }
-holders!(UserRecord User groups, GroupRecord Group, RoleRecord Role,);
+entities!(UserRecord User users groups, GroupRecord Group groups, RoleRecord Role roles,);
 
 impl RoleRecord {
     /// `acs:ram::<account>:role/<name>`.

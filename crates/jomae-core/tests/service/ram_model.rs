@@ -9,7 +9,7 @@ use std::{
 use jomae_api::limits::{RAM_ACCESS_KEYS_MAX, RAM_POLICY_VERSIONS_MAX};
 use jomae_core::{
     ram::record::{
-        AttachedRecord, CountsRecord, EpochRecord, GroupRecord, Holder, MemberRecord, NameRecord, PolicyKind,
+        AttachedRecord, CountsRecord, EntityRecord, EpochRecord, GroupRecord, MemberRecord, NameRecord, PolicyKind,
         PolicyRecord, RoleRecord, UserRecord,
         path::{self, Entity},
     },
@@ -271,7 +271,7 @@ fn all<R: Record>(tx: &Tx<'_>, prefix: &str) -> Vec<(String, R)> {
 }
 
 /// Names lead to records of these names, and to all of them.
-fn named<R: Holder>(world: &World, name_of: fn(&R) -> &str) -> Vec<R> {
+fn named<R: EntityRecord>(world: &World, name_of: fn(&R) -> &str) -> Vec<R> {
     let tx = world.service.kms.vault.reading();
     let account = &world.alice.account;
     let names = all::<NameRecord>(&tx, &path::names(account, R::KIND));

@@ -4,28 +4,13 @@ use super::info;
 use crate::{
     identity::new_entity_id,
     prelude::*,
-    quota::is_full,
-    ram::{
-        counts,
-        record::{
-            GroupRecord, NameRecord,
-            path::{self, Entity},
-        },
-    },
+    ram::{entities, record::GroupRecord},
 };
 
 impl Handle<CreateGroup> for Kms {
     async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateGroup>) -> Result<GroupOutput> {
         let (account, action) = (call.caller.account(), granted.action());
-        let named = path::name(account, Entity::Group, &action.group_name);
-        if tx.get::<NameRecord>(&named)?.is_some() {
-            return Err(Refusal::GroupExists.into());
-        }
-        let mut counts = counts::of(tx, account)?;
-        if is_full(self.quotas.quotas().groups, counts.groups) {
-            return Err(Refusal::GroupLimit.into());
-        }
-        counts.groups += 1;
+        entities::expect_free::<GroupRecord>(tx, account, &action.group_name)?;
         let record = GroupRecord {
             id: new_entity_id(),
             name: action.group_name.clone(),
@@ -35,9 +20,7 @@ impl Handle<CreateGroup> for Kms {
             policies: Vec::new(),
             users: 0,
         };
-        tx.put(named, &NameRecord { id: record.id.clone() })?;
-        tx.put(path::group(account, &record.id), &record)?;
-        counts::put(tx, account, &counts)?;
+        entities::add(tx, account, self.quotas.quotas().groups, &record)?;
         Ok(GroupOutput { group: GroupInfo { update_date: None, ..info(&record) } })
     }
 }

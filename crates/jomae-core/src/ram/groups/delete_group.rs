@@ -2,10 +2,7 @@ use jomae_api::actions::ram::groups::delete_group::DeleteGroup;
 
 use crate::{
     prelude::*,
-    ram::{
-        counts, find,
-        record::path::{self, Entity},
-    },
+    ram::{entities, find},
 };
 
 impl Handle<DeleteGroup> for Kms {
@@ -18,11 +15,7 @@ impl Handle<DeleteGroup> for Kms {
         if !record.policies.is_empty() {
             return Err(Refusal::GroupHasPolicies.into());
         }
-        let mut counts = counts::of(tx, account)?;
-        counts.groups = counts.groups.saturating_sub(1);
-        counts::put(tx, account, &counts)?;
-        tx.delete(path::name(account, Entity::Group, &record.name));
-        tx.delete(path::group(account, &record.id));
+        entities::remove(tx, account, &*record)?;
         Ok(Empty {})
     }
 }

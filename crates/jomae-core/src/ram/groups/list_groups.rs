@@ -3,25 +3,13 @@ use jomae_api::actions::ram::groups::list_groups::{ListGroups, Output};
 use super::info;
 use crate::{
     prelude::*,
-    ram::{
-        find, page,
-        record::path::{self, Entity},
-    },
+    ram::{entities, record::GroupRecord},
 };
 
 impl Handle<ListGroups> for Kms {
     async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListGroups>) -> Result<Output> {
-        let account = call.caller.account();
-        let page = page::names(tx, &path::names(account, Entity::Group), &granted.action().listing)?;
-        let mut group = Vec::with_capacity(page.rows.len());
-        for name in &page.rows {
-            match find::group(tx, account, name) {
-                Ok(record) => group.push(info(&record)),
-                // Gone since the page was found: it is no row any more.
-                Err(Error::Refused(Refusal::GroupNotFound)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Output { groups: List(group), is_truncated: page.marker.is_some(), marker: page.marker })
+        let page = entities::page::<GroupRecord>(tx, call.caller.account(), &granted.action().listing)?;
+        let groups = page.rows.iter().map(|record| info(record)).collect();
+        Ok(Output { groups: List(groups), is_truncated: page.marker.is_some(), marker: page.marker })
     }
 }

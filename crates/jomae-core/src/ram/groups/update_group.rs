@@ -3,13 +3,7 @@ use jomae_api::actions::ram::groups::{GroupOutput, update_group::UpdateGroup};
 use super::info;
 use crate::{
     prelude::*,
-    ram::{
-        find,
-        record::{
-            GroupRecord, NameRecord,
-            path::{self, Entity},
-        },
-    },
+    ram::{entities, find, record::GroupRecord},
 };
 
 impl Handle<UpdateGroup> for Kms {
@@ -22,15 +16,7 @@ impl Handle<UpdateGroup> for Kms {
             updated: call.now.0,
             ..(*old).clone()
         };
-        if record.name != old.name {
-            let named = path::name(account, Entity::Group, &record.name);
-            if tx.get::<NameRecord>(&named)?.is_some() {
-                return Err(Refusal::GroupExists.into());
-            }
-            tx.put(named, &NameRecord { id: record.id.clone() })?;
-            tx.delete(path::name(account, Entity::Group, &old.name));
-        }
-        tx.put(path::group(account, &record.id), &record)?;
+        entities::replace(tx, account, &*old, &record)?;
         Ok(GroupOutput { group: info(&record) })
     }
 }

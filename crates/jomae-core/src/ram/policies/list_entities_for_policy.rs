@@ -7,7 +7,7 @@ use super::found;
 use crate::{
     prelude::*,
     ram::{
-        record::{GroupRecord, Holder, PolicyKind, RoleRecord, UserRecord, path},
+        record::{EntityRecord, GroupRecord, PolicyKind, RoleRecord, UserRecord, path},
         scan,
     },
     wait::{RECORDS_A_BREATH, breathe},
@@ -21,7 +21,11 @@ struct Of<'a> {
 
 impl Of<'_> {
     /// A row for each holder of a kind. The index says who may be one; the holder's own record decides.
-    async fn holders<R: Holder, T>(&self, tx: &mut Tx<'_>, row: impl Fn(&R, Timestamp) -> T) -> Result<Vec<T>, Fault> {
+    async fn holders<R: EntityRecord, T>(
+        &self,
+        tx: &mut Tx<'_>,
+        row: impl Fn(&R, Timestamp) -> T,
+    ) -> Result<Vec<T>, Fault> {
         let prefix = path::attached_to(self.account, self.policy, R::KIND);
         let (ids, _) = scan::names(tx, &prefix, None, HOLDERS_MAX)?;
         let mut rows = Vec::new();

@@ -1,9 +1,9 @@
 //! Policies, their versions, and to whom they are attached. One file an action.
 
-mod attach;
 mod attach_policy_to_group;
 mod attach_policy_to_role;
 mod attach_policy_to_user;
+mod attachments;
 mod create_policy;
 mod create_policy_version;
 mod delete_policy;

@@ -4,30 +4,15 @@ use super::output;
 use crate::{
     identity::new_entity_id,
     prelude::*,
-    quota::is_full,
-    ram::{
-        cost, counts,
-        record::{
-            NameRecord, RoleRecord,
-            path::{self, Entity},
-        },
-    },
+    ram::{cost, entities, record::RoleRecord},
     record::Memo,
 };
 
 impl Handle<CreateRole> for Kms {
     async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateRole>) -> Result<RoleOutput> {
         let (account, action) = (call.caller.account(), granted.action());
-        let name_at = path::name(account, Entity::Role, &action.name);
-        if tx.get::<NameRecord>(&name_at)?.is_some() {
-            return Err(Refusal::RoleExists.into());
-        }
+        entities::expect_free::<RoleRecord>(tx, account, &action.name)?;
         cost::check_trust(&action.trust)?;
-        let mut counts = counts::of(tx, account)?;
-        if is_full(self.quotas.quotas().roles, counts.roles) {
-            return Err(Refusal::RolesLimit.into());
-        }
-        counts.roles += 1;
         let record = RoleRecord {
             id: new_entity_id(),
             name: action.name.clone(),
@@ -40,14 +25,7 @@ impl Handle<CreateRole> for Kms {
             policies: Vec::new(),
             trust_in_memory: Memo::default(),
         };
-        let at = path::role(account, &record.id);
-        // An id that is taken would be another's role; reading it makes the commit compare it.
-        if tx.get::<RoleRecord>(&at)?.is_some() {
-            return Err(Fault::unavailable("the new id of a role is taken").into());
-        }
-        tx.put(name_at, &NameRecord { id: record.id.clone() })?;
-        tx.put(at, &record)?;
-        counts::put(tx, account, &counts)?;
+        entities::add(tx, account, self.quotas.quotas().roles, &record)?;
         Ok(output(account, &record))
     }
 }

@@ -2,10 +2,7 @@ use jomae_api::actions::ram::users::delete_user::DeleteUser;
 
 use crate::{
     prelude::*,
-    ram::{
-        counts, find,
-        record::path::{self, Entity},
-    },
+    ram::{entities, find},
 };
 
 impl Handle<DeleteUser> for Kms {
@@ -21,11 +18,7 @@ impl Handle<DeleteUser> for Kms {
                 return Err(conflict.into());
             }
         }
-        let mut counts = counts::of(tx, account)?;
-        counts.users = counts.users.saturating_sub(1);
-        counts::put(tx, account, &counts)?;
-        tx.delete(path::name(account, Entity::User, &record.name));
-        tx.delete(path::user(account, &record.id));
+        entities::remove(tx, account, &*record)?;
         Ok(Empty {})
     }
 }

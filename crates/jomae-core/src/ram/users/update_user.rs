@@ -3,13 +3,7 @@ use jomae_api::actions::ram::users::{UserOutput, update_user::UpdateUser};
 use super::info;
 use crate::{
     prelude::*,
-    ram::{
-        find,
-        record::{
-            NameRecord, UserRecord,
-            path::{self, Entity},
-        },
-    },
+    ram::{entities, find, record::UserRecord},
 };
 
 impl Handle<UpdateUser> for Kms {
@@ -26,15 +20,7 @@ impl Handle<UpdateUser> for Kms {
             updated: call.now.0,
             ..(*old).clone()
         };
-        if record.name != old.name {
-            let named = path::name(account, Entity::User, &record.name);
-            if tx.get::<NameRecord>(&named)?.is_some() {
-                return Err(Refusal::UserExists.into());
-            }
-            tx.put(named, &NameRecord { id: record.id.clone() })?;
-            tx.delete(path::name(account, Entity::User, &old.name));
-        }
-        tx.put(path::user(account, &record.id), &record)?;
+        entities::replace(tx, account, &*old, &record)?;
         Ok(UserOutput { user: info(&record) })
     }
 }

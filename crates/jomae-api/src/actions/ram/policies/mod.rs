@@ -3,6 +3,7 @@
 pub mod attach_policy_to_group;
 pub mod attach_policy_to_role;
 pub mod attach_policy_to_user;
+pub mod attachments;
 pub mod create_policy;
 pub mod create_policy_version;
 pub mod delete_policy;
