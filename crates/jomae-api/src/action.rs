@@ -16,7 +16,10 @@ use crate::{
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
 pub trait Action: Parameters + Send + Sync + 'static {
     type Output: Answer + Send + 'static;
-    const SPEC: ActionSpec;
+    /// What is known of the action, but for its parameters.
+    const SHEET: ActionSpec;
+    /// All that is known of it.
+    const SPEC: ActionSpec = ActionSpec { params: Self::PARAMS, ..Self::SHEET };
     /// The permission of the action's own name, `<service>:<name>`.
     const PERMISSION: &'static str = Self::SPEC_PERMISSION.as_str();
     #[doc(hidden)]

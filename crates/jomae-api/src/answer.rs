@@ -122,6 +122,7 @@ macro_rules! answer {
             $($(#[doc = $doc:literal])+ $field:ident: $type:ty => $($extension:ident)? $wire:literal,)*
         }
     )+) => {$(
+        #[doc = concat!("Members of an answer: `", stringify!($name), "`.")]
         $(#[$meta])*
         #[derive(serde::Serialize)]
         pub struct $name {

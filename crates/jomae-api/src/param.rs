@@ -201,9 +201,14 @@ macro_rules! request {
         }
         $(also $($check:ident $checked:ident $(=> $checker:path)?),+;)?
     ) => {
+        #[doc = concat!("A request of the action `", stringify!($name), "`.")]
         $(#[$meta])*
         pub struct $name {
-            $($(#[$doc])* pub $field: $type,)*
+            $(
+                #[doc = concat!("From", $(" `", stringify!($param), "`"),+, ".")]
+                $(#[$doc])*
+                pub $field: $type,
+            )*
         }
 
         impl $crate::param::Parameters for $name {

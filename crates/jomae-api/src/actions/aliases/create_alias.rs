@@ -20,9 +20,8 @@ fn unreserved_alias(input: Input<'_>) -> Result<AliasName, Refusal> {
 
 impl Action for CreateAlias {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateAlias",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[Refusal::AliasExists, Refusal::LimitExceeded],
         doc: "Makes an alias. Its name is unique in the account and region; a key may have many.",

@@ -10,9 +10,8 @@ request! {
 
 impl Action for DeleteAlias {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeleteAlias",
-        params: Self::PARAMS,
         errors: &[Refusal::AliasNotFound],
         doc: "Deletes an alias. The key stays as it is.",
         example: &[("AliasName", "alias/orders")],

@@ -12,7 +12,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         aliases: List<AliasRow> => "Aliases",
@@ -36,9 +35,8 @@ answer! {
 
 impl Action for ListAliases {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListAliases",
-        params: Self::PARAMS,
         doc: "Lists the aliases of the account in the region, by name.",
         example: &[("PageNumber", "1"), ("PageSize", "10")],
         ..ActionSpec::read(Group::Aliases)

@@ -15,9 +15,8 @@ request! {
 
 impl Action for ListAliasesByKeyId {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListAliasesByKeyId",
-        params: Self::PARAMS,
         doc: "Lists the aliases that point to a key, by name.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
         ..ActionSpec::read(Group::Aliases)

@@ -14,9 +14,8 @@ request! {
 
 impl Action for UpdateAlias {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateAlias",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasNotFound],
         doc: "Points an existing alias at another key, at once for everyone who uses the alias. The state of the key it pointed to does not matter.",

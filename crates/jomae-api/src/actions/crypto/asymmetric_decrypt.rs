@@ -19,7 +19,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -32,10 +31,9 @@ answer! {
 
 impl Action for AsymmetricDecrypt {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AsymmetricDecrypt",
         class: Class::CryptoAsymmetric,
-        params: Self::PARAMS,
         errors: &[Refusal::CiphertextInvalid, Refusal::OperationUnsupported],
         doc: "Decrypts with the private key of a version. Extension: with ML_KEM_768 the ciphertext is an encapsulation and the answer the shared secret.",
         example: &[

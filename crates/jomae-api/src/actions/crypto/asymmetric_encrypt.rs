@@ -21,7 +21,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -34,10 +33,9 @@ answer! {
 
 impl Action for AsymmetricEncrypt {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AsymmetricEncrypt",
         class: Class::CryptoAsymmetric,
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Encrypts under the public key of a version: RSA-OAEP or SM2, as the standards have them. The limits on the plaintext follow from key and algorithm.",
         example: &[

@@ -19,7 +19,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -32,10 +31,9 @@ answer! {
 
 impl Action for AsymmetricSign {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AsymmetricSign",
         class: Class::CryptoAsymmetric,
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Signs a digest that the caller has made. ECDSA and SM2 signatures are DER.",
         example: &[

@@ -20,7 +20,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -33,10 +32,9 @@ answer! {
 
 impl Action for AsymmetricVerify {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AsymmetricVerify",
         class: Class::CryptoAsymmetric,
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Tells whether a signature is genuine. One that is not, malformed ones included, gives Value false and no error.",
         example: &[

@@ -14,7 +14,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -27,9 +26,8 @@ answer! {
 
 impl Action for Decrypt {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "Decrypt",
-        params: Self::PARAMS,
         errors: &[Refusal::CiphertextInvalid],
         doc: "Decrypts a ciphertext blob. The blob names its key; a KeyId that a client sends is ignored. A damaged blob and a wrong EncryptionContext are the same refusal. Plaintext is Base64, or the text that Encrypt was given as it was.",
         example: &[(

@@ -15,7 +15,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -28,9 +27,8 @@ answer! {
 
 impl Action for Encrypt {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "Encrypt",
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Encrypts under the primary version of the key. The same plaintext never gives the same ciphertext twice.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Plaintext", "aGVsbG8=")],

@@ -15,7 +15,6 @@ pub struct ExportDataKey {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -47,9 +46,8 @@ impl Parameters for ExportDataKey {
 
 impl Action for ExportDataKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ExportDataKey",
-        params: Self::PARAMS,
         errors: &[Refusal::CiphertextInvalid],
         doc: "Decrypts a data key and encrypts it under the public key that is given. The plain key leaves the service in no other form.",
         example: &[

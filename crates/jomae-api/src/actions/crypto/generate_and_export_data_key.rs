@@ -20,7 +20,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -35,9 +34,8 @@ answer! {
 
 impl Action for GenerateAndExportDataKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GenerateAndExportDataKey",
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Makes a random data key and gives it under the key and under the public key that is given, never plain.",
         example: &[

@@ -16,7 +16,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -31,9 +30,8 @@ answer! {
 
 impl Action for GenerateDataKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GenerateDataKey",
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Makes a random data key for encrypting locally: use the plain one, erase it, keep the encrypted one beside the data and have it back by Decrypt.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],

@@ -16,7 +16,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -29,9 +28,8 @@ answer! {
 
 impl Action for GenerateDataKeyWithoutPlaintext {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GenerateDataKeyWithoutPlaintext",
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "As GenerateDataKey, for a party that stores data keys but must not see them.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],

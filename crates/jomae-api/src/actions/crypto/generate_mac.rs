@@ -20,7 +20,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -33,9 +32,8 @@ answer! {
 
 impl Action for GenerateMac {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GenerateMac",
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Computes a MAC over a message.",
         example: &[

@@ -14,7 +14,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -27,10 +26,9 @@ answer! {
 
 impl Action for GetPublicKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetPublicKey",
         class: Class::CryptoAsymmetric,
-        params: Self::PARAMS,
         states: StateRule { pending_import: Some(Refusal::PendingImport), ..StateRule::ANY },
         errors: &[Refusal::OperationUnsupported],
         doc: "Gives the public key of a version as PEM. In every state that has one: what was signed before stays verifiable.",

@@ -26,7 +26,6 @@ pub enum Source {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The ciphertext.
         ciphertext_blob: Base64 => "CiphertextBlob",
@@ -139,9 +138,8 @@ const TO: &str = "kms:ReEncryptTo";
 
 impl Action for ReEncrypt {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ReEncrypt",
-        params: Self::PARAMS,
         errors: &[Refusal::CiphertextInvalid, Refusal::OperationUnsupported],
         permissions: &[FROM, TO],
         doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",

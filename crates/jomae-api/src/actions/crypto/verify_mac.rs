@@ -21,7 +21,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -34,9 +33,8 @@ answer! {
 
 impl Action for VerifyMac {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "VerifyMac",
-        params: Self::PARAMS,
         errors: &[Refusal::OperationUnsupported],
         doc: "Tells whether a MAC is genuine, in constant time. One that is not gives Value false and no error.",
         example: &[

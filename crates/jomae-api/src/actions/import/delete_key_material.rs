@@ -10,9 +10,8 @@ request! {
 
 impl Action for DeleteKeyMaterial {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeleteKeyMaterial",
-        params: Self::PARAMS,
         errors: &[Refusal::OriginUnsupported],
         doc: "Destroys the imported material; the key waits in PendingImport for the same material. A key that waits for its deletion keeps state and date.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],

@@ -12,7 +12,6 @@ pub struct GetParametersForImport {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// ID of the key, whatever form the request named it in.
         key_id: KeyId => "KeyId",
@@ -59,9 +58,8 @@ impl Parameters for GetParametersForImport {
 
 impl Action for GetParametersForImport {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetParametersForImport",
-        params: Self::PARAMS,
         errors: &[Refusal::OriginUnsupported],
         doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",
         example: &[

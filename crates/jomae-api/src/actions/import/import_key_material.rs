@@ -41,9 +41,8 @@ fn expires_at(input: Input<'_>) -> Result<Option<i64>, Refusal> {
 
 impl Action for ImportKeyMaterial {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ImportKeyMaterial",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[
             Refusal::OriginUnsupported,

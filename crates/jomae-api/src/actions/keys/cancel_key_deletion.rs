@@ -10,9 +10,8 @@ request! {
 
 impl Action for CancelKeyDeletion {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CancelKeyDeletion",
-        params: Self::PARAMS,
         states: StateRule {
             enabled: Some(Refusal::StateModifiedFailed),
             disabled: Some(Refusal::StateModifiedFailed),

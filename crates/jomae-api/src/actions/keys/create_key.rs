@@ -23,7 +23,6 @@ pub struct CreateKey {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The key.
         key_metadata: KeyMetadata => "KeyMetadata",
@@ -131,9 +130,8 @@ impl Parameters for CreateKey {
 
 impl Action for CreateKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateKey",
-        params: Self::PARAMS,
         errors: &[Refusal::ProtectionLevelUnsupported, Refusal::LimitExceeded],
         doc: "Makes a customer master key. It is Enabled at once, or PendingImport if its origin is EXTERNAL. Without a ClientToken it is not idempotent.",
         example: &[

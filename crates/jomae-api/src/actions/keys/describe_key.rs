@@ -13,7 +13,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The key.
         key_metadata: KeyMetadata => "KeyMetadata",
@@ -24,9 +23,8 @@ answer! {
 
 impl Action for DescribeKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DescribeKey",
-        params: Self::PARAMS,
         shareable: true,
         doc: "Tells state, dates, origin and protection of a key, in any state.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],

@@ -10,9 +10,8 @@ request! {
 
 impl Action for DisableKey {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DisableKey",
-        params: Self::PARAMS,
         states: StateRule {
             pending_deletion: Some(Refusal::StateModifiedFailed),
             pending_import: Some(Refusal::StateModifiedFailed),

@@ -10,9 +10,8 @@ request! {
 
 impl Action for EnableKey {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "EnableKey",
-        params: Self::PARAMS,
         states: StateRule {
             pending_deletion: Some(Refusal::StateModifiedFailed),
             pending_import: Some(Refusal::StateModifiedFailed),

@@ -13,7 +13,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The policy, as JSON text.
         policy: String => "Policy",
@@ -22,9 +21,8 @@ answer! {
 
 impl Action for GetKeyPolicy {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetKeyPolicy",
-        params: Self::PARAMS,
         doc: "Gives the policy of a key as it was set, or the default one.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
         ..ActionSpec::read(Group::Keys)

@@ -41,7 +41,6 @@ pub enum Property {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         keys: List<KeyRow> => "Keys",
@@ -94,9 +93,8 @@ fn parse_filters(text: &str) -> Result<Vec<Filter>, Invalid> {
 
 impl Action for ListKeys {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListKeys",
-        params: Self::PARAMS,
         doc: "Lists keys, oldest first. TotalCount counts what the filters leave. A page past the end is empty.",
         example: &[("PageSize", "100"), ("Filters", "[{\"Key\":\"KeyState\",\"Values\":[\"Enabled\"]}]")],
         ..ActionSpec::read(Group::Keys)

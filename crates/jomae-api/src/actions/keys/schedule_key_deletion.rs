@@ -20,9 +20,8 @@ static PENDING_WINDOW: Param<u32> = Param::new(
 
 impl Action for ScheduleKeyDeletion {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ScheduleKeyDeletion",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[Refusal::StateModifiedFailed, Refusal::DeletionProtected],
         doc: "Sets the state PendingDeletion. When the window has passed the key material is destroyed and nothing that was encrypted under the key can be read again, by anyone. Refused while deletion protection is on.",

@@ -63,9 +63,8 @@ impl Parameters for SetDeletionProtection {
 
 impl Action for SetDeletionProtection {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "SetDeletionProtection",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",
         example: &[("EnableDeletionProtection", "true"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],

@@ -18,9 +18,8 @@ request! {
 
 impl Action for SetKeyPolicy {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "SetKeyPolicy",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Replaces the policy of a key. It counts from the next call on: what it says beside RAM policies is told in docs/security.md.",

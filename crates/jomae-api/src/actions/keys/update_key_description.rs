@@ -14,9 +14,8 @@ request! {
 
 impl Action for UpdateKeyDescription {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateKeyDescription",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "Replaces the description; an empty text clears it.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Description", "orders database")],

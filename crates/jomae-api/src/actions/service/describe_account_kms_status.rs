@@ -7,7 +7,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// Always Enabled.
         account_status: &'static str => "AccountStatus",
@@ -16,7 +15,7 @@ answer! {
 
 impl Action for DescribeAccountKmsStatus {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DescribeAccountKmsStatus",
         doc: "Tells the state of the service for the account.",
         ..ActionSpec::read(Group::Service)

@@ -7,7 +7,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The regions.
         regions: List<RegionRow> => "Regions",
@@ -21,7 +20,7 @@ answer! {
 
 impl Action for DescribeRegions {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DescribeRegions",
         recorded: false,
         doc: "Lists the regions that this deployment serves. Needs a valid signature and no permission; the only action that is never audited.",

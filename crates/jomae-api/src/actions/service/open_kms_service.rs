@@ -8,7 +8,7 @@ request! {
 
 impl Action for OpenKmsService {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "OpenKmsService",
         errors: &[Refusal::ServiceOpened],
         doc: "Every account here has the service from the beginning, so this is always refused as opened already.",

@@ -12,7 +12,6 @@ pub struct AssumeRole {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// Temporary credentials.
         credentials: Credentials => "Credentials",
@@ -71,9 +70,8 @@ impl Parameters for AssumeRole {
 
 impl Action for AssumeRole {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AssumeRole",
-        params: Self::PARAMS,
         errors: &[Refusal::RoleNotFound, Refusal::RootMayNotAssume],
         doc: "Gives temporary credentials of a role to a RAM user or to a session of another role. The caller's own policies must allow sts:AssumeRole on the role, and the role's trust policy must name the caller or its account. The credentials stop working at once when the role, its policies or its trust is taken away.",
         example: &[("RoleArn", "acs:ram::1234567890123456:role/decryptor"), ("RoleSessionName", "orders-7")],

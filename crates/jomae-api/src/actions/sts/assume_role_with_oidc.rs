@@ -14,7 +14,6 @@ pub struct AssumeRoleWithOIDC {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// Temporary credentials.
         credentials: Credentials => "Credentials",
@@ -81,9 +80,8 @@ impl Parameters for AssumeRoleWithOIDC {
 
 impl Action for AssumeRoleWithOIDC {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AssumeRoleWithOIDC",
-        params: Self::PARAMS,
         errors: &[
             Refusal::OidcProviderNotFound,
             Refusal::OidcTokenInvalid,

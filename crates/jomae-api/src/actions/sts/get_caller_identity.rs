@@ -7,7 +7,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The account of the caller.
         account_id: String => "AccountId",
@@ -26,7 +25,7 @@ answer! {
 
 impl Action for GetCallerIdentity {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetCallerIdentity",
         doc: "Tells who the caller is. Needs a valid signature and no permission.",
         ..ActionSpec::read(Group::Sts)

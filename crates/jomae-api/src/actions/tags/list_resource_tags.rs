@@ -9,7 +9,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The tags.
         tags: List<TagRow> => "Tags",
@@ -27,9 +26,8 @@ answer! {
 
 impl Action for ListResourceTags {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListResourceTags",
-        params: Self::PARAMS,
         doc: "Lists the tags of a key, by key.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
         ..ActionSpec::read(Group::Tags)

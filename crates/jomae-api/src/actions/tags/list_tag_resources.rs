@@ -22,7 +22,6 @@ request! {
 pub struct Cursor(pub KeyId);
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         tag_resources: List<TagResourceRow> => "TagResources",
@@ -38,9 +37,8 @@ static NEXT_TOKEN: Param<Cursor> =
 
 impl Action for ListTagResources {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListTagResources",
-        params: Self::PARAMS,
         doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region.",
         example: &[
             ("RegionId", "cn-hangzhou"),

@@ -15,9 +15,8 @@ request! {
 
 impl Action for TagResource {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "TagResource",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::LimitExceeded],
         doc: "Adds tags to a key; a tag of the same key is overwritten. A key has at most 20.",

@@ -16,9 +16,8 @@ request! {
 
 impl Action for TagResources {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "TagResources",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::LimitExceeded],
         doc: "Adds tags to up to 50 keys, to all of them or to none.",

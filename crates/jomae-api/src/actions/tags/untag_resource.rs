@@ -23,9 +23,8 @@ static TAG_KEYS: Param<Vec<String>> =
 
 impl Action for UntagResource {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UntagResource",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "Removes tags from a key. Tags that it does not have are ignored.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("TagKeys", "[\"team\"]")],

@@ -34,9 +34,8 @@ impl Removal {
 
 impl Action for UntagResources {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UntagResources",
-        params: Self::PARAMS,
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "Removes tags from up to 50 keys. Tags that a key does not have are ignored.",
         example: &[

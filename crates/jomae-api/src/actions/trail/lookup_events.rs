@@ -113,7 +113,6 @@ impl Direction {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The first second of the range.
         start_time: Timestamp => "StartTime",
@@ -265,9 +264,8 @@ impl LookupEvents {
 
 impl Action for LookupEvents {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "LookupEvents",
-        params: Self::PARAMS,
         doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",
         example: &[
             ("StartTime", "2026-01-01T00:00:00Z"),

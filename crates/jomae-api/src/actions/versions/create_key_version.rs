@@ -13,7 +13,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The version.
         key_version: KeyVersionRow => "KeyVersion",
@@ -31,9 +30,8 @@ answer! {
 
 impl Action for CreateKeyVersion {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateKeyVersion",
-        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[Refusal::OriginUnsupported, Refusal::OperationUnsupported, Refusal::LimitExceeded],
         doc: "Makes a new version. That of a symmetric key becomes the primary one, which encrypts from now on; older versions decrypt for ever. An asymmetric key has at most 50 versions, which callers name. Keys with imported material and MAC keys have one version for life.",

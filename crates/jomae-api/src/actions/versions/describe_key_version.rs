@@ -15,7 +15,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The version.
         key_version: KeyVersionRow => "KeyVersion",
@@ -26,9 +25,8 @@ answer! {
 
 impl Action for DescribeKeyVersion {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DescribeKeyVersion",
-        params: Self::PARAMS,
         doc: "Tells of one version of a key.",
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),

@@ -14,7 +14,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         key_versions: List<KeyVersionRow> => "KeyVersions",
@@ -29,9 +28,8 @@ answer! {
 
 impl Action for ListKeyVersions {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListKeyVersions",
-        params: Self::PARAMS,
         doc: "Lists the versions of a key, newest first.",
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
         ..ActionSpec::read(Group::Versions)

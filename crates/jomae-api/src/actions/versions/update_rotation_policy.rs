@@ -20,9 +20,8 @@ fn interval_secs(input: Input<'_>) -> Result<Option<i64>, Refusal> {
 
 impl Action for UpdateRotationPolicy {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateRotationPolicy",
-        params: Self::PARAMS,
         states: StateRule::ENABLED_ONLY,
         errors: &[Refusal::OriginUnsupported, Refusal::OperationUnsupported],
         doc: "Switches automatic rotation on or off. The next rotation is one interval after the last; if that is past, the key rotates at once. For symmetric keys of this service's making only.",

@@ -11,7 +11,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The access key.
         access_key: NewAccessKey => "AccessKey",
@@ -32,9 +31,8 @@ answer! {
 
 impl Action for CreateAccessKey {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateAccessKey",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyLimit],
         doc: "Makes an access key. Its secret is in this answer and in no other: it is kept sealed, and cannot be shown again. A user may have two, and the account itself five.",
         example: &[("UserName", "zhangqiang")],

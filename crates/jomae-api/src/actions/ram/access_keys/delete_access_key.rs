@@ -13,9 +13,8 @@ request! {
 
 impl Action for DeleteAccessKey {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeleteAccessKey",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyNotFound, Refusal::LastRootAccessKey],
         doc: "Deletes an access key. The last active access key of the account itself cannot be deleted.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],

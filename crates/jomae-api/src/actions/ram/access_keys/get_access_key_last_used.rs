@@ -12,7 +12,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The last use.
         access_key_last_used: LastUsed => "AccessKeyLastUsed",
@@ -29,9 +28,8 @@ answer! {
 
 impl Action for GetAccessKeyLastUsed {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetAccessKeyLastUsed",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyNotFound],
         doc: "Tells when an access key last signed a call, to the minute and a few seconds late.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12")],

@@ -11,7 +11,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The access keys, the oldest first.
         access_keys: List<AccessKeyRow> => "AccessKeys",
@@ -30,9 +29,8 @@ answer! {
 
 impl Action for ListAccessKeys {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListAccessKeys",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound],
         doc: "Lists access keys, the oldest first, without their secrets.",
         example: &[("UserName", "zhangqiang")],

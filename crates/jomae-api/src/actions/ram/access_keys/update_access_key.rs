@@ -14,9 +14,8 @@ request! {
 
 impl Action for UpdateAccessKey {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateAccessKey",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::UserAccessKeyNotFound, Refusal::LastRootAccessKey],
         doc: "Switches an access key on or off: calls signed with an inactive one are refused. The last active access key of the account itself stays on.",
         example: &[("UserName", "zhangqiang"), ("UserAccessKeyId", "LTAIjkl0mnOPqrSTuvWXyz12"), ("Status", "Inactive")],

@@ -14,9 +14,8 @@ request! {
 
 impl Action for AddUserToGroup {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "AddUserToGroup",
-        params: Self::PARAMS,
         errors: &[
             Refusal::UserNotFound,
             Refusal::GroupNotFound,

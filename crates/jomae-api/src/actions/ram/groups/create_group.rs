@@ -15,9 +15,8 @@ request! {
 
 impl Action for CreateGroup {
     type Output = GroupOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateGroup",
-        params: Self::PARAMS,
         errors: &[Refusal::GroupExists, Refusal::GroupLimit],
         doc: "Makes a group. Its policies hold for every user in it.",
         example: &[("GroupName", "developers"), ("Comments", "All who write code")],

@@ -10,9 +10,8 @@ request! {
 
 impl Action for DeleteGroup {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeleteGroup",
-        params: Self::PARAMS,
         errors: &[Refusal::GroupNotFound, Refusal::GroupHasUsers, Refusal::GroupHasPolicies],
         doc: "Deletes a group that has no users and no policies.",
         example: &[("GroupName", "developers")],

@@ -11,9 +11,8 @@ request! {
 
 impl Action for GetGroup {
     type Output = GroupOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetGroup",
-        params: Self::PARAMS,
         errors: &[Refusal::GroupNotFound],
         doc: "Shows what is known of a group.",
         example: &[("GroupName", "developers")],

@@ -13,7 +13,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         groups: List<GroupInfo> => "Groups",
@@ -26,9 +25,8 @@ answer! {
 
 impl Action for ListGroups {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListGroups",
-        params: Self::PARAMS,
         doc: "Lists the groups of the account, by name.",
         example: &[("MaxItems", "100")],
         ..ActionSpec::read(Group::UserGroups)

@@ -9,7 +9,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The groups.
         groups: List<JoinedGroup> => "Groups",
@@ -30,9 +29,8 @@ answer! {
 
 impl Action for ListGroupsForUser {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListGroupsForUser",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound],
         doc: "Lists the groups that a user is in, by name.",
         example: &[("UserName", "zhangqiang")],

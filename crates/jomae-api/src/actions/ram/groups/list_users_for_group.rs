@@ -16,7 +16,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         users: List<Member> => "Users",
@@ -39,9 +38,8 @@ answer! {
 
 impl Action for ListUsersForGroup {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListUsersForGroup",
-        params: Self::PARAMS,
         errors: &[Refusal::GroupNotFound],
         doc: "Lists the users in a group, by name.",
         example: &[("GroupName", "developers")],

@@ -14,9 +14,8 @@ request! {
 
 impl Action for RemoveUserFromGroup {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "RemoveUserFromGroup",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::GroupNotFound, Refusal::UserNotInGroup],
         doc: "Takes a user out of a group. It needs the permission on both.",
         example: &[("UserName", "zhangqiang"), ("GroupName", "developers")],

@@ -16,9 +16,8 @@ request! {
 
 impl Action for UpdateGroup {
     type Output = GroupOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateGroup",
-        params: Self::PARAMS,
         errors: &[Refusal::GroupNotFound, Refusal::GroupExists],
         doc: "Changes what is given, and leaves the rest as it is. An empty comment is taken away. Renaming needs the permission on both names.",
         example: &[("GroupName", "developers"), ("NewGroupName", "engineers")],

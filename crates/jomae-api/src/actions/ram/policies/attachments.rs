@@ -129,7 +129,7 @@ macro_rules! of_policy_and_entity {
 
         impl<E: Entity> Action for $action<E> {
             type Output = Empty;
-            const SPEC: ActionSpec = ActionSpec { params: Self::PARAMS, errors: &[$($error),*], ..E::$sheet };
+            const SHEET: ActionSpec = ActionSpec { errors: &[$($error),*], ..E::$sheet };
 
             fn access(&self) -> Access<'_> {
                 Self::on_both(Target::Ram(E::KIND, &self.entity), self.policy.target())
@@ -158,7 +158,7 @@ impl<E: Entity> Parameters for ListPolicies<E> {
 
 impl<E: Entity> Action for ListPolicies<E> {
     type Output = AttachedOutput;
-    const SPEC: ActionSpec = ActionSpec { params: Self::PARAMS, errors: &[E::NOT_FOUND], ..E::LIST };
+    const SHEET: ActionSpec = ActionSpec { errors: &[E::NOT_FOUND], ..E::LIST };
 
     fn access(&self) -> Access<'_> {
         Self::on(Target::Ram(E::KIND, &self.entity))

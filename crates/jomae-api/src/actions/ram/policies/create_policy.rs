@@ -16,9 +16,8 @@ request! {
 
 impl Action for CreatePolicy {
     type Output = PolicyOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreatePolicy",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyExists, Refusal::PoliciesLimit],
         doc: "Makes a policy of the account, with the document as its version v1. It does nothing until it is attached. A name of a policy of the service is taken.",
         example: &[

@@ -18,9 +18,8 @@ request! {
 
 impl Action for CreatePolicyVersion {
     type Output = VersionOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreatePolicyVersion",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionsLimit],
         doc: "Adds a version to a policy of the account, which has at most five. Only the default version counts.",
         example: &[("PolicyName", "encrypt-only"), ("PolicyDocument", EXAMPLE_DOCUMENT), ("SetAsDefault", "true")],

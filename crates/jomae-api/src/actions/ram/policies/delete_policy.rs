@@ -14,9 +14,8 @@ request! {
 
 impl Action for DeletePolicy {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeletePolicy",
-        params: Self::PARAMS,
         errors: &[
             Refusal::PolicyNotFound,
             Refusal::PolicyHasUser,

@@ -14,9 +14,8 @@ request! {
 
 impl Action for DeletePolicyVersion {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeletePolicyVersion",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionNotFound, Refusal::PolicyVersionIsDefault],
         doc: "Deletes a version of a policy of the account, but never the default one.",
         example: &[("PolicyName", "encrypt-only"), ("VersionId", "v1")],

@@ -12,7 +12,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The policy.
         policy: PolicyRow => "Policy",
@@ -23,9 +22,8 @@ answer! {
 
 impl Action for GetPolicy {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetPolicy",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound],
         doc: "Tells what a policy is and allows.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],

@@ -14,9 +14,8 @@ request! {
 
 impl Action for GetPolicyVersion {
     type Output = VersionOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetPolicyVersion",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionNotFound],
         doc: "Tells what a version of a policy allows.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only"), ("VersionId", "v1")],

@@ -12,7 +12,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// Users with the policy.
         users: List<UserRow> => "Users",
@@ -58,9 +57,8 @@ answer! {
 
 impl Action for ListEntitiesForPolicy {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListEntitiesForPolicy",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound],
         doc: "Lists the users, groups and roles that a policy is attached to.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],

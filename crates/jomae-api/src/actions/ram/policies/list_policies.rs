@@ -18,7 +18,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         policies: List<PolicyRow> => "Policies",
@@ -31,9 +30,8 @@ answer! {
 
 impl Action for ListPolicies {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListPolicies",
-        params: Self::PARAMS,
         doc: "Lists the policies of the service and of the account, by name; those of the service first.",
         example: &[("PolicyType", "Custom"), ("MaxItems", "50")],
         ..ActionSpec::read(Group::Policies)

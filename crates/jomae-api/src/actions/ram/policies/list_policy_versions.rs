@@ -12,7 +12,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The versions, the oldest first.
         policy_versions: List<VersionRow> => "PolicyVersions",
@@ -21,9 +20,8 @@ answer! {
 
 impl Action for ListPolicyVersions {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListPolicyVersions",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound],
         doc: "Lists the versions of a policy, the oldest first, with their documents.",
         example: &[("PolicyType", "Custom"), ("PolicyName", "encrypt-only")],

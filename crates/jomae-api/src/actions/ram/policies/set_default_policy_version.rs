@@ -14,9 +14,8 @@ request! {
 
 impl Action for SetDefaultPolicyVersion {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "SetDefaultPolicyVersion",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound, Refusal::PolicyVersionNotFound],
         doc: "Makes a version of a policy of the account the one that counts, at once and wherever the policy is attached.",
         example: &[("PolicyName", "encrypt-only"), ("VersionId", "v1")],

@@ -14,9 +14,8 @@ request! {
 
 impl Action for UpdatePolicyDescription {
     type Output = PolicyOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdatePolicyDescription",
-        params: Self::PARAMS,
         errors: &[Refusal::PolicyNotFound],
         doc: "Changes the description of a policy of the account.",
         example: &[("PolicyName", "encrypt-only"), ("NewDescription", "For the importer")],

@@ -23,9 +23,8 @@ request! {
 
 impl Action for CreateRole {
     type Output = RoleOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateRole",
-        params: Self::PARAMS,
         errors: &[Refusal::RoleExists, Refusal::RolesLimit],
         doc: "Makes a role. It has no rights until policies are attached to it.",
         example: &[

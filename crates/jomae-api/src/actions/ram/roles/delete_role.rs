@@ -10,9 +10,8 @@ request! {
 
 impl Action for DeleteRole {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeleteRole",
-        params: Self::PARAMS,
         errors: &[Refusal::RoleNotFound, Refusal::RoleHasPolicies],
         doc: "Deletes a role that has no policies. Its sessions end with it; a role of the same name is another one.",
         example: &[("RoleName", "deployer")],

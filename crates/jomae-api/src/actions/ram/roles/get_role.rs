@@ -13,9 +13,8 @@ request! {
 
 impl Action for GetRole {
     type Output = RoleOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetRole",
-        params: Self::PARAMS,
         errors: &[Refusal::RoleNotFound],
         doc: "Tells what a role is, and who may assume it.",
         example: &[("RoleName", "deployer")],

@@ -17,7 +17,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         roles: List<RoleRow> => "Roles",
@@ -30,9 +29,8 @@ answer! {
 
 impl Action for ListRoles {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListRoles",
-        params: Self::PARAMS,
         doc: "Lists the roles of the account, by name, without their trust policies.",
         example: &[("MaxItems", "50")],
         ..ActionSpec::read(Group::Roles)

@@ -24,9 +24,8 @@ request! {
 
 impl Action for UpdateRole {
     type Output = RoleOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateRole",
-        params: Self::PARAMS,
         errors: &[Refusal::RoleNotFound],
         doc: "Changes what is given of a role; the rest stays.",
         example: &[("RoleName", "deployer"), ("NewAssumeRolePolicyDocument", EXAMPLE_TRUST)],

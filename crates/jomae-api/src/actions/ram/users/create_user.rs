@@ -18,9 +18,8 @@ request! {
 
 impl Action for CreateUser {
     type Output = UserOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "CreateUser",
-        params: Self::PARAMS,
         errors: &[Refusal::UserExists, Refusal::UserLimit],
         doc: "Makes a user. Users have no access keys and no rights until they are given some.",
         example: &[("UserName", "zhangqiang"), ("DisplayName", "Zhang Qiang"), ("Comments", "Release engineering")],

@@ -10,9 +10,8 @@ request! {
 
 impl Action for DeleteUser {
     type Output = Empty;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "DeleteUser",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::UserHasAccessKeys, Refusal::UserHasPolicies, Refusal::UserHasGroups],
         doc: "Deletes a user who has no access keys and no policies, and is in no group.",
         example: &[("UserName", "zhangqiang")],

@@ -11,9 +11,8 @@ request! {
 
 impl Action for GetUser {
     type Output = UserOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "GetUser",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound],
         doc: "Shows what is known of a user.",
         example: &[("UserName", "zhangqiang")],

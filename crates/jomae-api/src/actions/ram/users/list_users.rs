@@ -13,7 +13,6 @@ request! {
 }
 
 answer! {
-    /// The answer.
     pub struct Output {
         /// The page.
         users: List<UserInfo> => "Users",
@@ -26,9 +25,8 @@ answer! {
 
 impl Action for ListUsers {
     type Output = Output;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "ListUsers",
-        params: Self::PARAMS,
         doc: "Lists the users of the account, by name.",
         example: &[("MaxItems", "100")],
         ..ActionSpec::read(Group::Users)

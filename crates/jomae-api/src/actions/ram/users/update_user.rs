@@ -19,9 +19,8 @@ request! {
 
 impl Action for UpdateUser {
     type Output = UserOutput;
-    const SPEC: ActionSpec = ActionSpec {
+    const SHEET: ActionSpec = ActionSpec {
         name: "UpdateUser",
-        params: Self::PARAMS,
         errors: &[Refusal::UserNotFound, Refusal::UserExists],
         doc: "Changes what is given, and leaves the rest as it is. What is given empty is taken away, but never the user name. Renaming needs the permission on both names.",
         example: &[("UserName", "zhangqiang"), ("NewUserName", "zhangqiang2"), ("NewComments", "Left the company")],
