@@ -156,3 +156,34 @@ pub(crate) use answer;
 pub(crate) const fn sentence(comment: &'static str) -> &'static str {
     comment.split_at(1).1
 }
+
+/// Declares names that stand for something on the wire, in parameters and answers.
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl $crate::answer::Value for $name {
+            const SHAPE: $crate::answer::Shape =
+                $crate::answer::Shape::Choice(|| Self::ALL.iter().map(|one| one.as_str()).collect());
+        }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The spelling on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads the spelling of the wire; case matters.
+            pub fn from_wire(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+    };
+}
+pub(crate) use wire_enum;

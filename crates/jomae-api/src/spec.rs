@@ -1,36 +1,6 @@
 //! Key specs: one table that says what a key of each kind is and can do. Everything else asks it.
 
-use serde::{Deserialize, Serialize};
-
-use crate::answer::{Shape, Value};
-
-macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl Value for $name {
-            const SHAPE: Shape = Shape::Choice(|| Self::ALL.iter().map(|one| one.as_str()).collect());
-        }
-
-        impl $name {
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The spelling on the wire.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// Reads the spelling of the wire; case matters.
-            pub fn from_wire(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text)
-            }
-        }
-    };
-}
+use crate::answer::wire_enum;
 
 wire_enum!(
     /// What a key is made of.

@@ -6,67 +6,53 @@ use serde::Serialize;
 
 pub use crate::spec::{KeySpec, KeyUsage};
 use crate::{
-    answer::{Shape, Value, answer},
+    answer::{Shape, Value, answer, wire_enum},
     names::{AccountId, KeyId, KeyVersionId},
     time::Timestamp,
 };
 
-/// Who made the key material.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-pub enum KeyOrigin {
-    /// This service.
-    #[serde(rename = "Aliyun_KMS")]
-    AliyunKms,
-    /// The caller, who imports it.
-    #[serde(rename = "EXTERNAL")]
-    External,
-}
+wire_enum!(
+    /// Who made the key material.
+    KeyOrigin {
+        /// This service.
+        AliyunKms = "Aliyun_KMS",
+        /// The caller, who imports it.
+        External = "EXTERNAL",
+    }
+);
 
-/// Where a key stands in its life (`keys.md`, "Key states").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-pub enum KeyState {
-    Enabled,
-    Disabled,
-    PendingDeletion,
-    PendingImport,
-}
+wire_enum!(
+    /// Where a key stands in its life (`keys.md`, "Key states").
+    KeyState {
+        Enabled = "Enabled",
+        Disabled = "Disabled",
+        PendingDeletion = "PendingDeletion",
+        PendingImport = "PendingImport",
+    }
+);
 
-/// Whether new versions are made by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum AutomaticRotation {
-    Enabled,
-    Disabled,
-    /// The policy is on, but the key is Disabled or `PendingDeletion`.
-    Suspended,
-}
+wire_enum!(
+    /// Whether new versions are made by themselves.
+    AutomaticRotation {
+        Enabled = "Enabled",
+        Disabled = "Disabled",
+        /// The policy is on, but the key is Disabled or `PendingDeletion`.
+        Suspended = "Suspended",
+    }
+);
 
-/// Whether a protection is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum OnOrOff {
-    Enabled,
-    Disabled,
-}
+wire_enum!(
+    /// Whether a protection is on.
+    OnOrOff {
+        Enabled = "Enabled",
+        Disabled = "Disabled",
+    }
+);
 
 impl OnOrOff {
     pub const fn of(on: bool) -> Self {
         if on { Self::Enabled } else { Self::Disabled }
     }
-}
-
-impl Value for KeyOrigin {
-    const SHAPE: Shape = Shape::Choice(|| vec!["Aliyun_KMS", "EXTERNAL"]);
-}
-
-impl Value for KeyState {
-    const SHAPE: Shape = Shape::Choice(|| vec!["Enabled", "Disabled", "PendingDeletion", "PendingImport"]);
-}
-
-impl Value for AutomaticRotation {
-    const SHAPE: Shape = Shape::Choice(|| vec!["Enabled", "Disabled", "Suspended"]);
-}
-
-impl Value for OnOrOff {
-    const SHAPE: Shape = Shape::Choice(|| vec!["Enabled", "Disabled"]);
 }
 
 answer! {

@@ -17,7 +17,7 @@ use crate::{
     policy::{
         Compiled, Facts, Principal, Request, ResourceVerdict, SystemPolicy, Verdict, action_number, system_policy,
     },
-    ram::record::{Attached, EpochRecord, GroupRecord, PolicyKind, PolicyRecord, RoleRecord, UserRecord, path},
+    ram::record::{Attached, EpochRecord, GroupRecord, PolicyRecord, PolicyType, RoleRecord, UserRecord, path},
     run::Call,
     tx::Tx,
 };
@@ -238,12 +238,12 @@ fn of_session(role: &RoleRecord, policies: &Arc<Vec<Held>>, session: &Session) -
 fn add(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached], to: &mut Vec<Held>) -> Result<(), Fault> {
     for Attached { kind, name, .. } in attached {
         match kind {
-            PolicyKind::System => {
+            PolicyType::System => {
                 // One that a newer release knows and this one does not cannot be skipped: it might deny.
                 let policy = system_policy(name).ok_or_else(|| Fault::internal("a system policy is not known"))?;
                 to.push(Held::System(policy));
             }
-            PolicyKind::Custom => {
+            PolicyType::Custom => {
                 let record = tx.get::<PolicyRecord>(&path::policy(account, name))?;
                 let record = record.ok_or_else(|| Fault::internal("an attached policy is missing"))?;
                 let compiled = record.compiled()?;

@@ -8,7 +8,7 @@ use jomae_api::{
     policy::{Form, Policy, TooCostly, parse},
 };
 
-use super::record::{Attached, EntityRecord, GroupRecord, PolicyKind, PolicyRecord, path};
+use super::record::{Attached, EntityRecord, GroupRecord, PolicyRecord, PolicyType, path};
 use crate::{
     error::{Error, Fault},
     policy::{Compiled, system_policy},
@@ -66,8 +66,8 @@ fn of_attached(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached]) -> R
     let mut steps = 0_u64;
     for Attached { kind, name, .. } in attached {
         let of_policy = match kind {
-            PolicyKind::System => system_policy(name).map(|policy| policy.compiled().steps_max()),
-            PolicyKind::Custom => match tx.get::<PolicyRecord>(&path::policy(account, name))? {
+            PolicyType::System => system_policy(name).map(|policy| policy.compiled().steps_max()),
+            PolicyType::Custom => match tx.get::<PolicyRecord>(&path::policy(account, name))? {
                 Some(policy) => Some(policy.compiled()?.steps_max()),
                 None => None,
             },

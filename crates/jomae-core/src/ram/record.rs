@@ -6,11 +6,9 @@
 
 use std::sync::Arc;
 
+pub use jomae_api::actions::ram::policies::params::PolicyType;
 use jomae_api::{
-    actions::ram::policies::{
-        attachments::{self, Entity},
-        params::PolicyType,
-    },
+    actions::ram::policies::attachments::{self, Entity},
     names::AccountId,
     policy::{self, Form},
 };
@@ -37,47 +35,10 @@ plain_records!(
     LastUsedRecord
 );
 
-/// Whose a policy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PolicyKind {
-    /// Comes with the service.
-    System,
-    /// Of the account.
-    Custom,
-}
-
-impl PolicyKind {
-    /// As on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "System",
-            Self::Custom => "Custom",
-        }
-    }
-}
-
-impl From<PolicyType> for PolicyKind {
-    fn from(kind: PolicyType) -> Self {
-        match kind {
-            PolicyType::System => Self::System,
-            PolicyType::Custom => Self::Custom,
-        }
-    }
-}
-
-impl From<PolicyKind> for PolicyType {
-    fn from(kind: PolicyKind) -> Self {
-        match kind {
-            PolicyKind::System => Self::System,
-            PolicyKind::Custom => Self::Custom,
-        }
-    }
-}
-
 /// A policy that is attached to a user, a group or a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
-    pub kind: PolicyKind,
+    pub kind: PolicyType,
     pub name: String,
     /// Unix seconds.
     pub at: i64,
@@ -281,7 +242,7 @@ pub(crate) fn compiled(memo: &Memo<Arc<Compiled>>, text: &str, form: Form) -> Re
 
 /// Paths. Everything of an account stands under `ram/<account>/`.
 pub mod path {
-    use super::{AccountId, Path, PolicyKind};
+    use super::{AccountId, Path, PolicyType};
 
     /// What can have policies.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,17 +296,17 @@ pub mod path {
         format!("ram/{account}/policy/")
     }
 
-    pub fn attached(account: &AccountId, policy: (PolicyKind, &str), to: Entity, id: &str) -> Path {
+    pub fn attached(account: &AccountId, policy: (PolicyType, &str), to: Entity, id: &str) -> Path {
         Path::new(format!("{}{id}", attached_to(account, policy, to)))
     }
 
     /// Ids of all of a kind to which a policy is attached.
-    pub fn attached_to(account: &AccountId, policy: (PolicyKind, &str), to: Entity) -> String {
+    pub fn attached_to(account: &AccountId, policy: (PolicyType, &str), to: Entity) -> String {
         format!("{}{}/", attachments(account, policy), to.as_str())
     }
 
     /// Every attachment of a policy.
-    pub fn attachments(account: &AccountId, (kind, name): (PolicyKind, &str)) -> String {
+    pub fn attachments(account: &AccountId, (kind, name): (PolicyType, &str)) -> String {
         format!("ram/{account}/attached/{}/{name}/", kind.as_str())
     }
 

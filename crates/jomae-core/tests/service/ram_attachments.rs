@@ -3,7 +3,7 @@
 use std::{sync::Barrier, thread};
 
 use jomae_api::limits;
-use jomae_core::ram::record::{Attached, PolicyKind, RoleRecord, path};
+use jomae_core::ram::record::{Attached, PolicyType, RoleRecord, path};
 use jomae_sim::block_on;
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ fn policies_of_the_service_have_their_limit() {
     let attach_with = |already: usize| {
         let mut tx = world.service.kms.vault.writing();
         let mut record = (*tx.get::<RoleRecord>(&at).unwrap().unwrap()).clone();
-        let other = |number| Attached { kind: PolicyKind::System, name: format!("Other{number}"), at: 0 };
+        let other = |number| Attached { kind: PolicyType::System, name: format!("Other{number}"), at: 0 };
         record.policies = (0..already).map(other).collect();
         tx.put(at.clone(), &record).unwrap();
         block_on(tx.commit()).unwrap();

@@ -9,8 +9,8 @@ use std::{
 use jomae_api::limits::{RAM_ACCESS_KEYS_MAX, RAM_POLICY_VERSIONS_MAX};
 use jomae_core::{
     ram::record::{
-        AttachedRecord, CountsRecord, EntityRecord, EpochRecord, GroupRecord, MemberRecord, NameRecord, PolicyKind,
-        PolicyRecord, RoleRecord, UserRecord,
+        AttachedRecord, CountsRecord, EntityRecord, EpochRecord, GroupRecord, MemberRecord, NameRecord, PolicyRecord,
+        PolicyType, RoleRecord, UserRecord,
         path::{self, Entity},
     },
     record::{AccessKeyRecord, Record, path as core_path},
@@ -331,7 +331,7 @@ fn recount(world: &World) {
     assert_eq!(indexed.into_iter().map(|(at, _)| at).collect::<BTreeSet<_>>(), held);
     for (name, policy) in &policies {
         assert_eq!(*name, policy.name);
-        let start = format!("{}/{name}/", PolicyKind::Custom.as_str());
+        let start = format!("{}/{name}/", PolicyType::Custom.as_str());
         let attached = held.iter().filter(|at| at.starts_with(&start)).count();
         assert_eq!(policy.attachments, count(attached), "{name}");
         policy.compiled().unwrap();

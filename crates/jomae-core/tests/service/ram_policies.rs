@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jomae_api::{limits, policy::Form};
 use jomae_core::{
     policy::system_policies,
-    ram::record::{AttachedRecord, CountsRecord, PolicyKind, PolicyRecord, path},
+    ram::record::{AttachedRecord, CountsRecord, PolicyRecord, PolicyType, path},
 };
 use jomae_sim::block_on;
 use serde_json::{Value, json};
@@ -334,7 +334,7 @@ fn long_lists_are_whole() {
     create(alice, "p");
     let at = |name: &str| path::policy(account, name);
     let record = world.service.kms.vault.reading().get::<PolicyRecord>(&at("p")).unwrap().unwrap();
-    let admin = (PolicyKind::System, "AdministratorAccess");
+    let admin = (PolicyType::System, "AdministratorAccess");
     let numbers: Vec<u32> = (1000..2100).collect();
     for some in numbers.chunks(50) {
         let mut tx = world.service.kms.vault.writing();

@@ -52,11 +52,7 @@ static ORIGIN: Param<KeyOrigin> = Param::new(
     Kind::Text,
     "Aliyun_KMS (default) or EXTERNAL",
     "Who makes the key material. An EXTERNAL key waits for its material in the state PendingImport.",
-    |text| match text {
-        "Aliyun_KMS" => Ok(KeyOrigin::AliyunKms),
-        "EXTERNAL" => Ok(KeyOrigin::External),
-        _ => Err(Invalid::Value),
-    },
+    |text| KeyOrigin::from_wire(text).ok_or(Invalid::Value),
 )
 .public();
 

@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     actions::{prelude::*, trail::Token},
-    answer::Shape,
+    answer::{Shape, wire_enum},
     wire::{Format, render::is_element_name},
 };
 
@@ -34,83 +34,37 @@ request! {
     }
 }
 
-/// What of an event a look-up compares, exactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Attribute {
-    ServiceName,
-    EventName,
-    /// `userIdentity.userName`.
-    User,
-    EventId,
-    /// A type of `referencedResources`.
-    ResourceType,
-    /// A name in `referencedResources`.
-    ResourceName,
-    EventRW,
-    /// `userIdentity.accessKeyId`.
-    EventAccessKeyId,
-    SourceIpAddress,
-    EventType,
-    /// The role of an assumed role: its `userName` up to the colon.
-    RoleName,
-}
-
-impl Attribute {
-    pub const ALL: [Self; 11] = [
-        Self::ServiceName,
-        Self::EventName,
-        Self::User,
-        Self::EventId,
-        Self::ResourceType,
-        Self::ResourceName,
-        Self::EventRW,
-        Self::EventAccessKeyId,
-        Self::SourceIpAddress,
-        Self::EventType,
-        Self::RoleName,
-    ];
-
-    /// The spelling on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ServiceName => "ServiceName",
-            Self::EventName => "EventName",
-            Self::User => "User",
-            Self::EventId => "EventId",
-            Self::ResourceType => "ResourceType",
-            Self::ResourceName => "ResourceName",
-            Self::EventRW => "EventRW",
-            Self::EventAccessKeyId => "EventAccessKeyId",
-            Self::SourceIpAddress => "SourceIpAddress",
-            Self::EventType => "EventType",
-            Self::RoleName => "RoleName",
-        }
+wire_enum!(
+    /// What of an event a look-up compares, exactly.
+    Attribute {
+        ServiceName = "ServiceName",
+        EventName = "EventName",
+        /// `userIdentity.userName`.
+        User = "User",
+        EventId = "EventId",
+        /// A type of `referencedResources`.
+        ResourceType = "ResourceType",
+        /// A name in `referencedResources`.
+        ResourceName = "ResourceName",
+        EventRW = "EventRW",
+        /// `userIdentity.accessKeyId`.
+        EventAccessKeyId = "EventAccessKeyId",
+        SourceIpAddress = "SourceIpAddress",
+        EventType = "EventType",
+        /// The role of an assumed role: its `userName` up to the colon.
+        RoleName = "RoleName",
     }
+);
 
-    /// Reads the spelling of the wire; case matters.
-    pub fn from_wire(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|attribute| attribute.as_str() == text)
+wire_enum!(
+    /// In which order events come.
+    Direction {
+        /// The newest first.
+        Backward = "BACKWARD",
+        /// The oldest first.
+        Forward = "FORWARD",
     }
-}
-
-/// In which order events come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The newest first.
-    Backward,
-    /// The oldest first.
-    Forward,
-}
-
-impl Direction {
-    /// The spelling on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Backward => "BACKWARD",
-            Self::Forward => "FORWARD",
-        }
-    }
-}
+);
 
 answer! {
     pub struct Output {
@@ -199,7 +153,7 @@ static DIRECTION: Param<Direction> = Param::new(
     Kind::Text,
     "BACKWARD (default) or FORWARD",
     "BACKWARD gives the newest first, FORWARD the oldest.",
-    |text| [Direction::Backward, Direction::Forward].into_iter().find(|d| d.as_str() == text).ok_or(Invalid::Value),
+    |text| Direction::from_wire(text).ok_or(Invalid::Value),
 )
 .public();
 
@@ -321,7 +275,7 @@ mod tests {
         ] {
             assert_eq!(of(&bad), invalid, "{bad}");
         }
-        for attribute in Attribute::ALL {
+        for &attribute in Attribute::ALL {
             assert_eq!(Attribute::from_wire(attribute.as_str()), Some(attribute));
         }
     }

@@ -15,9 +15,7 @@ use crate::{
     prelude::*,
     ram::{
         cost, find,
-        record::{
-            Attached, AttachedRecord, EntityRecord, GroupRecord, PolicyKind, PolicyRecord, RoleRecord, UserRecord, path,
-        },
+        record::{Attached, AttachedRecord, EntityRecord, GroupRecord, PolicyRecord, RoleRecord, UserRecord, path},
     },
 };
 
@@ -70,13 +68,13 @@ impl<E: Recorded> Handle<ListPolicies<E>> for Kms {
 fn attach<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R, policy: &PolicyRef) -> Result<Empty> {
     let account = call.caller.account();
     let found = found(tx, account, policy)?;
-    let kind = PolicyKind::from(policy.kind);
+    let kind = policy.kind;
     if entity.policies().iter().any(|attached| is_of(attached, policy)) {
         return Err(R::Of::ATTACHED_ALREADY.into());
     }
     let most = match kind {
-        PolicyKind::System => limits::RAM_SYSTEM_POLICIES_ATTACHED_MAX,
-        PolicyKind::Custom => limits::RAM_CUSTOM_POLICIES_ATTACHED_MAX,
+        PolicyType::System => limits::RAM_SYSTEM_POLICIES_ATTACHED_MAX,
+        PolicyType::Custom => limits::RAM_CUSTOM_POLICIES_ATTACHED_MAX,
     };
     if entity.policies().iter().filter(|attached| attached.kind == kind).count() >= most {
         return Err(R::Of::TOO_MANY.into());
@@ -100,7 +98,7 @@ fn detach<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R, policy: &Po
     let mut changed = entity.clone();
     changed.policies_mut().retain(|attached| !is_of(attached, policy));
     tx.put(path::entity(account, R::KIND, entity.id()), &changed)?;
-    tx.delete(path::attached(account, (policy.kind.into(), &policy.name), R::KIND, entity.id()));
+    tx.delete(path::attached(account, (policy.kind, &policy.name), R::KIND, entity.id()));
     count(tx, account, found, |attachments| attachments.saturating_sub(1))
 }
 
@@ -110,10 +108,10 @@ fn attached<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R) -> Result
     let mut rows = Vec::with_capacity(entity.policies().len());
     for attached in entity.policies() {
         let about = match attached.kind {
-            PolicyKind::System => {
+            PolicyType::System => {
                 system_policy(&attached.name).map(|system| (system.description.to_owned(), system.version.to_owned()))
             }
-            PolicyKind::Custom => tx
+            PolicyType::Custom => tx
                 .get::<PolicyRecord>(&path::policy(account, &attached.name))?
                 .map(|policy| (policy.description.clone(), version_id(policy.default_version))),
         };
@@ -121,7 +119,7 @@ fn attached<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R) -> Result
         let Some((description, default_version)) = about else { continue };
         rows.push(AttachedRow {
             policy_name: attached.name.clone(),
-            policy_type: PolicyType::from(attached.kind),
+            policy_type: attached.kind,
             description,
             default_version,
             attach_date: Timestamp(attached.at),
@@ -131,7 +129,7 @@ fn attached<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R) -> Result
 }
 
 fn is_of(attached: &Attached, policy: &PolicyRef) -> bool {
-    attached.kind == PolicyKind::from(policy.kind) && attached.name == policy.name
+    attached.kind == policy.kind && attached.name == policy.name
 }
 
 /// Keeps the number of attachments in a policy of the account. It also makes attaching and deleting exclude each

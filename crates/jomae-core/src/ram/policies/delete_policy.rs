@@ -5,7 +5,7 @@ use crate::{
     ram::{
         counts, find,
         record::{
-            PolicyKind,
+            PolicyType,
             path::{self, Entity},
         },
     },
@@ -21,7 +21,7 @@ impl Handle<DeletePolicy> for Kms {
                 (Entity::Group, Refusal::PolicyHasGroup),
                 (Entity::Role, Refusal::PolicyHasRole),
             ] {
-                let attached = path::attached_to(account, (PolicyKind::Custom, &action.name), kind);
+                let attached = path::attached_to(account, (PolicyType::Custom, &action.name), kind);
                 if !tx.paths(&attached, None, 1)?.is_empty() {
                     return Err(refusal.into());
                 }

@@ -7,7 +7,7 @@ use super::found;
 use crate::{
     prelude::*,
     ram::{
-        record::{EntityRecord, GroupRecord, PolicyKind, RoleRecord, UserRecord, path},
+        record::{EntityRecord, GroupRecord, PolicyType, RoleRecord, UserRecord, path},
         scan,
     },
     wait::{RECORDS_A_BREATH, breathe},
@@ -16,7 +16,7 @@ use crate::{
 /// One policy of one account.
 struct Of<'a> {
     account: &'a AccountId,
-    policy: (PolicyKind, &'a str),
+    policy: (PolicyType, &'a str),
 }
 
 impl Of<'_> {
@@ -56,7 +56,7 @@ impl Handle<ListEntitiesForPolicy> for Kms {
     ) -> Result<Output> {
         let (account, policy) = (call.caller.account(), &granted.action().policy);
         found(tx, account, policy)?;
-        let of = Of { account, policy: (policy.kind.into(), &policy.name) };
+        let of = Of { account, policy: (policy.kind, &policy.name) };
         let user = of
             .holders::<UserRecord, _>(tx, |user, attach_date| UserRow {
                 user_id: user.id.clone(),

@@ -33,7 +33,7 @@ use jomae_api::{
 
 use super::{
     find,
-    record::{PolicyKind, PolicyRecord, PolicyVersion, path},
+    record::{PolicyRecord, PolicyVersion, path},
     scan,
 };
 use crate::{
@@ -61,7 +61,7 @@ fn found(tx: &mut Tx<'_>, account: &AccountId, policy: &PolicyRef) -> Result<Fou
 
 /// A policy of the service as a row. Its attachments are counted; nobody keeps their number.
 fn system_row(tx: &Tx<'_>, account: &AccountId, policy: &SystemPolicy) -> Result<PolicyRow, Fault> {
-    let attachments = path::attachments(account, (PolicyKind::System, policy.name));
+    let attachments = path::attachments(account, (PolicyType::System, policy.name));
     Ok(PolicyRow {
         policy_name: policy.name.to_owned(),
         policy_type: PolicyType::System,

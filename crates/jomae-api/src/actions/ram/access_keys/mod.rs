@@ -6,24 +6,19 @@ pub mod get_access_key_last_used;
 pub mod list_access_keys;
 pub mod update_access_key;
 
-use serde::Serialize;
-
 use crate::{
     action::{RamKind, Target},
-    answer::{Shape, Value},
+    answer::wire_enum,
     param::{Invalid, Kind, Param},
 };
 
-/// Whether an access key may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Status {
-    Active,
-    Inactive,
-}
-
-impl Value for Status {
-    const SHAPE: Shape = Shape::Choice(|| vec!["Active", "Inactive"]);
-}
+wire_enum!(
+    /// Whether an access key may be used.
+    Status {
+        Active = "Active",
+        Inactive = "Inactive",
+    }
+);
 
 impl Status {
     pub const fn of(active: bool) -> Self {
@@ -52,10 +47,8 @@ fn is_plainly_an_access_key_id(text: &str) -> bool {
 }
 
 static STATUS: Param<Status> =
-    Param::new("Status", Kind::Text, "Active or Inactive", "Whether the access key may be used.", |text| match text {
-        "Active" => Ok(Status::Active),
-        "Inactive" => Ok(Status::Inactive),
-        _ => Err(Invalid::Value),
+    Param::new("Status", Kind::Text, "Active or Inactive", "Whether the access key may be used.", |text| {
+        Status::from_wire(text).ok_or(Invalid::Value)
     })
     .public();
 

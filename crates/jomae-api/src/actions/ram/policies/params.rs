@@ -1,11 +1,9 @@
 //! Parameters and members of answers that the actions on policies share.
 
-use serde::Serialize;
-
 use crate::{
     action::{RamKind, Target},
     actions::ram::names::checked,
-    answer::{List, Shape, Value, answer},
+    answer::{List, answer, wire_enum},
     error::Refusal,
     limits,
     param::{Input, Invalid, Kind, Param, parse_bool},
@@ -13,18 +11,15 @@ use crate::{
     time::Timestamp,
 };
 
-/// Whose a policy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum PolicyType {
-    /// Comes with the service.
-    System,
-    /// Of the account.
-    Custom,
-}
-
-impl Value for PolicyType {
-    const SHAPE: Shape = Shape::Choice(|| vec!["System", "Custom"]);
-}
+wire_enum!(
+    /// Whose a policy is.
+    PolicyType {
+        /// Comes with the service.
+        System = "System",
+        /// Of the account.
+        Custom = "Custom",
+    }
+);
 
 /// A policy by its full name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +57,7 @@ pub static POLICY_TYPE: Param<PolicyType> = Param::new(
     Kind::Text,
     "System or Custom",
     "Whether the policy comes with the service or is one of the account.",
-    |text| match text {
-        "System" => Ok(PolicyType::System),
-        "Custom" => Ok(PolicyType::Custom),
-        _ => Err(Invalid::As(Refusal::PolicyTypeInvalid)),
-    },
+    |text| PolicyType::from_wire(text).ok_or(Invalid::As(Refusal::PolicyTypeInvalid)),
 )
 .public()
 .refuses(&[Refusal::PolicyTypeInvalid]);
@@ -115,26 +106,24 @@ pub static SET_AS_DEFAULT: Param<bool> = Param::new(
 )
 .public();
 
-/// What a new version does when there are five.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RotateStrategy {
-    /// It is refused.
-    #[default]
-    None,
-    /// The oldest one that does not count makes room.
-    DeleteOldestNonDefault,
-}
+wire_enum!(
+    /// What a new version does when there are five.
+    #[derive(Default)]
+    RotateStrategy {
+        /// It is refused.
+        #[default]
+        None = "None",
+        /// The oldest one that does not count makes room.
+        DeleteOldestNonDefault = "DeleteOldestNonDefaultVersionWhenLimitExceeded",
+    }
+);
 
 pub static ROTATE_STRATEGY: Param<RotateStrategy> = Param::new(
     "RotateStrategy",
     Kind::Text,
     "None (default) or DeleteOldestNonDefaultVersionWhenLimitExceeded",
     "Whether the oldest version that is not the default makes room when there are five.",
-    |text| match text {
-        "None" => Ok(RotateStrategy::None),
-        "DeleteOldestNonDefaultVersionWhenLimitExceeded" => Ok(RotateStrategy::DeleteOldestNonDefault),
-        _ => Err(Invalid::Value),
-    },
+    |text| RotateStrategy::from_wire(text).ok_or(Invalid::Value),
 )
 .public();
 
