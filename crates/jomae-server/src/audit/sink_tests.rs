@@ -61,7 +61,7 @@ async fn what_was_appended_is_looked_up() {
 /// The names stand in the terms of stored blocks: should the API rename one, the log does not.
 #[test]
 fn attributes_and_moments_read_the_same() {
-    for attribute in Wire::ALL {
+    for &attribute in Wire::ALL {
         let query = of_log(&query(&[(attribute, "x")], Direction::Forward));
         assert_eq!(query.attributes[0].0.as_str(), attribute.as_str());
     }
