@@ -13,7 +13,7 @@ use jomae_api::{
 };
 use jomae_core::{
     record::{
-        AccountRecord, Bytes, KeyPlace, KeyRecord, Memo, PrimaryVersion, Record, StoredVersion, VersionIndex,
+        AccountRecord, Bytes, Derived, KeyPlace, KeyRecord, PrimaryVersion, Record, StoredVersion, VersionIndex,
         VersionRecord, binding, path,
     },
     service::Service,
@@ -77,8 +77,8 @@ impl Maker {
             has_imported_material: false,
             material_check: None,
             policy: None,
-            primary_in_memory: Memo::default(),
-            policy_in_memory: Memo::default(),
+            primary_in_memory: Derived::default(),
+            policy_in_memory: Derived::default(),
             tags: Tags::default(),
         };
         let kms = &self.service.kms;

@@ -12,7 +12,7 @@ use crate::{
     record::{Bytes, Marker, path},
     run::Call,
     store::Path,
-    tx::{Outcome, Tx, Vault},
+    tx::{CommitOutcome, Tx, Vault},
 };
 
 /// Tokens forgotten in one turn.
@@ -84,8 +84,8 @@ pub async fn sweep(vault: &Vault, now: Timestamp) -> Result<usize, Fault> {
         forgotten += 1;
     }
     match tx.commit().await? {
-        Outcome::Done => Ok(forgotten),
-        Outcome::Conflict => Ok(0),
+        CommitOutcome::Done => Ok(forgotten),
+        CommitOutcome::Conflict => Ok(0),
     }
 }
 

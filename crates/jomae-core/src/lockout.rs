@@ -51,7 +51,7 @@ struct Shard {
 
 /// An access key and a network, by their hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(u128);
+pub struct SourceId(u128);
 
 #[derive(Clone, Copy, Default)]
 struct Pair {
@@ -76,11 +76,11 @@ impl Default for Lockout {
 
 impl Lockout {
     /// An access key together with the network that a request for it comes from.
-    pub fn place(&self, access_key_id: &str, source_ip: &str) -> Place {
-        Place(self.key.hash(&[access_key_id, "\0", &network::of(source_ip)]))
+    pub fn place(&self, access_key_id: &str, source_ip: &str) -> SourceId {
+        SourceId(self.key.hash(&[access_key_id, "\0", &network::of(source_ip)]))
     }
 
-    fn shard(&self, Place(hash): Place) -> MutexGuard<'_, Shard> {
+    fn shard(&self, SourceId(hash): SourceId) -> MutexGuard<'_, Shard> {
         self.shards[shard(hash, SHARDS)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,19 +90,19 @@ impl Lockout {
     }
 
     /// Whether a signature from there is looked at.
-    pub fn admits(&self, place: Place, now: Timestamp) -> bool {
+    pub fn admits(&self, place: SourceId, now: Timestamp) -> bool {
         self.locked_secs(place, now).is_none()
     }
 
     /// For how many seconds no signature from there will be looked at. None: it is looked at.
-    pub fn locked_secs(&self, place: Place, now: Timestamp) -> Option<i64> {
+    pub fn locked_secs(&self, place: SourceId, now: Timestamp) -> Option<i64> {
         let shard = self.shard(place);
         let pair = shard.pairs.get(&place.0).filter(|pair| pair.known_until <= now.0)?;
         (pair.locked_until > now.0).then(|| pair.locked_until - now.0)
     }
 
     /// Notes a right signature.
-    pub fn succeeded(&self, place: Place, now: Timestamp) {
+    pub fn succeeded(&self, place: SourceId, now: Timestamp) {
         let mut shard = self.shard(place);
         if let Some(pair) = shard.pairs.get(&place.0)
             && pair.known_until > now.0 + KNOWN_SECS - KNOWN_AGAIN_SECS
@@ -114,7 +114,7 @@ impl Lockout {
     }
 
     /// Notes a wrong signature.
-    pub fn failed(&self, place: Place, now: Timestamp) {
+    pub fn failed(&self, place: SourceId, now: Timestamp) {
         let mut shard = self.shard(place);
         shard.note(place.0, now, |pair| {
             if now.0 - pair.since > WINDOW_SECS {

@@ -102,19 +102,19 @@ pub struct KeyRecord {
     #[serde(default)]
     pub policy: Option<KeyPolicy>,
     #[serde(skip)]
-    pub policy_in_memory: Memo<Arc<Compiled>>,
+    pub policy_in_memory: Derived<Arc<Compiled>>,
     /// The primary version, once it has been used. Every commit that changes that version changes this record too, so
     /// both are dropped from memory together.
     #[serde(skip)]
-    pub primary_in_memory: Memo<Arc<VersionRecord>>,
+    pub primary_in_memory: Derived<Arc<VersionRecord>>,
     #[serde(default)]
     pub tags: Tags,
 }
 
 /// Something found out once and kept with a record in memory. It is no part of the record: a copy does not have it.
-pub struct Memo<T>(OnceLock<T>);
+pub struct Derived<T>(OnceLock<T>);
 
-impl<T> Memo<T> {
+impl<T> Derived<T> {
     pub fn get(&self) -> Option<&T> {
         self.0.get()
     }
@@ -125,29 +125,29 @@ impl<T> Memo<T> {
     }
 }
 
-impl<T> Default for Memo<T> {
+impl<T> Default for Derived<T> {
     fn default() -> Self {
         Self(OnceLock::new())
     }
 }
 
-impl<T> Clone for Memo<T> {
+impl<T> Clone for Derived<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl<T> PartialEq for Memo<T> {
+impl<T> PartialEq for Derived<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl<T> Eq for Memo<T> {}
+impl<T> Eq for Derived<T> {}
 
-impl<T> std::fmt::Debug for Memo<T> {
+impl<T> std::fmt::Debug for Derived<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Memo")
+        f.write_str("Derived")
     }
 }
 

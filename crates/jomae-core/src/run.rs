@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::{
     access::{self, Authorized, FoundKey, FoundRole, Resource},
-    audit::{self, AuditSink, Trace, outbox},
+    audit::{self, AuditSink, CallTrace, outbox},
     backend::KeyBackend,
     client_token::Token,
     error::{Error, Fault},
@@ -26,7 +26,7 @@ use crate::{
     ram,
     rank::Ranks,
     store::BoxFuture,
-    tx::{Outcome, Tx, Vault},
+    tx::{CommitOutcome, Tx, Vault},
     usage::Usage,
     wait::{Abandonment, Pool},
 };
@@ -77,7 +77,7 @@ pub trait Handle<A: Action> {
 }
 
 /// Runs one call. Handlers may run more than once: they change nothing except through the transaction.
-async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut Trace) -> Result<Vec<u8>, Error>
+async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut CallTrace) -> Result<Vec<u8>, Error>
 where
     Kms: Handle<A>,
 {
@@ -89,7 +89,12 @@ where
     }
 }
 
-async fn attempt<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut Trace) -> Result<Vec<u8>, Error>
+async fn attempt<A: Action>(
+    kms: &Kms,
+    call: &Call,
+    params: &Params<'_>,
+    trace: &mut CallTrace,
+) -> Result<Vec<u8>, Error>
 where
     Kms: Handle<A>,
 {
@@ -128,7 +133,7 @@ where
         };
         // What is only tried does not count as a use.
         let used = if is_dry_run::<A>(params) { Vec::new() } else { tx.used() };
-        if tx.commit().await? == Outcome::Done {
+        if tx.commit().await? == CommitOutcome::Done {
             for (place, version) in &used {
                 kms.usage.note(trace.action, version, place, &call.caller, call.now);
             }
@@ -147,7 +152,7 @@ fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, 
 }
 
 /// Notes what of the caller's own the call is about: whether another account's key exists is not told.
-fn note(trace: &mut Trace, call: &Call, found: &access::Found<'_>) {
+fn note(trace: &mut CallTrace, call: &Call, found: &access::Found<'_>) {
     trace.keys.clear();
     trace.aliases.clear();
     trace.ram.clear();
@@ -170,7 +175,7 @@ fn note(trace: &mut Trace, call: &Call, found: &access::Found<'_>) {
 
 /// Notes another account's key or role, once it is known that the caller may use it: its owner will find the event.
 fn note_foreign<'k>(
-    trace: &mut Trace,
+    trace: &mut CallTrace,
     call: &Call,
     keys: impl Iterator<Item = &'k FoundKey>,
     role: Option<&FoundRole>,
@@ -211,7 +216,8 @@ const fn dry_run_refusal(refusal: Refusal) -> Refusal {
 }
 
 /// How a call of an action is run.
-pub type Route = for<'a> fn(&'a Kms, &'a Call, &'a Params<'a>, &'a mut Trace) -> BoxFuture<'a, Result<Vec<u8>, Error>>;
+pub type Route =
+    for<'a> fn(&'a Kms, &'a Call, &'a Params<'a>, &'a mut CallTrace) -> BoxFuture<'a, Result<Vec<u8>, Error>>;
 
 const fn route<A: Action>() -> (&'static jomae_api::action::ActionSpec, Route)
 where

@@ -15,9 +15,9 @@ use jomae_crypto::rng;
 
 use crate::{
     access::Denial,
-    audit::{self, AuditSink, Durability, Trace, outbox::Outbox, throttled::Throttled},
+    audit::{self, AuditSink, CallTrace, Durability, outbox::Outbox, throttled::Throttled},
     error::{Error, Fault},
-    identity::{Authenticated, Caller, Gate, NotAuthenticated, Signed},
+    identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
     network::NetworkMeter,
     oidc::TokenVerifier,
     ram::last_used::LastUsed,
@@ -47,7 +47,7 @@ pub struct Service {
     pub kms: Kms,
     pub audit: Arc<dyn AuditSink>,
     pub outbox: Outbox,
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     pub last_used: LastUsed,
     pub meter: RateMeter,
     pub shares: Shares,
@@ -108,11 +108,11 @@ pub struct Reply {
     pub logged: Logged,
     pub body: Vec<u8>,
     /// For metrics and the operator's log.
-    pub outcome: Outcome,
+    pub outcome: CallOutcome,
 }
 
 /// How a call ended, in our own words only.
-pub struct Outcome {
+pub struct CallOutcome {
     /// The action, if it is one of ours.
     pub action: Option<&'static str>,
     pub refusal: Option<Refusal>,
@@ -150,7 +150,7 @@ pub struct Logged {
 
 /// What a call leaves beside its answer.
 #[derive(Default)]
-struct Aside {
+struct CallReport {
     spec: Option<&'static ActionSpec>,
     logged: Logged,
     denial: Option<Denial>,
@@ -191,7 +191,7 @@ struct Signature<'r> {
 }
 
 /// An action, its number and its way.
-type Found = (usize, &'static ActionSpec, Route);
+type RouteEntry = (usize, &'static ActionSpec, Route);
 
 impl<E: Into<Error>> From<E> for Refused {
     fn from(error: E) -> Self {
@@ -211,7 +211,7 @@ impl Service {
             audit: Arc::clone(&kms.audit),
             kms,
             outbox: Outbox::default(),
-            gate: Gate::new(limits.nonces_max),
+            authenticator: Authenticator::new(limits.nonces_max),
             last_used: LastUsed::default(),
             meter: RateMeter::new(limits.rates),
             shares: Shares::new(limits.calls_in_flight_max, limits.costly_calls_max),
@@ -229,31 +229,31 @@ impl Service {
             Ok(params) => params,
             Err(error) => {
                 let refused = Refusal::from(error).into();
-                return refused_reply(Format::Json, request, request_id, Aside::default(), refused);
+                return refused_reply(Format::Json, request, request_id, CallReport::default(), refused);
             }
         };
         let format = Format::requested(&params);
-        let mut aside = Aside::default();
-        match self.call(request, &params, &request_id, arrival, &mut aside).await {
+        let mut report = CallReport::default();
+        match self.call(request, &params, &request_id, arrival, &mut report).await {
             Ok(body) => Reply {
                 status: 200,
                 format,
                 request_id,
                 retry_after_ms: None,
-                logged: aside.logged,
+                logged: report.logged,
                 body,
-                outcome: Outcome {
-                    action: aside.spec.map(|spec| spec.name),
+                outcome: CallOutcome {
+                    action: report.spec.map(|spec| spec.name),
                     refusal: None,
                     fault: None,
                     denial: None,
-                    known: aside.known,
-                    bill: aside.bill,
+                    known: report.known,
+                    bill: report.bill,
                 },
             },
             Err(refused) => {
                 let refused = Refused { api: asked_api(request, &params), ..refused };
-                refused_reply(format, request, request_id, aside, refused)
+                refused_reply(format, request, request_id, report, refused)
             }
         }
     }
@@ -262,14 +262,15 @@ impl Service {
     /// request has to pass [`Service::answer`] all the same.
     pub fn vouches(&self, head: &Request<'_>, arrival: Arrival<'_>) -> bool {
         let Ok(params) = Params::parse(head.query, None) else { return false };
-        Presented::read(head, &params)
-            .is_ok_and(|presented| self.gate.vouches(&self.kms.vault, &presented, arrival.source_ip, arrival.now))
+        Presented::read(head, &params).is_ok_and(|presented| {
+            self.authenticator.vouches(&self.kms.vault, &presented, arrival.source_ip, arrival.now)
+        })
     }
 
     /// The answer to bytes that never became a request, or to a request whose handling broke.
     pub fn refuse(&self, refusal: Refusal) -> Reply {
         let request = Request { method: "", path: "", query: "", headers: &[], body: &[] };
-        refused_reply(Format::Json, &request, new_request_id(), Aside::default(), refusal.into())
+        refused_reply(Format::Json, &request, new_request_id(), CallReport::default(), refusal.into())
     }
 
     async fn call(
@@ -278,7 +279,7 @@ impl Service {
         params: &Params<'_>,
         request_id: &str,
         arrival: Arrival<'_>,
-        aside: &mut Aside,
+        report: &mut CallReport,
     ) -> Result<Vec<u8>, Refused> {
         if !matches!(request.method, "GET" | "POST") {
             return Err(Refusal::HttpMethodUnsupported.into());
@@ -291,9 +292,9 @@ impl Service {
         }
         one_reading::check(request, params)?;
         let named = self.identify(request, params, arrival).await?;
-        aside.known = true;
+        report.known = true;
         let found = actions::api_of_version(named.api_version).map(|api| find_route(api, named.action));
-        aside.spec = found.flatten().map(|(_, spec, _)| spec);
+        report.spec = found.flatten().map(|(_, spec, _)| spec);
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
             request_id: request_id.to_owned(),
@@ -307,30 +308,30 @@ impl Service {
             external_id: params.given("ExternalId").map(str::to_owned),
             abandonment: arrival.abandonment.clone(),
         };
-        let api = aside.spec.map_or_else(|| asked_api(request, params), ActionSpec::api);
+        let api = report.spec.map_or_else(|| asked_api(request, params), ActionSpec::api);
         let share = self.shares.of(call.caller.account());
-        let admitted = self.admit(&share, &call, aside.spec, named.signature.as_ref(), arrival.steady_ns);
+        let admitted = self.admit(&share, &call, report.spec, named.signature.as_ref(), arrival.steady_ns);
         let _under_way = match admitted {
             Ok(under_way) => under_way,
             Err(refused) => {
                 let refused = Refused { api, ..refused };
-                self.note_throttled(aside, call, &refused).await?;
+                self.note_throttled(report, call, &refused).await?;
                 return Err(refused);
             }
         };
-        let mut trace = Trace::default();
+        let mut trace = CallTrace::default();
         let result = match found {
             None => Err(Refusal::VersionInvalid.into()),
             Some(None) => Err(Refusal::ActionNotFound.into()),
             Some(Some(found)) => {
-                aside.bill = Some(Bill { share: Arc::clone(&share), action: found.0 });
+                report.bill = Some(Bill { share: Arc::clone(&share), action: found.0 });
                 self.dispatch(found, &share, &call, params, &mut trace).await
             }
         };
-        aside.denial = trace.denial.take();
+        report.denial = trace.denial.take();
         let result = result.map_err(|refused| Refused { api, ..refused });
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
-        aside.logged = self.record(aside.spec, &call, params, trace, &result, wants_receipt).await?;
+        report.logged = self.record(report.spec, &call, params, trace, &result, wants_receipt).await?;
         result
     }
 
@@ -351,7 +352,7 @@ impl Service {
         }
         let presented = Presented::read(request, params).map_err(Refusal::from)?;
         let Authenticated { caller, access_key, signed } = self
-            .gate
+            .authenticator
             .authenticate(&self.kms.vault, &presented, arrival.source_ip, arrival.now)
             .map_err(|refused| with_echo(refused, &presented))?;
         let (api_version, action, format) = (presented.api_version, presented.action, presented.format);
@@ -375,7 +376,7 @@ impl Service {
             .map_err(|retry_after_ms| throttled(Refusal::UserThrottled, retry_after_ms))?;
         let under_way = self.shares.enter(share).ok_or_else(|| throttled(Refusal::UserThrottled, RETRY_AFTER_MS))?;
         if let Some(Signature { presented, signed, access_key }) = signature {
-            self.gate.accept(presented, signed, share, call.now)?;
+            self.authenticator.accept(presented, signed, share, call.now)?;
             if let Some(access_key) = access_key {
                 let service = actions::api_of_version(presented.api_version).unwrap_or(Api::Kms).name();
                 self.last_used.note(access_key, presented.access_key_id, service, call.now);
@@ -386,15 +387,15 @@ impl Service {
 
     /// Counts a call that was not let in, and has the first one recorded. A nonce used before names nobody: whoever
     /// repeats a request shows no secret.
-    async fn note_throttled(&self, aside: &mut Aside, call: Call, refused: &Refused) -> Result<(), Refused> {
+    async fn note_throttled(&self, report: &mut CallReport, call: Call, refused: &Refused) -> Result<(), Refused> {
         let refusal = refused.refusal();
-        if refusal == Refusal::NonceUsed || aside.spec.is_some_and(|spec| !spec.recorded) {
+        if refusal == Refusal::NonceUsed || report.spec.is_some_and(|spec| !spec.recorded) {
             return Ok(());
         }
-        if let Some(event) = self.throttled.note(aside.spec, call, refusal) {
+        if let Some(event) = self.throttled.note(report.spec, call, refusal) {
             let appended = self.audit.append(event, Durability::Handed);
             appended.done.wait().await.map_err(Fault::unavailable)?;
-            aside.logged.index = Some(appended.index);
+            report.logged.index = Some(appended.index);
         }
         Ok(())
     }
@@ -402,11 +403,11 @@ impl Service {
     /// Runs an action: at once, or when it is the account's turn, if its calls have been costly.
     async fn dispatch(
         &self,
-        (index, _, route): Found,
+        (index, _, route): RouteEntry,
         share: &Share,
         call: &Call,
         params: &Params<'_>,
-        trace: &mut Trace,
+        trace: &mut CallTrace,
     ) -> Result<Vec<u8>, Refused> {
         trace.action = index;
         let turn = self.shares.turn(share, index).await;
@@ -420,7 +421,7 @@ impl Service {
         spec: Option<&'static ActionSpec>,
         call: &Call,
         params: &Params<'_>,
-        mut trace: Trace,
+        mut trace: CallTrace,
         result: &Result<Vec<u8>, Refused>,
         wants_receipt: bool,
     ) -> Result<Logged, Refused> {
@@ -471,7 +472,7 @@ fn throttled(refusal: Refusal, retry_after_ms: u32) -> Refused {
     Refused { retry_after_ms: Some(retry_after_ms), ..refusal.into() }
 }
 
-fn find_route(api: Api, action: &str) -> Option<Found> {
+fn find_route(api: Api, action: &str) -> Option<RouteEntry> {
     let index = ROUTES.iter().position(|(spec, _)| spec.name == action && spec.api() == api)?;
     ROUTES.get(index).map(|(spec, route)| (index, *spec, *route))
 }
@@ -491,7 +492,13 @@ fn asked_api(request: &Request<'_>, params: &Params<'_>) -> Api {
     version.and_then(actions::api_of_version).unwrap_or(Api::Kms)
 }
 
-fn refused_reply(format: Format, request: &Request<'_>, request_id: String, aside: Aside, refused: Refused) -> Reply {
+fn refused_reply(
+    format: Format,
+    request: &Request<'_>,
+    request_id: String,
+    report: CallReport,
+    refused: Refused,
+) -> Reply {
     let refusal = refused.refusal();
     let row = refusal.row();
     let mut message = refusal.message().into_owned();
@@ -509,15 +516,15 @@ fn refused_reply(format: Format, request: &Request<'_>, request_id: String, asid
         format,
         request_id,
         retry_after_ms: refused.retry_after_ms.or(refusal.is_throttling().then_some(RETRY_AFTER_MS)),
-        logged: aside.logged,
+        logged: report.logged,
         body,
-        outcome: Outcome {
-            action: aside.spec.map(|spec| spec.name),
+        outcome: CallOutcome {
+            action: report.spec.map(|spec| spec.name),
             refusal: Some(refusal),
             fault,
-            denial: aside.denial,
-            known: aside.known,
-            bill: aside.bill,
+            denial: report.denial,
+            known: report.known,
+            bill: report.bill,
         },
     }
 }

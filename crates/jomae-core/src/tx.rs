@@ -139,7 +139,7 @@ pub struct Tx<'v> {
 
 /// How a commit ended, seen by the loop that may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommitOutcome {
     Done,
     /// Something that was read has changed: decide again.
     Conflict,
@@ -227,16 +227,16 @@ impl Tx<'_> {
     }
 
     /// Does all writes if everything that was read still holds.
-    pub async fn commit(self) -> Result<Outcome, Fault> {
+    pub async fn commit(self) -> Result<CommitOutcome, Fault> {
         if self.writes.is_empty() {
-            return Ok(Outcome::Done);
+            return Ok(CommitOutcome::Done);
         }
         let Some(expect) = self.reads else {
             return Err(Fault::internal("a call that declares itself reading has written"));
         };
         match self.vault.store.commit(Commit { expect, writes: self.writes }).await? {
-            Committed::Done(_) => Ok(Outcome::Done),
-            Committed::Conflict => Ok(Outcome::Conflict),
+            Committed::Done(_) => Ok(CommitOutcome::Done),
+            Committed::Conflict => Ok(CommitOutcome::Conflict),
             Committed::Unknown => {
                 Err(Fault::unavailable("the store did not answer in time; the change may have happened"))
             }

@@ -21,7 +21,7 @@ use crate::{
     error::Fault,
     identity::Caller,
     record::{KeyPlace, KeyRecord, VersionRecord, path},
-    tx::{Outcome, Tx, Vault},
+    tx::{CommitOutcome, Tx, Vault},
 };
 
 /// Versions whose counts go into one commit; each writes up to two records.
@@ -186,7 +186,7 @@ async fn add(vault: &Vault, taken: &[(Arc<UsageCell>, UsageRecord)]) -> Result<(
         for (place, record) in of_keys.into_values() {
             merge_into(&mut tx, path::key_usage(&place), &record)?;
         }
-        if tx.commit().await? == Outcome::Done {
+        if tx.commit().await? == CommitOutcome::Done {
             return Ok(());
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     run::Kms,
     service::{Service, new_request_id},
     store::Path,
-    tx::{Outcome, Tx},
+    tx::{CommitOutcome, Tx},
 };
 
 /// Jobs done in one turn.
@@ -141,7 +141,7 @@ impl Kms {
             {
                 return Err(fault);
             }
-            if tx.commit().await? == Outcome::Done && !more {
+            if tx.commit().await? == CommitOutcome::Done && !more {
                 return Ok(pending);
             }
         }
@@ -195,7 +195,7 @@ impl Kms {
                 forget_material(&mut tx, place, &key).map_err(into_fault)?;
                 pending = Some(event(&mut tx, "ExpireKeyMaterial", now, place)?);
             }
-            if tx.commit().await? == Outcome::Done {
+            if tx.commit().await? == CommitOutcome::Done {
                 return Ok(pending);
             }
         }
@@ -221,7 +221,7 @@ impl Kms {
                 }
                 plan_rotation(&mut tx, place, &key)?;
             }
-            if tx.commit().await? == Outcome::Done {
+            if tx.commit().await? == CommitOutcome::Done {
                 return Ok(rotated);
             }
         }

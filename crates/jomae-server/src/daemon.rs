@@ -230,8 +230,8 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
         if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {
             tracing::warn!(cause = %fault, "old client tokens cannot be forgotten; it will be tried again");
         }
-        started.service.gate.nonces.sweep(gateway::now().0);
-        started.service.gate.sessions.sweep(gateway::now());
+        started.service.authenticator.nonces.sweep(gateway::now().0);
+        started.service.authenticator.sessions.sweep(gateway::now());
     }
 }
 

@@ -154,7 +154,7 @@ impl Collector for Sources {
             (
                 "access_key_lockouts",
                 "Times that a network was locked out of an access key after wrong signatures",
-                self.service.gate.lockout.locks(),
+                self.service.authenticator.lockout.locks(),
             ),
             ("audit_events", "Audit events appended", audit.events),
             ("audit_syncs", "Times that the audit log was synced", audit.syncs),
@@ -178,7 +178,7 @@ impl Collector for Sources {
                 "Those held for callers who have not proved who they are",
                 self.http.stranger_bytes(),
             ),
-            ("nonces", "Nonces remembered against replay", self.service.gate.nonces.len() as u64),
+            ("nonces", "Nonces remembered against replay", self.service.authenticator.nonces.len() as u64),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
             (
                 "audit_writable",

@@ -50,10 +50,10 @@ pub fn authorize<'a, A: Action>(
             Some(Denial { permission, resource: call.caller.arn(), reason: reason.to_owned(), too_costly: false });
         return Err(Refusal::NoPermission.into());
     }
-    let judge = Judge::new(call, &rights, action.request_tags());
+    let evaluator = PolicyEvaluator::new(call, &rights, action.request_tags());
     let mut missing = None;
     for Required { permission, resource, context } in &found.needs {
-        match judge.ask(permission, resource, *context)? {
+        match evaluator.ask(permission, resource, *context)? {
             Ok(()) => {}
             Err(Refused::Denied(why)) => {
                 *denial = Some(why);
@@ -95,7 +95,7 @@ pub(super) enum Refused {
 }
 
 /// One call, ready to be judged.
-pub(super) struct Judge<'c> {
+pub(super) struct PolicyEvaluator<'c> {
     call: &'c Call,
     rights: &'c Rights,
     principal_arn: String,
@@ -103,7 +103,7 @@ pub(super) struct Judge<'c> {
     request_tags: Option<&'c Tags>,
 }
 
-impl<'c> Judge<'c> {
+impl<'c> PolicyEvaluator<'c> {
     pub(super) fn new(call: &'c Call, rights: &'c Rights, request_tags: Option<&'c Tags>) -> Self {
         let principal_arn = match &call.caller.who {
             Who::Session(session) => format!("acs:ram::{}:role/{}", session.account, session.role_name),
@@ -307,7 +307,7 @@ pub(super) fn principal(caller: &Caller) -> Option<Principal<'_>> {
     }
 }
 
-impl Judge<'_> {
+impl PolicyEvaluator<'_> {
     /// The full name that policies know a resource by.
     pub(super) fn arn_of(&self, permission: &str, resource: &Resource) -> String {
         let account = &self.caller().account;

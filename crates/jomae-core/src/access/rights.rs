@@ -25,7 +25,7 @@ use crate::{
 /// The policies that speak for a caller.
 pub struct Rights {
     /// Of the user and its groups, or of the role. Not asked for the account itself.
-    pub policies: Arc<Vec<Held>>,
+    pub policies: Arc<Vec<AttachedPolicy>>,
     /// Narrows the session.
     pub session: Option<Arc<Compiled>>,
     /// Why nothing at all is allowed.
@@ -34,14 +34,14 @@ pub struct Rights {
 
 /// A policy that somebody has.
 #[derive(Clone)]
-pub enum Held {
+pub enum AttachedPolicy {
     System(&'static SystemPolicy),
     Custom(Arc<PolicyRecord>, Arc<Compiled>),
     /// One that nobody has yet: for simulations.
     Proposed(String, Arc<Compiled>),
 }
 
-impl Held {
+impl AttachedPolicy {
     pub fn name(&self) -> &str {
         match self {
             Self::System(policy) => policy.name,
@@ -97,17 +97,17 @@ pub fn rights_of(tx: &mut Tx<'_>, call: &Call) -> Result<Rights, Fault> {
     let account = &call.caller.account;
     match &call.caller.who {
         Who::Root | Who::Federated(_) => Ok(Rights::none()),
-        Who::User { id, name } => match &*holding(tx, account, Holder::User(id))? {
+        Who::User { id, name } => match &*holding(tx, account, PrincipalId::User(id))? {
             // Policies of keys and roles know a user by its name, which was read before: both must be of one moment.
-            Holding::User(user, _) if user.name != *name => {
+            LoadedPrincipal::User(user, _) if user.name != *name => {
                 Err(Fault::unavailable("the caller was renamed during the call"))
             }
-            Holding::User(_, policies) => Ok(Rights { policies: Arc::clone(policies), ..Rights::none() }),
-            Holding::Nothing | Holding::Role(..) => Ok(Rights::dead("the user is gone")),
+            LoadedPrincipal::User(_, policies) => Ok(Rights { policies: Arc::clone(policies), ..Rights::none() }),
+            LoadedPrincipal::Nothing | LoadedPrincipal::Role(..) => Ok(Rights::dead("the user is gone")),
         },
-        Who::Session(session) => match &*holding(tx, account, Holder::Role(&session.role_id))? {
-            Holding::Role(role, policies) => of_session(role, policies, session),
-            Holding::Nothing | Holding::User(..) => Ok(Rights::dead("the role is gone")),
+        Who::Session(session) => match &*holding(tx, account, PrincipalId::Role(&session.role_id))? {
+            LoadedPrincipal::Role(role, policies) => of_session(role, policies, session),
+            LoadedPrincipal::Nothing | LoadedPrincipal::User(..) => Ok(Rights::dead("the role is gone")),
         },
     }
 }
@@ -133,7 +133,7 @@ pub fn at_one_moment<T>(
 
 /// Whose policies.
 #[derive(Clone, Copy)]
-enum Holder<'a> {
+enum PrincipalId<'a> {
     /// By its id.
     User(&'a str),
     /// By its id.
@@ -141,36 +141,36 @@ enum Holder<'a> {
 }
 
 /// What a user or a role has.
-enum Holding {
+enum LoadedPrincipal {
     /// It is gone.
     Nothing,
     /// With those of the groups that the user is in.
-    User(Arc<UserRecord>, Arc<Vec<Held>>),
-    Role(Arc<RoleRecord>, Arc<Vec<Held>>),
+    User(Arc<UserRecord>, Arc<Vec<AttachedPolicy>>),
+    Role(Arc<RoleRecord>, Arc<Vec<AttachedPolicy>>),
 }
 
 /// What users and roles of an account hold, by their ids. Kept with the account's epoch in memory, and gone with it at
 /// the next change of RAM.
 #[derive(Default)]
-pub struct Holdings {
-    users: RwLock<HashMap<String, Arc<Holding>>>,
-    roles: RwLock<HashMap<String, Arc<Holding>>>,
+pub struct PrincipalPolicies {
+    users: RwLock<HashMap<String, Arc<LoadedPrincipal>>>,
+    roles: RwLock<HashMap<String, Arc<LoadedPrincipal>>>,
 }
 
-impl Holdings {
-    fn of<'a>(&self, holder: Holder<'a>) -> (&RwLock<HashMap<String, Arc<Holding>>>, &'a str) {
+impl PrincipalPolicies {
+    fn of<'a>(&self, holder: PrincipalId<'a>) -> (&RwLock<HashMap<String, Arc<LoadedPrincipal>>>, &'a str) {
         match holder {
-            Holder::User(id) => (&self.users, id),
-            Holder::Role(id) => (&self.roles, id),
+            PrincipalId::User(id) => (&self.users, id),
+            PrincipalId::Role(id) => (&self.roles, id),
         }
     }
 
-    fn get(&self, holder: Holder<'_>) -> Option<Arc<Holding>> {
+    fn get(&self, holder: PrincipalId<'_>) -> Option<Arc<LoadedPrincipal>> {
         let (known, id) = self.of(holder);
         known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    fn keep(&self, holder: Holder<'_>, holding: &Arc<Holding>) {
+    fn keep(&self, holder: PrincipalId<'_>, holding: &Arc<LoadedPrincipal>) {
         let (known, id) = self.of(holder);
         let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < HOLDINGS_MAX {
@@ -180,7 +180,7 @@ impl Holdings {
 }
 
 /// What somebody holds, all of it as it stood at one moment.
-fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: Holder<'_>) -> Result<Arc<Holding>, Fault> {
+fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: PrincipalId<'_>) -> Result<Arc<LoadedPrincipal>, Fault> {
     let path = path::epoch(account);
     // What was kept with an epoch was read while it lasted.
     let epoch = tx.get::<EpochRecord>(&path)?;
@@ -191,15 +191,15 @@ fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: Holder<'_>) -> Result<A
     let (epoch, holding) = at_one_moment(tx, account, |tx| {
         let epoch = tx.get::<EpochRecord>(&path)?;
         let holding = match holder {
-            Holder::User(id) => of_user(tx, account, id)?,
-            Holder::Role(id) => of_role(tx, account, id)?,
+            PrincipalId::User(id) => of_user(tx, account, id)?,
+            PrincipalId::Role(id) => of_role(tx, account, id)?,
         };
         Ok((epoch, Arc::new(holding)))
     })?;
     if let Some(epoch) = epoch {
         let holdings = &epoch.holdings_in_memory;
         if holdings.get().is_none() {
-            holdings.keep(Holdings::default());
+            holdings.keep(PrincipalPolicies::default());
         }
         if let Some(holdings) = holdings.get() {
             holdings.keep(holder, &holding);
@@ -208,8 +208,8 @@ fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: Holder<'_>) -> Result<A
     Ok(holding)
 }
 
-fn of_user(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<Holding, Fault> {
-    let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? else { return Ok(Holding::Nothing) };
+fn of_user(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<LoadedPrincipal, Fault> {
+    let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? else { return Ok(LoadedPrincipal::Nothing) };
     let mut policies = Vec::new();
     add(tx, account, &user.policies, &mut policies)?;
     for (group, _) in &user.groups {
@@ -218,36 +218,36 @@ fn of_user(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<Holding, Fa
         let group = group.ok_or_else(|| Fault::internal("a group of the user is missing"))?;
         add(tx, account, &group.policies, &mut policies)?;
     }
-    Ok(Holding::User(user, Arc::new(policies)))
+    Ok(LoadedPrincipal::User(user, Arc::new(policies)))
 }
 
-fn of_role(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<Holding, Fault> {
-    let Some(role) = tx.get::<RoleRecord>(&path::role(account, id))? else { return Ok(Holding::Nothing) };
+fn of_role(tx: &mut Tx<'_>, account: &AccountId, id: &str) -> Result<LoadedPrincipal, Fault> {
+    let Some(role) = tx.get::<RoleRecord>(&path::role(account, id))? else { return Ok(LoadedPrincipal::Nothing) };
     let mut policies = Vec::new();
     add(tx, account, &role.policies, &mut policies)?;
-    Ok(Holding::Role(role, Arc::new(policies)))
+    Ok(LoadedPrincipal::Role(role, Arc::new(policies)))
 }
 
-fn of_session(role: &RoleRecord, policies: &Arc<Vec<Held>>, session: &Session) -> Result<Rights, Fault> {
+fn of_session(role: &RoleRecord, policies: &Arc<Vec<AttachedPolicy>>, session: &Session) -> Result<Rights, Fault> {
     if role.trust_epoch != session.trust_epoch && !still_trusts(role, session)? {
         return Ok(Rights::dead("the role no longer trusts who assumed it"));
     }
     Ok(Rights { policies: Arc::clone(policies), session: session.compiled_policy()?, ..Rights::none() })
 }
 
-fn add(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached], to: &mut Vec<Held>) -> Result<(), Fault> {
+fn add(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached], to: &mut Vec<AttachedPolicy>) -> Result<(), Fault> {
     for Attached { kind, name, .. } in attached {
         match kind {
             PolicyType::System => {
                 // One that a newer release knows and this one does not cannot be skipped: it might deny.
                 let policy = system_policy(name).ok_or_else(|| Fault::internal("a system policy is not known"))?;
-                to.push(Held::System(policy));
+                to.push(AttachedPolicy::System(policy));
             }
             PolicyType::Custom => {
                 let record = tx.get::<PolicyRecord>(&path::policy(account, name))?;
                 let record = record.ok_or_else(|| Fault::internal("an attached policy is missing"))?;
                 let compiled = record.compiled()?;
-                to.push(Held::Custom(record, compiled));
+                to.push(AttachedPolicy::Custom(record, compiled));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Would this principal be allowed, and why? And what would a proposed policy have done to the calls of the past?
 //!
-//! Both ask the judge that every call meets, with the records of this moment, so that a simulation cannot decide
+//! Both ask the evaluator that every call meets, with the records of this moment, so that a simulation cannot decide
 //! otherwise than the service.
 
 mod asked;
@@ -22,8 +22,8 @@ pub use question::{Answer, Layer, PrincipalName, Question, simulate};
 
 use super::{
     Rights,
-    authorize::{Judge, Refused},
-    rights::Held,
+    authorize::{PolicyEvaluator, Refused},
+    rights::AttachedPolicy,
 };
 use crate::{
     access::Resource,
@@ -140,7 +140,7 @@ impl Proposal {
             _ => false,
         };
         if concerned {
-            let proposed = Held::Proposed("the proposed policy".to_owned(), Arc::clone(&self.compiled));
+            let proposed = AttachedPolicy::Proposed("the proposed policy".to_owned(), Arc::clone(&self.compiled));
             Arc::make_mut(&mut rights.policies).push(proposed);
         }
         Ok(concerned)
@@ -149,7 +149,7 @@ impl Proposal {
     fn replace(&self, name: &str, rights: &mut Rights) -> bool {
         let mut replaced = false;
         for held in Arc::make_mut(&mut rights.policies).iter_mut().filter(|held| held.name() == name) {
-            *held = Held::Proposed(format!("{name} as proposed"), Arc::clone(&self.compiled));
+            *held = AttachedPolicy::Proposed(format!("{name} as proposed"), Arc::clone(&self.compiled));
             replaced = true;
         }
         replaced
@@ -178,7 +178,7 @@ enum Decision {
     Denied(String),
 }
 
-/// Decides about one permission, by the judge of the calls.
+/// Decides about one permission, by the evaluator of the calls.
 fn decide(
     call: &Call,
     rights: &Rights,
@@ -189,7 +189,7 @@ fn decide(
     if let Some(reason) = rights.dead {
         return Ok(Decision::Denied(reason.to_owned()));
     }
-    Ok(match Judge::new(call, rights, request_tags).ask(permission, resource, context)? {
+    Ok(match PolicyEvaluator::new(call, rights, request_tags).ask(permission, resource, context)? {
         Ok(()) => Decision::Allowed,
         Err(Refused::Denied(denial)) => Decision::Denied(denial.reason),
         Err(Refused::As(refusal)) => Decision::Denied(refusal.message().into_owned()),

@@ -70,7 +70,7 @@ pub struct Appended<'a> {
 
 /// What a call touched, noted on its way.
 #[derive(Default)]
-pub struct Trace {
+pub struct CallTrace {
     /// The number of the action in the list of all actions.
     pub action: usize,
     pub keys: Vec<KeyPlace>,
@@ -243,7 +243,7 @@ impl Serialize for PublicParameters<'_> {
 }
 
 /// The things that a call is about: type → names.
-struct Resources<'a>(&'a Trace);
+struct Resources<'a>(&'a CallTrace);
 
 impl Serialize for Resources<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -268,7 +268,7 @@ impl Serialize for Resources<'_> {
 }
 
 impl<'a> Resources<'a> {
-    fn of(trace: &'a Trace) -> Option<Self> {
+    fn of(trace: &'a CallTrace) -> Option<Self> {
         (!trace.keys.is_empty() || !trace.aliases.is_empty() || !trace.ram.is_empty()).then_some(Self(trace))
     }
 }
@@ -288,7 +288,7 @@ pub fn call_event(
     event_id: &str,
     call: &Call,
     params: &Params<'_>,
-    trace: &Trace,
+    trace: &CallTrace,
     refusal: Option<Refusal>,
 ) -> Vec<u8> {
     let shown = spec.map(|spec| Shown::Call(PublicParameters { spec, params }));
@@ -305,7 +305,7 @@ pub fn throttled_event(
     (count, since): (u64, Timestamp),
 ) -> Vec<u8> {
     let throttled = ThrottledCalls { throttled_calls: count, since };
-    event_of_call(spec, event_id, first, None, &Trace::default(), Some(refusal), Some(throttled))
+    event_of_call(spec, event_id, first, None, &CallTrace::default(), Some(refusal), Some(throttled))
 }
 
 fn event_of_call(
@@ -313,7 +313,7 @@ fn event_of_call(
     event_id: &str,
     call: &Call,
     shown: Option<Shown<'_>>,
-    trace: &Trace,
+    trace: &CallTrace,
     refusal: Option<Refusal>,
     throttled: Option<ThrottledCalls>,
 ) -> Vec<u8> {
@@ -355,7 +355,7 @@ fn event_of_call(
 
 /// The event of something that the service did by itself: the destruction or rotation of a key.
 pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Vec<u8> {
-    let trace = Trace { keys: vec![key.clone()], ..Trace::default() };
+    let trace = CallTrace { keys: vec![key.clone()], ..CallTrace::default() };
     write(&Event {
         event_id: id,
         event_version: 1,
@@ -406,7 +406,7 @@ pub struct OperatorAct<'a> {
 /// The event of something that the operator did.
 pub fn operator_event(act: &OperatorAct<'_>, id: &str, now: Timestamp) -> Vec<u8> {
     let ram = act.resources.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect();
-    let trace = Trace { ram, ..Trace::default() };
+    let trace = CallTrace { ram, ..CallTrace::default() };
     write(&Event {
         event_id: id,
         event_version: 1,

@@ -9,7 +9,7 @@ use crate::{
     ram::record::path as ram_path,
     record::{AccountRecord, Marker, path},
     store::{Path, SCAN_LIMIT_MAX},
-    tx::{Outcome, Tx, Vault},
+    tx::{CommitOutcome, Tx, Vault},
 };
 
 /// Active and inactive access keys that an account can have for itself.
@@ -86,8 +86,8 @@ pub fn put_further_key(
 
 pub(crate) async fn committed(tx: Tx<'_>) -> Result<(), Fault> {
     match tx.commit().await? {
-        Outcome::Done => Ok(()),
-        Outcome::Conflict => Err(Fault::unavailable("somebody else has just changed the account")),
+        CommitOutcome::Done => Ok(()),
+        CommitOutcome::Conflict => Err(Fault::unavailable("somebody else has just changed the account")),
     }
 }
 

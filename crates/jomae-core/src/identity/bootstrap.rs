@@ -17,7 +17,7 @@ use crate::{
     ram::record::path as ram_path,
     record::{AccessKeyRecord, Marker, path},
     store::Path,
-    tx::{Outcome, Vault},
+    tx::{CommitOutcome, Vault},
 };
 
 const PENDING: &str = "sys/bootstrap";
@@ -46,8 +46,8 @@ pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<Ac
     let bootstrap = BootstrapRecord { access_key_id: made.access_key_id.clone(), delivered: false };
     tx.put(at, &bootstrap)?;
     match tx.commit().await? {
-        Outcome::Done => Ok(Some(made)),
-        Outcome::Conflict => Err(Fault::unavailable("another process has just made the first account")),
+        CommitOutcome::Done => Ok(Some(made)),
+        CommitOutcome::Conflict => Err(Fault::unavailable("another process has just made the first account")),
     }
 }
 

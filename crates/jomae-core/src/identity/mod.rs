@@ -23,7 +23,7 @@ use self::sessions::Opened;
 use crate::{
     error::{Error, Fault},
     keyring::Keyring,
-    lockout::{Lockout, Place},
+    lockout::{Lockout, SourceId},
     nonce::{self, NonceMemory, Seen},
     ram::record::{UserRecord, path as ram_path},
     record::{AccessKeyRecord, Bytes, StoredAccessKey, path},
@@ -48,14 +48,14 @@ impl Default for DummySecret {
 type Verify<'p> = fn(&Presented<'p>, Credential<'_>) -> Result<(), SignError>;
 
 /// Everything that finding out a caller needs.
-pub struct Gate {
+pub struct Authenticator {
     pub nonces: NonceMemory,
     pub lockout: Lockout,
     pub sessions: Sessions,
     dummy: DummySecret,
 }
 
-impl Gate {
+impl Authenticator {
     pub fn new(nonces_max: usize) -> Self {
         Self {
             nonces: NonceMemory::new(nonces_max),
@@ -66,7 +66,7 @@ impl Gate {
     }
 
     /// Finds out who sent a signed request: time, access key, signature, in this order. The request is accepted only by
-    /// [`Gate::accept`], which remembers its nonce: after its signature has proved right, so that nobody else can burn it
+    /// [`Authenticator::accept`], which remembers its nonce: after its signature has proved right, so that nobody else can burn it
     /// or fill the memory, and after the account was metered, so that a throttled one does not fill it either.
     pub fn authenticate(
         &self,
@@ -112,7 +112,7 @@ impl Gate {
     }
 
     /// Whether a request whose body is still to come has a head that a known caller has signed: time, lock-out, access
-    /// key and signature, as [`Gate::authenticate`] looks at them. The body may still prove wrong, and the request may
+    /// key and signature, as [`Authenticator::authenticate`] looks at them. The body may still prove wrong, and the request may
     /// be a repetition: this is enough to let it have memory, and for nothing else. Nothing is counted or remembered.
     pub fn vouches(&self, vault: &Vault, presented: &Presented<'_>, source_ip: &str, now: Timestamp) -> bool {
         sign::check_time(presented.timestamp_text, now.0).is_ok()
@@ -233,7 +233,7 @@ pub struct Authenticated {
 
 /// What of a right signature is still to be looked at.
 pub struct Signed {
-    place: Place,
+    place: SourceId,
     signed_at_secs: i64,
 }
 

@@ -32,7 +32,7 @@ impl Opened {
 
 /// The hash of a token.
 #[derive(Clone, Copy)]
-pub(super) struct Place(u128);
+pub(super) struct TokenHash(u128);
 
 /// The sessions that are in use.
 pub struct Sessions {
@@ -59,13 +59,13 @@ impl Sessions {
     }
 
     /// What the token holds, or where to keep it.
-    pub(super) fn get(&self, token: &str, now: Timestamp) -> Result<Arc<Opened>, Place> {
+    pub(super) fn get(&self, token: &str, now: Timestamp) -> Result<Arc<Opened>, TokenHash> {
         let hash = self.key.hash(&[token]);
-        self.shard(hash).opened.get(&hash).filter(|opened| opened.is_valid(now)).cloned().ok_or(Place(hash))
+        self.shard(hash).opened.get(&hash).filter(|opened| opened.is_valid(now)).cloned().ok_or(TokenHash(hash))
     }
 
     /// Keeps an opened token, whose signature has proved right.
-    pub(super) fn keep(&self, Place(hash): Place, opened: Arc<Opened>) {
+    pub(super) fn keep(&self, TokenHash(hash): TokenHash, opened: Arc<Opened>) {
         let mut shard = self.shard(hash);
         if shard.opened.insert(hash, opened).is_some() {
             return;
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::{
         identity::token::{Trusted, TrustedPrincipal},
-        record::Memo,
+        record::Derived,
     };
 
     const NOW: Timestamp = Timestamp(1_800_000_000);
@@ -121,7 +121,7 @@ mod tests {
             created: NOW.0,
             expires,
             policy: None,
-            policy_in_memory: Memo::default(),
+            policy_in_memory: Derived::default(),
             source_identity: None,
             trust_epoch: 0,
             trusted: Trusted {

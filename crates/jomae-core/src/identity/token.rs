@@ -14,7 +14,7 @@ use jomae_api::{
 use jomae_crypto::{sealed, secret::SecretBytes};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Fault, keyring::Keyring, policy::Compiled, record::Memo};
+use crate::{error::Fault, keyring::Keyring, policy::Compiled, record::Derived};
 
 /// The purpose under which security tokens are sealed.
 const PURPOSE: &str = "security-token";
@@ -37,7 +37,7 @@ pub struct Session {
     /// The session policy, as its text.
     pub policy: Option<String>,
     #[serde(skip)]
-    pub policy_in_memory: Memo<Arc<Compiled>>,
+    pub policy_in_memory: Derived<Arc<Compiled>>,
     pub source_identity: Option<String>,
     /// How often the role's trust had changed when the role was assumed.
     pub trust_epoch: u64,

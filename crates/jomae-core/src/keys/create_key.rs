@@ -12,7 +12,7 @@ use crate::{
     prelude::*,
     quota::Counted,
     ram::cost::check_key_policy,
-    record::{KeyPlace, KeyRecord, Memo, path},
+    record::{Derived, KeyPlace, KeyRecord, path},
 };
 
 impl Handle<CreateKey> for Kms {
@@ -51,8 +51,8 @@ impl Handle<CreateKey> for Kms {
             has_imported_material: false,
             material_check: None,
             policy: wanted.policy.clone(),
-            primary_in_memory: Memo::default(),
-            policy_in_memory: Memo::default(),
+            primary_in_memory: Derived::default(),
+            policy_in_memory: Derived::default(),
             tags: wanted.tags.clone(),
         };
         match wanted.origin {

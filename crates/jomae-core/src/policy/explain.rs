@@ -17,11 +17,11 @@ pub struct Explained {
     /// Its place in the document, from 1.
     pub statement: u16,
     pub effect: Effect,
-    pub outcome: Outcome,
+    pub outcome: StatementMatch,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StatementMatch {
     /// It allows or denies, as its effect says.
     Applies,
     /// It is about others.
@@ -45,14 +45,14 @@ impl fmt::Display for Explained {
             Effect::Allow => "allows",
             Effect::Deny => "denies",
         };
-        let verb = if self.outcome == Outcome::Applies { effect } else { "does not apply" };
+        let verb = if self.outcome == StatementMatch::Applies { effect } else { "does not apply" };
         write!(f, "Statement {} {verb}", self.statement)?;
         match &self.outcome {
-            Outcome::Applies => Ok(()),
-            Outcome::TooCostly => f.write_str(": it costs more than is left for the decision"),
-            Outcome::OtherPrincipal => f.write_str(": the principal is not named"),
-            Outcome::OtherResource => f.write_str(": the resource does not match"),
-            Outcome::ConditionNotMet { operator, key, absent } => {
+            StatementMatch::Applies => Ok(()),
+            StatementMatch::TooCostly => f.write_str(": it costs more than is left for the decision"),
+            StatementMatch::OtherPrincipal => f.write_str(": the principal is not named"),
+            StatementMatch::OtherResource => f.write_str(": the resource does not match"),
+            StatementMatch::ConditionNotMet { operator, key, absent } => {
                 write!(f, ": {operator} {key} is not met")?;
                 f.write_str(if *absent { ", the request has no such value" } else { "" })
             }
@@ -75,14 +75,14 @@ impl Compiled {
     fn explain_each(&self, request: &Request<'_>, is_named: impl Fn(&Rule) -> bool) -> Vec<Explained> {
         let outcome = |rule: &Rule| {
             if !is_named(rule) {
-                return Outcome::OtherPrincipal;
+                return StatementMatch::OtherPrincipal;
             }
             match rule.has_resource(request) {
-                None => return Outcome::TooCostly,
-                Some(false) => return Outcome::OtherResource,
+                None => return StatementMatch::TooCostly,
+                Some(false) => return StatementMatch::OtherResource,
                 Some(true) => {}
             }
-            let unmet = |absent, priced: &Priced| Outcome::ConditionNotMet {
+            let unmet = |absent, priced: &Priced| StatementMatch::ConditionNotMet {
                 operator: priced.condition.operator.name,
                 key: priced.condition.key.to_string(),
                 absent,
@@ -91,9 +91,9 @@ impl Compiled {
                 Met::Yes => None,
                 Met::No => Some(unmet(false, priced)),
                 Met::NoValue => Some(unmet(true, priced)),
-                Met::TooCostly => Some(Outcome::TooCostly),
+                Met::TooCostly => Some(StatementMatch::TooCostly),
             });
-            found.unwrap_or(Outcome::Applies)
+            found.unwrap_or(StatementMatch::Applies)
         };
         let mut explained: Vec<Explained> = self
             .rules_about(request.action)

@@ -14,7 +14,7 @@ mod sieve;
 mod system;
 
 pub use compiled::{Compiled, action_number};
-pub use explain::{Explained, Outcome};
+pub use explain::{Explained, StatementMatch};
 pub use facts::{Facts, Principal, Request};
 pub use system::{SystemPolicy, system_policies, system_policy};
 

@@ -13,7 +13,7 @@ use super::record::{LastUsedRecord, path as ram_path};
 use crate::{
     error::Fault,
     record::{AccessKeyRecord, path},
-    tx::{Outcome, Vault},
+    tx::{CommitOutcome, Vault},
 };
 
 /// A use so soon after the noted one is not noted.
@@ -85,7 +85,7 @@ async fn write(vault: &Vault, uses: &[(String, Use)]) -> Result<(), Fault> {
                 tx.put(at, &LastUsedRecord { at: used.at, service: used.service.to_owned() })?;
             }
         }
-        if tx.commit().await? == Outcome::Done {
+        if tx.commit().await? == CommitOutcome::Done {
             return Ok(());
         }
     }

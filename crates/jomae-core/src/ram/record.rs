@@ -15,10 +15,10 @@ use jomae_api::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::rights::Holdings,
+    access::rights::PrincipalPolicies,
     error::Fault,
     policy::Compiled,
-    record::{Memo, Record, plain_records},
+    record::{Derived, Record, plain_records},
     store::Path,
 };
 
@@ -90,7 +90,7 @@ pub struct RoleRecord {
     pub trust_epoch: u64,
     pub policies: Vec<Attached>,
     #[serde(skip)]
-    pub trust_in_memory: Memo<Arc<Compiled>>,
+    pub trust_in_memory: Derived<Arc<Compiled>>,
 }
 
 /// A policy of the account, with its versions.
@@ -108,7 +108,7 @@ pub struct PolicyRecord {
     /// To how many users, groups and roles it is attached.
     pub attachments: u32,
     #[serde(skip)]
-    pub in_memory: Memo<Arc<Compiled>>,
+    pub in_memory: Derived<Arc<Compiled>>,
 }
 
 /// One version of a policy: `v<number>` on the wire.
@@ -152,7 +152,7 @@ pub struct EpochRecord {
     pub changes: u64,
     /// What users and roles hold, as long as nothing changes.
     #[serde(skip)]
-    pub holdings_in_memory: Memo<Holdings>,
+    pub holdings_in_memory: Derived<PrincipalPolicies>,
 }
 
 /// When an access key was last used, and with which service.
@@ -229,7 +229,7 @@ impl PolicyRecord {
 }
 
 /// What is compiled once for each record in memory.
-pub(crate) fn compiled(memo: &Memo<Arc<Compiled>>, text: &str, form: Form) -> Result<Arc<Compiled>, Fault> {
+pub(crate) fn compiled(memo: &Derived<Arc<Compiled>>, text: &str, form: Form) -> Result<Arc<Compiled>, Fault> {
     if let Some(compiled) = memo.get() {
         return Ok(Arc::clone(compiled));
     }

@@ -31,7 +31,7 @@ use crate::{
     keyring::Keyring,
     oidc::{OidcError, TokenVerifier},
     ram::cost,
-    record::Memo,
+    record::Derived,
     run::Call,
     tx::Tx,
 };
@@ -125,7 +125,7 @@ fn assume(
         created: call.now.0,
         expires: call.now.0.saturating_add(duration_secs),
         policy: wanted.policy.map(str::to_owned),
-        policy_in_memory: Memo::default(),
+        policy_in_memory: Derived::default(),
         source_identity: wanted.source_identity.map(str::to_owned),
         trust_epoch: role.trust_epoch,
         trusted: trusted_of(call, trusted_principal(&call.caller)?),

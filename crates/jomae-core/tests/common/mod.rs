@@ -30,7 +30,7 @@ use jomae_core::{
     run::Kms,
     service::{Arrival, Limits, Reply, Service},
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
-    tx::{Outcome, Tx, Vault},
+    tx::{CommitOutcome, Tx, Vault},
     usage::Usage,
     wait::{Abandonment, Inline},
 };
@@ -257,7 +257,7 @@ impl World {
 fn write(service: &Service, writes: impl Fn(&mut Tx<'_>)) {
     let mut tx = service.kms.vault.writing();
     writes(&mut tx);
-    assert_eq!(block_on(tx.commit()).unwrap(), Outcome::Done);
+    assert_eq!(block_on(tx.commit()).unwrap(), CommitOutcome::Done);
 }
 
 /// What the server does at its first start.

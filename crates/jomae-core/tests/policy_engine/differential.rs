@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use jomae_api::policy::{Effect, Form, parse, parse_stored};
-use jomae_core::policy::{Compiled, Explained, Outcome, ResourceVerdict, Verdict};
+use jomae_core::policy::{Compiled, Explained, ResourceVerdict, StatementMatch, Verdict};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -46,7 +46,7 @@ fn run(
 
 /// What explains it says the same.
 fn first_that_applies(explained: &[Explained], effect: Effect) -> Option<u16> {
-    let applies = |each: &&Explained| each.effect == effect && each.outcome == Outcome::Applies;
+    let applies = |each: &&Explained| each.effect == effect && each.outcome == StatementMatch::Applies;
     explained.iter().find(applies).map(|each| each.statement)
 }
 
@@ -99,7 +99,7 @@ fn resource(form: Form) {
                 "allow account"
             }
             ResourceVerdict::NotNamed => {
-                prop_assert!(!explained.iter().any(|each| each.outcome == Outcome::Applies));
+                prop_assert!(!explained.iter().any(|each| each.outcome == StatementMatch::Applies));
                 "nothing"
             }
             ResourceVerdict::TooCostly => return Err(TestCaseError::fail("too costly")),

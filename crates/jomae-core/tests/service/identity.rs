@@ -79,10 +79,10 @@ fn nobody_else_burns_a_nonce() {
         let reply = world.alice().reply_to(&forged, "POST");
         assert_eq!(reply.outcome.refusal.unwrap().code(), "SignatureDoesNotMatch");
     }
-    assert!(world.service.gate.nonces.is_empty());
+    assert!(world.service.authenticator.nonces.is_empty());
     let signed = world.alice().signed("CreateKey", &[], "mine");
     assert_eq!(world.alice().reply_to(&signed, "POST").status, 200);
-    assert_eq!(world.service.gate.nonces.len(), 1);
+    assert_eq!(world.service.authenticator.nonces.len(), 1);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
     world.alice().refused("GetCallerIdentity", &[], "400 Throttling");
     assert_eq!(world.alice().reply_to(&first, "POST").outcome.refusal.unwrap().code(), "SignatureNonceUsed");
     world.advance(3000);
-    world.service.gate.nonces.sweep(world.now());
+    world.service.authenticator.nonces.sweep(world.now());
     world.alice().ok("ListKeys", &[]);
 }
 

@@ -6,7 +6,7 @@ use jomae_core::{
     identity::{accounts, bootstrap},
     ram::record::path as ram_path,
     record::path,
-    tx::Outcome,
+    tx::CommitOutcome,
 };
 use jomae_sim::block_on;
 use serde_json::json;
@@ -152,7 +152,7 @@ fn old_account(world: &World, delivered: bool) -> Credentials {
     tx.delete(ram_path::root_key(&made.account, &made.access_key_id));
     let note = bootstrap::BootstrapRecord { access_key_id: made.access_key_id.clone(), delivered };
     tx.put(jomae_core::store::Path::new("sys/bootstrap"), &note).unwrap();
-    assert_eq!(block_on(tx.commit()).unwrap(), Outcome::Done);
+    assert_eq!(block_on(tx.commit()).unwrap(), CommitOutcome::Done);
     Credentials { account: made.account, id: made.access_key_id, secret: made.secret.expose().to_vec(), token: None }
 }
 

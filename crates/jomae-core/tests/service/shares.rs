@@ -71,14 +71,14 @@ fn throttled_calls_are_counted_together_and_their_parameters_are_not_kept() {
 fn a_throttled_call_leaves_no_nonce_behind() {
     let world = slow_world();
     world.alice().ok("ListKeys", &[]);
-    let nonces = world.service.gate.nonces.len();
+    let nonces = world.service.authenticator.nonces.len();
     for _ in 0..20 {
         assert!(code_of(&world.alice().call("ListKeys", &[])).contains("Throttling"));
     }
     for _ in 0..20 {
         assert!(code_of(&world.alice().call("NoSuchAction", &[])).contains("Throttling"), "whatever is called");
     }
-    assert_eq!(world.service.gate.nonces.len(), nonces);
+    assert_eq!(world.service.authenticator.nonces.len(), nonces);
 }
 
 #[test]

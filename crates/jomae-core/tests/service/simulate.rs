@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jomae_api::time::Timestamp;
 use jomae_core::access::simulate::{
     Answer, Place, PrincipalName, Proposal, Question, SimulateError,
-    replay::{Outcome, Replay},
+    replay::{Replay, ReplayReport},
     simulate,
 };
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn allowed(world: &World, principal: &str, permission: &str, resource: &str) -> 
 }
 
 /// Goes through the events of this second.
-fn replayed(world: &World, document: &str, place: Place) -> Outcome {
+fn replayed(world: &World, document: &str, place: Place) -> ReplayReport {
     let now = Timestamp(world.now());
     let proposal = Proposal::new(document, place).unwrap();
     let mut replay = Replay::new(&world.service.kms.vault, world.alice.account.clone(), (now, now), proposal).unwrap();
@@ -199,7 +199,8 @@ fn what_is_foretold_happens() {
             assert_eq!(all, !denied.contains(&at), "{} {:?} under {}", told.action, told.params, policies[was]);
         }
         let place = Place::InsteadOf(name.clone());
-        let foretold: Vec<Outcome> = policies.iter().map(|policy| replayed(&world, policy, place.clone())).collect();
+        let foretold: Vec<ReplayReport> =
+            policies.iter().map(|policy| replayed(&world, policy, place.clone())).collect();
         for (next, outcome) in foretold.into_iter().enumerate() {
             alice.detach(name, ("User", "ann"));
             alice.attach(&names[next], ("User", "ann"));

@@ -13,7 +13,7 @@ use jomae_core::{
     keyring::DOMAIN_PREFIX,
     record::Record,
     store::{Path, SCAN_LIMIT_MAX},
-    tx::{Outcome, Vault},
+    tx::{CommitOutcome, Vault},
 };
 use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
@@ -274,10 +274,10 @@ fn warn_of_name(signer: Signer, origin: Option<&str>) -> Signer {
     signer
 }
 
-fn done(outcome: Outcome) -> Result<(), Fault> {
+fn done(outcome: CommitOutcome) -> Result<(), Fault> {
     match outcome {
-        Outcome::Done => Ok(()),
-        Outcome::Conflict => Err(Fault::unavailable("another process has just changed the audit log's key")),
+        CommitOutcome::Done => Ok(()),
+        CommitOutcome::Conflict => Err(Fault::unavailable("another process has just changed the audit log's key")),
     }
 }
 

@@ -9,7 +9,7 @@ use jomae_api::{
 use jomae_core::{
     access::simulate::{
         self as core, Place, PrincipalName, Proposal, Question, SimulateError,
-        replay::{Outcome, Replay, TAKEN_AS_OF_NOW},
+        replay::{Replay, ReplayReport, TAKEN_AS_OF_NOW},
     },
     error::Fault,
     tx::Vault,
@@ -259,7 +259,7 @@ pub(super) fn replay(
             }
         }
     }
-    Ok(told(replay.finish(), from, until))
+    Ok(replayed(replay.finish(), from, until))
 }
 
 /// The files that can hold events of a range.
@@ -285,7 +285,7 @@ fn in_range(log: &Path, from: Timestamp, until: Timestamp) -> io::Result<Vec<std
     Ok(wanted)
 }
 
-fn told(outcome: Outcome, from: Timestamp, until: Timestamp) -> Replayed {
+fn replayed(outcome: ReplayReport, from: Timestamp, until: Timestamp) -> Replayed {
     let change = |change: core::replay::Change| Change {
         event_id: change.event_id,
         time: change.time,

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     access::{
         Owner, Resource, Rights,
-        authorize::{Judge, number, principal},
+        authorize::{PolicyEvaluator, number, principal},
         resolve,
         rights::rights_of,
     },
@@ -29,7 +29,7 @@ use crate::{
     },
     policy::{Explained, Request, ResourceVerdict, Verdict},
     ram::{find, record::RoleRecord},
-    record::{AccountRecord, KeyRecord, Memo, path},
+    record::{AccountRecord, Derived, KeyRecord, path},
     run::Call,
     tx::Tx,
 };
@@ -143,11 +143,12 @@ pub fn simulate(tx: &mut Tx<'_>, question: &Question, proposal: Option<&Proposal
         }
         _ => {}
     }
-    let judge = Judge::new(&call, &rights, question.request_tags.as_ref());
-    let arn = judge.arn_of(permission, &resource);
+    let evaluator = PolicyEvaluator::new(&call, &rights, question.request_tags.as_ref());
+    let arn = evaluator.arn_of(permission, &resource);
     let context = Some(&question.context);
     let decision = decide(&call, &rights, (permission, &resource), context, question.request_tags.as_ref())?;
-    let asked = Asked { judge: &judge, rights: &rights, call: &call, permission, resource: &resource, arn: &arn };
+    let asked =
+        Asked { evaluator: &evaluator, rights: &rights, call: &call, permission, resource: &resource, arn: &arn };
     let (allowed, reason) = match decision {
         Decision::Allowed => (true, asked.who_allowed(context)?),
         Decision::Denied(reason) => (false, reason),
@@ -201,7 +202,7 @@ pub(super) fn session(account: &AccountId, role: &RoleRecord, name: &str, now: T
         created: now.0,
         expires: now.0,
         policy: None,
-        policy_in_memory: Memo::default(),
+        policy_in_memory: Derived::default(),
         source_identity: None,
         trust_epoch: role.trust_epoch,
         trusted: Trusted {
@@ -312,9 +313,9 @@ pub(super) fn one(
     resource.ok_or_else(|| Fault::internal("a target without a resource").into())
 }
 
-/// A question that has been put to the judge.
+/// A question that has been put to the evaluator.
 struct Asked<'a> {
-    judge: &'a Judge<'a>,
+    evaluator: &'a PolicyEvaluator<'a>,
     rights: &'a Rights,
     call: &'a Call,
     permission: &'static str,
@@ -328,7 +329,7 @@ impl Asked<'_> {
         if matches!(self.resource, Resource::SignatureOnly) {
             return Ok("a valid signature is enough".to_owned());
         }
-        let facts = self.judge.facts(context, self.tags(), &[]);
+        let facts = self.evaluator.facts(context, self.tags(), &[]);
         let request = Request::new(number(self.permission)?, self.arn, &facts);
         for held in self.rights.policies.iter() {
             if let Verdict::Allow { statement } = held.compiled().evaluate(&request) {
@@ -357,7 +358,7 @@ impl Asked<'_> {
         if matches!(self.resource, Resource::SignatureOnly | Resource::Missing { owner: Owner::Another, .. }) {
             return Ok(Vec::new());
         }
-        let facts = self.judge.facts(context, self.tags(), &[]);
+        let facts = self.evaluator.facts(context, self.tags(), &[]);
         let request = Request::new(number(self.permission)?, self.arn, &facts);
         let layer = |policy: &str, statements| Layer { policy: policy.to_owned(), statements };
         let mut layers: Vec<Layer> = self
@@ -376,7 +377,7 @@ impl Asked<'_> {
         {
             let more: Vec<(&'static str, &str)> =
                 self.call.external_id.as_deref().map(|id| ("sts:ExternalId", id)).into_iter().collect();
-            let facts = self.judge.facts(None, None, &more);
+            let facts = self.evaluator.facts(None, None, &more);
             let request = Request::new(number(self.permission)?, self.arn, &facts);
             layers.push(layer("the trust policy", record.compiled_trust()?.explain_for(&request, &principal)));
         }

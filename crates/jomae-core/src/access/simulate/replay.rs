@@ -17,7 +17,7 @@ use super::{
     question::session,
 };
 use crate::{
-    access::{Rights, authorize::Judge, rights::rights_of},
+    access::{Rights, authorize::PolicyEvaluator, rights::rights_of},
     error::Fault,
     identity::{Caller, Who},
     ram::record::{RoleRecord, UserRecord, path},
@@ -44,7 +44,7 @@ pub struct Change {
 
 /// What a replay has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ReplayReport {
     /// Calls of the account's principals in the range.
     pub calls: u64,
     /// Those that were decided again: the proposal concerns their callers, and they had come to a decision then.
@@ -74,7 +74,7 @@ pub struct Replay<'v> {
     account: AccountId,
     range: (Timestamp, Timestamp),
     proposal: Proposal,
-    outcome: Outcome,
+    outcome: ReplayReport,
 }
 
 /// The parts of an event that decisions look at.
@@ -134,7 +134,7 @@ impl<'v> Replay<'v> {
             return Err(SimulateError::NoAccount(account));
         }
         proposal.check(&mut tx, &account)?;
-        Ok(Self { vault, account, range, proposal, outcome: Outcome::default() })
+        Ok(Self { vault, account, range, proposal, outcome: ReplayReport::default() })
     }
 
     /// Takes the next event: a line of the log, without its newline. What is no event of a call is passed over.
@@ -188,8 +188,9 @@ impl<'v> Replay<'v> {
         let change = |(at, reason): (usize, String)| {
             let need = needs.all.get(at);
             let rights = Rights { policies: Arc::default(), session: None, dead: None };
-            let arn =
-                |need: &super::asked::Need| Judge::new(&call, &rights, None).arn_of(need.permission, &need.resource);
+            let arn = |need: &super::asked::Need| {
+                PolicyEvaluator::new(&call, &rights, None).arn_of(need.permission, &need.resource)
+            };
             Change {
                 event_id: event.event_id.clone().into_owned(),
                 time,
@@ -215,7 +216,7 @@ impl<'v> Replay<'v> {
     }
 
     /// What was found.
-    pub fn finish(self) -> Outcome {
+    pub fn finish(self) -> ReplayReport {
         self.outcome
     }
 }

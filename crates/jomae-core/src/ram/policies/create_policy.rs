@@ -12,7 +12,7 @@ use crate::{
         cost, counts,
         record::{PolicyRecord, PolicyVersion, path},
     },
-    record::Memo,
+    record::Derived,
 };
 
 impl Handle<CreatePolicy> for Kms {
@@ -44,7 +44,7 @@ impl Handle<CreatePolicy> for Kms {
             versions_made: 1,
             versions: vec![version],
             attachments: 0,
-            in_memory: Memo::default(),
+            in_memory: Derived::default(),
         };
         tx.put(at, &record)?;
         counts::put(tx, account, &counts)?;

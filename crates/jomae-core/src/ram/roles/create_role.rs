@@ -5,7 +5,7 @@ use crate::{
     identity::new_entity_id,
     prelude::*,
     ram::{cost, entities, record::RoleRecord},
-    record::Memo,
+    record::Derived,
 };
 
 impl Handle<CreateRole> for Kms {
@@ -23,7 +23,7 @@ impl Handle<CreateRole> for Kms {
             trust: action.trust.clone(),
             trust_epoch: 0,
             policies: Vec::new(),
-            trust_in_memory: Memo::default(),
+            trust_in_memory: Derived::default(),
         };
         entities::add(tx, account, self.quotas.quotas().roles, &record)?;
         Ok(output(account, &record))
