@@ -8,9 +8,9 @@ use jomae_crypto::hash::{HashAlg, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    call::Call,
     error::{Error, Fault},
     record::{Bytes, Marker, path},
-    run::Call,
     store::Path,
     tx::{CommitOutcome, Tx, Vault},
 };

@@ -12,6 +12,7 @@ pub mod aliases;
 pub mod audit;
 pub mod backend;
 pub mod cache;
+pub mod call;
 pub mod client_token;
 pub mod crypto;
 pub mod error;

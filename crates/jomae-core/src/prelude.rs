@@ -10,7 +10,8 @@ pub(crate) use jomae_api::{
 
 pub(crate) use crate::{
     access::Authorized,
+    call::Call,
     error::{Error, Fault, Result},
-    run::{Call, Handle, Kms},
+    run::{Handle, Kms},
     tx::Tx,
 };

@@ -9,8 +9,7 @@ use jomae_api::{
     for_each_action,
     names::RegionId,
     param::{Input, ParamInfo},
-    time::Timestamp,
-    wire::{Format, Params, render},
+    wire::{Params, render},
 };
 
 use serde::Serialize;
@@ -19,38 +18,20 @@ use crate::{
     access::{self, Authorized, FoundKey, FoundRole, Resource},
     audit::{self, AuditSink, CallTrace, outbox},
     backend::KeyBackend,
+    call::Call,
     client_token::Token,
     error::{Error, Fault},
-    identity::Caller,
     quota::Ledger,
     ram,
     rank::Ranks,
     store::BoxFuture,
     tx::{CommitOutcome, Tx, Vault},
     usage::Usage,
-    wait::{Abandonment, Pool},
+    wait::Pool,
 };
 
 /// How often a changing call decides again when what it read has changed. Each time somebody else has succeeded.
 const COMMIT_ATTEMPTS_MAX: u32 = 64;
-
-/// One call: who, when, where. The clock was read once.
-pub struct Call {
-    /// A lower-case UUID.
-    pub request_id: String,
-    pub now: Timestamp,
-    pub caller: Caller,
-    pub region: RegionId,
-    /// The Host that the client named.
-    pub host: String,
-    pub source_ip: String,
-    pub user_agent: String,
-    pub format: Format,
-    /// `ExternalId`, which trust policies can ask for.
-    pub external_id: Option<String>,
-    /// Whether it can still be given up.
-    pub abandonment: Abandonment,
-}
 
 /// What handlers work with.
 pub struct Kms {

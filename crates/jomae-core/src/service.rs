@@ -16,6 +16,7 @@ use jomae_crypto::rng;
 use crate::{
     access::Denial,
     audit::{self, AuditSink, CallTrace, Durability, outbox::Outbox, throttled::Throttled},
+    call::Call,
     error::{Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
     network::NetworkMeter,
@@ -23,7 +24,7 @@ use crate::{
     ram::last_used::LastUsed,
     rate::{RateLimits, RateMeter},
     record::AccessKeyRecord,
-    run::{Call, Kms, ROUTES, Route},
+    run::{Kms, ROUTES, Route},
     shares::{Share, Shares, UnderWay},
     sts,
     wait::Abandonment,

@@ -15,13 +15,13 @@ use super::{
     rights::{rights_of, trust},
 };
 use crate::{
+    call::Call,
     error::{Error, Fault},
     identity::{
         Caller, Who,
         token::{Trusted, TrustedPrincipal},
     },
     policy::{Facts, Principal, Request, ResourceVerdict, Verdict, action_number},
-    run::Call,
     tx::Tx,
 };
 

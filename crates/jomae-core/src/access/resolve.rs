@@ -8,10 +8,10 @@ use jomae_api::{
 
 use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource};
 use crate::{
+    call::Call,
     error::Error,
     ram::record::{NameRecord, RoleRecord, path as ram_path},
     record::{AliasRecord, KeyPlace, KeyRecord, VersionIndex, path},
-    run::Call,
     tx::Tx,
 };
 

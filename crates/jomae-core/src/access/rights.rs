@@ -9,6 +9,7 @@ use std::{
 use jomae_api::{names::AccountId, time::Timestamp};
 
 use crate::{
+    call::Call,
     error::Fault,
     identity::{
         Who,
@@ -18,7 +19,6 @@ use crate::{
         Compiled, Facts, Principal, Request, ResourceVerdict, SystemPolicy, Verdict, action_number, system_policy,
     },
     ram::record::{Attached, EpochRecord, GroupRecord, PolicyRecord, PolicyType, RoleRecord, UserRecord, path},
-    run::Call,
     tx::Tx,
 };
 

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     access::Resource,
+    call::Call,
     error::Fault,
     identity::{Caller, Who},
     policy::{Compiled, system_policy},
@@ -34,7 +35,6 @@ use crate::{
         find,
         record::{PolicyRecord, UserRecord, path},
     },
-    run::Call,
     tx::Tx,
     wait::Abandonment,
 };

@@ -16,9 +16,10 @@ use jomae_api::{
 };
 
 use crate::{
+    call::Call,
     error::Error,
     record::{AliasRecord, path},
-    run::{Call, Kms},
+    run::Kms,
     tx::Tx,
 };
 

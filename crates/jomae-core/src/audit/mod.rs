@@ -20,9 +20,9 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     access::Denial,
+    call::Call,
     identity::{Caller, Who},
     record::KeyPlace,
-    run::Call,
     store::BoxFuture,
     wait::Work,
 };

@@ -23,6 +23,7 @@ use jomae_api::{
 
 use crate::{
     access::{FoundRole, trusted_of},
+    call::Call,
     error::{Error, Fault},
     identity::{
         Caller, Federated, Who, new_secret, new_temporary_id,
@@ -32,7 +33,6 @@ use crate::{
     oidc::{OidcError, TokenVerifier},
     ram::cost,
     record::Derived,
-    run::Call,
     tx::Tx,
 };
 

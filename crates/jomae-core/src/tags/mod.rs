@@ -11,9 +11,9 @@ use jomae_api::{actions::params::Tags, error::Refusal, limits, names::RegionId};
 
 use crate::{
     access::FoundKey,
+    call::Call,
     error::Error,
     record::{KeyRecord, path},
-    run::Call,
     tx::Tx,
 };
 

@@ -16,9 +16,9 @@ use super::SimulateError;
 use super::question::one;
 use crate::{
     access::{Resource, resolve},
+    call::Call,
     error::{Error, Fault},
     record::{KeyPlace, KeyRecord, path},
-    run::Call,
     tx::Tx,
 };
 

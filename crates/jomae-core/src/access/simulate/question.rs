@@ -22,6 +22,7 @@ use crate::{
         resolve,
         rights::rights_of,
     },
+    call::Call,
     error::{Error, Fault},
     identity::{
         Caller, Who,
@@ -30,7 +31,6 @@ use crate::{
     policy::{Explained, Request, ResourceVerdict, Verdict},
     ram::{find, record::RoleRecord},
     record::{AccountRecord, Derived, KeyRecord, path},
-    run::Call,
     tx::Tx,
 };
 

@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     access::{Rights, authorize::PolicyEvaluator, rights::rights_of},
+    call::Call,
     error::Fault,
     identity::{Caller, Who},
     ram::record::{RoleRecord, UserRecord, path},
     record::{AccountRecord, path as record_path},
-    run::Call,
     tx::{Tx, Vault},
 };
 

@@ -15,10 +15,10 @@ use super::{
     record::{UserRecord, path as ram_path},
 };
 use crate::{
+    call::Call,
     error::{Error, Fault},
     identity::{Who, accounts::ROOT_KEYS_MAX},
     record::{AccessKeyRecord, path},
-    run::Call,
     store::SCAN_LIMIT_MAX,
     tx::Tx,
 };

@@ -1,0 +1,23 @@
+//! What is known of a call before its action is.
+
+use jomae_api::{names::RegionId, time::Timestamp, wire::Format};
+
+use crate::{identity::Caller, wait::Abandonment};
+
+/// One call: who, when, where. The clock was read once.
+pub struct Call {
+    /// A lower-case UUID.
+    pub request_id: String,
+    pub now: Timestamp,
+    pub caller: Caller,
+    pub region: RegionId,
+    /// The Host that the client named.
+    pub host: String,
+    pub source_ip: String,
+    pub user_agent: String,
+    pub format: Format,
+    /// `ExternalId`, which trust policies can ask for.
+    pub external_id: Option<String>,
+    /// Whether it can still be given up.
+    pub abandonment: Abandonment,
+}
