@@ -12,7 +12,7 @@ use jomae_api::{error::Refusal, time::Timestamp};
 use jomae_core::service::{Arrival, Reply, Service};
 
 use crate::{
-    http::{self, Answer, Incoming, Malformed},
+    http::{self, Answer, HttpFailure, Incoming},
     logging::Seldom,
     metrics::Metrics,
 };
@@ -83,21 +83,21 @@ impl http::Service for Gateway {
         self.service.vouches(request, Arrival { source_ip: &source_ip, now: now(), steady_ns: 0, abandonment })
     }
 
-    fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer {
+    fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer {
         let refusal = match why {
-            Malformed::RequestLineTooLong
-            | Malformed::HeadTooLarge
-            | Malformed::TooManyHeaders
-            | Malformed::BodyTooLarge => Refusal::RequestTooLarge,
-            Malformed::BadRequest
-            | Malformed::UnsupportedVersion
-            | Malformed::UnsupportedTransferEncoding
-            | Malformed::ExpectationFailed => Refusal::RequestUnreadable,
-            Malformed::HeadTimeout | Malformed::BodyTimeout => Refusal::RequestTimeout,
-            Malformed::PlainHttpOnTls => Refusal::NeedTls,
-            Malformed::TooManyConnections => Refusal::TooManyConnections,
-            Malformed::TooManyBytes => Refusal::TooManyBytes,
-            Malformed::InternalPanic => Refusal::Internal,
+            HttpFailure::RequestLineTooLong
+            | HttpFailure::HeadTooLarge
+            | HttpFailure::TooManyHeaders
+            | HttpFailure::BodyTooLarge => Refusal::RequestTooLarge,
+            HttpFailure::BadRequest
+            | HttpFailure::UnsupportedVersion
+            | HttpFailure::UnsupportedTransferEncoding
+            | HttpFailure::ExpectationFailed => Refusal::RequestUnreadable,
+            HttpFailure::HeadTimeout | HttpFailure::BodyTimeout => Refusal::RequestTimeout,
+            HttpFailure::PlainHttpOnTls => Refusal::NeedTls,
+            HttpFailure::TooManyConnections => Refusal::TooManyConnections,
+            HttpFailure::TooManyBytes => Refusal::TooManyBytes,
+            HttpFailure::InternalPanic => Refusal::Internal,
         };
         let reply = self.service.refuse(refusal);
         tracing::debug!(kind = why.label(), %peer, request_id = reply.request_id, "not a request");

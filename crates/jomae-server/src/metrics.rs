@@ -25,7 +25,7 @@ use prometheus_client::{
 use crate::{
     audit::AuditLog,
     gateway,
-    http::{HttpStats, Malformed},
+    http::{HttpFailure, HttpStats},
 };
 
 /// All metrics of the process.
@@ -204,7 +204,7 @@ impl Collector for Sources {
         let help = "Calls that succeeded, by action";
         succeeded.encode(encoder.encode_descriptor("calls_succeeded", help, None, succeeded.metric_type())?)?;
         let malformed: Family<KindLabel, Counter> = Family::default();
-        for kind in Malformed::ALL {
+        for kind in HttpFailure::ALL {
             malformed.get_or_create(&KindLabel { kind: kind.label() }).inc_by(self.http.malformed(kind).get());
         }
         let help = "Bytes that never became a request, by kind";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Malformed;
+use super::HttpFailure;
 use super::peers::Seat;
 
 /// The most that a connection holds before a call on it has proved who it is: one request of the largest size.
@@ -53,26 +53,26 @@ impl Hold {
     }
 
     /// Reserves `more` bytes. To be called before they are allocated.
-    pub(super) fn grow(&mut self, more: usize) -> Result<(), Malformed> {
+    pub(super) fn grow(&mut self, more: usize) -> Result<(), HttpFailure> {
         if self.strange && self.seat.is_known() {
             self.vouched();
         }
         if self.strange && !self.take_strange(more) {
-            return Err(Malformed::TooManyBytes);
+            return Err(HttpFailure::TooManyBytes);
         }
         let peers = &self.seat.peers;
         if !peers.stats.request_bytes_held.take(more, peers.request_bytes_max) {
             if self.strange {
                 self.give_strange(more);
             }
-            return Err(Malformed::TooManyBytes);
+            return Err(HttpFailure::TooManyBytes);
         }
         self.bytes += more;
         Ok(())
     }
 
     /// Makes it `bytes` in all.
-    pub(super) fn cover(&mut self, bytes: usize) -> Result<(), Malformed> {
+    pub(super) fn cover(&mut self, bytes: usize) -> Result<(), HttpFailure> {
         if bytes > self.bytes {
             return self.grow(bytes - self.bytes);
         }

@@ -3,7 +3,7 @@
 use httparse::Status;
 use memchr::memchr;
 
-use super::Malformed;
+use super::HttpFailure;
 use super::buffer::extend;
 
 /// Longest line of a chunk size with its extensions, or of a trailer field, in bytes.
@@ -37,7 +37,7 @@ impl Chunked {
 
     /// Moves what `input` holds of the body to the end of `body` and says how many bytes it took. The bytes that it
     /// left must be at the start of the next `input`.
-    pub(super) fn decode(&mut self, input: &[u8], body: &mut Vec<u8>, bytes_max: usize) -> Result<usize, Malformed> {
+    pub(super) fn decode(&mut self, input: &[u8], body: &mut Vec<u8>, bytes_max: usize) -> Result<usize, HttpFailure> {
         let mut used = 0;
         loop {
             let rest = input.get(used..).unwrap_or_default();
@@ -46,7 +46,7 @@ impl Chunked {
                     let Some(line) = line(rest)? else { return Ok(used) };
                     let size = chunk_size(line)?;
                     if size > bytes_max - body.len() {
-                        return Err(Malformed::BodyTooLarge);
+                        return Err(HttpFailure::BodyTooLarge);
                     }
                     // A size needs at most 16 digits; anything beyond is extensions and blanks.
                     self.drop_bytes(line.len().saturating_sub(18))?;
@@ -68,7 +68,7 @@ impl Chunked {
                         used += 2;
                         self.state = State::Size;
                     }
-                    Some(_) => return Err(Malformed::BadRequest),
+                    Some(_) => return Err(HttpFailure::BadRequest),
                     None => return Ok(used),
                 },
                 State::Trailer => {
@@ -84,33 +84,33 @@ impl Chunked {
         }
     }
 
-    fn drop_bytes(&mut self, bytes: usize) -> Result<(), Malformed> {
+    fn drop_bytes(&mut self, bytes: usize) -> Result<(), HttpFailure> {
         self.dropped_bytes += bytes;
-        if self.dropped_bytes > DROPPED_BYTES_MAX { Err(Malformed::HeadTooLarge) } else { Ok(()) }
+        if self.dropped_bytes > DROPPED_BYTES_MAX { Err(HttpFailure::HeadTooLarge) } else { Ok(()) }
     }
 }
 
 /// The first line with its CRLF, if it is complete.
-fn line(input: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+fn line(input: &[u8]) -> Result<Option<&[u8]>, HttpFailure> {
     let window = input.get(..LINE_BYTES_MAX).unwrap_or(input);
     match memchr(b'\n', window).and_then(|at| window.get(..=at)) {
         Some(line) if line.ends_with(b"\r\n") => Ok(Some(line)),
-        Some(_) => Err(Malformed::BadRequest),
-        None if window.len() == LINE_BYTES_MAX => Err(Malformed::HeadTooLarge),
+        Some(_) => Err(HttpFailure::BadRequest),
+        None if window.len() == LINE_BYTES_MAX => Err(HttpFailure::HeadTooLarge),
         None => Ok(None),
     }
 }
 
-fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {
+fn chunk_size(line: &[u8]) -> Result<usize, HttpFailure> {
     // httparse takes an empty size for zero; here it is an error.
     if !line.first().is_some_and(u8::is_ascii_hexdigit) {
-        return Err(Malformed::BadRequest);
+        return Err(HttpFailure::BadRequest);
     }
     match httparse::parse_chunk_size(line) {
         Ok(Status::Complete((end, size))) if end == line.len() => {
-            usize::try_from(size).map_err(|_| Malformed::BodyTooLarge)
+            usize::try_from(size).map_err(|_| HttpFailure::BodyTooLarge)
         }
-        _ => Err(Malformed::BadRequest),
+        _ => Err(HttpFailure::BadRequest),
     }
 }
 
@@ -118,7 +118,7 @@ fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {
 mod tests {
     use super::*;
 
-    fn decode(input: &[u8], step: usize) -> Result<Option<(Vec<u8>, usize)>, Malformed> {
+    fn decode(input: &[u8], step: usize) -> Result<Option<(Vec<u8>, usize)>, HttpFailure> {
         let (mut chunked, mut body) = (Chunked::default(), Vec::new());
         let (mut used, mut seen) = (0, 0);
         while seen < input.len() && !chunked.is_done() {
@@ -128,7 +128,7 @@ mod tests {
         Ok(chunked.is_done().then_some((body, used)))
     }
 
-    fn every_split(input: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Malformed> {
+    fn every_split(input: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpFailure> {
         let whole = decode(input, input.len());
         for step in 1..input.len() {
             assert_eq!(decode(input, step), whole, "step {step}");
@@ -160,7 +160,7 @@ mod tests {
             b"00000000000000001\r\nx\r\n0\r\n\r\n",
             b"0\r\nX: y\n\r\n",
         ] {
-            assert_eq!(every_split(bad), Err(Malformed::BadRequest), "{}", bad.escape_ascii());
+            assert_eq!(every_split(bad), Err(HttpFailure::BadRequest), "{}", bad.escape_ascii());
         }
     }
 
@@ -168,15 +168,15 @@ mod tests {
     fn sizes_are_bounded() {
         let full = [&b"64\r\n"[..], &[b'x'; 100], b"\r\n0\r\n\r\n"].concat();
         assert_eq!(every_split(&full).unwrap().unwrap().0.len(), 100);
-        assert_eq!(every_split(b"65\r\n"), Err(Malformed::BodyTooLarge));
+        assert_eq!(every_split(b"65\r\n"), Err(HttpFailure::BodyTooLarge));
         assert_eq!(every_split(b"60\r\n".as_slice()), Ok(None));
-        assert_eq!(every_split(b"ffffffffffffffff\r\n"), Err(Malformed::BodyTooLarge));
+        assert_eq!(every_split(b"ffffffffffffffff\r\n"), Err(HttpFailure::BodyTooLarge));
         let long_line = [&b"1;"[..], &[b'x'; LINE_BYTES_MAX]].concat();
-        assert_eq!(decode(&long_line, 7), Err(Malformed::HeadTooLarge));
+        assert_eq!(decode(&long_line, 7), Err(HttpFailure::HeadTooLarge));
         let extension = [&b"1;"[..], &[b'x'; 1000], b"\r\n.\r\n"].concat();
         assert_eq!(decode(&extension.repeat(8), 1000), Ok(None));
-        assert_eq!(decode(&extension.repeat(9), 1000), Err(Malformed::HeadTooLarge));
+        assert_eq!(decode(&extension.repeat(9), 1000), Err(HttpFailure::HeadTooLarge));
         let trailers = [&b"0\r\n"[..], &[b"X: ", &[b'y'; 997][..], b"\r\n"].concat().repeat(9)].concat();
-        assert_eq!(decode(&trailers, 4096), Err(Malformed::HeadTooLarge));
+        assert_eq!(decode(&trailers, 4096), Err(HttpFailure::HeadTooLarge));
     }
 }

@@ -19,7 +19,7 @@ use super::chunked::Chunked;
 use super::frame::{self, BodyLength, Framing, HeadScan};
 use super::peers::Seat;
 use super::serve::Stop;
-use super::{Answer, Incoming, Malformed, Service, Shared};
+use super::{Answer, HttpFailure, Incoming, Service, Shared};
 
 /// Why a connection ends.
 enum End {
@@ -28,7 +28,7 @@ enum End {
     /// The answer was the last one; the client may still be sending.
     Answered,
     /// What arrived is not a request.
-    Malformed(Malformed),
+    HttpFailure(HttpFailure),
 }
 
 pub(super) struct Connection<'s, IO, S> {
@@ -78,12 +78,12 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         match end {
             End::Quiet => self.shut().await,
             End::Answered => self.linger().await,
-            End::Malformed(why) => self.refuse(why).await,
+            End::HttpFailure(why) => self.refuse(why).await,
         }
     }
 
     /// Gives the answer to something that is not a request, and closes.
-    pub(super) async fn refuse(mut self, why: Malformed) {
+    pub(super) async fn refuse(mut self, why: HttpFailure) {
         let answer = self.shared.malformed(why, self.peer);
         if self.write(answer, answer::Framing { close: true, keep_alive: "", head_only: false }).await.is_ok() {
             self.linger().await;
@@ -149,7 +149,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                 let blank = frame::blank_lines(self.inbox.filled());
                 self.inbox.consume(blank);
             }
-            if let Some(bytes) = scan.find_end(self.inbox.filled(), &shared.limits).map_err(End::Malformed)? {
+            if let Some(bytes) = scan.find_end(self.inbox.filled(), &shared.limits).map_err(End::HttpFailure)? {
                 return Ok(bytes);
             }
             let idle = self.inbox.filled().is_empty();
@@ -162,9 +162,9 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
             };
             match outcome {
                 Read::Bytes => {}
-                Read::Closed if !idle => return Err(End::Malformed(Malformed::BadRequest)),
-                Read::Late if !idle => return Err(End::Malformed(Malformed::HeadTimeout)),
-                Read::Refused(why) => return Err(End::Malformed(why)),
+                Read::Closed if !idle => return Err(End::HttpFailure(HttpFailure::BadRequest)),
+                Read::Late if !idle => return Err(End::HttpFailure(HttpFailure::HeadTimeout)),
+                Read::Refused(why) => return Err(End::HttpFailure(why)),
                 Read::Closed | Read::Late | Read::Broken => return Err(End::Quiet),
             }
         }
@@ -185,9 +185,9 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                 BodyLength::Chunked => {
                     let arrived = self.inbox.filled().get(head_bytes..).unwrap_or_default();
                     let body_size = capacity_with(&self.body, arrived.len());
-                    self.hold.cover(beyond(self.inbox.size()) + beyond(body_size)).map_err(End::Malformed)?;
+                    self.hold.cover(beyond(self.inbox.size()) + beyond(body_size)).map_err(End::HttpFailure)?;
                     let used =
-                        chunked.decode(arrived, &mut self.body, limits.body_bytes_max).map_err(End::Malformed)?;
+                        chunked.decode(arrived, &mut self.body, limits.body_bytes_max).map_err(End::HttpFailure)?;
                     self.inbox.cut(head_bytes, used);
                     chunked_bytes += used;
                     if chunked.is_done() {
@@ -204,9 +204,9 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
             continue_owed = false;
             match self.read(deadline, false).await {
                 Read::Bytes => {}
-                Read::Closed => return Err(End::Malformed(Malformed::BadRequest)),
-                Read::Late => return Err(End::Malformed(Malformed::BodyTimeout)),
-                Read::Refused(why) => return Err(End::Malformed(why)),
+                Read::Closed => return Err(End::HttpFailure(HttpFailure::BadRequest)),
+                Read::Late => return Err(End::HttpFailure(HttpFailure::BodyTimeout)),
+                Read::Refused(why) => return Err(End::HttpFailure(why)),
                 Read::Broken => return Err(End::Quiet),
             }
         }
@@ -310,7 +310,7 @@ fn bytes_at_most(body: BodyLength) -> usize {
 }
 
 fn parse<'b, S>(inbox: &'b Buffer, head_bytes: usize, shared: &Shared<S>) -> Result<frame::Head<'b>, End> {
-    frame::parse_head(inbox.filled().get(..head_bytes).unwrap_or_default(), &shared.limits).map_err(End::Malformed)
+    frame::parse_head(inbox.filled().get(..head_bytes).unwrap_or_default(), &shared.limits).map_err(End::HttpFailure)
 }
 
 /// Whether everything could be written.
@@ -335,7 +335,7 @@ enum Read {
     Late,
     Broken,
     /// There is no room for more.
-    Refused(Malformed),
+    Refused(HttpFailure),
 }
 
 /// The one timer of a connection. Deadlines mostly move later, and then the timer is left alone until it fires: a

@@ -13,7 +13,7 @@ use jomae_api::wire::Header;
 use memchr::memchr;
 
 use super::chunked::Chunked;
-use super::{Limits, Malformed};
+use super::{HttpFailure, Limits};
 
 /// No head may have more header fields than this, whatever the configuration says.
 const HEADERS_CAP: usize = 128;
@@ -71,7 +71,7 @@ pub enum Framed<'a> {
 ///
 /// # Errors
 /// What is wrong with it, as early as that can be known.
-pub fn next<'a>(input: &'a [u8], limits: &Limits) -> Result<Framed<'a>, Malformed> {
+pub fn next<'a>(input: &'a [u8], limits: &Limits) -> Result<Framed<'a>, HttpFailure> {
     let skipped = blank_lines(input);
     let input = input.get(skipped..).unwrap_or_default();
     let Some(head_bytes) = HeadScan::default().find_end(input, limits)? else {
@@ -120,25 +120,25 @@ impl HeadScan {
 
     /// The length of the head with its empty line, or `None` if it is not complete. `input` starts at the request line
     /// and only ever grows between calls.
-    pub(super) fn find_end(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Malformed> {
+    pub(super) fn find_end(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, HttpFailure> {
         if input == b"\r" {
             // Perhaps half of an empty line, which is skipped before the search starts.
             return Ok(None);
         }
         if input.first().is_some_and(|byte| !byte.is_ascii_graphic()) {
-            return Err(Malformed::BadRequest);
+            return Err(HttpFailure::BadRequest);
         }
         while let Some(offset) = memchr(b'\n', input.get(self.from..).unwrap_or_default()) {
             let newline = self.from + offset;
             if newline == 0 || input.get(newline - 1) != Some(&b'\r') {
-                return Err(Malformed::BadRequest);
+                return Err(HttpFailure::BadRequest);
             }
             let line_bytes = newline - 1 - self.line_start;
             self.from = newline + 1;
             self.line_start = self.from;
             if self.fields_start == 0 {
                 if line_bytes > limits.request_line_bytes_max {
-                    return Err(Malformed::RequestLineTooLong);
+                    return Err(HttpFailure::RequestLineTooLong);
                 }
                 self.fields_start = self.from;
             } else if line_bytes == 0 {
@@ -150,7 +150,7 @@ impl HeadScan {
         if self.fields_start == 0 {
             // One more for a carriage return whose line feed is still to come.
             if input.len() > limits.request_line_bytes_max + 1 {
-                return Err(Malformed::RequestLineTooLong);
+                return Err(HttpFailure::RequestLineTooLong);
             }
         } else {
             self.check_fields(input.len(), limits)?;
@@ -158,33 +158,33 @@ impl HeadScan {
         Ok(None)
     }
 
-    fn check_fields(&self, end: usize, limits: &Limits) -> Result<(), Malformed> {
-        if end - self.fields_start > limits.header_bytes_max { Err(Malformed::HeadTooLarge) } else { Ok(()) }
+    fn check_fields(&self, end: usize, limits: &Limits) -> Result<(), HttpFailure> {
+        if end - self.fields_start > limits.header_bytes_max { Err(HttpFailure::HeadTooLarge) } else { Ok(()) }
     }
 }
 
 /// Reads a whole head, from the request line to the empty line.
-pub(super) fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Head<'a>, Malformed> {
+pub(super) fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Head<'a>, HttpFailure> {
     let mut memory = [const { MaybeUninit::uninit() }; HEADERS_CAP];
     let slots = memory.get_mut(..limits.headers_max.min(HEADERS_CAP)).unwrap_or_default();
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(bytes, slots) {
         Ok(Status::Complete(end)) if end == bytes.len() => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(Malformed::TooManyHeaders),
-        Err(httparse::Error::Version) => return Err(Malformed::UnsupportedVersion),
+        Err(httparse::Error::TooManyHeaders) => return Err(HttpFailure::TooManyHeaders),
+        Err(httparse::Error::Version) => return Err(HttpFailure::UnsupportedVersion),
         // Less than everything: the empty line stood before the end that was found.
-        Ok(_) | Err(_) => return Err(Malformed::BadRequest),
+        Ok(_) | Err(_) => return Err(HttpFailure::BadRequest),
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
-        return Err(Malformed::BadRequest);
+        return Err(HttpFailure::BadRequest);
     };
     let headers: Vec<Header<'a>> = request.headers.iter().map(|h| Header { name: h.name, value: h.value }).collect();
     let framing = framing(minor == 0, &headers, limits)?;
-    let (path, query) = split_target(target).ok_or(Malformed::BadRequest)?;
+    let (path, query) = split_target(target).ok_or(HttpFailure::BadRequest)?;
     Ok(Head { method, path, query, headers, framing })
 }
 
-fn framing(http10: bool, headers: &[Header<'_>], limits: &Limits) -> Result<Framing, Malformed> {
+fn framing(http10: bool, headers: &[Header<'_>], limits: &Limits) -> Result<Framing, HttpFailure> {
     let mut length = None;
     let mut chunked = false;
     let mut expects_continue = false;
@@ -192,15 +192,15 @@ fn framing(http10: bool, headers: &[Header<'_>], limits: &Limits) -> Result<Fram
     for Header { name, value } in headers {
         if name.eq_ignore_ascii_case("content-length") {
             if length.replace(content_length(value, limits)?).is_some() {
-                return Err(Malformed::BadRequest);
+                return Err(HttpFailure::BadRequest);
             }
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             if !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Malformed::UnsupportedTransferEncoding);
+                return Err(HttpFailure::UnsupportedTransferEncoding);
             }
             // HTTP/1.0 does not know it, so what sent it, or passed it on, did not frame by it (RFC 9112 section 6.1).
             if chunked || http10 {
-                return Err(Malformed::BadRequest);
+                return Err(HttpFailure::BadRequest);
             }
             chunked = true;
         } else if name.eq_ignore_ascii_case("connection") {
@@ -210,13 +210,13 @@ fn framing(http10: bool, headers: &[Header<'_>], limits: &Limits) -> Result<Fram
             }
         } else if name.eq_ignore_ascii_case("expect") {
             if !value.eq_ignore_ascii_case(b"100-continue") {
-                return Err(Malformed::ExpectationFailed);
+                return Err(HttpFailure::ExpectationFailed);
             }
             expects_continue = !http10;
         }
     }
     let body = match (chunked, length) {
-        (true, Some(_)) => return Err(Malformed::BadRequest),
+        (true, Some(_)) => return Err(HttpFailure::BadRequest),
         (true, None) => BodyLength::Chunked,
         (false, length) => BodyLength::Known(length.unwrap_or(0)),
     };
@@ -227,13 +227,13 @@ fn framing(http10: bool, headers: &[Header<'_>], limits: &Limits) -> Result<Fram
     })
 }
 
-fn content_length(value: &[u8], limits: &Limits) -> Result<usize, Malformed> {
+fn content_length(value: &[u8], limits: &Limits) -> Result<usize, HttpFailure> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Malformed::BadRequest);
+        return Err(HttpFailure::BadRequest);
     }
     // Digits only, so the one way to fail is a number too large to hold.
     let bytes = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<usize>().ok());
-    bytes.filter(|bytes| *bytes <= limits.body_bytes_max).ok_or(Malformed::BodyTooLarge)
+    bytes.filter(|bytes| *bytes <= limits.body_bytes_max).ok_or(HttpFailure::BodyTooLarge)
 }
 
 /// Path and query of a request target in origin form, absolute form (`http://host/path?query`) or `*`.

@@ -30,7 +30,7 @@ use super::budget::Hold;
 use super::buffer::{SIZE_KEPT_MAX, capacity_with, extend};
 use super::peers::Seat;
 use super::serve::Stop;
-use super::{Answer, Incoming, Malformed, Service, Shared, answer};
+use super::{Answer, HttpFailure, Incoming, Service, Shared, answer};
 
 const STREAMS_MAX: u32 = 128;
 /// Bytes of a body, and of all bodies of a connection, that may be under way before they were read. What arrives is
@@ -202,11 +202,11 @@ async fn ask<S: Service>(
     peer: SocketAddr,
     seat: &Arc<Seat>,
     abandonment: &Abandonment,
-) -> Result<Answer, Malformed> {
+) -> Result<Answer, HttpFailure> {
     let limits = &shared.limits;
     let mut hold = Hold::new(Arc::clone(seat));
     hold.grow(head_bytes(parts))?;
-    let headers = headers(parts, limits.headers_max).ok_or(Malformed::TooManyHeaders)?;
+    let headers = headers(parts, limits.headers_max).ok_or(HttpFailure::TooManyHeaders)?;
     let head = Request {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -218,7 +218,7 @@ async fn ask<S: Service>(
         shared.vouch(Incoming { request: head, peer, tls: true, abandonment }, &mut hold);
     }
     let collected = timeout(limits.body_timeout, collect(body, limits.body_bytes_max, &mut hold)).await;
-    let body = collected.map_err(|_| Malformed::BodyTimeout)??;
+    let body = collected.map_err(|_| HttpFailure::BodyTimeout)??;
     shared.stats.bytes_in.add(body.len() as u64);
     let request = Request { body: &body, ..head };
     Ok(shared.answer(Incoming { request, peer, tls: true, abandonment }, seat).await)
@@ -246,17 +246,17 @@ fn headers(parts: &http::request::Parts, headers_max: usize) -> Option<Vec<Heade
     (headers.len() <= headers_max).then_some(headers)
 }
 
-async fn collect(mut body: Body, bytes_max: usize, hold: &mut Hold) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+async fn collect(mut body: Body, bytes_max: usize, hold: &mut Hold) -> Result<Zeroizing<Vec<u8>>, HttpFailure> {
     let mut collected = Zeroizing::new(Vec::new());
     if body.size_hint().lower() > bytes_max as u64 {
-        return Err(Malformed::BodyTooLarge);
+        return Err(HttpFailure::BodyTooLarge);
     }
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Malformed::BadRequest)?;
+        let frame = frame.map_err(|_| HttpFailure::BadRequest)?;
         // Trailers are dropped.
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > bytes_max - collected.len() {
-            return Err(Malformed::BodyTooLarge);
+            return Err(HttpFailure::BodyTooLarge);
         }
         hold.grow(capacity_with(&collected, data.len()) - collected.capacity())?;
         extend(&mut collected, &data);

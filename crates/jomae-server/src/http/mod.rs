@@ -71,9 +71,9 @@ pub struct Answer {
     pub known: bool,
 }
 
-/// Why a request never reached [`Service::call`], or, for [`Malformed::InternalPanic`], why the call gave no answer.
+/// Why [`Service::call`] gave no answer: mostly since what came never became a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Malformed {
+pub enum HttpFailure {
     /// The request line is longer than [`Limits::request_line_bytes_max`].
     RequestLineTooLong,
     /// The header fields together are longer than [`Limits::header_bytes_max`].
@@ -104,7 +104,7 @@ pub enum Malformed {
     InternalPanic,
 }
 
-impl Malformed {
+impl HttpFailure {
     /// Every kind, in the order of the counters.
     pub const ALL: [Self; 14] = [
         Self::RequestLineTooLong,
@@ -162,7 +162,7 @@ impl Malformed {
 
 /// The part that knows what requests mean.
 pub trait Service: Send + Sync + 'static {
-    /// Answers one complete request. A panic in here becomes [`Malformed::InternalPanic`].
+    /// Answers one complete request. A panic in here becomes [`HttpFailure::InternalPanic`].
     fn call<'a>(&'a self, incoming: Incoming<'a>) -> impl Future<Output = Answer> + Send + 'a;
 
     /// Whether the head of a request shows that a known caller has signed it. The body is empty here: it has not
@@ -170,7 +170,7 @@ pub trait Service: Send + Sync + 'static {
     fn vouches(&self, incoming: Incoming<'_>) -> bool;
 
     /// The answer to what never became a request. The connection is closed after it.
-    fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer;
+    fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer;
 }
 
 /// What every connection of one listener shares.
@@ -186,9 +186,9 @@ struct Shared<S> {
 
 impl<S: Service> Shared<S> {
     /// Counts and asks for the answer to something that never became a request.
-    fn malformed(&self, why: Malformed, peer: SocketAddr) -> Answer {
+    fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer {
         self.stats.malformed(why).add(1);
-        if why == Malformed::InternalPanic {
+        if why == HttpFailure::InternalPanic {
             self.stats.panics.add(1);
         }
         let mut answer = self.service.malformed(why, peer);
@@ -207,7 +207,7 @@ impl<S: Service> Shared<S> {
                 }
                 answer
             }
-            None => self.malformed(Malformed::InternalPanic, incoming.peer),
+            None => self.malformed(HttpFailure::InternalPanic, incoming.peer),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::super::Malformed;
+use super::super::HttpFailure;
 use super::super::budget::Hold;
 use super::*;
 
@@ -196,14 +196,14 @@ fn a_stranger_a_network_and_all_strangers_hold_their_share_of_bytes() {
     let peers = peers(10_000);
     let mut one = strange(&peers, 1);
     one.grow(512 * KIB).unwrap();
-    assert_eq!(one.grow(1), Err(Malformed::TooManyBytes), "a connection");
+    assert_eq!(one.grow(1), Err(HttpFailure::TooManyBytes), "a connection");
     let mut holds = vec![one];
     for _ in 0..31 {
         let mut hold = strange(&peers, 1);
         hold.grow(512 * KIB).unwrap();
         holds.push(hold);
     }
-    assert_eq!(strange(&peers, 1).grow(1), Err(Malformed::TooManyBytes), "a network: 16 MiB");
+    assert_eq!(strange(&peers, 1).grow(1), Err(HttpFailure::TooManyBytes), "a network: 16 MiB");
     for number in 2..=4 {
         for _ in 0..32 {
             let mut hold = strange(&peers, number);
@@ -211,13 +211,13 @@ fn a_stranger_a_network_and_all_strangers_hold_their_share_of_bytes() {
             holds.push(hold);
         }
     }
-    assert_eq!(strange(&peers, 5).grow(1), Err(Malformed::TooManyBytes), "all of them: 64 MiB");
+    assert_eq!(strange(&peers, 5).grow(1), Err(HttpFailure::TooManyBytes), "all of them: 64 MiB");
     assert_eq!(peers.stats.stranger_bytes(), 64 << 20);
     let seat = Arc::new(peers.admit(network(5), false, Instant::now()).unwrap());
     seat.make_known();
     let mut known = Hold::new(seat);
     known.grow(192 << 20).unwrap();
-    assert_eq!(known.grow(1), Err(Malformed::TooManyBytes), "the total");
+    assert_eq!(known.grow(1), Err(HttpFailure::TooManyBytes), "the total");
     drop(holds);
     assert_eq!((peers.stats.request_bytes(), peers.stats.stranger_bytes()), (192 << 20, 0));
     drop(known);

@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 use super::answer::keep_alive_fields;
 use super::connection::Connection;
 use super::peers::{Network, Peers, Seat};
-use super::{HttpStats, Limits, Malformed, Proxies, Service, Shared, http2};
+use super::{HttpFailure, HttpStats, Limits, Proxies, Service, Shared, http2};
 use crate::logging::Seldom;
 use crate::tls::ServerTls;
 
@@ -71,7 +71,7 @@ pub async fn serve<S: Service>(
         let (seat, excess) = match shared.peers.admit(network, proxy, std::time::Instant::now()) {
             Some(seat) => (seat, None),
             None => match shared.peers.excess(network) {
-                Some(seat) => (seat, Some(Malformed::TooManyConnections)),
+                Some(seat) => (seat, Some(HttpFailure::TooManyConnections)),
                 None => continue,
             },
         };
@@ -102,7 +102,7 @@ struct Entry {
     /// The other end is a trusted proxy.
     proxy: bool,
     /// One too many: to be told so and closed.
-    excess: Option<Malformed>,
+    excess: Option<HttpFailure>,
     stop: Stop,
     seat: Seat,
     open: Open,
@@ -166,7 +166,7 @@ async fn open<S: Service>(
     mut stream: TcpStream,
     peer: &mut SocketAddr,
     proxy: bool,
-    excess: &mut Option<Malformed>,
+    excess: &mut Option<HttpFailure>,
     seat: &mut Seat,
     shared: &Shared<S>,
     tls: Option<Arc<ServerTls>>,
@@ -180,7 +180,7 @@ async fn open<S: Service>(
                 *peer = client;
                 proxy = false;
                 if !seat.move_to(Network::of(client.ip()), std::time::Instant::now()) {
-                    *excess = Some(Malformed::TooManyConnections);
+                    *excess = Some(HttpFailure::TooManyConnections);
                 }
             }
             Ok(Err(error)) => {
@@ -213,7 +213,7 @@ async fn open<S: Service>(
         Ok(Ok(Handshake::NoTls(stream))) => {
             // A client that leaves without a byte is a port check.
             let spoke = first_byte(&stream).await.is_ok_and(|byte| byte.is_some());
-            *excess = Some(Malformed::PlainHttpOnTls);
+            *excess = Some(HttpFailure::PlainHttpOnTls);
             return spoke.then_some(Opened::Plain(stream));
         }
         Ok(Ok(Handshake::TooMany)) => tracing::debug!(%peer, "too many TLS handshakes"),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Malformed;
+use super::HttpFailure;
 use super::budget::Share;
 
 /// A number that several threads add to.
@@ -58,7 +58,7 @@ pub struct HttpStats {
     pub tls_failures: Counter,
     /// Panics caught: in the service, or in a connection's task.
     pub panics: Counter,
-    malformed: [Counter; Malformed::ALL.len()],
+    malformed: [Counter; HttpFailure::ALL.len()],
     pub(super) request_bytes_held: Share,
     pub(super) stranger_bytes_held: Share,
 }
@@ -75,7 +75,7 @@ impl HttpStats {
     }
 
     /// How often [`super::Service::malformed`] was asked for this kind of answer.
-    pub fn malformed(&self, why: Malformed) -> &Counter {
+    pub fn malformed(&self, why: HttpFailure) -> &Counter {
         // The enum has no other values than those listed in `ALL`, which a test compares.
         &self.malformed[why as usize]
     }
@@ -88,14 +88,14 @@ mod tests {
     #[test]
     fn every_kind_of_malformed_has_its_own_counter_and_label() {
         let stats = HttpStats::default();
-        for (index, why) in Malformed::ALL.into_iter().enumerate() {
+        for (index, why) in HttpFailure::ALL.into_iter().enumerate() {
             assert_eq!(why as usize, index);
             stats.malformed(why).add(1);
             assert_eq!(stats.malformed(why).get(), 1);
         }
-        let mut labels: Vec<_> = Malformed::ALL.into_iter().map(Malformed::label).collect();
+        let mut labels: Vec<_> = HttpFailure::ALL.into_iter().map(HttpFailure::label).collect();
         labels.sort_unstable();
         labels.dedup();
-        assert_eq!(labels.len(), Malformed::ALL.len());
+        assert_eq!(labels.len(), HttpFailure::ALL.len());
     }
 }

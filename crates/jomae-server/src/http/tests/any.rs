@@ -55,7 +55,7 @@ fn expected(mut input: &[u8]) -> Vec<u16> {
             Ok(Framed::Partial) => {
                 // The client stops here; only empty lines are no beginning of a request.
                 let blank = input.chunks(2).all(|pair| pair == b"\r\n");
-                statuses.extend((!blank).then_some(Malformed::BadRequest.status()));
+                statuses.extend((!blank).then_some(HttpFailure::BadRequest.status()));
                 return statuses;
             }
             Err(why) => {

@@ -45,14 +45,14 @@ fn limits_are_exact() {
     };
     let ok = |input: &str| next(input.as_bytes(), &limits).err();
     assert_eq!(ok("GET /123456 HTTP/1.1\r\nA: 345\r\n\r\n"), None);
-    assert_eq!(ok("GET /1234567 HTTP/1.1\r\n\r\n"), Some(Malformed::RequestLineTooLong));
-    assert_eq!(ok("GET /1234567890123456\r"), Some(Malformed::RequestLineTooLong));
+    assert_eq!(ok("GET /1234567 HTTP/1.1\r\n\r\n"), Some(HttpFailure::RequestLineTooLong));
+    assert_eq!(ok("GET /1234567890123456\r"), Some(HttpFailure::RequestLineTooLong));
     assert_eq!(ok("GET /12345678901234\r"), None);
-    assert_eq!(ok("GET / HTTP/1.1\r\nA: 3456\r\n\r\n"), Some(Malformed::HeadTooLarge));
-    assert_eq!(ok("GET / HTTP/1.1\r\nA:\r\nB:\r\n\r\n"), Some(Malformed::TooManyHeaders));
+    assert_eq!(ok("GET / HTTP/1.1\r\nA: 3456\r\n\r\n"), Some(HttpFailure::HeadTooLarge));
+    assert_eq!(ok("GET / HTTP/1.1\r\nA:\r\nB:\r\n\r\n"), Some(HttpFailure::TooManyHeaders));
     let wide = Limits { header_bytes_max: 1000, ..limits };
     let body = |n: &str| next(format!("GET / HTTP/1.1\r\nContent-Length: {n}\r\n\r\n").as_bytes(), &wide).err();
-    assert_eq!((body("3"), body("4")), (None, Some(Malformed::BodyTooLarge)));
+    assert_eq!((body("3"), body("4")), (None, Some(HttpFailure::BodyTooLarge)));
 }
 
 proptest! {

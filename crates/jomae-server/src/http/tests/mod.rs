@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Answer, HttpStats, Incoming, Limits, Malformed, Proxies, Service, serve};
+use super::{Answer, HttpFailure, HttpStats, Incoming, Limits, Proxies, Service, serve};
 use crate::tls::{Issued, ServerTls, generate_ca, issue};
 
 /// Far longer than anything here takes; only a hang reaches it.
@@ -93,7 +93,7 @@ impl Service for Mirror {
         incoming.request.header("x-good").is_some()
     }
 
-    fn malformed(&self, why: Malformed, _peer: SocketAddr) -> Answer {
+    fn malformed(&self, why: HttpFailure, _peer: SocketAddr) -> Answer {
         answer(why.status(), why.label().into())
     }
 }
@@ -150,7 +150,7 @@ impl Seen {
     }
 }
 
-fn refused(why: Malformed) -> Seen {
+fn refused(why: HttpFailure) -> Seen {
     Seen { status: why.status(), connection: Some("close".into()), body: why.label().into() }
 }
 
@@ -226,7 +226,7 @@ impl Server {
     }
 
     /// Sends `bytes` on a fresh connection, expects this answer and then the end.
-    async fn refuses(&self, bytes: impl AsRef<[u8]>, why: Malformed) {
+    async fn refuses(&self, bytes: impl AsRef<[u8]>, why: HttpFailure) {
         let bytes = bytes.as_ref();
         let mut client = self.connect().await;
         let seen = client.ask(bytes).await;

@@ -127,7 +127,7 @@ async fn strangers_do_not_connect() {
 #[tokio::test]
 async fn plain_http_on_the_tls_port_is_told_so() {
     let (server, _) = start_tls().await;
-    server.refuses("GET / HTTP/1.1\r\nHost: x\r\n\r\n", Malformed::PlainHttpOnTls).await;
+    server.refuses("GET / HTTP/1.1\r\nHost: x\r\n\r\n", HttpFailure::PlainHttpOnTls).await;
     let mut silent = server.connect().await;
     silent.io.shutdown().await.unwrap();
     silent.closed().await;
@@ -153,7 +153,7 @@ async fn too_many_connections_are_told_so_inside_tls() {
     let mut first = server.connect_tls(&config).await.unwrap();
     assert_eq!(first.ask("GET /known HTTP/1.1\r\n\r\n").await.status, 200);
     let mut second = server.connect_tls(&config).await.unwrap();
-    assert_eq!(second.answer().await, refused(Malformed::TooManyConnections));
+    assert_eq!(second.answer().await, refused(HttpFailure::TooManyConnections));
     second.closed().await;
 }
 

@@ -152,7 +152,7 @@ async fn a_header_is_believed_from_trusted_networks_only() {
     for (networks, protocol) in [(&["10.0.0.0/8"][..], ProxyProtocol::Required), (&["127.0.0.0/8"], ProxyProtocol::Off)]
     {
         let server = start_behind(behind(networks, protocol), Limits::default(), None).await;
-        server.refuses(format!("{line}{PEER}\r\n"), Malformed::UnsupportedVersion).await;
+        server.refuses(format!("{line}{PEER}\r\n"), HttpFailure::UnsupportedVersion).await;
     }
 }
 

@@ -13,26 +13,26 @@ async fn what_is_too_large() {
     let line = |bytes: usize| format!("GET /{}", "q".repeat(bytes - "GET / HTTP/1.1".len()));
     let (most, more) = (line(limits.request_line_bytes_max), line(limits.request_line_bytes_max + 1));
     assert_eq!(server.connect().await.ask(format!("{most} HTTP/1.1\r\n\r\n")).await.status, 200);
-    server.refuses(format!("{more} HTTP/1.1\r\n\r\n"), Malformed::RequestLineTooLong).await;
-    server.refuses(line(129 * 1024) + " HTTP/1.1\r\n\r\n", Malformed::RequestLineTooLong).await;
-    server.refuses(line(500 * 1024), Malformed::RequestLineTooLong).await;
+    server.refuses(format!("{more} HTTP/1.1\r\n\r\n"), HttpFailure::RequestLineTooLong).await;
+    server.refuses(line(129 * 1024) + " HTTP/1.1\r\n\r\n", HttpFailure::RequestLineTooLong).await;
+    server.refuses(line(500 * 1024), HttpFailure::RequestLineTooLong).await;
     let header = format!("A: {}\r\n", "a".repeat(limits.header_bytes_max));
-    server.refuses(format!("GET / HTTP/1.1\r\n{header}\r\n"), Malformed::HeadTooLarge).await;
-    server.refuses(format!("GET / HTTP/1.1\r\n{header}"), Malformed::HeadTooLarge).await;
-    server.refuses(format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(101)), Malformed::TooManyHeaders).await;
+    server.refuses(format!("GET / HTTP/1.1\r\n{header}\r\n"), HttpFailure::HeadTooLarge).await;
+    server.refuses(format!("GET / HTTP/1.1\r\n{header}"), HttpFailure::HeadTooLarge).await;
+    server.refuses(format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(101)), HttpFailure::TooManyHeaders).await;
 
     let over = limits.body_bytes_max + 1;
     for length in [over.to_string(), "9".repeat(40)] {
         let head = format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n");
-        server.refuses(format!("{head}\r\n"), Malformed::BodyTooLarge).await;
+        server.refuses(format!("{head}\r\n"), HttpFailure::BodyTooLarge).await;
         // Not told to continue, and what is sent anyway does not cost the client the answer.
-        server.refuses(format!("{head}Expect: 100-continue\r\n\r\n"), Malformed::BodyTooLarge).await;
-        server.refuses(format!("{head}\r\n{}", "b".repeat(over)), Malformed::BodyTooLarge).await;
+        server.refuses(format!("{head}Expect: 100-continue\r\n\r\n"), HttpFailure::BodyTooLarge).await;
+        server.refuses(format!("{head}\r\n{}", "b".repeat(over)), HttpFailure::BodyTooLarge).await;
     }
     let chunks = format!("10000\r\n{}\r\n", "c".repeat(0x10000)).repeat(5);
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-    server.refuses(format!("{chunked}{chunks}0\r\n\r\n"), Malformed::BodyTooLarge).await;
-    assert_eq!(server.stats.malformed(Malformed::BodyTooLarge).get(), 7);
+    server.refuses(format!("{chunked}{chunks}0\r\n\r\n"), HttpFailure::BodyTooLarge).await;
+    assert_eq!(server.stats.malformed(HttpFailure::BodyTooLarge).get(), 7);
     assert_eq!(server.stats.requests.get(), 1);
 }
 
@@ -63,16 +63,16 @@ async fn what_could_be_read_in_two_ways() {
         "no colon",
     ] {
         let request = format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n{smuggled}");
-        server.refuses(request, Malformed::BadRequest).await;
+        server.refuses(request, HttpFailure::BadRequest).await;
     }
     for coding in ["gzip", "chunked, gzip", "gzip, chunked", "chunked, chunked", "x-chunked", "", "\"chunked\""] {
         let request = format!("POST / HTTP/1.1\r\nTransfer-Encoding: {coding}\r\n\r\n{smuggled}");
-        server.refuses(request, Malformed::UnsupportedTransferEncoding).await;
+        server.refuses(request, HttpFailure::UnsupportedTransferEncoding).await;
     }
     let old = format!("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}");
-    server.refuses(old, Malformed::BadRequest).await;
+    server.refuses(old, HttpFailure::BadRequest).await;
     let size = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n{smuggled}");
-    server.refuses(size, Malformed::BadRequest).await;
+    server.refuses(size, HttpFailure::BadRequest).await;
     assert_eq!(server.stats.requests.get(), 0, "nothing was smuggled");
 }
 
@@ -97,13 +97,13 @@ async fn what_is_not_http() {
         b"CONNECT h:443 HTTP/1.1\r\n\r\n",
         b"G@T / HTTP/1.1\r\n\r\n",
     ] {
-        server.refuses(bytes, Malformed::BadRequest).await;
+        server.refuses(bytes, HttpFailure::BadRequest).await;
     }
     for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1"] {
-        server.refuses(format!("GET / {version}\r\n\r\n"), Malformed::UnsupportedVersion).await;
+        server.refuses(format!("GET / {version}\r\n\r\n"), HttpFailure::UnsupportedVersion).await;
     }
-    server.refuses("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Malformed::UnsupportedVersion).await;
-    server.refuses("GET / HTTP/1.1\r\nExpect: a miracle\r\n\r\n", Malformed::ExpectationFailed).await;
+    server.refuses("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HttpFailure::UnsupportedVersion).await;
+    server.refuses("GET / HTTP/1.1\r\nExpect: a miracle\r\n\r\n", HttpFailure::ExpectationFailed).await;
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn what_stops_in_the_middle() {
         let mut client = server.connect().await;
         client.send(bytes).await;
         client.io.shutdown().await.unwrap();
-        assert_eq!(client.answer().await, refused(Malformed::BadRequest));
+        assert_eq!(client.answer().await, refused(HttpFailure::BadRequest));
         client.closed().await;
     }
     let mut silent = server.connect().await;
@@ -125,15 +125,15 @@ async fn what_stops_in_the_middle() {
 async fn what_is_too_slow() {
     let limits = Limits { head_timeout: short(), body_timeout: short(), ..Limits::default() };
     let server = start_with(limits, None).await;
-    server.refuses("GET / HTTP/1.1\r\nA: ", Malformed::HeadTimeout).await;
-    server.refuses("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf", Malformed::BodyTimeout).await;
+    server.refuses("GET / HTTP/1.1\r\nA: ", HttpFailure::HeadTimeout).await;
+    server.refuses("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf", HttpFailure::BodyTimeout).await;
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe";
-    server.refuses(chunked, Malformed::BodyTimeout).await;
+    server.refuses(chunked, HttpFailure::BodyTimeout).await;
 
     // A trickle does not move the limit.
     for (start, why) in [
-        ("GET /", Malformed::HeadTimeout),
-        ("POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n", Malformed::BodyTimeout),
+        ("GET /", HttpFailure::HeadTimeout),
+        ("POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n", HttpFailure::BodyTimeout),
     ] {
         let mut client = server.connect().await;
         client.send(start).await;
@@ -180,7 +180,7 @@ async fn a_client_that_does_not_read_is_dropped() {
 async fn a_panic_is_answered_and_counted() {
     let server = start().await;
     for _ in 0..2 {
-        server.refuses("GET /panic HTTP/1.1\r\n\r\n", Malformed::InternalPanic).await;
+        server.refuses("GET /panic HTTP/1.1\r\n\r\n", HttpFailure::InternalPanic).await;
     }
     assert_eq!(server.stats.panics.get(), 2);
     assert_eq!(server.connect().await.ask("GET / HTTP/1.1\r\n\r\n").await.status, 200);
@@ -192,7 +192,7 @@ async fn connections_beyond_the_limit_are_told_so() {
     let mut first = server.connect().await;
     assert_eq!(first.ask("GET /known HTTP/1.1\r\n\r\n").await.status, 200);
     for _ in 0..3 {
-        server.refuses("GET / HTTP/1.1\r\n\r\n", Malformed::TooManyConnections).await;
+        server.refuses("GET / HTTP/1.1\r\n\r\n", HttpFailure::TooManyConnections).await;
     }
     assert_eq!(first.ask("GET / HTTP/1.1\r\n\r\n").await.status, 200);
     drop(first);

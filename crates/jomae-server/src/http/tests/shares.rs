@@ -34,7 +34,7 @@ async fn bodies_that_never_end_are_bounded_and_others_are_served() {
         kept.push(client);
     }
     until("both are held", || server.stats.stranger_bytes() == 2 * (256 - 16) * 1024).await;
-    server.refuses(unfinished(""), Malformed::TooManyBytes).await;
+    server.refuses(unfinished(""), HttpFailure::TooManyBytes).await;
     // A small request needs nothing of it, and one that is vouched for counts among the known.
     assert_eq!(server.connect().await.ask("GET / HTTP/1.1\r\n\r\n").await.status, 200);
     let mut good = server.connect().await;
@@ -47,7 +47,7 @@ async fn bodies_that_never_end_are_bounded_and_others_are_served() {
     drop(kept);
     drop(good);
     until("it is given back", || server.stats.request_bytes() == 0).await;
-    assert_eq!(server.stats.malformed(Malformed::TooManyBytes).get(), 1);
+    assert_eq!(server.stats.malformed(HttpFailure::TooManyBytes).get(), 1);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn chunks_count_as_well() {
         let mut client = server.connect().await;
         client.send(format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(3))).await;
         if let Ok(seen) = timeout(Duration::from_millis(300), client.answer()).await {
-            assert_eq!(seen, refused(Malformed::TooManyBytes));
+            assert_eq!(seen, refused(HttpFailure::TooManyBytes));
             refused_at = Some(n);
             break;
         }
@@ -155,6 +155,6 @@ async fn the_oldest_stranger_makes_room_and_known_callers_stay() {
     assert_eq!(newcomer.ask("GET /known HTTP/1.1\r\n\r\n").await.status, 200);
     idle.closed().await;
     assert_eq!(known.ask("GET / HTTP/1.1\r\n\r\n").await.status, 200);
-    server.refuses("GET / HTTP/1.1\r\n\r\n", Malformed::TooManyConnections).await;
+    server.refuses("GET / HTTP/1.1\r\n\r\n", HttpFailure::TooManyConnections).await;
     assert_eq!(server.stats.strangers_closed.get(), 1);
 }
