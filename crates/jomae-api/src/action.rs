@@ -11,6 +11,7 @@ use crate::{
     error::Refusal,
     names::{AliasName, KeyRef, KeyVersionId, RoleRef},
     param::{EncryptionContext, Parameters, Plaintext, Use},
+    text::Text,
 };
 
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
@@ -21,9 +22,9 @@ pub trait Action: Parameters + Send + Sync + 'static {
     /// All that is known of it.
     const SPEC: ActionSpec = ActionSpec { params: Self::PARAMS, ..Self::SHEET };
     /// The permission of the action's own name, `<service>:<name>`.
-    const PERMISSION: &'static str = Self::SPEC_PERMISSION.as_str();
+    const PERMISSION: &'static str = Self::PERMISSION_TEXT.as_str();
     #[doc(hidden)]
-    const SPEC_PERMISSION: Permission = Permission::of(&Self::SPEC);
+    const PERMISSION_TEXT: Text<64> = Text::EMPTY.text(Self::SPEC.api().prefix()).text(":").text(Self::SPEC.name);
 
     /// Which permissions the call needs, on what. All of them. An action that takes an encryption context and does not
     /// give it here fails a test.
@@ -354,38 +355,6 @@ impl<'a> Access<'a> {
 
     pub fn iter(&self) -> impl Iterator<Item = Need<'a>> + '_ {
         self.few.iter().flatten().chain(&self.more).copied()
-    }
-}
-
-/// The permission of an action's own name, put together when the program is compiled.
-pub struct Permission {
-    bytes: [u8; Self::BYTES_MAX],
-    len: usize,
-}
-
-impl Permission {
-    const BYTES_MAX: usize = 64;
-
-    const fn of(spec: &ActionSpec) -> Self {
-        let mut joined = Self { bytes: [0; Self::BYTES_MAX], len: 0 };
-        joined.push(spec.api().prefix());
-        joined.push(":");
-        joined.push(spec.name);
-        joined
-    }
-
-    const fn push(&mut self, text: &str) {
-        let (_, rest) = self.bytes.split_at_mut(self.len);
-        let (place, _) = rest.split_at_mut(text.len());
-        place.copy_from_slice(text.as_bytes());
-        self.len += text.len();
-    }
-
-    const fn as_str(&self) -> &str {
-        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
-            Ok(text) => text,
-            Err(_) => "",
-        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod param;
 pub mod policy;
 pub mod sign;
 pub mod spec;
+pub mod text;
 pub mod time;
 pub mod wire;
 

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 /// Largest plaintext of Encrypt, in bytes (page "Encrypt": 6 KB).
-pub const PLAINTEXT_BYTES_MAX: usize = 6144;
+pub const PLAINTEXT_BYTES_MAX: usize = jomae_crypto::envelope::PLAINTEXT_BYTES_MAX;
 /// Largest ciphertext blob that Decrypt takes, in bytes: a full plaintext and generous room for the header.
 pub const CIPHERTEXT_BYTES_MAX: usize = 8192;
 /// Largest `EncryptionContext`, in characters of its JSON text (page "`EncryptionContext`").
@@ -20,6 +20,13 @@ pub const SIGNATURE_BYTES_MAX: usize = 8192;
 pub const ASYMMETRIC_VERSIONS_MAX: u32 = 50;
 /// Largest key policy, in bytes.
 pub const POLICY_BYTES_MAX: usize = 32_768;
+/// Largest policy of an account, in bytes. The public service had 2048 for all but key policies in 2021 and has more now;
+/// how much is not public, so that this and that of trust policies are our choice.
+pub const RAM_POLICY_BYTES_MAX: usize = 6144;
+/// Largest policy of one session, in bytes.
+pub const SESSION_POLICY_BYTES_MAX: usize = 2048;
+/// Largest trust policy of a role, in bytes.
+pub const TRUST_POLICY_BYTES_MAX: usize = 4096;
 /// What the policies that speak for one principal may cost to ask, in steps ([`crate::policy::Cost`]): of the user and
 /// its groups, or of the role and the session. Checked when one is written or attached. Our choice, as the next two.
 pub const POLICY_STEPS_MAX: u64 = 800_000;
@@ -106,3 +113,24 @@ pub const RAM_DESCRIPTION_CHARS_MAX: usize = 1024;
 pub const RAM_SESSION_SECS: RangeInclusive<u32> = 3600..=43_200;
 /// Longest name of an account, in characters.
 pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
+/// Session of a role, in seconds, whatever the role allows.
+pub const STS_SESSION_SECS: RangeInclusive<u32> = 900..=43_200;
+/// Length of a session unless another is asked for, in seconds.
+pub const STS_SESSION_SECS_DEFAULT: u32 = 3600;
+/// Name of a session, in characters.
+pub const ROLE_SESSION_NAME_CHARS: RangeInclusive<usize> = 2..=64;
+/// `ExternalId`, in characters.
+pub const EXTERNAL_ID_CHARS: RangeInclusive<usize> = 2..=1224;
+/// `SourceIdentity`, in characters.
+pub const SOURCE_IDENTITY_CHARS: RangeInclusive<usize> = 2..=64;
+/// Token of an identity provider, in characters (page "AssumeRoleWithOIDC").
+pub const OIDC_TOKEN_CHARS: RangeInclusive<usize> = 4..=20_000;
+/// Seconds that a look-up of events without a time range goes back.
+pub const LOOKUP_RANGE_SECS_DEFAULT: i64 = 7 * 86_400;
+/// Attributes of a look-up that count; more are ignored.
+pub const LOOKUP_ATTRIBUTES_MAX: usize = 2;
+/// Longest value of an attribute, in bytes: no recorded name is longer.
+pub const LOOKUP_VALUE_BYTES_MAX: usize = 1024;
+/// Events of a page: 0 stands for the default.
+pub const LOOKUP_RESULTS: RangeInclusive<u32> = 0..=50;
+pub const LOOKUP_RESULTS_DEFAULT: u32 = 20;

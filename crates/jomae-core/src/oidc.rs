@@ -3,14 +3,14 @@
 
 use std::ops::RangeInclusive;
 
-use jomae_api::{actions::sts::assume_role_with_oidc::OIDC_TOKEN_CHARS_MAX, names::AccountId, time::Timestamp};
+use jomae_api::{limits, names::AccountId, time::Timestamp};
 
 use crate::store::BoxFuture;
 
 /// Length of a provider's name, in characters.
 pub const NAME_CHARS: RangeInclusive<usize> = 1..=128;
 /// Largest token that is looked at, in bytes; tokens are ASCII.
-pub const TOKEN_BYTES_MAX: usize = OIDC_TOKEN_CHARS_MAX;
+pub const TOKEN_BYTES_MAX: usize = *limits::OIDC_TOKEN_CHARS.end();
 /// Longest subject, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 256;
 

@@ -174,11 +174,11 @@ pub enum EncryptError {
 
 impl fmt::Display for EncryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PlaintextTooLong => "the plaintext is longer than 6144 bytes",
-            Self::VersionId => "the key version id is malformed",
-            Self::Material => "the key material is not 16 to 64 bytes long",
-        })
+        match self {
+            Self::PlaintextTooLong => write!(f, "the plaintext is longer than {PLAINTEXT_BYTES_MAX} bytes"),
+            Self::VersionId => f.write_str("the key version id is malformed"),
+            Self::Material => f.write_str("the key material is not 16 to 64 bytes long"),
+        }
     }
 }
 

@@ -6,9 +6,8 @@ use serde::Serialize;
 
 pub use crate::spec::{KeySpec, KeyUsage};
 use crate::{
-    answer::{Shape, Value, answer, wire_enum},
-    names::{AccountId, KeyId, KeyVersionId},
-    time::Timestamp,
+    actions::prelude::*,
+    answer::{Shape, Value, wire_enum},
 };
 
 wire_enum!(

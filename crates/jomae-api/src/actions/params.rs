@@ -6,13 +6,9 @@ use jomae_crypto::{envelope, secret::SecretBytes};
 use serde::Deserialize;
 
 use crate::{
-    error::Refusal,
-    limits,
-    names::{ALIAS_PREFIX, AliasName, KeyId, KeyRef, KeyVersionId},
-    param::{
-        EncryptionContext, Input, Invalid, Kind, Param, Plaintext, parse_bool, parse_bytes, parse_number,
-        parse_plaintext, parse_secret, parse_text,
-    },
+    actions::prelude::*,
+    names::ALIAS_PREFIX,
+    param::parse_plaintext,
     policy::KeyPolicy,
     spec::{Algorithm, KeySpec, Purpose},
 };
@@ -53,27 +49,36 @@ pub(crate) fn is_plainly_a_key(text: &str) -> bool {
     is_uuid || text.starts_with(ALIAS_PREFIX) || text.starts_with("acs:kms:")
 }
 
-pub static ALIAS_NAME: Param<AliasName> =
-    Param::new("AliasName", Kind::Text, "alias/ and 1–255 letters, digits, _, - and /", "The alias.", |text| {
-        AliasName::from_wire(text).ok_or(Invalid::Value)
-    })
-    .public();
+pub static ALIAS_NAME: Param<AliasName> = Param::new(
+    "AliasName",
+    Kind::Text,
+    text!("alias/ and " [limits::ALIAS_CHARS] " letters, digits, _, - and /"),
+    "The alias.",
+    |text| AliasName::from_wire(text).ok_or(Invalid::Value),
+)
+.public();
 
-pub static DESCRIPTION: Param<String> =
-    Param::new("Description", Kind::Text, "0–8192 characters", "What the key is for.", |text| {
-        parse_text(text, limits::DESCRIPTION_CHARS_MAX)
-    })
-    .public();
+pub static DESCRIPTION: Param<String> = Param::new(
+    "Description",
+    Kind::Text,
+    text!("0–" {limits::DESCRIPTION_CHARS_MAX} " characters"),
+    "What the key is for.",
+    |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX),
+)
+.public();
 
-pub static PLAINTEXT: Param<SecretBytes> =
-    Param::new("Plaintext", Kind::Base64, "Base64 of 1–6144 bytes", "The bytes to encrypt.", |text| {
-        parse_secret(text, limits::PLAINTEXT_BYTES_MAX)
-    });
+pub static PLAINTEXT: Param<SecretBytes> = Param::new(
+    "Plaintext",
+    Kind::Base64,
+    text!("Base64 of 1–" {limits::PLAINTEXT_BYTES_MAX} " bytes"),
+    "The bytes to encrypt.",
+    |text| parse_secret(text, limits::PLAINTEXT_BYTES_MAX),
+);
 
 pub static PLAINTEXT_OR_TEXT: Param<Plaintext> = Param::new(
     "Plaintext",
     Kind::Base64,
-    "Base64 of 1–6144 bytes, or else any text of at most 6144 bytes",
+    text!("Base64 of 1–" {limits::PLAINTEXT_BYTES_MAX} " bytes, or else any text of at most " {limits::PLAINTEXT_BYTES_MAX} " bytes"),
     "What to encrypt. Text that is not Base64 is encrypted as it is, and Decrypt gives it back so.",
     |text| parse_plaintext(text, limits::PLAINTEXT_BYTES_MAX),
 );
@@ -81,7 +86,7 @@ pub static PLAINTEXT_OR_TEXT: Param<Plaintext> = Param::new(
 pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
     "CiphertextBlob",
     Kind::Base64,
-    "Base64 of at most 8192 bytes",
+    text!("Base64 of at most " {limits::CIPHERTEXT_BYTES_MAX} " bytes"),
     "The ciphertext, as Encrypt, ReEncrypt or a data key action gave it; of public-key algorithms as the standards have it.",
     |text| parse_bytes(text, limits::CIPHERTEXT_BYTES_MAX),
 )
@@ -90,7 +95,7 @@ pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
 pub static ENCRYPTION_CONTEXT: Param<EncryptionContext> = Param::new(
     "EncryptionContext",
     Kind::Map,
-    "a JSON object of strings, at most 8192 characters",
+    text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"),
     "Authenticated with the ciphertext, not stored in it: Decrypt must be given an equal map. Not a secret: it stands in the audit log.",
     |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
 )
@@ -111,11 +116,14 @@ pub static PAGE_NUMBER: Param<u32> =
     })
     .public();
 
-pub static PAGE_SIZE: Param<u32> =
-    Param::new("PageSize", Kind::Integer, "1–100 (default 10)", "Rows of a page.", |text| {
-        parse_number(text, &limits::PAGE_SIZE)
-    })
-    .public();
+pub static PAGE_SIZE: Param<u32> = Param::new(
+    "PageSize",
+    Kind::Integer,
+    text!([limits::PAGE_SIZE] " (default " {limits::PAGE_SIZE_DEFAULT} ")"),
+    "Rows of a page.",
+    |text| parse_number(text, &limits::PAGE_SIZE),
+)
+.public();
 
 pub static DATA_KEY_SPEC: Param<u32> = Param::new(
     "KeySpec",
@@ -133,8 +141,8 @@ pub static DATA_KEY_SPEC: Param<u32> = Param::new(
 pub static NUMBER_OF_BYTES: Param<u32> = Param::new(
     "NumberOfBytes",
     Kind::Integer,
-    "1–1024",
-    "The length of the data key in bytes. 32 if neither this nor KeySpec is given.",
+    text!([limits::DATA_KEY_BYTES]),
+    text!("The length of the data key in bytes. " {limits::DATA_KEY_BYTES_DEFAULT} " if neither this nor KeySpec is given."),
     |text| parse_number(text, &limits::DATA_KEY_BYTES),
 )
 .public();
@@ -181,7 +189,7 @@ pub static DIGEST: Param<Vec<u8>> = Param::new(
     "Digest",
     Kind::Base64,
     "Base64 of a digest of the length that the algorithm has (32 bytes for SHA-256 and SM3)",
-    "The digest to sign, made by the caller; for ED25519 and ML_DSA_65 (extensions) the message, at most 6144 bytes.",
+    text!("The digest to sign, made by the caller; for ED25519 and ML_DSA_65 (extensions) the message, at most " {limits::MESSAGE_BYTES_MAX} " bytes."),
     |text| parse_bytes(text, limits::MESSAGE_BYTES_MAX),
 );
 
@@ -193,15 +201,18 @@ pub static SIGNATURE: Param<Vec<u8>> =
 pub static MAC: Param<Vec<u8>> =
     Param::new("Mac", Kind::Base64, "Base64 of a MAC", "The MAC to check.", |text| parse_bytes(text, 64));
 
-pub static MESSAGE: Param<SecretBytes> =
-    Param::new("Message", Kind::Base64, "Base64 of 1–6144 bytes", "What to authenticate.", |text| {
-        parse_secret(text, limits::MESSAGE_BYTES_MAX)
-    });
+pub static MESSAGE: Param<SecretBytes> = Param::new(
+    "Message",
+    Kind::Base64,
+    text!("Base64 of 1–" {limits::MESSAGE_BYTES_MAX} " bytes"),
+    "What to authenticate.",
+    |text| parse_secret(text, limits::MESSAGE_BYTES_MAX),
+);
 
 pub static POLICY: Param<KeyPolicy> = Param::new(
     "Policy",
     Kind::Json,
-    "JSON of a key policy, at most 32768 bytes, Version 1",
+    text!("JSON of a key policy, at most " {limits::POLICY_BYTES_MAX} " bytes, Version 1"),
     "Who may use and manage the key, beside what RAM policies say.",
     |text| KeyPolicy::read(text).map_err(|place| Invalid::As(Refusal::KeyPolicyMalformed(place))),
 )
@@ -228,21 +239,26 @@ pub static ENABLE_AUTOMATIC_ROTATION: Param<bool> = Param::new(
 pub static ROTATION_INTERVAL: Param<i64> = Param::new(
     "RotationInterval",
     Kind::Text,
-    "<integer>d|h|m|s, 7 to 730 days; needed when rotation is on, ignored when it is off",
+    text!("<integer>d|h|m|s, " {*limits::ROTATION_INTERVAL_SECS.start() / 86_400} " to " {*limits::ROTATION_INTERVAL_SECS.end() / 86_400} " days; needed when rotation is on, ignored when it is off"),
     "Time between rotations.",
     parse_rotation_interval,
 )
 .public();
 
-pub static TAGS: Param<Tags> =
-    Param::new("Tags", Kind::Json, "[{\"TagKey\":…,\"TagValue\":…}], at most 20", "Tags by key and value.", parse_tags)
-        .public();
+pub static TAGS: Param<Tags> = Param::new(
+    "Tags",
+    Kind::Json,
+    text!("[{\"TagKey\":…,\"TagValue\":…}], at most " {limits::TAGS_MAX}),
+    "Tags by key and value.",
+    parse_tags,
+)
+.public();
 
 pub static CLIENT_TOKEN: Param<String> = Param::new(
     "ClientToken",
     Kind::Text,
-    "1–64 visible ASCII characters",
-    "A retry with the same token within 24 hours returns the first result and makes nothing new.",
+    text!("1–" {limits::CLIENT_TOKEN_CHARS_MAX} " visible ASCII characters"),
+    text!("A retry with the same token within " {limits::CLIENT_TOKEN_SECS / 3600} " hours returns the first result and makes nothing new."),
     |text| {
         let fits = text.len() <= limits::CLIENT_TOKEN_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
         if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }

@@ -11,7 +11,8 @@ pub(crate) use crate::{
     names::{AccountId, AliasName, KeyId, KeyRef, KeyVersionId, RegionId, RoleRef},
     param::{
         EncryptionContext, Input, Invalid, Kind, Param, Parameters, Plaintext, Use, optional, parse_bool, parse_bytes,
-        parse_number, parse_text, request, required,
+        parse_number, parse_secret, parse_text, request, required,
     },
+    text::text,
     time::Timestamp,
 };

@@ -44,14 +44,13 @@ pub enum Form {
 impl Form {
     pub const ALL: [Self; 4] = [Self::Identity, Self::Session, Self::Key, Self::Trust];
 
-    /// Largest document, in bytes. The public service had 2048 for all but key policies in 2021 and has more now; how
-    /// much is not public, so that of identity and trust policies is our choice.
+    /// Largest document, in bytes.
     pub const fn bytes_max(self) -> usize {
         match self {
-            Self::Identity => 6144,
-            Self::Session => 2048,
+            Self::Identity => limits::RAM_POLICY_BYTES_MAX,
+            Self::Session => limits::SESSION_POLICY_BYTES_MAX,
             Self::Key => limits::POLICY_BYTES_MAX,
-            Self::Trust => 4096,
+            Self::Trust => limits::TRUST_POLICY_BYTES_MAX,
         }
     }
 

@@ -16,6 +16,7 @@ use jomae_api::{
         },
     },
     error::Refusal,
+    limits,
     param::Input,
     time::Timestamp,
     wire::{Params, Request},
@@ -35,9 +36,6 @@ use crate::{
     record::Derived,
     tx::Tx,
 };
-
-/// Length of a session unless another is asked for, in seconds.
-const DURATION_SECS_DEFAULT: i64 = 3600;
 
 /// Version and action of a request that carries a token of an OIDC provider instead of a signature.
 pub fn unsigned_action<'r>(request: &Request<'r>, params: &'r Params<'r>) -> Option<(&'r str, &'r str)> {
@@ -111,7 +109,7 @@ fn assume(
     let duration_secs = match wanted.duration_secs {
         Some(secs) if i64::from(secs) > role.max_session_secs => return Err(Refusal::DurationSecondsInvalid.into()),
         Some(secs) => i64::from(secs),
-        None => DURATION_SECS_DEFAULT.min(role.max_session_secs),
+        None => i64::from(limits::STS_SESSION_SECS_DEFAULT).min(role.max_session_secs),
     };
     let account = found.role.account.clone();
     if let Some(policy) = wanted.policy {

@@ -1,6 +1,6 @@
 use jomae_api::actions::trail::{
     Token,
-    lookup_events::{Event, LookupEvents, Output, RANGE_SECS_DEFAULT},
+    lookup_events::{Event, LookupEvents, Output},
 };
 
 use crate::{audit::lookup::Query, prelude::*};
@@ -15,7 +15,7 @@ impl Handle<LookupEvents> for Kms {
             return Err(Refusal::ParameterInvalid("NextToken").into());
         }
         let given = token.map(|token| token.range).or(wanted.range);
-        let (from, to) = given.unwrap_or((Timestamp(call.now.0 - RANGE_SECS_DEFAULT), call.now));
+        let (from, to) = given.unwrap_or((Timestamp(call.now.0 - limits::LOOKUP_RANGE_SECS_DEFAULT), call.now));
         let query = Query {
             account: account.clone(),
             from,

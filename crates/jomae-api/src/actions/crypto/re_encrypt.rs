@@ -77,7 +77,7 @@ static SOURCE_ALGORITHM: Param<Algorithm> = Param::new(
 static SOURCE_CONTEXT: Param<EncryptionContext> = Param::new(
     "SourceEncryptionContext",
     Kind::Map,
-    "a JSON object of strings, at most 8192 characters",
+    text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"),
     "What the ciphertext was bound to.",
     |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
 )
@@ -86,7 +86,7 @@ static SOURCE_CONTEXT: Param<EncryptionContext> = Param::new(
 static DESTINATION_CONTEXT: Param<EncryptionContext> = Param::new(
     "DestinationEncryptionContext",
     Kind::Map,
-    "a JSON object of strings, at most 8192 characters",
+    text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"),
     "What the new ciphertext is bound to.",
     |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
 )

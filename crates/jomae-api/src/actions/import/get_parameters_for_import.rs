@@ -61,7 +61,7 @@ impl Action for GetParametersForImport {
     const SHEET: ActionSpec = ActionSpec {
         name: "GetParametersForImport",
         errors: &[Refusal::OriginUnsupported],
-        doc: "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for 24 hours.",
+        doc: text!("Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for " {limits::IMPORT_TOKEN_SECS / 3600} " hours."),
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("WrappingKeySpec", "RSA_2048"),

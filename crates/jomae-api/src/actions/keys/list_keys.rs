@@ -63,7 +63,7 @@ answer! {
 static FILTERS: Param<Vec<Filter>> = Param::new(
     "Filters",
     Kind::Json,
-    "[{\"Key\":…,\"Values\":[…]}], at most 10 entries of at most 10 values; Key is KeyState, KeySpec, KeyUsage, ProtectionLevel, CreatorType, DKMSInstanceId, keyId, AliasName, Creator, TagKey or TagValue",
+    text!("[{\"Key\":…,\"Values\":[…]}], at most " {limits::FILTERS_MAX} " entries of at most " {limits::FILTER_VALUES_MAX} " values; Key is KeyState, KeySpec, KeyUsage, ProtectionLevel, CreatorType, DKMSInstanceId, keyId, AliasName, Creator, TagKey or TagValue"),
     "Which keys. Values are ORed and matched exactly, different Keys are ANDed; an entry without values matches all.",
     parse_filters,
 )

@@ -12,7 +12,7 @@ request! {
 static PENDING_WINDOW: Param<u32> = Param::new(
     "PendingWindowInDays",
     Kind::Integer,
-    "7–366",
+    text!([limits::PENDING_WINDOW_DAYS]),
     "Days until the key is destroyed. It can be rescued until then.",
     |text| parse_number(text, &limits::PENDING_WINDOW_DAYS),
 )

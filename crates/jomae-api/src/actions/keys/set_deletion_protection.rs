@@ -26,7 +26,7 @@ static PROTECTED_RESOURCE_ARN: Param<KeyRef> = Param::new(
 static PROTECTION_DESCRIPTION: Param<String> = Param::new(
     "DeletionProtectionDescription",
     Kind::Text,
-    "0–8192 characters; kept only when protection is switched on",
+    text!("0–" {limits::DESCRIPTION_CHARS_MAX} " characters; kept only when protection is switched on"),
     "Why the key is protected.",
     |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX),
 )

@@ -2,11 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{
-    error::Refusal,
-    limits,
-    param::{Input, Invalid, Kind, Param, parse_number},
-};
+use crate::actions::prelude::*;
 
 pub static MARKER: Param<String> = Param::new(
     "Marker",
@@ -25,11 +21,14 @@ pub static MARKER: Param<String> = Param::new(
 /// Longest marker: the Base64 of the longest name of all, that of a policy.
 const MARKER_CHARS_MAX: usize = 172;
 
-pub static MAX_ITEMS: Param<u32> =
-    Param::new("MaxItems", Kind::Integer, "1–1000 (default 100)", "Rows of a page.", |text| {
-        parse_number(text, &limits::MAX_ITEMS)
-    })
-    .public();
+pub static MAX_ITEMS: Param<u32> = Param::new(
+    "MaxItems",
+    Kind::Integer,
+    text!([limits::MAX_ITEMS] " (default " {limits::MAX_ITEMS_DEFAULT} ")"),
+    "Rows of a page.",
+    |text| parse_number(text, &limits::MAX_ITEMS),
+)
+.public();
 
 /// Which rows of a list that is sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]

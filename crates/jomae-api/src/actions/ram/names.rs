@@ -2,11 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::{
-    error::Refusal,
-    limits,
-    param::{Invalid, Kind, Param},
-};
+use crate::actions::prelude::*;
 
 /// Text of so many characters, all of them allowed. The two mistakes have codes of their own in RAM.
 pub(super) fn checked(
@@ -34,7 +30,7 @@ fn group_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Inv
 pub static USER_NAME: Param<String> = Param::new(
     "UserName",
     Kind::Text,
-    "1–64 letters, digits, ., @, _ and -",
+    text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
     "The name of the user. Names are case-sensitive.",
     |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
 )
@@ -44,7 +40,7 @@ pub static USER_NAME: Param<String> = Param::new(
 pub static USER_NAME_OR_SELF: Param<String> = Param::new(
     "UserName",
     Kind::Text,
-    "1–64 letters, digits, ., @, _ and -",
+    text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
     "The name of the user. If absent, the caller: the user, or the account itself.",
     |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
 )
@@ -54,7 +50,7 @@ pub static USER_NAME_OR_SELF: Param<String> = Param::new(
 pub static NEW_USER_NAME: Param<String> = Param::new(
     "NewUserName",
     Kind::Text,
-    "1–64 letters, digits, ., @, _ and -",
+    text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
     "The new name. The user keeps its ID, policies, groups and access keys; policies that name it must be changed.",
     |text| user_name(text, Refusal::NewUserNameLength, Refusal::NewUserNameChars),
 )
@@ -64,7 +60,7 @@ pub static NEW_USER_NAME: Param<String> = Param::new(
 pub static GROUP_NAME: Param<String> = Param::new(
     "GroupName",
     Kind::Text,
-    "1–64 letters, digits and -",
+    text!([limits::RAM_NAME_CHARS] " letters, digits and -"),
     "The name of the group. Names are case-sensitive.",
     |text| group_name(text, Refusal::GroupNameLength, Refusal::GroupNameChars),
 )
@@ -74,7 +70,7 @@ pub static GROUP_NAME: Param<String> = Param::new(
 pub static NEW_GROUP_NAME: Param<String> = Param::new(
     "NewGroupName",
     Kind::Text,
-    "1–64 letters, digits and -",
+    text!([limits::RAM_NAME_CHARS] " letters, digits and -"),
     "The new name. The group keeps its ID, users and policies.",
     |text| group_name(text, Refusal::NewGroupNameLength, Refusal::NewGroupNameChars),
 )
@@ -85,19 +81,25 @@ fn comments(text: &str, length: Refusal) -> Result<String, Invalid> {
     checked(text, &(0..=limits::COMMENTS_CHARS_MAX), |_| true, length, length)
 }
 
-pub static COMMENTS: Param<String> =
-    Param::new("Comments", Kind::Text, "at most 128 characters", "Notes for people.", |text| {
-        comments(text, Refusal::CommentsLength)
-    })
-    .public()
-    .refuses(&[Refusal::CommentsLength]);
+pub static COMMENTS: Param<String> = Param::new(
+    "Comments",
+    Kind::Text,
+    text!("at most " {limits::COMMENTS_CHARS_MAX} " characters"),
+    "Notes for people.",
+    |text| comments(text, Refusal::CommentsLength),
+)
+.public()
+.refuses(&[Refusal::CommentsLength]);
 
-pub static NEW_COMMENTS: Param<String> =
-    Param::new("NewComments", Kind::Text, "at most 128 characters", "New notes; empty: none.", |text| {
-        comments(text, Refusal::NewCommentsLength)
-    })
-    .public()
-    .refuses(&[Refusal::NewCommentsLength]);
+pub static NEW_COMMENTS: Param<String> = Param::new(
+    "NewComments",
+    Kind::Text,
+    text!("at most " {limits::COMMENTS_CHARS_MAX} " characters"),
+    "New notes; empty: none.",
+    |text| comments(text, Refusal::NewCommentsLength),
+)
+.public()
+.refuses(&[Refusal::NewCommentsLength]);
 
 #[cfg(test)]
 mod tests {

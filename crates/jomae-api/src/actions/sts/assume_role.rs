@@ -25,10 +25,10 @@ answer! {
 static EXTERNAL_ID: Param<()> = Param::new(
     "ExternalId",
     Kind::Text,
-    "2–1224 letters, digits and `=,.@:/-_`",
+    text!([limits::EXTERNAL_ID_CHARS] " letters, digits and `=,.@:/-_`"),
     "What the role's owner has agreed with the caller, for the condition sts:ExternalId of the trust policy: so a provider with many customers cannot be talked into using another customer's role.",
     |text| {
-        let fits = (2..=1224).contains(&text.len())
+        let fits = limits::EXTERNAL_ID_CHARS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@:/-_".contains(&b));
         if fits { Ok(()) } else { Err(Invalid::Value) }
     },
@@ -37,11 +37,11 @@ static EXTERNAL_ID: Param<()> = Param::new(
 static SOURCE_IDENTITY: Param<String> = Param::new(
     "SourceIdentity",
     Kind::Text,
-    "2–64 letters, digits and `=,.@-_`",
+    text!([limits::SOURCE_IDENTITY_CHARS] " letters, digits and `=,.@-_`"),
     "Who stands behind the session; kept in it.",
     |text| {
-        let fits =
-            (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@-_".contains(&b));
+        let fits = limits::SOURCE_IDENTITY_CHARS.contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@-_".contains(&b));
         if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
     },
 )

@@ -3,9 +3,6 @@
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 use crate::actions::prelude::*;
 
-/// Longest token, in characters (page "AssumeRoleWithOIDC").
-pub const OIDC_TOKEN_CHARS_MAX: usize = 20_000;
-
 pub struct AssumeRoleWithOIDC {
     pub role: RoleRef,
     pub session_name: String,
@@ -52,10 +49,15 @@ pub static OIDC_PROVIDER_ARN: Param<String> = Param::new(
 .public();
 
 /// Read before the action, to find out who calls. Whoever holds the token may use it: it is a secret.
-pub static OIDC_TOKEN: Param<()> =
-    Param::new("OIDCToken", Kind::Text, "a signed JWT of 4–20000 characters", "The identity token.", |text| {
-        if (4..=OIDC_TOKEN_CHARS_MAX).contains(&text.len()) { Ok(()) } else { Err(Invalid::Value) }
-    });
+pub static OIDC_TOKEN: Param<()> = Param::new(
+    "OIDCToken",
+    Kind::Text,
+    text!("a signed JWT of " [limits::OIDC_TOKEN_CHARS] " characters"),
+    "The identity token.",
+    |text| {
+        if limits::OIDC_TOKEN_CHARS.contains(&text.len()) { Ok(()) } else { Err(Invalid::Value) }
+    },
+);
 
 impl Parameters for AssumeRoleWithOIDC {
     const PARAMS: &[Use] = &[

@@ -5,7 +5,7 @@ pub mod assume_role_with_oidc;
 pub mod get_caller_identity;
 mod params;
 
-use crate::{action::SecretText, answer::answer, time::Timestamp};
+use crate::actions::prelude::*;
 
 pub use params::{DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 

@@ -1,16 +1,9 @@
 //! Parameters that the actions of STS share.
 
 use crate::{
-    error::Refusal,
-    names::RoleRef,
-    param::{Invalid, Kind, Param},
+    actions::prelude::*,
     policy::{self, Form},
 };
-
-/// Longest session of any role, in seconds.
-const DURATION_SECS_MAX: u32 = 43_200;
-/// Shortest session, in seconds.
-const DURATION_SECS_MIN: u32 = 900;
 
 pub static ROLE_ARN: Param<RoleRef> =
     Param::new("RoleArn", Kind::Text, "acs:ram::<account>:role/<name>", "The role to assume.", |text| {
@@ -22,10 +15,10 @@ pub static ROLE_ARN: Param<RoleRef> =
 pub static ROLE_SESSION_NAME: Param<String> = Param::new(
     "RoleSessionName",
     Kind::Text,
-    "2–64 letters, digits, `.`, `@`, `-` and `_`",
+    text!([limits::ROLE_SESSION_NAME_CHARS] " letters, digits, `.`, `@`, `-` and `_`"),
     "Tells the users of a role apart, in the audit log too.",
     |text| {
-        let fits = (2..=64).contains(&text.len())
+        let fits = limits::ROLE_SESSION_NAME_CHARS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'@' | b'-' | b'_'));
         if fits { Ok(text.to_owned()) } else { Err(Invalid::As(Refusal::RoleSessionNameInvalid)) }
     },
@@ -36,10 +29,10 @@ pub static ROLE_SESSION_NAME: Param<String> = Param::new(
 pub static DURATION_SECONDS: Param<u32> = Param::new(
     "DurationSeconds",
     Kind::Integer,
-    "900 to the role's MaxSessionDuration (default 3600, or the role's maximum if that is less)",
+    text!({*limits::STS_SESSION_SECS.start()} " to the role's MaxSessionDuration (default " {limits::STS_SESSION_SECS_DEFAULT} ", or the role's maximum if that is less)"),
     "How long the credentials work, in seconds.",
     |text| {
-        let secs = text.parse().ok().filter(|secs| (DURATION_SECS_MIN..=DURATION_SECS_MAX).contains(secs));
+        let secs = text.parse().ok().filter(|secs| limits::STS_SESSION_SECS.contains(secs));
         secs.ok_or(Invalid::As(Refusal::DurationSecondsInvalid))
     },
 )
@@ -49,7 +42,7 @@ pub static DURATION_SECONDS: Param<u32> = Param::new(
 pub static POLICY: Param<String> = Param::new(
     "Policy",
     Kind::Json,
-    "a policy of at most 2048 bytes",
+    text!("a policy of at most " {limits::SESSION_POLICY_BYTES_MAX} " bytes"),
     "Narrows the session: what it does not allow, the session may not do, whatever the role may.",
     |text| {
         if text.len() > Form::Session.bytes_max() {

@@ -39,7 +39,7 @@ impl Action for ListTagResources {
     type Output = Output;
     const SHEET: ActionSpec = ActionSpec {
         name: "ListTagResources",
-        doc: "Lists tags, about 200 a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region.",
+        doc: text!("Lists tags, about " {limits::TAG_ROWS} " a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region."),
         example: &[
             ("RegionId", "cn-hangzhou"),
             ("ResourceType", "key"),

@@ -1,12 +1,8 @@
 //! What the tag actions of both generations share.
 
-use crate::{
-    actions::params::{KEY_ID_ONLY, Tags, is_plainly_a_key, valid_tag},
-    answer::answer,
-    error::Refusal,
-    limits,
-    names::{KeyId, KeyRef, RegionId},
-    param::{Input, Invalid, Kind, Param},
+use crate::actions::{
+    params::{KEY_ID_ONLY, Tags, is_plainly_a_key, valid_tag},
+    prelude::*,
 };
 
 /// Resources of products that this service does not have.
@@ -30,23 +26,26 @@ pub static RESOURCE_TYPE: Param<()> =
     })
     .public();
 
-pub static RESOURCE_ID: Param<KeyRef> =
-    Param::new("ResourceId", Kind::List, "ResourceId.1 to ResourceId.50, key IDs", "The keys.", |text| {
-        KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
-    })
-    .public_if(is_plainly_a_key)
-    .refuses(&[Refusal::KeyNotFound]);
+pub static RESOURCE_ID: Param<KeyRef> = Param::new(
+    "ResourceId",
+    Kind::List,
+    text!("ResourceId.1 to ResourceId." {limits::TAG_RESOURCES_MAX} ", key IDs"),
+    "The keys.",
+    |text| KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value),
+)
+.public_if(is_plainly_a_key)
+.refuses(&[Refusal::KeyNotFound]);
 
 pub static TAG: Param<()> = Param::new(
     "Tag",
     Kind::Pairs,
-    "Tag.1.Key and Tag.1.Value to Tag.20.…; keys 1–128, values 0–128 characters",
+    text!("Tag.1.Key and Tag.1.Value to Tag." {limits::TAGS_MAX} ".…; keys " [limits::TAG_KEY_CHARS] ", values 0–" {limits::TAG_VALUE_CHARS_MAX} " characters"),
     "Tags by key and value.",
     |_| Err(Invalid::Value),
 );
 
 pub static TAG_KEY: Param<String> =
-    Param::new("TagKey", Kind::List, "TagKey.1 to TagKey.20", "Keys of tags.", |text| {
+    Param::new("TagKey", Kind::List, text!("TagKey.1 to TagKey." {limits::TAGS_MAX}), "Keys of tags.", |text| {
         if valid_tag(text, "") { Ok(text.to_owned()) } else { Err(Invalid::Value) }
     });
 

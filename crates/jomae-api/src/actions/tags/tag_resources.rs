@@ -20,7 +20,7 @@ impl Action for TagResources {
         name: "TagResources",
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::LimitExceeded],
-        doc: "Adds tags to up to 50 keys, to all of them or to none.",
+        doc: text!("Adds tags to up to " {limits::TAG_RESOURCES_MAX} " keys, to all of them or to none."),
         example: &[
             ("RegionId", "cn-hangzhou"),
             ("ResourceType", "key"),

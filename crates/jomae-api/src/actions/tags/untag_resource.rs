@@ -13,13 +13,18 @@ request! {
     }
 }
 
-static TAG_KEYS: Param<Vec<String>> =
-    Param::new("TagKeys", Kind::Json, "a JSON array of strings, at most 20", "Keys of the tags to remove.", |text| {
+static TAG_KEYS: Param<Vec<String>> = Param::new(
+    "TagKeys",
+    Kind::Json,
+    text!("a JSON array of strings, at most " {limits::TAGS_MAX}),
+    "Keys of the tags to remove.",
+    |text| {
         let keys: Vec<String> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
         let fits = keys.len() <= limits::TAGS_MAX && keys.iter().all(|key| valid_tag(key, ""));
         if fits { Ok(keys) } else { Err(Invalid::Value) }
-    })
-    .public();
+    },
+)
+.public();
 
 impl Action for UntagResource {
     type Output = Empty;

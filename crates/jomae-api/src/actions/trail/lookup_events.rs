@@ -1,6 +1,6 @@
 //! `LookupEvents`: recorded calls by time and by what they were about.
 
-use std::{borrow::Cow, ops::RangeInclusive};
+use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
@@ -10,16 +10,6 @@ use crate::{
     answer::{Shape, wire_enum},
     wire::{Format, render::is_element_name},
 };
-
-/// Seconds that a look-up without a time range goes back.
-pub const RANGE_SECS_DEFAULT: i64 = 7 * 86_400;
-/// Attributes that count; more are ignored.
-pub const ATTRIBUTES_MAX: usize = 2;
-/// Longest value of an attribute, in bytes: no recorded name is longer.
-pub const VALUE_BYTES_MAX: usize = 1024;
-/// Events of a page: 0 stands for the default.
-const MAX_RESULTS: RangeInclusive<u32> = 0..=50;
-const MAX_RESULTS_DEFAULT: u32 = 20;
 
 request! {
     pub struct LookupEvents {
@@ -157,11 +147,14 @@ static DIRECTION: Param<Direction> = Param::new(
 )
 .public();
 
-static MAX_RESULTS_PARAM: Param<u32> =
-    Param::new("MaxResults", Kind::Integer, "0–50; 0 and absence stand for 20", "Events of a page.", |text| {
-        parse_number(text, &MAX_RESULTS)
-    })
-    .public();
+static MAX_RESULTS_PARAM: Param<u32> = Param::new(
+    "MaxResults",
+    Kind::Integer,
+    text!([limits::LOOKUP_RESULTS] "; 0 and absence stand for " {limits::LOOKUP_RESULTS_DEFAULT}),
+    "Events of a page.",
+    |text| parse_number(text, &limits::LOOKUP_RESULTS),
+)
+.public();
 
 static NEXT_TOKEN: Param<Token> = Param::new(
     "NextToken",
@@ -182,15 +175,15 @@ fn parse_range(input: Input<'_>) -> Result<Option<(Timestamp, Timestamp)>, Refus
 }
 
 fn parse_max_results(input: Input<'_>) -> Result<u32, Refusal> {
-    Ok(input.optional(&MAX_RESULTS_PARAM)?.filter(|count| *count > 0).unwrap_or(MAX_RESULTS_DEFAULT))
+    Ok(input.optional(&MAX_RESULTS_PARAM)?.filter(|count| *count > 0).unwrap_or(limits::LOOKUP_RESULTS_DEFAULT))
 }
 
 fn parse_attributes(input: Input<'_>) -> Result<Vec<(Attribute, String)>, Refusal> {
     let invalid = Refusal::ParameterInvalid("LookupAttribute");
     let mut attributes: Vec<(Attribute, String)> = Vec::new();
-    for (key, value) in input.pairs(&LOOKUP_ATTRIBUTE)?.into_iter().take(ATTRIBUTES_MAX) {
+    for (key, value) in input.pairs(&LOOKUP_ATTRIBUTE)?.into_iter().take(limits::LOOKUP_ATTRIBUTES_MAX) {
         let key = Attribute::from_wire(&key).ok_or(invalid)?;
-        if value.is_empty() || value.len() > VALUE_BYTES_MAX {
+        if value.is_empty() || value.len() > limits::LOOKUP_VALUE_BYTES_MAX {
             return Err(invalid);
         }
         attributes.retain(|(other, _)| *other != key);
@@ -269,7 +262,7 @@ mod tests {
             pair(1, "Nothing", "a"),
             pair(1, "user", "a"),
             pair(1, "User", ""),
-            pair(1, "User", &"x".repeat(VALUE_BYTES_MAX + 1)),
+            pair(1, "User", &"x".repeat(limits::LOOKUP_VALUE_BYTES_MAX + 1)),
             "LookupAttribute.1.Value=a".into(),
             "LookupAttribute=a".into(),
         ] {

@@ -6,11 +6,7 @@ pub mod get_access_key_last_used;
 pub mod list_access_keys;
 pub mod update_access_key;
 
-use crate::{
-    action::{RamKind, Target},
-    answer::wire_enum,
-    param::{Invalid, Kind, Param},
-};
+use crate::{actions::prelude::*, answer::wire_enum};
 
 wire_enum!(
     /// Whether an access key may be used.

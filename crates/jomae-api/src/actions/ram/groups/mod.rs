@@ -10,7 +10,7 @@ pub mod list_users_for_group;
 pub mod remove_user_from_group;
 pub mod update_group;
 
-use crate::{answer::answer, time::Timestamp};
+use crate::actions::prelude::*;
 
 answer! {
     /// A group, as answers show it.

@@ -1,14 +1,9 @@
 //! Parameters and members of answers that the actions on policies share.
 
 use crate::{
-    action::{RamKind, Target},
-    actions::ram::names::checked,
-    answer::{List, answer, wire_enum},
-    error::Refusal,
-    limits,
-    param::{Input, Invalid, Kind, Param, parse_bool},
+    actions::{prelude::*, ram::names::checked},
+    answer::wire_enum,
     policy::{self, Form},
-    time::Timestamp,
 };
 
 wire_enum!(
@@ -44,13 +39,18 @@ impl PolicyRef {
     }
 }
 
-pub static POLICY_NAME: Param<String> =
-    Param::new("PolicyName", Kind::Text, "1–128 letters, digits and -", "The policy.", |text| {
+pub static POLICY_NAME: Param<String> = Param::new(
+    "PolicyName",
+    Kind::Text,
+    text!([limits::RAM_POLICY_NAME_CHARS] " letters, digits and -"),
+    "The policy.",
+    |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         checked(text, &limits::RAM_POLICY_NAME_CHARS, allowed, Refusal::PolicyNameLength, Refusal::PolicyNameChars)
-    })
-    .public()
-    .refuses(&[Refusal::PolicyNameLength, Refusal::PolicyNameChars]);
+    },
+)
+.public()
+.refuses(&[Refusal::PolicyNameLength, Refusal::PolicyNameChars]);
 
 pub static POLICY_TYPE: Param<PolicyType> = Param::new(
     "PolicyType",
@@ -65,22 +65,27 @@ pub static POLICY_TYPE: Param<PolicyType> = Param::new(
 pub static POLICY_DOCUMENT: Param<String> = Param::new(
     "PolicyDocument",
     Kind::Json,
-    "JSON of a policy, at most 6144 bytes, Version 1",
+    text!("JSON of a policy, at most " {limits::RAM_POLICY_BYTES_MAX} " bytes, Version 1"),
     "What the policy allows and denies. Not a secret: it stands in the audit log.",
     |text| document(text, Form::Identity),
 )
 .public()
 .refuses(&[Refusal::PolicyDocumentLength, MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
 
-pub static DESCRIPTION: Param<String> =
-    Param::new("Description", Kind::Text, "0–1024 characters", "What it is for.", description)
-        .public()
-        .refuses(&[Refusal::RamDescriptionLength]);
+pub static DESCRIPTION: Param<String> = Param::new(
+    "Description",
+    Kind::Text,
+    text!("0–" {limits::RAM_DESCRIPTION_CHARS_MAX} " characters"),
+    "What it is for.",
+    description,
+)
+.public()
+.refuses(&[Refusal::RamDescriptionLength]);
 
 pub static NEW_DESCRIPTION: Param<String> = Param::new(
     "NewDescription",
     Kind::Text,
-    "at most 1024 characters",
+    text!("at most " {limits::RAM_DESCRIPTION_CHARS_MAX} " characters"),
     "What it is for from now on; empty: nothing.",
     description,
 )

@@ -1,22 +1,21 @@
 //! Parameters and members of answers that the actions on roles share.
 
 use crate::{
-    actions::ram::{names::checked, policies::params::MALFORMED},
-    answer::answer,
-    error::Refusal,
-    limits,
-    param::{Invalid, Kind, Param, parse_bool, parse_number},
+    actions::{
+        prelude::*,
+        ram::{names::checked, policies::params::MALFORMED},
+    },
     policy::{self, Form},
-    time::Timestamp,
 };
 
-const TRUST_LIMITS: &str = "JSON of a trust policy, at most 4096 bytes, Version 1";
-const SESSION_LIMITS: &str = "3600–43200 (at first 3600)";
+const TRUST_LIMITS: &str =
+    text!("JSON of a trust policy, at most " {limits::TRUST_POLICY_BYTES_MAX} " bytes, Version 1");
+const SESSION_LIMITS: &str = text!([limits::RAM_SESSION_SECS] " (at first " {*limits::RAM_SESSION_SECS.start()} ")");
 
 pub static ROLE_NAME: Param<String> = Param::new(
     "RoleName",
     Kind::Text,
-    "1–64 letters, digits, . and -",
+    text!([limits::RAM_NAME_CHARS] " letters, digits, . and -"),
     "The role. Names are case-sensitive, and stay as they are given (the public service makes them lower-case in Arn).",
     |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');

@@ -7,13 +7,7 @@ pub mod list_users;
 pub mod update_user;
 
 use super::names::checked;
-use crate::{
-    answer::answer,
-    error::Refusal,
-    limits,
-    param::{Invalid, Kind, Param},
-    time::Timestamp,
-};
+use crate::actions::prelude::*;
 
 answer! {
     /// A user, as answers show it. What has not been given is empty.
@@ -67,7 +61,7 @@ fn email(text: &str, wrong: Refusal) -> Result<String, Invalid> {
 static DISPLAY_NAME: Param<String> = Param::new(
     "DisplayName",
     Kind::Text,
-    "1–128 letters of any script, digits, blanks, ., @, _ and -",
+    text!([limits::DISPLAY_NAME_CHARS] " letters of any script, digits, blanks, ., @, _ and -"),
     "The name for people.",
     |text| display_name(text, Refusal::DisplayNameLength, Refusal::DisplayNameChars),
 )
@@ -77,7 +71,7 @@ static DISPLAY_NAME: Param<String> = Param::new(
 static NEW_DISPLAY_NAME: Param<String> = Param::new(
     "NewDisplayName",
     Kind::Text,
-    "at most 128 letters of any script, digits, blanks, ., @, _ and -",
+    text!("at most " {*limits::DISPLAY_NAME_CHARS.end()} " letters of any script, digits, blanks, ., @, _ and -"),
     "The new name for people; empty: none.",
     |text| match text {
         "" => Ok(String::new()),
@@ -91,7 +85,7 @@ static NEW_DISPLAY_NAME: Param<String> = Param::new(
 static MOBILE_PHONE: Param<String> = Param::new(
     "MobilePhone",
     Kind::Text,
-    "3–32 digits, with one hyphen after the country's number",
+    text!([limits::MOBILE_PHONE_CHARS] " digits, with one hyphen after the country's number"),
     "A telephone number, e.g. 86-18600008888.",
     |text| mobile_phone(text, Refusal::MobilePhoneFormat),
 )
@@ -100,22 +94,25 @@ static MOBILE_PHONE: Param<String> = Param::new(
 static NEW_MOBILE_PHONE: Param<String> = Param::new(
     "NewMobilePhone",
     Kind::Text,
-    "3–32 digits, with one hyphen after the country's number",
+    text!([limits::MOBILE_PHONE_CHARS] " digits, with one hyphen after the country's number"),
     "The new telephone number; empty: none.",
     |text| mobile_phone(text, Refusal::NewMobilePhoneFormat),
 )
 .refuses(&[Refusal::NewMobilePhoneFormat]);
 
-static EMAIL: Param<String> =
-    Param::new("Email", Kind::Text, "a mail address, at most 254 bytes", "A mail address.", |text| {
-        email(text, Refusal::EmailFormat)
-    })
-    .refuses(&[Refusal::EmailFormat]);
+static EMAIL: Param<String> = Param::new(
+    "Email",
+    Kind::Text,
+    text!("a mail address, at most " {limits::EMAIL_BYTES_MAX} " bytes"),
+    "A mail address.",
+    |text| email(text, Refusal::EmailFormat),
+)
+.refuses(&[Refusal::EmailFormat]);
 
 static NEW_EMAIL: Param<String> = Param::new(
     "NewEmail",
     Kind::Text,
-    "a mail address, at most 254 bytes",
+    text!("a mail address, at most " {limits::EMAIL_BYTES_MAX} " bytes"),
     "The new mail address; empty: none.",
     |text| email(text, Refusal::NewEmailFormat),
 )
