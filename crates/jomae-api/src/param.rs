@@ -115,6 +115,14 @@ impl<T> Param<T> {
     }
 }
 
+/// The limits of a parameter whose every value is refused.
+pub const NOT_OFFERED: &str = "not offered";
+
+/// Refuses every value of a parameter that the cloud's API has and this service has not.
+pub const fn not_offered(_: &str) -> Result<(), Invalid> {
+    Err(Invalid::Value)
+}
+
 /// What documents, the command line and the audit log need to know of a parameter.
 pub trait ParamInfo: Sync {
     fn name(&self) -> &'static str;
@@ -162,6 +170,26 @@ impl<T> ParamInfo for Param<T> {
         self.secrecy == Secrecy::Public && self.accepts(text) && (self.recognised)(text)
     }
 }
+
+/// Declares parameters. The comment says in documents what it means; then come its form and name on the wire, its limits
+/// in words, what else is said of it (methods of [`Param`]), and behind `=>` how its text is read.
+macro_rules! param {
+    ($(
+        $(#[doc = $doc:literal])+
+        $vis:vis $name:ident: $type:ty =
+            $kind:ident $wire:literal, $limits:expr $(, $method:ident $(($argument:expr))?)* => $parse:expr;
+    )+) => {$(
+        $(#[doc = $doc])+
+        $vis static $name: $crate::param::Param<$type> = $crate::param::Param::<$type>::new(
+            $wire,
+            $crate::param::Kind::$kind,
+            $limits,
+            $crate::answer::sentence(concat!($($doc),+)),
+            $parse,
+        )$(.$method($($argument)?))*;
+    )+};
+}
+pub(crate) use param;
 
 /// How an action takes a parameter.
 #[derive(Clone, Copy)]

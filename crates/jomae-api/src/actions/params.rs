@@ -13,30 +13,22 @@ use crate::{
     spec::{Algorithm, KeySpec, Purpose},
 };
 
-pub static KEY_REF: Param<KeyRef> = Param::new(
-    "KeyId",
-    Kind::Text,
-    "a key ID, alias/<name>, or a full name: acs:kms:<region>:<account>:key/<key-id> or …:alias/<name>",
-    "The key to use.",
-    |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
-)
-.public_if(is_plainly_a_key)
-.refuses(&[Refusal::KeyNotFound, Refusal::AliasNotFound]);
+param! {
+    /// The key to use.
+    pub KEY_REF: KeyRef = Text "KeyId",
+        "a key ID, alias/<name>, or a full name: acs:kms:<region>:<account>:key/<key-id> or …:alias/<name>",
+        public_if(is_plainly_a_key), refuses(&[Refusal::KeyNotFound, Refusal::AliasNotFound]) =>
+        |text| KeyRef::from_wire(text).ok_or(Invalid::Value);
 
-pub static KEY_ID_ONLY: Param<KeyRef> = Param::new(
-    "KeyId",
-    Kind::Text,
-    "a key ID; an alias is refused with Unsupported.Alias",
-    "The key to change.",
-    |text| {
+    /// The key to change.
+    pub KEY_ID_ONLY: KeyRef = Text "KeyId", "a key ID; an alias is refused with Unsupported.Alias",
+        public_if(is_plainly_a_key), refuses(&[Refusal::AliasUnsupported, Refusal::KeyNotFound]) => |text| {
         if AliasName::is_meant(text) {
             return Err(Invalid::As(Refusal::AliasUnsupported));
         }
         KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value)
-    },
-)
-.public_if(is_plainly_a_key)
-.refuses(&[Refusal::AliasUnsupported, Refusal::KeyNotFound]);
+    };
+}
 
 /// Whether a text names a key by its form. A key ID is opaque, so a short password would pass for one: only what has
 /// the form of the IDs that we make, or a prefix, is taken at its word.
@@ -49,216 +41,158 @@ pub(crate) fn is_plainly_a_key(text: &str) -> bool {
     is_uuid || text.starts_with(ALIAS_PREFIX) || text.starts_with("acs:kms:")
 }
 
-pub static ALIAS_NAME: Param<AliasName> = Param::new(
-    "AliasName",
-    Kind::Text,
-    text!("alias/ and " [limits::ALIAS_CHARS] " letters, digits, _, - and /"),
-    "The alias.",
-    |text| AliasName::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+param! {
+    /// The alias.
+    pub ALIAS_NAME: AliasName = Text "AliasName",
+        text!("alias/ and " [limits::ALIAS_CHARS] " letters, digits, _, - and /"), public =>
+        |text| AliasName::from_wire(text).ok_or(Invalid::Value);
 
-pub static DESCRIPTION: Param<String> = Param::new(
-    "Description",
-    Kind::Text,
-    text!("0–" {limits::DESCRIPTION_CHARS_MAX} " characters"),
-    "What the key is for.",
-    |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX),
-)
-.public();
+    /// What the key is for.
+    pub DESCRIPTION: String = Text "Description", text!("0–" {limits::DESCRIPTION_CHARS_MAX} " characters"), public =>
+        |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX);
 
-pub static PLAINTEXT: Param<SecretBytes> = Param::new(
-    "Plaintext",
-    Kind::Base64,
-    text!("Base64 of 1–" {limits::PLAINTEXT_BYTES_MAX} " bytes"),
-    "The bytes to encrypt.",
-    |text| parse_secret(text, limits::PLAINTEXT_BYTES_MAX),
-);
+    /// The bytes to encrypt.
+    pub PLAINTEXT: SecretBytes = Base64 "Plaintext", text!("Base64 of 1–" {limits::PLAINTEXT_BYTES_MAX} " bytes") =>
+        |text| parse_secret(text, limits::PLAINTEXT_BYTES_MAX);
 
-pub static PLAINTEXT_OR_TEXT: Param<Plaintext> = Param::new(
-    "Plaintext",
-    Kind::Base64,
-    text!("Base64 of 1–" {limits::PLAINTEXT_BYTES_MAX} " bytes, or else any text of at most " {limits::PLAINTEXT_BYTES_MAX} " bytes"),
-    "What to encrypt. Text that is not Base64 is encrypted as it is, and Decrypt gives it back so.",
-    |text| parse_plaintext(text, limits::PLAINTEXT_BYTES_MAX),
-);
+    /// What to encrypt. Text that is not Base64 is encrypted as it is, and Decrypt gives it back so.
+    pub PLAINTEXT_OR_TEXT: Plaintext = Base64 "Plaintext",
+        text!(
+            "Base64 of 1–" {limits::PLAINTEXT_BYTES_MAX} " bytes, or else any text of at most "
+            {limits::PLAINTEXT_BYTES_MAX} " bytes"
+        ) =>
+        |text| parse_plaintext(text, limits::PLAINTEXT_BYTES_MAX);
 
-pub static CIPHERTEXT_BLOB: Param<Vec<u8>> = Param::new(
-    "CiphertextBlob",
-    Kind::Base64,
-    text!("Base64 of at most " {limits::CIPHERTEXT_BYTES_MAX} " bytes"),
-    "The ciphertext, as Encrypt, ReEncrypt or a data key action gave it; of public-key algorithms as the standards have it.",
-    |text| parse_bytes(text, limits::CIPHERTEXT_BYTES_MAX),
-)
-.refuses(&[Refusal::KeyNotFound]);
+    /// The ciphertext, as Encrypt, ReEncrypt or a data key action gave it; of public-key algorithms as the standards
+    /// have it.
+    pub CIPHERTEXT_BLOB: Vec<u8> = Base64 "CiphertextBlob",
+        text!("Base64 of at most " {limits::CIPHERTEXT_BYTES_MAX} " bytes"), refuses(&[Refusal::KeyNotFound]) =>
+        |text| parse_bytes(text, limits::CIPHERTEXT_BYTES_MAX);
 
-pub static ENCRYPTION_CONTEXT: Param<EncryptionContext> = Param::new(
-    "EncryptionContext",
-    Kind::Map,
-    text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"),
-    "Authenticated with the ciphertext, not stored in it: Decrypt must be given an equal map. Not a secret: it stands in the audit log.",
-    |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
-)
-.public();
+    /// Authenticated with the ciphertext, not stored in it: Decrypt must be given an equal map. Not a secret: it
+    /// stands in the audit log.
+    pub ENCRYPTION_CONTEXT: EncryptionContext = Map "EncryptionContext",
+        text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"), public =>
+        |text| EncryptionContext::from_json(text).ok_or(Invalid::Value);
 
-pub static DRY_RUN: Param<bool> = Param::new(
-    "DryRun",
-    Kind::Boolean,
-    "true or false (default)",
-    "With true the call does nothing and always fails; the error says whether it would have worked.",
-    parse_bool,
-)
-.public();
+    /// With true the call does nothing and always fails; the error says whether it would have worked.
+    pub DRY_RUN: bool = Boolean "DryRun", "true or false (default)", public => parse_bool;
 
-pub static PAGE_NUMBER: Param<u32> =
-    Param::new("PageNumber", Kind::Integer, "from 1 (default)", "Which page.", |text| {
+    /// Which page.
+    pub PAGE_NUMBER: u32 = Integer "PageNumber", "from 1 (default)", public => |text| {
         parse_number(text, &(1..=limits::PAGE_NUMBER_MAX))
-    })
-    .public();
+    };
 
-pub static PAGE_SIZE: Param<u32> = Param::new(
-    "PageSize",
-    Kind::Integer,
-    text!([limits::PAGE_SIZE] " (default " {limits::PAGE_SIZE_DEFAULT} ")"),
-    "Rows of a page.",
-    |text| parse_number(text, &limits::PAGE_SIZE),
-)
-.public();
+    /// Rows of a page.
+    pub PAGE_SIZE: u32 = Integer "PageSize", text!([limits::PAGE_SIZE] " (default " {limits::PAGE_SIZE_DEFAULT} ")"),
+        public => |text| parse_number(text, &limits::PAGE_SIZE);
 
-pub static DATA_KEY_SPEC: Param<u32> = Param::new(
-    "KeySpec",
-    Kind::Text,
-    "AES_256 or AES_128",
-    "The length of the data key, by name. NumberOfBytes wins if both are given.",
-    |text| match text {
+    /// The length of the data key, by name. NumberOfBytes wins if both are given.
+    pub DATA_KEY_SPEC: u32 = Text "KeySpec", "AES_256 or AES_128", public => |text| match text {
         "AES_256" => Ok(32),
         "AES_128" => Ok(16),
         _ => Err(Invalid::Value),
-    },
-)
-.public();
+    };
+}
 
 pub static NUMBER_OF_BYTES: Param<u32> = Param::new(
     "NumberOfBytes",
     Kind::Integer,
     text!([limits::DATA_KEY_BYTES]),
-    text!("The length of the data key in bytes. " {limits::DATA_KEY_BYTES_DEFAULT} " if neither this nor KeySpec is given."),
+    text!(
+        "The length of the data key in bytes. " {limits::DATA_KEY_BYTES_DEFAULT}
+        " if neither this nor KeySpec is given."
+    ),
     |text| parse_number(text, &limits::DATA_KEY_BYTES),
 )
 .public();
 
-pub static RECIPIENT: Param<()> = Param::new(
-    "Recipient",
-    Kind::Json,
-    "not offered",
-    "Encryption of the answer for an attested enclave: refused rather than ignored, since the plaintext would be sent in the clear.",
-    |_| Err(Invalid::Value),
-);
+param! {
+    /// Encryption of the answer for an attested enclave: refused rather than ignored, since the plaintext would be
+    /// sent in the clear.
+    pub RECIPIENT: () = Json "Recipient", NOT_OFFERED => not_offered;
 
-pub static KEY_ID_OR_ARN: Param<KeyRef> =
-    Param::new("KeyId", Kind::Text, "a key ID or the full name of a key", "The key.", |text| {
+    /// The key.
+    pub KEY_ID_OR_ARN: KeyRef = Text "KeyId", "a key ID or the full name of a key", public_if(is_plainly_a_key),
+        refuses(&[Refusal::AliasUnsupported, Refusal::KeyNotFound]) => |text| {
         match KeyRef::from_wire(text) {
             Some(KeyRef::Alias(_) | KeyRef::AliasArn { .. }) => Err(Invalid::As(Refusal::AliasUnsupported)),
             Some(key) => Ok(key),
             None => Err(Invalid::Value),
         }
-    })
-    .public_if(is_plainly_a_key)
-    .refuses(&[Refusal::AliasUnsupported, Refusal::KeyNotFound]);
+    };
 
-pub static KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
-    "KeyVersionId",
-    Kind::Text,
-    "the ID of a version of the key",
-    "The version of the key. Asymmetric keys have no default version.",
-    |text| KeyVersionId::new(text).ok_or(Invalid::Value),
-)
-.public_if(is_plainly_a_key)
-.refuses(&[Refusal::KeyVersionNotFound]);
+    /// The version of the key. Asymmetric keys have no default version.
+    pub KEY_VERSION_ID: KeyVersionId = Text "KeyVersionId", "the ID of a version of the key",
+        public_if(is_plainly_a_key), refuses(&[Refusal::KeyVersionNotFound]) =>
+        |text| KeyVersionId::new(text).ok_or(Invalid::Value);
 
-pub static ALGORITHM: Param<Algorithm> = Param::new(
-    "Algorithm",
-    Kind::Text,
-    "an algorithm that fits the key's spec and usage",
-    "What to compute.",
-    |text| Algorithm::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+    /// What to compute.
+    pub ALGORITHM: Algorithm = Text "Algorithm", "an algorithm that fits the key's spec and usage", public =>
+        |text| Algorithm::from_wire(text).ok_or(Invalid::Value);
+}
 
 pub static DIGEST: Param<Vec<u8>> = Param::new(
     "Digest",
     Kind::Base64,
     "Base64 of a digest of the length that the algorithm has (32 bytes for SHA-256 and SM3)",
-    text!("The digest to sign, made by the caller; for ED25519 and ML_DSA_65 (extensions) the message, at most " {limits::MESSAGE_BYTES_MAX} " bytes."),
+    text!(
+        "The digest to sign, made by the caller; for ED25519 and ML_DSA_65 (extensions) the message, at most "
+        {limits::MESSAGE_BYTES_MAX} " bytes."
+    ),
     |text| parse_bytes(text, limits::MESSAGE_BYTES_MAX),
 );
 
-pub static SIGNATURE: Param<Vec<u8>> =
-    Param::new("Value", Kind::Base64, "Base64 of a signature", "The signature to check.", |text| {
+param! {
+    /// The signature to check.
+    pub SIGNATURE: Vec<u8> = Base64 "Value", "Base64 of a signature" => |text| {
         parse_bytes(text, limits::SIGNATURE_BYTES_MAX)
-    });
+    };
 
-pub static MAC: Param<Vec<u8>> =
-    Param::new("Mac", Kind::Base64, "Base64 of a MAC", "The MAC to check.", |text| parse_bytes(text, 64));
+    /// The MAC to check.
+    pub MAC: Vec<u8> = Base64 "Mac", "Base64 of a MAC" => |text| parse_bytes(text, 64);
 
-pub static MESSAGE: Param<SecretBytes> = Param::new(
-    "Message",
-    Kind::Base64,
-    text!("Base64 of 1–" {limits::MESSAGE_BYTES_MAX} " bytes"),
-    "What to authenticate.",
-    |text| parse_secret(text, limits::MESSAGE_BYTES_MAX),
-);
+    /// What to authenticate.
+    pub MESSAGE: SecretBytes = Base64 "Message", text!("Base64 of 1–" {limits::MESSAGE_BYTES_MAX} " bytes") =>
+        |text| parse_secret(text, limits::MESSAGE_BYTES_MAX);
 
-pub static POLICY: Param<KeyPolicy> = Param::new(
-    "Policy",
-    Kind::Json,
-    text!("JSON of a key policy, at most " {limits::POLICY_BYTES_MAX} " bytes, Version 1"),
-    "Who may use and manage the key, beside what RAM policies say.",
-    |text| KeyPolicy::read(text).map_err(|place| Invalid::As(Refusal::KeyPolicyMalformed(place))),
-)
-.public()
-.refuses(&[
-    Refusal::KeyPolicyMalformed(crate::policy::Malformed::ANY),
-    Refusal::KeyPolicyCost(crate::policy::TooCostly::ANY),
-]);
+    /// Who may use and manage the key, beside what RAM policies say.
+    pub POLICY: KeyPolicy = Json "Policy",
+        text!("JSON of a key policy, at most " {limits::POLICY_BYTES_MAX} " bytes, Version 1"), public,
+        refuses(&[Refusal::KeyPolicyMalformed(Malformed::ANY), Refusal::KeyPolicyCost(TooCostly::ANY)]) =>
+        |text| KeyPolicy::read(text).map_err(|place| Invalid::As(Refusal::KeyPolicyMalformed(place)));
 
-pub static POLICY_NAME: Param<()> = Param::new("PolicyName", Kind::Text, "default", "A key has one policy.", |text| {
-    if text == "default" { Ok(()) } else { Err(Invalid::Value) }
-})
-.public();
+    /// A key has one policy.
+    pub POLICY_NAME: () = Text "PolicyName", "default", public => |text| {
+        if text == "default" { Ok(()) } else { Err(Invalid::Value) }
+    };
 
-pub static ENABLE_AUTOMATIC_ROTATION: Param<bool> = Param::new(
-    "EnableAutomaticRotation",
-    Kind::Boolean,
-    "true or false; symmetric Aliyun_KMS keys only",
-    "Whether new versions are made by themselves.",
-    parse_bool,
-)
-.public();
+    /// Whether new versions are made by themselves.
+    pub ENABLE_AUTOMATIC_ROTATION: bool = Boolean "EnableAutomaticRotation",
+        "true or false; symmetric Aliyun_KMS keys only", public => parse_bool;
 
-pub static ROTATION_INTERVAL: Param<i64> = Param::new(
-    "RotationInterval",
-    Kind::Text,
-    text!("<integer>d|h|m|s, " {*limits::ROTATION_INTERVAL_SECS.start() / 86_400} " to " {*limits::ROTATION_INTERVAL_SECS.end() / 86_400} " days; needed when rotation is on, ignored when it is off"),
-    "Time between rotations.",
-    parse_rotation_interval,
-)
-.public();
+    /// Time between rotations.
+    pub ROTATION_INTERVAL: i64 = Text "RotationInterval",
+        text!(
+            "<integer>d|h|m|s, " {*limits::ROTATION_INTERVAL_SECS.start() / 86_400} " to "
+            {*limits::ROTATION_INTERVAL_SECS.end() / 86_400}
+            " days; needed when rotation is on, ignored when it is off"
+        ),
+        public => parse_rotation_interval;
 
-pub static TAGS: Param<Tags> = Param::new(
-    "Tags",
-    Kind::Json,
-    text!("[{\"TagKey\":…,\"TagValue\":…}], at most " {limits::TAGS_MAX}),
-    "Tags by key and value.",
-    parse_tags,
-)
-.public();
+    /// Tags by key and value.
+    pub TAGS: Tags = Json "Tags", text!("[{\"TagKey\":…,\"TagValue\":…}], at most " {limits::TAGS_MAX}), public =>
+        parse_tags;
+}
 
 pub static CLIENT_TOKEN: Param<String> = Param::new(
     "ClientToken",
     Kind::Text,
     text!("1–" {limits::CLIENT_TOKEN_CHARS_MAX} " visible ASCII characters"),
-    text!("A retry with the same token within " {limits::CLIENT_TOKEN_SECS / 3600} " hours returns the first result and makes nothing new."),
+    text!(
+        "A retry with the same token within " {limits::CLIENT_TOKEN_SECS / 3600}
+        " hours returns the first result and makes nothing new."
+    ),
     |text| {
         let fits = text.len() <= limits::CLIENT_TOKEN_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
         if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
@@ -266,32 +200,27 @@ pub static CLIENT_TOKEN: Param<String> = Param::new(
 )
 .extension();
 
-pub static PUBLIC_KEY_BLOB: Param<Vec<u8>> = Param::new(
-    "PublicKeyBlob",
-    Kind::Base64,
-    "Base64 of a DER SubjectPublicKeyInfo",
-    "The caller's public key, under which the data key leaves.",
-    |text| parse_bytes(text, limits::SIGNATURE_BYTES_MAX),
-);
+param! {
+    /// The caller's public key, under which the data key leaves.
+    pub PUBLIC_KEY_BLOB: Vec<u8> = Base64 "PublicKeyBlob", "Base64 of a DER SubjectPublicKeyInfo" =>
+        |text| parse_bytes(text, limits::SIGNATURE_BYTES_MAX);
 
-pub static EXPORT_KEY_SPEC: Param<KeySpec> =
-    Param::new("WrappingKeySpec", Kind::Text, "RSA_2048 or EC_SM2", "The kind of the caller's public key.", |text| {
+    /// The kind of the caller's public key.
+    pub EXPORT_KEY_SPEC: KeySpec = Text "WrappingKeySpec", "RSA_2048 or EC_SM2", public => |text| {
         match text {
             "RSA_2048" => Ok(KeySpec::Rsa2048),
             "EC_SM2" => Ok(KeySpec::EcSm2),
             _ => Err(Invalid::Value),
         }
-    })
-    .public();
+    };
 
-pub static EXPORT_ALGORITHM: Param<Algorithm> = Param::new(
-    "WrappingAlgorithm",
-    Kind::Text,
-    "RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1 or SM2PKE",
-    "How the data key is encrypted under the public key.",
-    |text| Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value),
-)
-.public();
+    /// How the data key is encrypted under the public key.
+    pub EXPORT_ALGORITHM: Algorithm = Text "WrappingAlgorithm", "RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1 or SM2PKE",
+        public =>
+        |text| {
+            Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value)
+        };
+}
 
 /// A ciphertext of a symmetric key.
 pub struct Ciphertext {

@@ -10,9 +10,10 @@ pub(crate) use crate::{
     limits,
     names::{AccountId, AliasName, KeyId, KeyRef, KeyVersionId, RegionId, RoleRef},
     param::{
-        EncryptionContext, Input, Invalid, Kind, Param, Parameters, Plaintext, Use, optional, parse_bool, parse_bytes,
-        parse_number, parse_secret, parse_text, request, required,
+        EncryptionContext, Input, Invalid, Kind, NOT_OFFERED, Param, Parameters, Plaintext, Use, not_offered, optional,
+        param, parse_bool, parse_bytes, parse_number, parse_secret, parse_text, request, required,
     },
+    policy::{Malformed, TooCostly},
     text::text,
     time::Timestamp,
 };

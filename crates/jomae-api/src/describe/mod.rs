@@ -11,7 +11,7 @@ use crate::{
     answer::{Answer, Member},
     error::{Origin, Refusal},
     for_each_action,
-    param::{Input, Kind, ParamInfo, Use},
+    param::{Input, Kind, NOT_OFFERED, ParamInfo, Use},
     wire::Params,
 };
 
@@ -87,7 +87,7 @@ fn escaped(text: &str) -> String {
 
 /// A parameter whose every value is refused says so in its limits.
 fn is_refused(param: &dyn ParamInfo) -> bool {
-    param.limits() == "not offered"
+    param.limits() == NOT_OFFERED
 }
 
 /// The outcomes of a call with `DryRun=true`.

@@ -36,61 +36,39 @@ answer! {
     }
 }
 
-static DESTINATION_KEY_ID: Param<KeyRef> = Param::new(
-    "DestinationKeyId",
-    Kind::Text,
-    "a key ID, alias/<name>, or the full name of a symmetric key",
-    "The key to encrypt under.",
-    |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
-)
-.public_if(is_plainly_a_key)
-.refuses(&[Refusal::KeyNotFound, Refusal::AliasNotFound]);
+param! {
+    /// The key to encrypt under.
+    DESTINATION_KEY_ID: KeyRef = Text "DestinationKeyId", "a key ID, alias/<name>, or the full name of a symmetric key",
+        public_if(is_plainly_a_key), refuses(&[Refusal::KeyNotFound, Refusal::AliasNotFound]) =>
+        |text| KeyRef::from_wire(text).ok_or(Invalid::Value);
 
-static SOURCE_KEY_ID: Param<KeyRef> = Param::new(
-    "SourceKeyId",
-    Kind::Text,
-    "a key ID, alias/<name>, or the full name of an asymmetric key; only for a public-key ciphertext",
-    "The key whose public key made the ciphertext.",
-    |text| KeyRef::from_wire(text).ok_or(Invalid::Value),
-)
-.public_if(is_plainly_a_key);
+    /// The key whose public key made the ciphertext.
+    SOURCE_KEY_ID: KeyRef = Text "SourceKeyId",
+        "a key ID, alias/<name>, or the full name of an asymmetric key; only for a public-key ciphertext",
+        public_if(is_plainly_a_key) => |text| KeyRef::from_wire(text).ok_or(Invalid::Value);
 
-static SOURCE_KEY_VERSION_ID: Param<KeyVersionId> = Param::new(
-    "SourceKeyVersionId",
-    Kind::Text,
-    "needed with SourceKeyId",
-    "The version whose public key made the ciphertext.",
-    |text| KeyVersionId::new(text).ok_or(Invalid::Value),
-)
-.public_if(is_plainly_a_key)
-.refuses(&[Refusal::KeyVersionNotFound]);
+    /// The version whose public key made the ciphertext.
+    SOURCE_KEY_VERSION_ID: KeyVersionId = Text "SourceKeyVersionId", "needed with SourceKeyId",
+        public_if(is_plainly_a_key), refuses(&[Refusal::KeyVersionNotFound]) =>
+        |text| KeyVersionId::new(text).ok_or(Invalid::Value);
 
-static SOURCE_ALGORITHM: Param<Algorithm> = Param::new(
-    "SourceEncryptionAlgorithm",
-    Kind::Text,
-    "RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1 or SM2PKE; needed with SourceKeyId",
-    "How the ciphertext was made.",
-    |text| Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value),
-)
-.public();
+    /// How the ciphertext was made.
+    SOURCE_ALGORITHM: Algorithm = Text "SourceEncryptionAlgorithm",
+        "RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1 or SM2PKE; needed with SourceKeyId", public =>
+        |text| {
+            Algorithm::from_wire(text).filter(|algorithm| algorithm.purpose() == Purpose::Encrypt).ok_or(Invalid::Value)
+        };
 
-static SOURCE_CONTEXT: Param<EncryptionContext> = Param::new(
-    "SourceEncryptionContext",
-    Kind::Map,
-    text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"),
-    "What the ciphertext was bound to.",
-    |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
-)
-.public();
+    /// What the ciphertext was bound to.
+    SOURCE_CONTEXT: EncryptionContext = Map "SourceEncryptionContext",
+        text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"), public =>
+        |text| EncryptionContext::from_json(text).ok_or(Invalid::Value);
 
-static DESTINATION_CONTEXT: Param<EncryptionContext> = Param::new(
-    "DestinationEncryptionContext",
-    Kind::Map,
-    text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"),
-    "What the new ciphertext is bound to.",
-    |text| EncryptionContext::from_json(text).ok_or(Invalid::Value),
-)
-.public();
+    /// What the new ciphertext is bound to.
+    DESTINATION_CONTEXT: EncryptionContext = Map "DestinationEncryptionContext",
+        text!("a JSON object of strings, at most " {limits::ENCRYPTION_CONTEXT_CHARS_MAX} " characters"), public =>
+        |text| EncryptionContext::from_json(text).ok_or(Invalid::Value);
+}
 
 impl Parameters for ReEncrypt {
     const PARAMS: &[Use] = &[

@@ -24,23 +24,16 @@ answer! {
     }
 }
 
-static WRAPPING_KEY_SPEC: Param<KeySpec> = Param::new(
-    "WrappingKeySpec",
-    Kind::Text,
-    "RSA_2048 or EC_SM2; extension: RSA_4096",
-    "The kind of the wrapping key.",
-    |text| WRAPPING_KEYS.iter().map(|(spec, _)| *spec).find(|spec| spec.as_str() == text).ok_or(Invalid::Value),
-)
-.public();
+param! {
+    /// The kind of the wrapping key.
+    WRAPPING_KEY_SPEC: KeySpec = Text "WrappingKeySpec", "RSA_2048 or EC_SM2; extension: RSA_4096", public =>
+        |text| WRAPPING_KEYS.iter().map(|(spec, _)| *spec).find(|spec| spec.as_str() == text).ok_or(Invalid::Value);
 
-static WRAPPING_ALGORITHM: Param<WrappingAlgorithm> = Param::new(
-    "WrappingAlgorithm",
-    Kind::Text,
-    "with RSA: RSAES_PKCS1_V1_5, RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256; extensions: RSA_AES_KEY_WRAP_SHA_1, RSA_AES_KEY_WRAP_SHA_256; with EC_SM2: SM2PKE",
-    "How the material will be wrapped. Private keys need one of the extensions.",
-    |text| WrappingAlgorithm::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+    /// How the material will be wrapped. Private keys need one of the extensions.
+    WRAPPING_ALGORITHM: WrappingAlgorithm = Text "WrappingAlgorithm",
+        "with RSA: RSAES_PKCS1_V1_5, RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256; extensions: RSA_AES_KEY_WRAP_SHA_1, RSA_AES_KEY_WRAP_SHA_256; with EC_SM2: SM2PKE",
+        public => |text| WrappingAlgorithm::from_wire(text).ok_or(Invalid::Value);
+}
 
 impl Parameters for GetParametersForImport {
     const PARAMS: &[Use] = &[required(&KEY_ID_ONLY), required(&WRAPPING_KEY_SPEC), required(&WRAPPING_ALGORITHM)];
@@ -61,7 +54,10 @@ impl Action for GetParametersForImport {
     const SHEET: ActionSpec = ActionSpec {
         name: "GetParametersForImport",
         errors: &[Refusal::OriginUnsupported],
-        doc: text!("Gives a fresh public key under which to wrap key material, and a token that belongs to it, to the key and to the algorithm. Both are good for " {limits::IMPORT_TOKEN_SECS / 3600} " hours."),
+        doc: text!(
+            "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to "
+            "the key and to the algorithm. Both are good for " {limits::IMPORT_TOKEN_SECS / 3600} " hours."
+        ),
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("WrappingKeySpec", "RSA_2048"),

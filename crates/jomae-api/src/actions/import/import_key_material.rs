@@ -12,27 +12,20 @@ request! {
     }
 }
 
-static IMPORT_TOKEN: Param<Vec<u8>> =
-    Param::new("ImportToken", Kind::Base64, "as GetParametersForImport gave it", "The token.", |text| {
+param! {
+    /// The token.
+    IMPORT_TOKEN: Vec<u8> = Base64 "ImportToken", "as GetParametersForImport gave it" => |text| {
         parse_bytes(text, limits::IMPORT_TOKEN_BYTES_MAX)
-    });
+    };
 
-static ENCRYPTED_KEY_MATERIAL: Param<Vec<u8>> = Param::new(
-    "EncryptedKeyMaterial",
-    Kind::Base64,
-    "Base64 of the wrapped material",
-    "The material, wrapped under the public key that belongs to the token.",
-    |text| parse_bytes(text, limits::WRAPPED_MATERIAL_BYTES_MAX),
-);
+    /// The material, wrapped under the public key that belongs to the token.
+    ENCRYPTED_KEY_MATERIAL: Vec<u8> = Base64 "EncryptedKeyMaterial", "Base64 of the wrapped material" =>
+        |text| parse_bytes(text, limits::WRAPPED_MATERIAL_BYTES_MAX);
 
-static KEY_MATERIAL_EXPIRE_UNIX: Param<i64> = Param::new(
-    "KeyMaterialExpireUnix",
-    Kind::Integer,
-    "Unix seconds in the future; 0 or absent: never",
-    "When the service forgets the material.",
-    |text| text.parse().ok().filter(|secs| (0..=253_402_300_799).contains(secs)).ok_or(Invalid::Value),
-)
-.public();
+    /// When the service forgets the material.
+    KEY_MATERIAL_EXPIRE_UNIX: i64 = Integer "KeyMaterialExpireUnix", "Unix seconds in the future; 0 or absent: never",
+        public => |text| text.parse().ok().filter(|secs| (0..=253_402_300_799).contains(secs)).ok_or(Invalid::Value);
+}
 
 /// Zero stands for never.
 fn expires_at(input: Input<'_>) -> Result<Option<i64>, Refusal> {

@@ -29,55 +29,39 @@ answer! {
     }
 }
 
-static KEY_SPEC: Param<KeySpec> = Param::new(
-    "KeySpec",
-    Kind::Text,
-    "Aliyun_AES_256 (default), Aliyun_AES_192, Aliyun_AES_128, Aliyun_SM4, RSA_2048, RSA_3072, RSA_4096, EC_P256, EC_P256K, EC_SM2, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512, HMAC_SM3; extensions: EC_P384, EC_P521, EC_ED25519, ML_DSA_65, ML_KEM_768",
-    "The kind of key.",
-    |text| KeySpec::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+param! {
+    /// The kind of key.
+    KEY_SPEC: KeySpec = Text "KeySpec",
+        "Aliyun_AES_256 (default), Aliyun_AES_192, Aliyun_AES_128, Aliyun_SM4, RSA_2048, RSA_3072, RSA_4096, EC_P256, EC_P256K, EC_SM2, HMAC_SHA_224, HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512, HMAC_SM3; extensions: EC_P384, EC_P521, EC_ED25519, ML_DSA_65, ML_KEM_768",
+        public => |text| KeySpec::from_wire(text).ok_or(Invalid::Value);
 
-static KEY_USAGE: Param<KeyUsage> = Param::new(
-    "KeyUsage",
-    Kind::Text,
-    "ENCRYPT/DECRYPT, SIGN/VERIFY or GENERATE/VERIFY_MAC; default SIGN/VERIFY where the spec can sign, else what it can do",
-    "What the key may do, for life.",
-    |text| KeyUsage::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+    /// What the key may do, for life.
+    KEY_USAGE: KeyUsage = Text "KeyUsage",
+        "ENCRYPT/DECRYPT, SIGN/VERIFY or GENERATE/VERIFY_MAC; default SIGN/VERIFY where the spec can sign, else what it can do",
+        public => |text| KeyUsage::from_wire(text).ok_or(Invalid::Value);
 
-static ORIGIN: Param<KeyOrigin> = Param::new(
-    "Origin",
-    Kind::Text,
-    "Aliyun_KMS (default) or EXTERNAL",
-    "Who makes the key material. An EXTERNAL key waits for its material in the state PendingImport.",
-    |text| KeyOrigin::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+    /// Who makes the key material. An EXTERNAL key waits for its material in the state PendingImport.
+    ORIGIN: KeyOrigin = Text "Origin", "Aliyun_KMS (default) or EXTERNAL", public =>
+        |text| KeyOrigin::from_wire(text).ok_or(Invalid::Value);
 
-static PROTECTION_LEVEL: Param<()> = Param::new(
-    "ProtectionLevel",
-    Kind::Text,
-    "SOFTWARE (default); HSM is refused with Unsupported.ProtectionLevel",
-    "Where the key material is used.",
-    |text| match text {
+    /// Where the key material is used.
+    PROTECTION_LEVEL: () = Text "ProtectionLevel",
+        "SOFTWARE (default); HSM is refused with Unsupported.ProtectionLevel", public,
+        refuses(&[Refusal::ProtectionLevelUnsupported]) => |text| match text {
         "SOFTWARE" => Ok(()),
         "HSM" => Err(Invalid::As(Refusal::ProtectionLevelUnsupported)),
         _ => Err(Invalid::Value),
-    },
-)
-.public()
-.refuses(&[Refusal::ProtectionLevelUnsupported]);
-
-/// Parameters that only keys in dedicated instances take, and this service has none.
-macro_rules! not_offered {
-    ($static:ident $name:literal $why:literal) => {
-        static $static: Param<()> = Param::new($name, Kind::Text, "not offered", $why, |_| Err(Invalid::Value));
     };
 }
-not_offered!(DKMS_INSTANCE_ID "DKMSInstanceId" "Dedicated instances do not exist here.");
-not_offered!(KEY_STORAGE_MECHANISM "KeyStorageMechanism" "Dedicated instances do not exist here.");
+
+// Parameters that only keys in dedicated instances take, and this service has none.
+param! {
+    /// Dedicated instances do not exist here.
+    DKMS_INSTANCE_ID: () = Text "DKMSInstanceId", NOT_OFFERED => not_offered;
+
+    /// Dedicated instances do not exist here.
+    KEY_STORAGE_MECHANISM: () = Text "KeyStorageMechanism", NOT_OFFERED => not_offered;
+}
 
 impl Parameters for CreateKey {
     const PARAMS: &[Use] = &[

@@ -10,7 +10,7 @@ use crate::actions::{
 request! {
     pub struct ListKeys {
         page: Page = optional PAGE_NUMBER and optional PAGE_SIZE => Page::parse,
-        filters: Vec<Filter> = optional FILTERS or Default::default(),
+        filters: Vec<Filter> = optional FILTERS or Vec::default(),
     }
 }
 
@@ -60,14 +60,18 @@ answer! {
     }
 }
 
-static FILTERS: Param<Vec<Filter>> = Param::new(
-    "Filters",
-    Kind::Json,
-    text!("[{\"Key\":…,\"Values\":[…]}], at most " {limits::FILTERS_MAX} " entries of at most " {limits::FILTER_VALUES_MAX} " values; Key is KeyState, KeySpec, KeyUsage, ProtectionLevel, CreatorType, DKMSInstanceId, keyId, AliasName, Creator, TagKey or TagValue"),
-    "Which keys. Values are ORed and matched exactly, different Keys are ANDed; an entry without values matches all.",
-    parse_filters,
-)
-.public();
+param! {
+    /// Which keys. Values are ORed and matched exactly, different Keys are ANDed; an entry without values matches
+    /// all.
+    FILTERS: Vec<Filter> = Json "Filters",
+        text!(
+            "[{\"Key\":…,\"Values\":[…]}], at most " {limits::FILTERS_MAX} " entries of at most "
+            {limits::FILTER_VALUES_MAX}
+            " values; Key is KeyState, KeySpec, KeyUsage, ProtectionLevel, CreatorType, DKMSInstanceId, "
+            "keyId, AliasName, Creator, TagKey or TagValue"
+        ),
+        public => parse_filters;
+}
 
 fn parse_filters(text: &str) -> Result<Vec<Filter>, Invalid> {
     #[derive(Deserialize)]

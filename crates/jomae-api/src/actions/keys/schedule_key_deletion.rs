@@ -9,14 +9,11 @@ request! {
     }
 }
 
-static PENDING_WINDOW: Param<u32> = Param::new(
-    "PendingWindowInDays",
-    Kind::Integer,
-    text!([limits::PENDING_WINDOW_DAYS]),
-    "Days until the key is destroyed. It can be rescued until then.",
-    |text| parse_number(text, &limits::PENDING_WINDOW_DAYS),
-)
-.public();
+param! {
+    /// Days until the key is destroyed. It can be rescued until then.
+    PENDING_WINDOW: u32 = Integer "PendingWindowInDays", text!([limits::PENDING_WINDOW_DAYS]), public =>
+        |text| parse_number(text, &limits::PENDING_WINDOW_DAYS);
+}
 
 impl Action for ScheduleKeyDeletion {
     type Output = Empty;

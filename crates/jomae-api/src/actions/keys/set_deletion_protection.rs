@@ -8,34 +8,26 @@ pub struct SetDeletionProtection {
     pub description: String,
 }
 
-static ENABLE: Param<bool> =
-    Param::new("EnableDeletionProtection", Kind::Boolean, "true or false", "On or off.", parse_bool).public();
+param! {
+    /// On or off.
+    ENABLE: bool = Boolean "EnableDeletionProtection", "true or false", public => parse_bool;
 
-static PROTECTED_RESOURCE_ARN: Param<KeyRef> = Param::new(
-    "ProtectedResourceArn",
-    Kind::Text,
-    "acs:kms:<region>:<account>:key/<key-id>; this or KeyId must be given, and both must name one key",
-    "The key, by its full name.",
-    |text| match KeyRef::from_wire(text) {
-        Some(arn @ KeyRef::Arn { .. }) => Ok(arn),
-        _ => Err(Invalid::Value),
-    },
-)
-.public();
+    /// The key, by its full name.
+    PROTECTED_RESOURCE_ARN: KeyRef = Text "ProtectedResourceArn",
+        "acs:kms:<region>:<account>:key/<key-id>; this or KeyId must be given, and both must name one key", public =>
+        |text| match KeyRef::from_wire(text) {
+            Some(arn @ KeyRef::Arn { .. }) => Ok(arn),
+            _ => Err(Invalid::Value),
+        };
 
-static PROTECTION_DESCRIPTION: Param<String> = Param::new(
-    "DeletionProtectionDescription",
-    Kind::Text,
-    text!("0–" {limits::DESCRIPTION_CHARS_MAX} " characters; kept only when protection is switched on"),
-    "Why the key is protected.",
-    |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX),
-)
-.public();
+    /// Why the key is protected.
+    PROTECTION_DESCRIPTION: String = Text "DeletionProtectionDescription",
+        text!("0–" {limits::DESCRIPTION_CHARS_MAX} " characters; kept only when protection is switched on"), public =>
+        |text| parse_text(text, limits::DESCRIPTION_CHARS_MAX);
 
-static KMS_INSTANCE_ID: Param<()> =
-    Param::new("KmsInstanceId", Kind::Text, "not offered", "Dedicated instances do not exist here.", |_| {
-        Err(Invalid::Value)
-    });
+    /// Dedicated instances do not exist here.
+    KMS_INSTANCE_ID: () = Text "KmsInstanceId", NOT_OFFERED => not_offered;
+}
 
 impl Parameters for SetDeletionProtection {
     const PARAMS: &[Use] = &[

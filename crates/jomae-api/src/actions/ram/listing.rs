@@ -4,31 +4,25 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::actions::prelude::*;
 
-pub static MARKER: Param<String> = Param::new(
-    "Marker",
-    Kind::Text,
-    "the Marker of the page before",
-    "Where the page begins. If absent, at the beginning.",
-    |text| {
+param! {
+    /// Where the page begins. If absent, at the beginning.
+    pub MARKER: String = Text "Marker", "the Marker of the page before" => |text| {
         if text.len() > MARKER_CHARS_MAX {
             return Err(Invalid::Value);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Invalid::Value)?;
         String::from_utf8(bytes).map_err(|_| Invalid::Value)
-    },
-);
+    };
+}
 
 /// Longest marker: the Base64 of the longest name of all, that of a policy.
 const MARKER_CHARS_MAX: usize = 172;
 
-pub static MAX_ITEMS: Param<u32> = Param::new(
-    "MaxItems",
-    Kind::Integer,
-    text!([limits::MAX_ITEMS] " (default " {limits::MAX_ITEMS_DEFAULT} ")"),
-    "Rows of a page.",
-    |text| parse_number(text, &limits::MAX_ITEMS),
-)
-.public();
+param! {
+    /// Rows of a page.
+    pub MAX_ITEMS: u32 = Integer "MaxItems", text!([limits::MAX_ITEMS] " (default " {limits::MAX_ITEMS_DEFAULT} ")"),
+        public => |text| parse_number(text, &limits::MAX_ITEMS);
+}
 
 /// Which rows of a list that is sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,79 +27,46 @@ fn group_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Inv
     checked(text, &limits::RAM_NAME_CHARS, |c| c.is_ascii_alphanumeric() || c == '-', length, wrong)
 }
 
-pub static USER_NAME: Param<String> = Param::new(
-    "UserName",
-    Kind::Text,
-    text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
-    "The name of the user. Names are case-sensitive.",
-    |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
-)
-.public()
-.refuses(&[Refusal::UserNameLength, Refusal::UserNameChars]);
+param! {
+    /// The name of the user. Names are case-sensitive.
+    pub USER_NAME: String = Text "UserName", text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"), public,
+        refuses(&[Refusal::UserNameLength, Refusal::UserNameChars]) =>
+        |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars);
 
-pub static USER_NAME_OR_SELF: Param<String> = Param::new(
-    "UserName",
-    Kind::Text,
-    text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
-    "The name of the user. If absent, the caller: the user, or the account itself.",
-    |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars),
-)
-.public()
-.refuses(&[Refusal::UserNameLength, Refusal::UserNameChars]);
+    /// The name of the user. If absent, the caller: the user, or the account itself.
+    pub USER_NAME_OR_SELF: String = Text "UserName", text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
+        public, refuses(&[Refusal::UserNameLength, Refusal::UserNameChars]) =>
+        |text| user_name(text, Refusal::UserNameLength, Refusal::UserNameChars);
 
-pub static NEW_USER_NAME: Param<String> = Param::new(
-    "NewUserName",
-    Kind::Text,
-    text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
-    "The new name. The user keeps its ID, policies, groups and access keys; policies that name it must be changed.",
-    |text| user_name(text, Refusal::NewUserNameLength, Refusal::NewUserNameChars),
-)
-.public()
-.refuses(&[Refusal::NewUserNameLength, Refusal::NewUserNameChars]);
+    /// The new name. The user keeps its ID, policies, groups and access keys; policies that name it must be changed.
+    pub NEW_USER_NAME: String = Text "NewUserName", text!([limits::RAM_NAME_CHARS] " letters, digits, ., @, _ and -"),
+        public, refuses(&[Refusal::NewUserNameLength, Refusal::NewUserNameChars]) =>
+        |text| user_name(text, Refusal::NewUserNameLength, Refusal::NewUserNameChars);
 
-pub static GROUP_NAME: Param<String> = Param::new(
-    "GroupName",
-    Kind::Text,
-    text!([limits::RAM_NAME_CHARS] " letters, digits and -"),
-    "The name of the group. Names are case-sensitive.",
-    |text| group_name(text, Refusal::GroupNameLength, Refusal::GroupNameChars),
-)
-.public()
-.refuses(&[Refusal::GroupNameLength, Refusal::GroupNameChars]);
+    /// The name of the group. Names are case-sensitive.
+    pub GROUP_NAME: String = Text "GroupName", text!([limits::RAM_NAME_CHARS] " letters, digits and -"), public,
+        refuses(&[Refusal::GroupNameLength, Refusal::GroupNameChars]) =>
+        |text| group_name(text, Refusal::GroupNameLength, Refusal::GroupNameChars);
 
-pub static NEW_GROUP_NAME: Param<String> = Param::new(
-    "NewGroupName",
-    Kind::Text,
-    text!([limits::RAM_NAME_CHARS] " letters, digits and -"),
-    "The new name. The group keeps its ID, users and policies.",
-    |text| group_name(text, Refusal::NewGroupNameLength, Refusal::NewGroupNameChars),
-)
-.public()
-.refuses(&[Refusal::NewGroupNameLength, Refusal::NewGroupNameChars]);
+    /// The new name. The group keeps its ID, users and policies.
+    pub NEW_GROUP_NAME: String = Text "NewGroupName", text!([limits::RAM_NAME_CHARS] " letters, digits and -"), public,
+        refuses(&[Refusal::NewGroupNameLength, Refusal::NewGroupNameChars]) =>
+        |text| group_name(text, Refusal::NewGroupNameLength, Refusal::NewGroupNameChars);
+}
 
 fn comments(text: &str, length: Refusal) -> Result<String, Invalid> {
     checked(text, &(0..=limits::COMMENTS_CHARS_MAX), |_| true, length, length)
 }
 
-pub static COMMENTS: Param<String> = Param::new(
-    "Comments",
-    Kind::Text,
-    text!("at most " {limits::COMMENTS_CHARS_MAX} " characters"),
-    "Notes for people.",
-    |text| comments(text, Refusal::CommentsLength),
-)
-.public()
-.refuses(&[Refusal::CommentsLength]);
+param! {
+    /// Notes for people.
+    pub COMMENTS: String = Text "Comments", text!("at most " {limits::COMMENTS_CHARS_MAX} " characters"), public,
+        refuses(&[Refusal::CommentsLength]) => |text| comments(text, Refusal::CommentsLength);
 
-pub static NEW_COMMENTS: Param<String> = Param::new(
-    "NewComments",
-    Kind::Text,
-    text!("at most " {limits::COMMENTS_CHARS_MAX} " characters"),
-    "New notes; empty: none.",
-    |text| comments(text, Refusal::NewCommentsLength),
-)
-.public()
-.refuses(&[Refusal::NewCommentsLength]);
+    /// New notes; empty: none.
+    pub NEW_COMMENTS: String = Text "NewComments", text!("at most " {limits::COMMENTS_CHARS_MAX} " characters"), public,
+        refuses(&[Refusal::NewCommentsLength]) => |text| comments(text, Refusal::NewCommentsLength);
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,30 +22,24 @@ answer! {
     }
 }
 
-static EXTERNAL_ID: Param<()> = Param::new(
-    "ExternalId",
-    Kind::Text,
-    text!([limits::EXTERNAL_ID_CHARS] " letters, digits and `=,.@:/-_`"),
-    "What the role's owner has agreed with the caller, for the condition sts:ExternalId of the trust policy: so a provider with many customers cannot be talked into using another customer's role.",
-    |text| {
-        let fits = limits::EXTERNAL_ID_CHARS.contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@:/-_".contains(&b));
-        if fits { Ok(()) } else { Err(Invalid::Value) }
-    },
-);
+param! {
+    /// What the role's owner has agreed with the caller, for the condition sts:ExternalId of the trust policy: so a
+    /// provider with many customers cannot be talked into using another customer's role.
+    EXTERNAL_ID: () = Text "ExternalId", text!([limits::EXTERNAL_ID_CHARS] " letters, digits and `=,.@:/-_`") =>
+        |text| {
+            let fits = limits::EXTERNAL_ID_CHARS.contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@:/-_".contains(&b));
+            if fits { Ok(()) } else { Err(Invalid::Value) }
+        };
 
-static SOURCE_IDENTITY: Param<String> = Param::new(
-    "SourceIdentity",
-    Kind::Text,
-    text!([limits::SOURCE_IDENTITY_CHARS] " letters, digits and `=,.@-_`"),
-    "Who stands behind the session; kept in it.",
-    |text| {
+    /// Who stands behind the session; kept in it.
+    SOURCE_IDENTITY: String = Text "SourceIdentity",
+        text!([limits::SOURCE_IDENTITY_CHARS] " letters, digits and `=,.@-_`"), public => |text| {
         let fits = limits::SOURCE_IDENTITY_CHARS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=,.@-_".contains(&b));
         if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
-    },
-)
-.public();
+    };
+}
 
 impl Parameters for AssumeRole {
     const PARAMS: &[Use] = &[

@@ -35,29 +35,22 @@ answer! {
     }
 }
 
-/// Read before the action, to find out who calls.
-pub static OIDC_PROVIDER_ARN: Param<String> = Param::new(
-    "OIDCProviderArn",
-    Kind::Text,
-    "acs:ram::<account>:oidc-provider/<name>",
-    "Who has issued the token; declared in the configuration of the service.",
-    |text| {
-        let fits = text.len() <= 256 && text.starts_with("acs:ram::") && text.contains(":oidc-provider/");
-        if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
-    },
-)
-.public();
+param! {
+    // Read before the action, to find out who calls.
+    /// Who has issued the token; declared in the configuration of the service.
+    pub OIDC_PROVIDER_ARN: String = Text "OIDCProviderArn", "acs:ram::<account>:oidc-provider/<name>", public =>
+        |text| {
+            let fits = text.len() <= 256 && text.starts_with("acs:ram::") && text.contains(":oidc-provider/");
+            if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
+        };
 
-/// Read before the action, to find out who calls. Whoever holds the token may use it: it is a secret.
-pub static OIDC_TOKEN: Param<()> = Param::new(
-    "OIDCToken",
-    Kind::Text,
-    text!("a signed JWT of " [limits::OIDC_TOKEN_CHARS] " characters"),
-    "The identity token.",
-    |text| {
-        if limits::OIDC_TOKEN_CHARS.contains(&text.len()) { Ok(()) } else { Err(Invalid::Value) }
-    },
-);
+    // Read before the action, to find out who calls. Whoever holds the token may use it: it is a secret.
+    /// The identity token.
+    pub OIDC_TOKEN: () = Text "OIDCToken", text!("a signed JWT of " [limits::OIDC_TOKEN_CHARS] " characters") =>
+        |text| {
+            if limits::OIDC_TOKEN_CHARS.contains(&text.len()) { Ok(()) } else { Err(Invalid::Value) }
+        };
+}
 
 impl Parameters for AssumeRoleWithOIDC {
     const PARAMS: &[Use] = &[

@@ -30,16 +30,22 @@ answer! {
     }
 }
 
-static NEXT_TOKEN: Param<Cursor> =
-    Param::new("NextToken", Kind::Text, "as the page before gave it", "Where to go on.", |text| {
+param! {
+    /// Where to go on.
+    NEXT_TOKEN: Cursor = Text "NextToken", "as the page before gave it" => |text| {
         KeyId::new(text).map(Cursor).ok_or(Invalid::Value)
-    });
+    };
+}
 
 impl Action for ListTagResources {
     type Output = Output;
     const SHEET: ActionSpec = ActionSpec {
         name: "ListTagResources",
-        doc: text!("Lists tags, about " {limits::TAG_ROWS} " a page: of the keys that are named, or of all keys in the region; only of keys with the tags that are given. Without ResourceId the permission is needed on all keys of the region."),
+        doc: text!(
+            "Lists tags, about " {limits::TAG_ROWS}
+            " a page: of the keys that are named, or of all keys in the region; only of keys with the tags "
+            "that are given. Without ResourceId the permission is needed on all keys of the region."
+        ),
         example: &[
             ("RegionId", "cn-hangzhou"),
             ("ResourceType", "key"),

@@ -5,58 +5,46 @@ use crate::actions::{
     prelude::*,
 };
 
-/// Resources of products that this service does not have.
-macro_rules! not_offered {
-    ($static:ident $name:literal) => {
-        pub static $static: Param<()> =
-            Param::new($name, Kind::Text, "not offered", "Only keys can be tagged here.", |_| Err(Invalid::Value));
-    };
-}
-not_offered!(SECRET_NAME "SecretName");
-not_offered!(CERTIFICATE_ID "CertificateId");
+param! {
+    // Resources of products that this service does not have.
+    /// Only keys can be tagged here.
+    pub SECRET_NAME: () = Text "SecretName", NOT_OFFERED => not_offered;
 
-pub static REGION_ID: Param<RegionId> =
-    Param::new("RegionId", Kind::Text, "the region of the request", "Where the resources are.", |text| {
+    /// Only keys can be tagged here.
+    pub CERTIFICATE_ID: () = Text "CertificateId", NOT_OFFERED => not_offered;
+
+    /// Where the resources are.
+    pub REGION_ID: RegionId = Text "RegionId", "the region of the request" => |text| {
         RegionId::new(text).ok_or(Invalid::Value)
-    });
+    };
 
-pub static RESOURCE_TYPE: Param<()> =
-    Param::new("ResourceType", Kind::Text, "key", "Only keys can be tagged here.", |text| {
+    /// Only keys can be tagged here.
+    pub RESOURCE_TYPE: () = Text "ResourceType", "key", public => |text| {
         if text == "key" { Ok(()) } else { Err(Invalid::Value) }
-    })
-    .public();
+    };
 
-pub static RESOURCE_ID: Param<KeyRef> = Param::new(
-    "ResourceId",
-    Kind::List,
-    text!("ResourceId.1 to ResourceId." {limits::TAG_RESOURCES_MAX} ", key IDs"),
-    "The keys.",
-    |text| KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value),
-)
-.public_if(is_plainly_a_key)
-.refuses(&[Refusal::KeyNotFound]);
+    /// The keys.
+    pub RESOURCE_ID: KeyRef = List "ResourceId",
+        text!("ResourceId.1 to ResourceId." {limits::TAG_RESOURCES_MAX} ", key IDs"), public_if(is_plainly_a_key),
+        refuses(&[Refusal::KeyNotFound]) => |text| KeyId::new(text).map(KeyRef::Id).ok_or(Invalid::Value);
 
-pub static TAG: Param<()> = Param::new(
-    "Tag",
-    Kind::Pairs,
-    text!("Tag.1.Key and Tag.1.Value to Tag." {limits::TAGS_MAX} ".…; keys " [limits::TAG_KEY_CHARS] ", values 0–" {limits::TAG_VALUE_CHARS_MAX} " characters"),
-    "Tags by key and value.",
-    |_| Err(Invalid::Value),
-);
+    /// Tags by key and value.
+    pub TAG: () = Pairs "Tag",
+        text!(
+            "Tag.1.Key and Tag.1.Value to Tag." {limits::TAGS_MAX} ".…; keys " [limits::TAG_KEY_CHARS]
+            ", values 0–" {limits::TAG_VALUE_CHARS_MAX} " characters"
+        ) =>
+        |_| Err(Invalid::Value);
 
-pub static TAG_KEY: Param<String> =
-    Param::new("TagKey", Kind::List, text!("TagKey.1 to TagKey." {limits::TAGS_MAX}), "Keys of tags.", |text| {
+    /// Keys of tags.
+    pub TAG_KEY: String = List "TagKey", text!("TagKey.1 to TagKey." {limits::TAGS_MAX}) => |text| {
         if valid_tag(text, "") { Ok(text.to_owned()) } else { Err(Invalid::Value) }
-    });
+    };
 
-pub static ALL: Param<bool> = Param::new(
-    "All",
-    Kind::Boolean,
-    "true or false (default); counts only without TagKey",
-    "Removes every tag.",
-    crate::param::parse_bool,
-)
-.public();
+    /// Removes every tag.
+    pub ALL: bool = Boolean "All", "true or false (default); counts only without TagKey", public =>
+        crate::param::parse_bool;
+}
 
 /// Exactly one of `KeyId`, `SecretName` and `CertificateId`; here only the first.
 pub fn tagged_key(input: Input<'_>) -> Result<KeyRef, Refusal> {

@@ -19,7 +19,10 @@ impl Action for TagResource {
         name: "TagResource",
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::LimitExceeded],
-        doc: text!("Adds tags to a key; a tag of the same key is overwritten. A key has at most " {limits::TAGS_MAX} "."),
+        doc: text!(
+            "Adds tags to a key; a tag of the same key is overwritten. A key has at most " {limits::TAGS_MAX}
+            "."
+        ),
         example: &[
             ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
             ("Tags", "[{\"TagKey\":\"team\",\"TagValue\":\"orders\"}]"),

@@ -13,18 +13,15 @@ request! {
     }
 }
 
-static TAG_KEYS: Param<Vec<String>> = Param::new(
-    "TagKeys",
-    Kind::Json,
-    text!("a JSON array of strings, at most " {limits::TAGS_MAX}),
-    "Keys of the tags to remove.",
-    |text| {
-        let keys: Vec<String> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
-        let fits = keys.len() <= limits::TAGS_MAX && keys.iter().all(|key| valid_tag(key, ""));
-        if fits { Ok(keys) } else { Err(Invalid::Value) }
-    },
-)
-.public();
+param! {
+    /// Keys of the tags to remove.
+    TAG_KEYS: Vec<String> = Json "TagKeys", text!("a JSON array of strings, at most " {limits::TAGS_MAX}), public =>
+        |text| {
+            let keys: Vec<String> = serde_json::from_str(text).map_err(|_| Invalid::Value)?;
+            let fits = keys.len() <= limits::TAGS_MAX && keys.iter().all(|key| valid_tag(key, ""));
+            if fits { Ok(keys) } else { Err(Invalid::Value) }
+        };
+}
 
 impl Action for UntagResource {
     type Output = Empty;

@@ -37,7 +37,10 @@ impl Action for UntagResources {
     const SHEET: ActionSpec = ActionSpec {
         name: "UntagResources",
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
-        doc: text!("Removes tags from up to " {limits::TAG_RESOURCES_MAX} " keys. Tags that a key does not have are ignored."),
+        doc: text!(
+            "Removes tags from up to " {limits::TAG_RESOURCES_MAX}
+            " keys. Tags that a key does not have are ignored."
+        ),
         example: &[
             ("RegionId", "cn-hangzhou"),
             ("ResourceType", "key"),

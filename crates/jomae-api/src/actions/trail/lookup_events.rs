@@ -112,57 +112,33 @@ fn spell_out(value: &mut Value) {
     }
 }
 
-static START_TIME: Param<Timestamp> = Param::new(
-    "StartTime",
-    Kind::Text,
-    "YYYY-MM-DDThh:mm:ssZ, in UTC, not after EndTime; both or neither",
-    "The first second of the range. Seven days ago if absent.",
-    |text| Timestamp::parse(text).ok_or(Invalid::Value),
-)
-.public();
+param! {
+    /// The first second of the range. Seven days ago if absent.
+    START_TIME: Timestamp = Text "StartTime", "YYYY-MM-DDThh:mm:ssZ, in UTC, not after EndTime; both or neither",
+        public => |text| Timestamp::parse(text).ok_or(Invalid::Value);
 
-static END_TIME: Param<Timestamp> = Param::new(
-    "EndTime",
-    Kind::Text,
-    "YYYY-MM-DDThh:mm:ssZ, in UTC; both or neither",
-    "The last second of the range. Now if absent.",
-    |text| Timestamp::parse(text).ok_or(Invalid::Value),
-)
-.public();
+    /// The last second of the range. Now if absent.
+    END_TIME: Timestamp = Text "EndTime", "YYYY-MM-DDThh:mm:ssZ, in UTC; both or neither", public =>
+        |text| Timestamp::parse(text).ok_or(Invalid::Value);
 
-static LOOKUP_ATTRIBUTE: Param<()> = Param::new(
-    "LookupAttribute",
-    Kind::Pairs,
-    "LookupAttribute.1.Key and LookupAttribute.1.Value, the same with 2; more are ignored; Key is ServiceName, EventName, User, EventId, ResourceType, ResourceName, EventRW, EventAccessKeyId, SourceIpAddress, EventType or RoleName",
-    "What events must have; compared exactly, case matters. Of the same Key twice the second counts.",
-    |_| Err(Invalid::Value),
-);
+    /// What events must have; compared exactly, case matters. Of the same Key twice the second counts.
+    LOOKUP_ATTRIBUTE: () = Pairs "LookupAttribute",
+        "LookupAttribute.1.Key and LookupAttribute.1.Value, the same with 2; more are ignored; Key is ServiceName, EventName, User, EventId, ResourceType, ResourceName, EventRW, EventAccessKeyId, SourceIpAddress, EventType or RoleName" =>
+        |_| Err(Invalid::Value);
 
-static DIRECTION: Param<Direction> = Param::new(
-    "Direction",
-    Kind::Text,
-    "BACKWARD (default) or FORWARD",
-    "BACKWARD gives the newest first, FORWARD the oldest.",
-    |text| Direction::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+    /// BACKWARD gives the newest first, FORWARD the oldest.
+    DIRECTION: Direction = Text "Direction", "BACKWARD (default) or FORWARD", public =>
+        |text| Direction::from_wire(text).ok_or(Invalid::Value);
 
-static MAX_RESULTS_PARAM: Param<u32> = Param::new(
-    "MaxResults",
-    Kind::Integer,
-    text!([limits::LOOKUP_RESULTS] "; 0 and absence stand for " {limits::LOOKUP_RESULTS_DEFAULT}),
-    "Events of a page.",
-    |text| parse_number(text, &limits::LOOKUP_RESULTS),
-)
-.public();
+    /// Events of a page.
+    MAX_RESULTS_PARAM: u32 = Integer "MaxResults",
+        text!([limits::LOOKUP_RESULTS] "; 0 and absence stand for " {limits::LOOKUP_RESULTS_DEFAULT}), public =>
+        |text| parse_number(text, &limits::LOOKUP_RESULTS);
 
-static NEXT_TOKEN: Param<Token> = Param::new(
-    "NextToken",
-    Kind::Text,
-    "what the page before gave, with all other parameters as they were there",
-    "Goes on after a page.",
-    |text| Token::parse(text).ok_or(Invalid::Value),
-);
+    /// Goes on after a page.
+    NEXT_TOKEN: Token = Text "NextToken", "what the page before gave, with all other parameters as they were there" =>
+        |text| Token::parse(text).ok_or(Invalid::Value);
+}
 
 fn parse_range(input: Input<'_>) -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
     match (input.optional(&START_TIME)?, input.optional(&END_TIME)?) {

@@ -34,7 +34,12 @@ impl Action for CreateKeyVersion {
         name: "CreateKeyVersion",
         states: StateRule::ENABLED_ONLY,
         errors: &[Refusal::OriginUnsupported, Refusal::OperationUnsupported, Refusal::LimitExceeded],
-        doc: text!("Makes a new version. That of a symmetric key becomes the primary one, which encrypts from now on; older versions decrypt for ever. An asymmetric key has at most " {limits::ASYMMETRIC_VERSIONS_MAX} " versions, which callers name. Keys with imported material and MAC keys have one version for life."),
+        doc: text!(
+            "Makes a new version. That of a symmetric key becomes the primary one, which encrypts from now "
+            "on; older versions decrypt for ever. An asymmetric key has at most "
+            {limits::ASYMMETRIC_VERSIONS_MAX}
+            " versions, which callers name. Keys with imported material and MAC keys have one version for life."
+        ),
         example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
         ..ActionSpec::write(Group::Versions)
     };

@@ -25,28 +25,26 @@ impl Status {
 /// Longest ID of an access key that is looked for, in characters; ours have 24.
 const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
 
-static USER_ACCESS_KEY_ID: Param<String> = Param::new(
-    "UserAccessKeyId",
-    Kind::Text,
-    "the ID of an access key: letters and digits",
-    "The access key, which must be the user's.",
-    |text| {
+param! {
+    /// The access key, which must be the user's.
+    USER_ACCESS_KEY_ID: String = Text "UserAccessKeyId", "the ID of an access key: letters and digits",
+        public_if(is_plainly_an_access_key_id) => |text| {
         let fits = text.len() <= ACCESS_KEY_ID_CHARS_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric());
         if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
-    },
-)
-.public_if(is_plainly_an_access_key_id);
+    };
+}
 
 /// Whether a text is an access key's ID by its form. A secret is letters and digits too, but longer.
 fn is_plainly_an_access_key_id(text: &str) -> bool {
     text.len() == 24 && text.starts_with("LTAI")
 }
 
-static STATUS: Param<Status> =
-    Param::new("Status", Kind::Text, "Active or Inactive", "Whether the access key may be used.", |text| {
+param! {
+    /// Whether the access key may be used.
+    STATUS: Status = Text "Status", "Active or Inactive", public => |text| {
         Status::from_wire(text).ok_or(Invalid::Value)
-    })
-    .public();
+    };
+}
 
 /// Whose access keys an action is about: those of the user of this name, or of the caller.
 const fn whose(user_name: Option<&str>) -> Target<'_> {

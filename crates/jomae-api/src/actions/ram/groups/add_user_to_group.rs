@@ -21,7 +21,7 @@ impl Action for AddUserToGroup {
             Refusal::GroupNotFound,
             Refusal::UserInGroup,
             Refusal::UserGroupLimit,
-            Refusal::PolicyCost(crate::policy::TooCostly::ANY),
+            Refusal::PolicyCost(TooCostly::ANY),
         ],
         doc: "Puts a user into a group. It needs the permission on both.",
         example: &[("UserName", "zhangqiang"), ("GroupName", "developers")],

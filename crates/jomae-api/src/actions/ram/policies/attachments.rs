@@ -9,15 +9,12 @@ use super::{
     list_policies_for_user,
     params::{AttachedOutput, POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
 };
-use crate::{
-    actions::{
-        prelude::*,
-        ram::{
-            names::{GROUP_NAME, USER_NAME},
-            roles::params::ROLE_NAME,
-        },
+use crate::actions::{
+    prelude::*,
+    ram::{
+        names::{GROUP_NAME, USER_NAME},
+        roles::params::ROLE_NAME,
     },
-    policy::TooCostly,
 };
 
 /// A kind of thing that policies are attached to.

@@ -12,7 +12,7 @@ request! {
         name: String = required POLICY_NAME,
         document: String = required POLICY_DOCUMENT,
         set_as_default: bool = optional SET_AS_DEFAULT or false,
-        rotate: RotateStrategy = optional ROTATE_STRATEGY or Default::default(),
+        rotate: RotateStrategy = optional ROTATE_STRATEGY or RotateStrategy::default(),
     }
 }
 

@@ -39,77 +39,41 @@ impl PolicyRef {
     }
 }
 
-pub static POLICY_NAME: Param<String> = Param::new(
-    "PolicyName",
-    Kind::Text,
-    text!([limits::RAM_POLICY_NAME_CHARS] " letters, digits and -"),
-    "The policy.",
-    |text| {
+param! {
+    /// The policy.
+    pub POLICY_NAME: String = Text "PolicyName", text!([limits::RAM_POLICY_NAME_CHARS] " letters, digits and -"),
+        public, refuses(&[Refusal::PolicyNameLength, Refusal::PolicyNameChars]) => |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         checked(text, &limits::RAM_POLICY_NAME_CHARS, allowed, Refusal::PolicyNameLength, Refusal::PolicyNameChars)
-    },
-)
-.public()
-.refuses(&[Refusal::PolicyNameLength, Refusal::PolicyNameChars]);
+    };
 
-pub static POLICY_TYPE: Param<PolicyType> = Param::new(
-    "PolicyType",
-    Kind::Text,
-    "System or Custom",
-    "Whether the policy comes with the service or is one of the account.",
-    |text| PolicyType::from_wire(text).ok_or(Invalid::As(Refusal::PolicyTypeInvalid)),
-)
-.public()
-.refuses(&[Refusal::PolicyTypeInvalid]);
+    /// Whether the policy comes with the service or is one of the account.
+    pub POLICY_TYPE: PolicyType = Text "PolicyType", "System or Custom", public, refuses(&[Refusal::PolicyTypeInvalid]) =>
+        |text| PolicyType::from_wire(text).ok_or(Invalid::As(Refusal::PolicyTypeInvalid));
 
-pub static POLICY_DOCUMENT: Param<String> = Param::new(
-    "PolicyDocument",
-    Kind::Json,
-    text!("JSON of a policy, at most " {limits::RAM_POLICY_BYTES_MAX} " bytes, Version 1"),
-    "What the policy allows and denies. Not a secret: it stands in the audit log.",
-    |text| document(text, Form::Identity),
-)
-.public()
-.refuses(&[Refusal::PolicyDocumentLength, MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
+    /// What the policy allows and denies. Not a secret: it stands in the audit log.
+    pub POLICY_DOCUMENT: String = Json "PolicyDocument",
+        text!("JSON of a policy, at most " {limits::RAM_POLICY_BYTES_MAX} " bytes, Version 1"), public,
+        refuses(&[Refusal::PolicyDocumentLength, MALFORMED, Refusal::PolicyCost(TooCostly::ANY)]) =>
+        |text| document(text, Form::Identity);
 
-pub static DESCRIPTION: Param<String> = Param::new(
-    "Description",
-    Kind::Text,
-    text!("0–" {limits::RAM_DESCRIPTION_CHARS_MAX} " characters"),
-    "What it is for.",
-    description,
-)
-.public()
-.refuses(&[Refusal::RamDescriptionLength]);
+    /// What it is for.
+    pub DESCRIPTION: String = Text "Description", text!("0–" {limits::RAM_DESCRIPTION_CHARS_MAX} " characters"), public,
+        refuses(&[Refusal::RamDescriptionLength]) => description;
 
-pub static NEW_DESCRIPTION: Param<String> = Param::new(
-    "NewDescription",
-    Kind::Text,
-    text!("at most " {limits::RAM_DESCRIPTION_CHARS_MAX} " characters"),
-    "What it is for from now on; empty: nothing.",
-    description,
-)
-.public()
-.refuses(&[Refusal::RamDescriptionLength]);
+    /// What it is for from now on; empty: nothing.
+    pub NEW_DESCRIPTION: String = Text "NewDescription",
+        text!("at most " {limits::RAM_DESCRIPTION_CHARS_MAX} " characters"), public,
+        refuses(&[Refusal::RamDescriptionLength]) => description;
 
-pub static VERSION_ID: Param<u32> = Param::new(
-    "VersionId",
-    Kind::Text,
-    "v and the number of a version, such as v3",
-    "The version of the policy.",
-    |text| parse_version(text).ok_or(Invalid::As(Refusal::PolicyVersionFormat)),
-)
-.public()
-.refuses(&[Refusal::PolicyVersionFormat]);
+    /// The version of the policy.
+    pub VERSION_ID: u32 = Text "VersionId", "v and the number of a version, such as v3", public,
+        refuses(&[Refusal::PolicyVersionFormat]) =>
+        |text| parse_version(text).ok_or(Invalid::As(Refusal::PolicyVersionFormat));
 
-pub static SET_AS_DEFAULT: Param<bool> = Param::new(
-    "SetAsDefault",
-    Kind::Boolean,
-    "true or false (default)",
-    "Whether the new version is the one that counts, at once and wherever the policy is attached.",
-    parse_bool,
-)
-.public();
+    /// Whether the new version is the one that counts, at once and wherever the policy is attached.
+    pub SET_AS_DEFAULT: bool = Boolean "SetAsDefault", "true or false (default)", public => parse_bool;
+}
 
 wire_enum!(
     /// What a new version does when there are five.
@@ -123,41 +87,28 @@ wire_enum!(
     }
 );
 
-pub static ROTATE_STRATEGY: Param<RotateStrategy> = Param::new(
-    "RotateStrategy",
-    Kind::Text,
-    "None (default) or DeleteOldestNonDefaultVersionWhenLimitExceeded",
-    "Whether the oldest version that is not the default makes room when there are five.",
-    |text| RotateStrategy::from_wire(text).ok_or(Invalid::Value),
-)
-.public();
+param! {
+    /// Whether the oldest version that is not the default makes room when there are five.
+    pub ROTATE_STRATEGY: RotateStrategy = Text "RotateStrategy",
+        "None (default) or DeleteOldestNonDefaultVersionWhenLimitExceeded", public =>
+        |text| RotateStrategy::from_wire(text).ok_or(Invalid::Value);
 
-pub static CASCADING_DELETE: Param<bool> = Param::new(
-    "CascadingDelete",
-    Kind::Boolean,
-    "true or false (default)",
-    "Whether all versions go with the policy. Without it only the default one may be left.",
-    parse_bool,
-)
-.public();
+    /// Whether all versions go with the policy. Without it only the default one may be left.
+    pub CASCADING_DELETE: bool = Boolean "CascadingDelete", "true or false (default)", public => parse_bool;
 
-pub static TAG: Param<()> =
-    Param::new("Tag", Kind::Pairs, "not offered", "Tags of policies and roles: refused rather than ignored.", |_| {
-        Err(Invalid::Value)
-    });
+    /// Tags of policies and roles: refused rather than ignored.
+    pub TAG: () = Pairs "Tag", NOT_OFFERED => not_offered;
+}
 
 /// Refuses tags, in whatever form they come.
 pub(in crate::actions::ram) fn no_tags(input: Input<'_>) -> Result<(), Refusal> {
     if input.pairs(&TAG)?.is_empty() { Ok(()) } else { Err(Refusal::ParameterInvalid("Tag")) }
 }
 
-pub static RESOURCE_GROUP_ID: Param<()> = Param::new(
-    "ResourceGroupId",
-    Kind::Text,
-    "not offered",
-    "Narrows an attachment to a resource group: refused rather than ignored, since the rights would reach further.",
-    |_| Err(Invalid::Value),
-);
+param! {
+    /// Narrows an attachment to a resource group: refused rather than ignored, since the rights would reach further.
+    pub RESOURCE_GROUP_ID: () = Text "ResourceGroupId", NOT_OFFERED => not_offered;
+}
 
 /// A document that is well formed, as its text.
 pub(in crate::actions::ram) fn document(text: &str, form: Form) -> Result<String, Invalid> {
@@ -257,11 +208,8 @@ pub(in crate::actions::ram) const EXAMPLE_DOCUMENT: &str =
     r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:Encrypt","Resource":"*"}]}"#;
 
 /// For declarations: any mistake in a document.
-pub(in crate::actions::ram) const MALFORMED: Refusal = Refusal::MalformedPolicyDocument(policy::Malformed {
-    statement: 1,
-    element: "Effect",
-    reason: "must be Allow or Deny",
-});
+pub(in crate::actions::ram) const MALFORMED: Refusal =
+    Refusal::MalformedPolicyDocument(Malformed { statement: 1, element: "Effect", reason: "must be Allow or Deny" });
 
 #[cfg(test)]
 mod tests {

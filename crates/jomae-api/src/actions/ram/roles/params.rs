@@ -12,58 +12,35 @@ const TRUST_LIMITS: &str =
     text!("JSON of a trust policy, at most " {limits::TRUST_POLICY_BYTES_MAX} " bytes, Version 1");
 const SESSION_LIMITS: &str = text!([limits::RAM_SESSION_SECS] " (at first " {*limits::RAM_SESSION_SECS.start()} ")");
 
-pub static ROLE_NAME: Param<String> = Param::new(
-    "RoleName",
-    Kind::Text,
-    text!([limits::RAM_NAME_CHARS] " letters, digits, . and -"),
-    "The role. Names are case-sensitive, and stay as they are given (the public service makes them lower-case in Arn).",
-    |text| {
+param! {
+    /// The role. Names are case-sensitive, and stay as they are given (the public service makes them lower-case in
+    /// Arn).
+    pub ROLE_NAME: String = Text "RoleName", text!([limits::RAM_NAME_CHARS] " letters, digits, . and -"), public,
+        refuses(&[Refusal::RoleNameLength, Refusal::RoleNameChars]) => |text| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         checked(text, &limits::RAM_NAME_CHARS, allowed, Refusal::RoleNameLength, Refusal::RoleNameChars)
-    },
-)
-.public()
-.refuses(&[Refusal::RoleNameLength, Refusal::RoleNameChars]);
+    };
 
-pub static ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
-    "AssumeRolePolicyDocument",
-    Kind::Json,
-    TRUST_LIMITS,
-    "Who may assume the role. Not a secret: it stands in the audit log.",
-    trust,
-)
-.public()
-.refuses(&[MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
+    /// Who may assume the role. Not a secret: it stands in the audit log.
+    pub ASSUME_ROLE_POLICY_DOCUMENT: String = Json "AssumeRolePolicyDocument", TRUST_LIMITS, public,
+        refuses(&[MALFORMED, Refusal::PolicyCost(TooCostly::ANY)]) => trust;
 
-pub static NEW_ASSUME_ROLE_POLICY_DOCUMENT: Param<String> = Param::new(
-    "NewAssumeRolePolicyDocument",
-    Kind::Json,
-    TRUST_LIMITS,
-    "Who may assume the role from now on. Not a secret: it stands in the audit log.",
-    trust,
-)
-.public()
-.refuses(&[MALFORMED, Refusal::PolicyCost(crate::policy::TooCostly::ANY)]);
+    /// Who may assume the role from now on. Not a secret: it stands in the audit log.
+    pub NEW_ASSUME_ROLE_POLICY_DOCUMENT: String = Json "NewAssumeRolePolicyDocument", TRUST_LIMITS, public,
+        refuses(&[MALFORMED, Refusal::PolicyCost(TooCostly::ANY)]) => trust;
 
-pub static MAX_SESSION_DURATION: Param<u32> =
-    Param::new("MaxSessionDuration", Kind::Integer, SESSION_LIMITS, "Longest session, in seconds.", session_secs)
-        .public();
+    /// Longest session, in seconds.
+    pub MAX_SESSION_DURATION: u32 = Integer "MaxSessionDuration", SESSION_LIMITS, public => session_secs;
 
-pub static NEW_MAX_SESSION_DURATION: Param<u32> = Param::new(
-    "NewMaxSessionDuration",
-    Kind::Integer,
-    SESSION_LIMITS,
-    "Longest session from now on, in seconds.",
-    session_secs,
-)
-.public();
+    /// Longest session from now on, in seconds.
+    pub NEW_MAX_SESSION_DURATION: u32 = Integer "NewMaxSessionDuration", SESSION_LIMITS, public => session_secs;
 
-pub static ALLOW_CONSOLE_LOGIN: Param<()> =
-    Param::new("AllowConsoleLogin", Kind::Boolean, "false", "There is no console to log in to.", no_console).public();
+    /// There is no console to log in to.
+    pub ALLOW_CONSOLE_LOGIN: () = Boolean "AllowConsoleLogin", "false", public => no_console;
 
-pub static NEW_ALLOW_CONSOLE_LOGIN: Param<()> =
-    Param::new("NewAllowConsoleLogin", Kind::Boolean, "false", "There is no console to log in to.", no_console)
-        .public();
+    /// There is no console to log in to.
+    pub NEW_ALLOW_CONSOLE_LOGIN: () = Boolean "NewAllowConsoleLogin", "false", public => no_console;
+}
 
 fn trust(text: &str) -> Result<String, Invalid> {
     match policy::parse(text, Form::Trust) {

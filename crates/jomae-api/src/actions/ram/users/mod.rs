@@ -58,65 +58,40 @@ fn email(text: &str, wrong: Refusal) -> Result<String, Invalid> {
     if text.is_empty() || fits { Ok(text.to_owned()) } else { Err(Invalid::As(wrong)) }
 }
 
-static DISPLAY_NAME: Param<String> = Param::new(
-    "DisplayName",
-    Kind::Text,
-    text!([limits::DISPLAY_NAME_CHARS] " letters of any script, digits, blanks, ., @, _ and -"),
-    "The name for people.",
-    |text| display_name(text, Refusal::DisplayNameLength, Refusal::DisplayNameChars),
-)
-.public()
-.refuses(&[Refusal::DisplayNameLength, Refusal::DisplayNameChars]);
+param! {
+    /// The name for people.
+    DISPLAY_NAME: String = Text "DisplayName",
+        text!([limits::DISPLAY_NAME_CHARS] " letters of any script, digits, blanks, ., @, _ and -"), public,
+        refuses(&[Refusal::DisplayNameLength, Refusal::DisplayNameChars]) =>
+        |text| display_name(text, Refusal::DisplayNameLength, Refusal::DisplayNameChars);
 
-static NEW_DISPLAY_NAME: Param<String> = Param::new(
-    "NewDisplayName",
-    Kind::Text,
-    text!("at most " {*limits::DISPLAY_NAME_CHARS.end()} " letters of any script, digits, blanks, ., @, _ and -"),
-    "The new name for people; empty: none.",
-    |text| match text {
+    /// The new name for people; empty: none.
+    NEW_DISPLAY_NAME: String = Text "NewDisplayName",
+        text!("at most " {*limits::DISPLAY_NAME_CHARS.end()} " letters of any script, digits, blanks, ., @, _ and -"),
+        public, refuses(&[Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars]) => |text| match text {
         "" => Ok(String::new()),
         _ => display_name(text, Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars),
-    },
-)
-.public()
-.refuses(&[Refusal::NewDisplayNameLength, Refusal::NewDisplayNameChars]);
+    };
 
-// Where somebody can be reached is nobody's business in a log.
-static MOBILE_PHONE: Param<String> = Param::new(
-    "MobilePhone",
-    Kind::Text,
-    text!([limits::MOBILE_PHONE_CHARS] " digits, with one hyphen after the country's number"),
-    "A telephone number, e.g. 86-18600008888.",
-    |text| mobile_phone(text, Refusal::MobilePhoneFormat),
-)
-.refuses(&[Refusal::MobilePhoneFormat]);
+    // Where somebody can be reached is nobody's business in a log.
+    /// A telephone number, e.g. 86-18600008888.
+    MOBILE_PHONE: String = Text "MobilePhone",
+        text!([limits::MOBILE_PHONE_CHARS] " digits, with one hyphen after the country's number"),
+        refuses(&[Refusal::MobilePhoneFormat]) => |text| mobile_phone(text, Refusal::MobilePhoneFormat);
 
-static NEW_MOBILE_PHONE: Param<String> = Param::new(
-    "NewMobilePhone",
-    Kind::Text,
-    text!([limits::MOBILE_PHONE_CHARS] " digits, with one hyphen after the country's number"),
-    "The new telephone number; empty: none.",
-    |text| mobile_phone(text, Refusal::NewMobilePhoneFormat),
-)
-.refuses(&[Refusal::NewMobilePhoneFormat]);
+    /// The new telephone number; empty: none.
+    NEW_MOBILE_PHONE: String = Text "NewMobilePhone",
+        text!([limits::MOBILE_PHONE_CHARS] " digits, with one hyphen after the country's number"),
+        refuses(&[Refusal::NewMobilePhoneFormat]) => |text| mobile_phone(text, Refusal::NewMobilePhoneFormat);
 
-static EMAIL: Param<String> = Param::new(
-    "Email",
-    Kind::Text,
-    text!("a mail address, at most " {limits::EMAIL_BYTES_MAX} " bytes"),
-    "A mail address.",
-    |text| email(text, Refusal::EmailFormat),
-)
-.refuses(&[Refusal::EmailFormat]);
+    /// A mail address.
+    EMAIL: String = Text "Email", text!("a mail address, at most " {limits::EMAIL_BYTES_MAX} " bytes"),
+        refuses(&[Refusal::EmailFormat]) => |text| email(text, Refusal::EmailFormat);
 
-static NEW_EMAIL: Param<String> = Param::new(
-    "NewEmail",
-    Kind::Text,
-    text!("a mail address, at most " {limits::EMAIL_BYTES_MAX} " bytes"),
-    "The new mail address; empty: none.",
-    |text| email(text, Refusal::NewEmailFormat),
-)
-.refuses(&[Refusal::NewEmailFormat]);
+    /// The new mail address; empty: none.
+    NEW_EMAIL: String = Text "NewEmail", text!("a mail address, at most " {limits::EMAIL_BYTES_MAX} " bytes"),
+        refuses(&[Refusal::NewEmailFormat]) => |text| email(text, Refusal::NewEmailFormat);
+}
 
 #[cfg(test)]
 mod tests {
