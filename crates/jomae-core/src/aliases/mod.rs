@@ -11,16 +11,12 @@ use jomae_api::{
         aliases::list_aliases::{AliasRow, Output},
         params::Page,
     },
-    answer::List,
     names::{AliasName, KeyId, alias_arn},
 };
 
 use crate::{
-    call::Call,
-    error::Error,
+    prelude::*,
     record::{AliasRecord, path},
-    run::Kms,
-    tx::Tx,
 };
 
 impl Kms {
@@ -34,7 +30,7 @@ impl Kms {
         prefix: &str,
         of: Option<&KeyId>,
         page: Page,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output> {
         let (account, region) = (call.caller.account(), &call.region);
         let ranked = self.ranks.page(self.vault.store(), prefix, page.offset(), page.size as usize).await?;
         let mut alias = Vec::with_capacity(ranked.paths.len());

@@ -19,7 +19,6 @@ use std::sync::Arc;
 
 use jomae_api::{
     actions::params::ExportTo,
-    error::Refusal,
     names::{AccountId, KeyVersionId},
     param::{EncryptionContext, Plaintext},
     spec::{Algorithm, KeyKind, Purpose},
@@ -36,10 +35,8 @@ use crate::{
         KeyBlob, KeyHandle, Unreadable,
         software::{asym_spec, enc_alg},
     },
-    error::{Error, Fault},
+    prelude::*,
     record::{VersionIndex, VersionRecord, binding, path},
-    run::Kms,
-    tx::Tx,
 };
 
 /// A key version, ready for use.
@@ -56,17 +53,13 @@ struct Opened {
 
 impl Kms {
     /// Version `number` of a key.
-    pub(crate) fn version(tx: &mut Tx<'_>, key: &FoundKey, number: u32) -> Result<Arc<VersionRecord>, Error> {
+    pub(crate) fn version(tx: &mut Tx<'_>, key: &FoundKey, number: u32) -> Result<Arc<VersionRecord>> {
         let at = path::version(&key.place, number);
         tx.get(&at)?.ok_or_else(|| Fault::internal(format!("record {at} is missing")).into())
     }
 
     /// The version of a key that a caller names.
-    pub(crate) fn named_version(
-        tx: &mut Tx<'_>,
-        key: &FoundKey,
-        id: &KeyVersionId,
-    ) -> Result<Arc<VersionRecord>, Error> {
+    pub(crate) fn named_version(tx: &mut Tx<'_>, key: &FoundKey, id: &KeyVersionId) -> Result<Arc<VersionRecord>> {
         match tx.get::<VersionIndex>(&path::version_index(&key.place.region, id))? {
             Some(index) if index.key == key.place => Self::version(tx, key, index.number),
             _ => Err(Refusal::KeyVersionNotFound.into()),
@@ -74,12 +67,7 @@ impl Kms {
     }
 
     /// Unwraps the material of a version; it is done once while the record stays in memory.
-    pub(crate) async fn ready(
-        &self,
-        tx: &mut Tx<'_>,
-        key: &FoundKey,
-        version: Arc<VersionRecord>,
-    ) -> Result<Ready, Error> {
+    pub(crate) async fn ready(&self, tx: &mut Tx<'_>, key: &FoundKey, version: Arc<VersionRecord>) -> Result<Ready> {
         tx.uses(&key.place, &version);
         if let Some(handle) = version.handle.get() {
             let handle = handle.clone();
@@ -94,7 +82,7 @@ impl Kms {
     }
 
     /// The version that encrypts, or computes MACs.
-    async fn primary(&self, tx: &mut Tx<'_>, key: &FoundKey) -> Result<Ready, Error> {
+    async fn primary(&self, tx: &mut Tx<'_>, key: &FoundKey) -> Result<Ready> {
         let primary = key.record.primary.as_ref();
         let primary = primary.ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
         let version = if let Some(version) = key.record.primary_in_memory.get() {
@@ -114,7 +102,7 @@ impl Kms {
         key: &FoundKey,
         context: &EncryptionContext,
         data_key: &SecretBytes,
-    ) -> Result<(KeyVersionId, Vec<u8>), Error> {
+    ) -> Result<(KeyVersionId, Vec<u8>)> {
         self.encrypt_under(tx, key, context, Content::Bytes, data_key).await
     }
 
@@ -126,7 +114,7 @@ impl Kms {
         context: &EncryptionContext,
         kind: Content,
         plaintext: &SecretBytes,
-    ) -> Result<(KeyVersionId, Vec<u8>), Error> {
+    ) -> Result<(KeyVersionId, Vec<u8>)> {
         expect_kind(key, KeyKind::Symmetric)?;
         let ready = self.primary(tx, key).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
@@ -142,7 +130,7 @@ impl Kms {
         key: &FoundKey,
         context: &EncryptionContext,
         ciphertext: &[u8],
-    ) -> Result<Opened, Error> {
+    ) -> Result<Opened> {
         if key.record.spec.row().kind != KeyKind::Symmetric {
             return Err(Refusal::CiphertextInvalid.into());
         }
@@ -165,7 +153,7 @@ impl Kms {
         algorithm: Algorithm,
         ciphertext: &[u8],
         caller: &AccountId,
-    ) -> Result<Opened, Error> {
+    ) -> Result<Opened> {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, version)?;
@@ -198,14 +186,14 @@ fn expect_digest(algorithm: Algorithm, digest: &[u8]) -> Result<(), Refusal> {
 }
 
 /// The public key of an asymmetric version.
-fn public_key(version: &VersionRecord) -> Result<&[u8], Error> {
+fn public_key(version: &VersionRecord) -> Result<&[u8]> {
     let public = version.stored.public.as_ref();
     let missing = || Fault::internal(format!("version {} has no public key", version.stored.id));
     Ok(&public.ok_or_else(missing)?.0)
 }
 
 /// Encrypts a data key under the caller's public key.
-fn export(data_key: &SecretBytes, to: &ExportTo) -> Result<Vec<u8>, Error> {
+fn export(data_key: &SecretBytes, to: &ExportTo) -> Result<Vec<u8>> {
     let (Some(spec), Some(algorithm)) = (asym_spec(to.spec), enc_alg(to.algorithm)) else {
         return Err(Refusal::ParameterInvalid("WrappingAlgorithm").into());
     };

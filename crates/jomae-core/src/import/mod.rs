@@ -9,10 +9,8 @@ mod import_key_material;
 
 use jomae_api::{
     actions::metadata::KeyState,
-    error::Refusal,
     names::{AccountId, KeyVersionId},
     spec::{KeySpec, WrappingAlgorithm},
-    time::Timestamp,
 };
 use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
@@ -25,12 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::software::{asym_spec, generation},
-    error::{Error, Fault},
     keyring::Keyring,
     keys::new_id,
+    prelude::*,
     record::{Job, KeyPlace, KeyRecord, StoredVersion, VersionRecord, path},
-    run::Kms,
-    tx::Tx,
     wait::{Effort, offload},
 };
 
@@ -78,7 +74,7 @@ impl Token {
 
 impl Kms {
     /// A fresh wrapping key: private (PKCS#8) and public (SubjectPublicKeyInfo).
-    async fn new_wrapping_key(&self, spec: AsymSpec, caller: &AccountId) -> Result<(SecretBytes, Vec<u8>), Error> {
+    async fn new_wrapping_key(&self, spec: AsymSpec, caller: &AccountId) -> Result<(SecretBytes, Vec<u8>)> {
         let made = offload(&*self.pool, generation(spec), caller, move || {
             let key = PrivateKey::generate(spec).map_err(Fault::internal)?;
             Ok::<_, Fault>((key.to_pkcs8().map_err(Fault::internal)?, key.public_spki()))
@@ -94,7 +90,7 @@ impl Kms {
         spec: KeySpec,
         wrapped: &[u8],
         caller: &AccountId,
-    ) -> Result<Unwrapped, Error> {
+    ) -> Result<Unwrapped> {
         let wrapping_spec = asym_spec(token.wrapping_spec).ok_or_else(|| Fault::internal("wrapping key spec"))?;
         let (algorithm, wrapped) = (wrap_alg(token.algorithm), wrapped.to_vec());
         let expected_bytes = spec.row().material_bytes;
@@ -129,7 +125,7 @@ fn check_value(key: &KeyPlace, material: &SecretBytes, public: Option<&[u8]>) ->
 }
 
 /// Destroys imported material. The version stays, so that the same material can bring its ciphertexts back to life.
-pub(crate) fn forget_material(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Error> {
+pub(crate) fn forget_material(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<()> {
     if !record.has_imported_material {
         return Ok(());
     }

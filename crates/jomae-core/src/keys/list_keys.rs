@@ -140,7 +140,7 @@ fn matches(place: &KeyPlace, record: &KeyRecord, filters: &[Filter]) -> bool {
     filters.iter().all(|Filter { property, values }| {
         let has = |text: &str| values.iter().any(|value| value == text);
         match property {
-            Property::KeyState => has(state_text(record)),
+            Property::KeyState => has(record.state.as_str()),
             Property::KeySpec => has(record.spec.as_str()),
             Property::KeyUsage => has(record.usage.as_str()),
             Property::ProtectionLevel | Property::CreatorType => of_all(*property).is_some_and(has),
@@ -153,14 +153,4 @@ fn matches(place: &KeyPlace, record: &KeyRecord, filters: &[Filter]) -> bool {
             Property::AliasName => true,
         }
     })
-}
-
-const fn state_text(record: &KeyRecord) -> &'static str {
-    use jomae_api::actions::metadata::KeyState;
-    match record.state {
-        KeyState::Enabled => "Enabled",
-        KeyState::Disabled => "Disabled",
-        KeyState::PendingDeletion => "PendingDeletion",
-        KeyState::PendingImport => "PendingImport",
-    }
 }

@@ -16,19 +16,16 @@ use jomae_api::{
     actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState},
     names::KeyVersionId,
     spec::KeyKind,
-    time::Timestamp,
 };
 use jomae_crypto::rng;
 use uuid::Uuid;
 
 use crate::{
-    error::{Error, Fault},
+    prelude::*,
     record::{
         Bytes, DueRecord, Job, KeyPlace, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord,
         binding, path,
     },
-    run::Kms,
-    tx::Tx,
 };
 
 /// A new id: a lower-case UUID of version 7, so that ids sort by their time of making.
@@ -44,7 +41,7 @@ pub(crate) async fn add_version(
     place: &KeyPlace,
     record: &mut KeyRecord,
     now: Timestamp,
-) -> Result<KeyVersionId, Error> {
+) -> Result<KeyVersionId> {
     let id = KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))?;
     let number = record.versions + 1;
     let made = kms.backend.generate(record.spec, &binding(place, record, &id), &place.account).wait().await?;

@@ -2,7 +2,6 @@
 //! be broken off.
 
 use jomae_api::{
-    error::Refusal,
     limits::{KEY_POLICY_STEPS_MAX, POLICY_STEPS_MAX},
     names::AccountId,
     policy::{Form, Policy, TooCostly, parse},
@@ -10,9 +9,8 @@ use jomae_api::{
 
 use super::record::{Attached, EntityRecord, GroupRecord, PolicyRecord, PolicyType, path};
 use crate::{
-    error::{Error, Fault},
     policy::{Compiled, system_policy},
-    tx::Tx,
+    prelude::*,
 };
 
 /// Most steps of a document, which was read before.
@@ -22,18 +20,18 @@ fn of_text(text: &str, form: Form) -> Result<u64, Fault> {
 }
 
 /// Refuses the document of a policy that nobody could have.
-pub fn check_policy(document: &str) -> Result<(), Error> {
+pub fn check_policy(document: &str) -> Result<()> {
     check(of_text(document, Form::Identity)?)
 }
 
 /// Refuses a session policy beside the policies of its role.
-pub fn check_session(tx: &mut Tx<'_>, account: &AccountId, role: &[Attached], document: &str) -> Result<(), Error> {
+pub fn check_session(tx: &mut Tx<'_>, account: &AccountId, role: &[Attached], document: &str) -> Result<()> {
     let of_role = of_attached(tx, account, role)?;
     check(of_role.saturating_add(of_text(document, Form::Session)?))
 }
 
 /// Refuses the trust policy of a role.
-pub fn check_trust(document: &str) -> Result<(), Error> {
+pub fn check_trust(document: &str) -> Result<()> {
     match too_costly(of_text(document, Form::Trust)?, KEY_POLICY_STEPS_MAX) {
         Some(cost) => Err(Refusal::PolicyCost(cost).into()),
         None => Ok(()),
@@ -41,7 +39,7 @@ pub fn check_trust(document: &str) -> Result<(), Error> {
 }
 
 /// Refuses the policy of a key.
-pub fn check_key_policy(policy: &Policy) -> Result<(), Error> {
+pub fn check_key_policy(policy: &Policy) -> Result<()> {
     match too_costly(Compiled::of(policy).steps_max(), KEY_POLICY_STEPS_MAX) {
         Some(cost) => Err(Refusal::KeyPolicyCost(cost).into()),
         None => Ok(()),
@@ -51,7 +49,7 @@ pub fn check_key_policy(policy: &Policy) -> Result<(), Error> {
 /// Refuses what somebody would have, as the record will be: the policies of its own, and of a user those of its groups.
 /// What a group is given counts for the group alone, since its users may be thousands: who then has too much is denied
 /// by the budget of each decision.
-pub fn check_holder<R: EntityRecord>(tx: &mut Tx<'_>, account: &AccountId, holder: &R) -> Result<(), Error> {
+pub fn check_holder<R: EntityRecord>(tx: &mut Tx<'_>, account: &AccountId, holder: &R) -> Result<()> {
     let mut steps = of_attached(tx, account, holder.policies())?;
     for (id, _) in holder.groups() {
         // One that was deleted since the user was read: the commit will notice.
@@ -77,7 +75,7 @@ fn of_attached(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached]) -> R
     Ok(steps)
 }
 
-fn check(steps: u64) -> Result<(), Error> {
+fn check(steps: u64) -> Result<()> {
     match too_costly(steps, POLICY_STEPS_MAX) {
         Some(cost) => Err(Refusal::PolicyCost(cost).into()),
         None => Ok(()),

@@ -4,7 +4,7 @@
 use jomae_api::names::AccountId;
 
 use super::record::{CountsRecord, path};
-use crate::{error::Fault, tx::Tx};
+use crate::prelude::*;
 
 /// The counts of an account, which a change then compares.
 pub fn of(tx: &mut Tx<'_>, account: &AccountId) -> Result<CountsRecord, Fault> {

@@ -12,11 +12,7 @@ use super::{
     page::{self, Page},
     record::{EntityRecord, NameRecord, path},
 };
-use crate::{
-    error::{Fault, Result},
-    quota::is_full,
-    tx::Tx,
-};
+use crate::{prelude::*, quota::is_full};
 
 /// The one of this name, or `EntityNotExist.<kind>`.
 pub fn find<R: EntityRecord>(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<Arc<R>> {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use jomae_api::{error::Refusal, names::AccountId};
+use jomae_api::names::AccountId;
 
 pub use super::entities::find as entity;
 use super::record::{GroupRecord, PolicyRecord, RoleRecord, UserRecord, path};
-use crate::{error::Result, tx::Tx};
+use crate::prelude::*;
 
 /// The user of this name, or `EntityNotExist.User`.
 pub fn user(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<Arc<UserRecord>> {

@@ -7,11 +7,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
-use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_api::names::AccountId;
 
 use super::record::{LastUsedRecord, path as ram_path};
 use crate::{
-    error::Fault,
+    prelude::*,
     record::{AccessKeyRecord, path},
     tx::{CommitOutcome, Vault},
 };

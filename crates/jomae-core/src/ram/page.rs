@@ -3,7 +3,7 @@
 use jomae_api::actions::ram::listing::{Listing, marker_after};
 
 use super::scan;
-use crate::{error::Fault, tx::Tx};
+use crate::prelude::*;
 
 /// Some rows of a list.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! What stands under a prefix, beyond what one scan returns.
 
 use crate::{
-    error::Fault,
+    prelude::*,
     store::{Path, SCAN_LIMIT_MAX},
-    tx::Tx,
 };
 
 /// What follows `prefix` in up to `rows_max` paths that come after `prefix` and `after`, in their order; and whether

@@ -7,7 +7,7 @@ mod get_caller_identity;
 use std::sync::Arc;
 
 use jomae_api::{
-    action::{Api, SecretText},
+    action::Api,
     actions::{
         self,
         sts::{
@@ -15,26 +15,21 @@ use jomae_api::{
             assume_role_with_oidc::{OIDC_PROVIDER_ARN, OIDC_TOKEN},
         },
     },
-    error::Refusal,
-    limits,
     param::Input,
-    time::Timestamp,
     wire::{Params, Request},
 };
 
 use crate::{
     access::{FoundRole, trusted_of},
-    call::Call,
-    error::{Error, Fault},
     identity::{
         Caller, Federated, Who, new_secret, new_temporary_id,
         token::{self, Session, TrustedPrincipal},
     },
     keyring::Keyring,
     oidc::{OidcError, TokenVerifier},
+    prelude::*,
     ram::cost,
     record::Derived,
-    tx::Tx,
 };
 
 /// Version and action of a request that carries a token of an OIDC provider instead of a signature.
@@ -51,7 +46,7 @@ pub async fn authenticate_by_token(
     verifier: &dyn TokenVerifier,
     params: &Params<'_>,
     now: Timestamp,
-) -> Result<Caller, Error> {
+) -> Result<Caller> {
     let (arn, token) = provider_and_token(params).map_err(|refusal| refusal.in_api(Api::Sts))?;
     let provider = verifier.provider(&arn).ok_or(Refusal::OidcProviderNotFound)?;
     let claims = verifier.verify(provider, token, now).await.map_err(refused)?;
@@ -104,7 +99,7 @@ fn assume(
     call: &Call,
     found: &FoundRole,
     wanted: &Wanted<'_>,
-) -> Result<(Credentials, AssumedRoleUser), Error> {
+) -> Result<(Credentials, AssumedRoleUser)> {
     let role = found.record.as_ref().ok_or_else(|| Fault::internal("a role was authorized that is not there"))?;
     let duration_secs = match wanted.duration_secs {
         Some(secs) if i64::from(secs) > role.max_session_secs => return Err(Refusal::DurationSecondsInvalid.into()),

@@ -7,18 +7,16 @@ mod tag_resources;
 mod untag_resource;
 mod untag_resources;
 
-use jomae_api::{actions::params::Tags, error::Refusal, limits, names::RegionId};
+use jomae_api::{actions::params::Tags, names::RegionId};
 
 use crate::{
     access::FoundKey,
-    call::Call,
-    error::Error,
+    prelude::*,
     record::{KeyRecord, path},
-    tx::Tx,
 };
 
 /// Adds tags to a key; those of the same key are overwritten.
-fn add_tags(tx: &mut Tx<'_>, key: &FoundKey, added: &Tags) -> Result<(), Error> {
+fn add_tags(tx: &mut Tx<'_>, key: &FoundKey, added: &Tags) -> Result<()> {
     let mut tags = key.record.tags.clone();
     tags.extend(added.iter().map(|(key, value)| (key.clone(), value.clone())));
     if tags.len() > limits::TAGS_MAX {
@@ -28,7 +26,7 @@ fn add_tags(tx: &mut Tx<'_>, key: &FoundKey, added: &Tags) -> Result<(), Error> 
 }
 
 /// Removes the tags whose keys are named.
-fn remove_tags(tx: &mut Tx<'_>, key: &FoundKey, is_named: impl Fn(&str) -> bool) -> Result<(), Error> {
+fn remove_tags(tx: &mut Tx<'_>, key: &FoundKey, is_named: impl Fn(&str) -> bool) -> Result<()> {
     let mut tags = key.record.tags.clone();
     tags.retain(|key, _| !is_named(key));
     if tags.len() == key.record.tags.len() {

@@ -5,9 +5,12 @@ mod describe_key_version;
 mod list_key_versions;
 mod update_rotation_policy;
 
-use jomae_api::{actions::versions::create_key_version::KeyVersionRow, time::Timestamp};
+use jomae_api::actions::versions::create_key_version::KeyVersionRow;
 
-use crate::record::{KeyPlace, VersionRecord};
+use crate::{
+    prelude::*,
+    record::{KeyPlace, VersionRecord},
+};
 
 /// A version as answers show it.
 fn row(key: &KeyPlace, version: &VersionRecord) -> KeyVersionRow {

@@ -8,19 +8,15 @@ mod update_access_key;
 
 use std::sync::Arc;
 
-use jomae_api::{error::Refusal, limits};
-
 use super::{
     find,
     record::{UserRecord, path as ram_path},
 };
 use crate::{
-    call::Call,
-    error::{Error, Fault},
     identity::{Who, accounts::ROOT_KEYS_MAX},
+    prelude::*,
     record::{AccessKeyRecord, path},
     store::SCAN_LIMIT_MAX,
-    tx::Tx,
 };
 
 /// Whose access keys a call is about.
@@ -32,7 +28,7 @@ enum Holder {
 
 impl Holder {
     /// The user of this name, or the caller.
-    fn find(call: &Call, tx: &mut Tx<'_>, user_name: Option<&str>) -> Result<Self, Error> {
+    fn find(call: &Call, tx: &mut Tx<'_>, user_name: Option<&str>) -> Result<Self> {
         let account = call.caller.account();
         if let Some(name) = user_name {
             return Ok(Self::User(find::user(tx, account, name)?));
@@ -74,7 +70,7 @@ impl Holder {
     }
 
     /// The access key of this id, if it is the holder's.
-    fn access_key(&self, call: &Call, tx: &mut Tx<'_>, id: &str) -> Result<Arc<AccessKeyRecord>, Error> {
+    fn access_key(&self, call: &Call, tx: &mut Tx<'_>, id: &str) -> Result<Arc<AccessKeyRecord>> {
         let record = tx.get::<AccessKeyRecord>(&path::access_key(id))?;
         let is_theirs = |record: &Arc<AccessKeyRecord>| {
             record.stored.account == *call.caller.account() && record.stored.user.as_deref() == self.user_id()
@@ -86,7 +82,7 @@ impl Holder {
     ///
     /// What makes another one active is read by the transaction, so two calls that each rely on the other's cannot both
     /// succeed.
-    fn keep_one_active(&self, call: &Call, tx: &mut Tx<'_>, but: &str) -> Result<(), Error> {
+    fn keep_one_active(&self, call: &Call, tx: &mut Tx<'_>, but: &str) -> Result<()> {
         if matches!(self, Self::User(_)) {
             return Ok(());
         }

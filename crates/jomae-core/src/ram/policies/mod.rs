@@ -26,9 +26,7 @@ use std::sync::Arc;
 
 use jomae_api::{
     actions::ram::policies::params::{PolicyRef, PolicyRow, PolicyType, VersionRow, version_id},
-    error::Refusal,
     names::AccountId,
-    time::Timestamp,
 };
 
 use super::{
@@ -37,9 +35,8 @@ use super::{
     scan,
 };
 use crate::{
-    error::{Error, Fault},
     policy::{SystemPolicy, system_policy},
-    tx::Tx,
+    prelude::*,
 };
 
 /// When the policies of the service were made, for all that the wire wants to know: with version 2015-05-01 of RAM.
@@ -52,7 +49,7 @@ enum Found {
 }
 
 /// The policy of this name, or `EntityNotExist.Policy`.
-fn found(tx: &mut Tx<'_>, account: &AccountId, policy: &PolicyRef) -> Result<Found, Error> {
+fn found(tx: &mut Tx<'_>, account: &AccountId, policy: &PolicyRef) -> Result<Found> {
     match policy.kind {
         PolicyType::System => system_policy(&policy.name).map(Found::System).ok_or(Refusal::PolicyNotFound.into()),
         PolicyType::Custom => find::policy(tx, account, &policy.name).map(Found::Custom),
@@ -104,6 +101,6 @@ fn custom_version(policy: &PolicyRecord, version: &PolicyVersion) -> VersionRow 
 }
 
 /// The version of this number, or `EntityNotExist.Policy.Version`.
-fn version_of(policy: &PolicyRecord, number: u32) -> Result<&PolicyVersion, Error> {
+fn version_of(policy: &PolicyRecord, number: u32) -> Result<&PolicyVersion> {
     policy.versions.iter().find(|version| version.number == number).ok_or(Refusal::PolicyVersionNotFound.into())
 }
