@@ -1,5 +1,12 @@
 //! Key specs: one table that says what a key of each kind is and can do. Everything else asks it.
 
+use jomae_crypto::{
+    asym::{AsymSpec, EncAlg, SignAlg},
+    envelope::Cipher,
+    import::WrapAlg,
+    mac::MacAlg,
+};
+
 use crate::answer::wire_enum;
 
 wire_enum!(
@@ -239,6 +246,88 @@ impl SpecRow {
             Purpose::Mac => usage == GenerateVerifyMac,
         };
         fits && self.algorithms.contains(&algorithm)
+    }
+}
+
+// In the terms of jomae-crypto, which knows nothing of the API.
+
+impl KeySpec {
+    /// The cipher of a symmetric key.
+    pub const fn cipher(self) -> Option<Cipher> {
+        match self {
+            KeySpec::AliyunAes256 => Some(Cipher::Aes256),
+            KeySpec::AliyunAes192 => Some(Cipher::Aes192),
+            KeySpec::AliyunAes128 => Some(Cipher::Aes128),
+            KeySpec::AliyunSm4 => Some(Cipher::Sm4),
+            _ => None,
+        }
+    }
+
+    /// What kind of asymmetric key it is.
+    pub const fn asymmetric(self) -> Option<AsymSpec> {
+        Some(match self {
+            KeySpec::Rsa2048 => AsymSpec::Rsa2048,
+            KeySpec::Rsa3072 => AsymSpec::Rsa3072,
+            KeySpec::Rsa4096 => AsymSpec::Rsa4096,
+            KeySpec::EcP256 => AsymSpec::EcP256,
+            KeySpec::EcP256K => AsymSpec::EcP256K,
+            KeySpec::EcSm2 => AsymSpec::EcSm2,
+            KeySpec::EcP384 => AsymSpec::EcP384,
+            KeySpec::EcP521 => AsymSpec::EcP521,
+            KeySpec::Ed25519 => AsymSpec::Ed25519,
+            KeySpec::MlDsa65 => AsymSpec::MlDsa65,
+            KeySpec::MlKem768 => AsymSpec::MlKem768,
+            _ => return None,
+        })
+    }
+}
+
+impl Algorithm {
+    pub const fn signature(self) -> Option<SignAlg> {
+        Some(match self {
+            Algorithm::RsaPssSha256 => SignAlg::RsaPssSha256,
+            Algorithm::RsaPkcs1Sha256 => SignAlg::RsaPkcs1Sha256,
+            Algorithm::EcdsaSha256 => SignAlg::EcdsaSha256,
+            Algorithm::Sm2Dsa => SignAlg::Sm2Dsa,
+            Algorithm::EcdsaSha384 => SignAlg::EcdsaSha384,
+            Algorithm::EcdsaSha512 => SignAlg::EcdsaSha512,
+            Algorithm::Ed25519 => SignAlg::Ed25519,
+            Algorithm::MlDsa65 => SignAlg::MlDsa65,
+            _ => return None,
+        })
+    }
+
+    pub const fn encryption(self) -> Option<EncAlg> {
+        Some(match self {
+            Algorithm::RsaesOaepSha1 => EncAlg::RsaesOaepSha1,
+            Algorithm::RsaesOaepSha256 => EncAlg::RsaesOaepSha256,
+            Algorithm::Sm2Pke => EncAlg::Sm2Pke,
+            _ => return None,
+        })
+    }
+
+    pub const fn mac(self) -> Option<MacAlg> {
+        Some(match self {
+            Algorithm::HmacSha224 => MacAlg::Sha224,
+            Algorithm::HmacSha256 => MacAlg::Sha256,
+            Algorithm::HmacSha384 => MacAlg::Sha384,
+            Algorithm::HmacSha512 => MacAlg::Sha512,
+            Algorithm::HmacSm3 => MacAlg::Sm3,
+            _ => return None,
+        })
+    }
+}
+
+impl WrappingAlgorithm {
+    pub const fn wrapping(self) -> WrapAlg {
+        match self {
+            WrappingAlgorithm::RsaesPkcs1V15 => WrapAlg::RsaesPkcs1V15,
+            WrappingAlgorithm::RsaesOaepSha1 => WrapAlg::RsaesOaepSha1,
+            WrappingAlgorithm::RsaesOaepSha256 => WrapAlg::RsaesOaepSha256,
+            WrappingAlgorithm::Sm2Pke => WrapAlg::Sm2Pke,
+            WrappingAlgorithm::RsaAesKeyWrapSha1 => WrapAlg::RsaAesKeyWrapSha1,
+            WrappingAlgorithm::RsaAesKeyWrapSha256 => WrapAlg::RsaAesKeyWrapSha256,
+        }
     }
 }
 

@@ -1,10 +1,5 @@
 //! Key specs and wrapping algorithms, with the limits that follow from them.
 
-use jomae_crypto::{
-    asym::{AsymSpec, EncAlg},
-    import::WrapAlg,
-};
-
 use crate::{
     actions::metadata::{KeySpec, KeyUsage},
     limits,
@@ -54,7 +49,7 @@ fn limit(spec: KeySpec, algorithm: Option<Algorithm>) -> String {
     let Some(algorithm) = algorithm else { return format!("plaintext of 1–{} bytes", limits::PLAINTEXT_BYTES_MAX) };
     match algorithm.purpose() {
         Purpose::Encrypt => {
-            let longest = asym_spec(spec).zip(enc_alg(algorithm));
+            let longest = spec.asymmetric().zip(algorithm.encryption());
             let longest = longest.and_then(|(spec, algorithm)| algorithm.plaintext_bytes_max(spec)).unwrap_or(0);
             format!("plaintext of 1–{longest} bytes")
         }
@@ -80,40 +75,9 @@ pub(super) fn wrappings() -> impl Iterator<Item = Wrapping> {
     WRAPPING_KEYS.iter().flat_map(|(key, extension)| {
         let fitting = WrappingAlgorithm::ALL.iter().filter(|algorithm| algorithm.fits(*key));
         fitting.filter_map(|algorithm| {
-            let material_bytes_max = wrap_alg(*algorithm).material_bytes_max(asym_spec(*key)?)?;
+            let material_bytes_max = algorithm.wrapping().material_bytes_max(key.asymmetric()?)?;
             let extension = *extension || algorithm.extension();
             Some(Wrapping { key: *key, algorithm: *algorithm, material_bytes_max, extension })
         })
     })
-}
-
-/// The specs that encrypt or wrap, in the terms of `jomae-crypto`.
-const fn asym_spec(spec: KeySpec) -> Option<AsymSpec> {
-    match spec {
-        KeySpec::Rsa2048 => Some(AsymSpec::Rsa2048),
-        KeySpec::Rsa3072 => Some(AsymSpec::Rsa3072),
-        KeySpec::Rsa4096 => Some(AsymSpec::Rsa4096),
-        KeySpec::EcSm2 => Some(AsymSpec::EcSm2),
-        _ => None,
-    }
-}
-
-const fn enc_alg(algorithm: Algorithm) -> Option<EncAlg> {
-    match algorithm {
-        Algorithm::RsaesOaepSha1 => Some(EncAlg::RsaesOaepSha1),
-        Algorithm::RsaesOaepSha256 => Some(EncAlg::RsaesOaepSha256),
-        Algorithm::Sm2Pke => Some(EncAlg::Sm2Pke),
-        _ => None,
-    }
-}
-
-const fn wrap_alg(algorithm: WrappingAlgorithm) -> WrapAlg {
-    match algorithm {
-        WrappingAlgorithm::RsaesPkcs1V15 => WrapAlg::RsaesPkcs1V15,
-        WrappingAlgorithm::RsaesOaepSha1 => WrapAlg::RsaesOaepSha1,
-        WrappingAlgorithm::RsaesOaepSha256 => WrapAlg::RsaesOaepSha256,
-        WrappingAlgorithm::Sm2Pke => WrapAlg::Sm2Pke,
-        WrappingAlgorithm::RsaAesKeyWrapSha1 => WrapAlg::RsaAesKeyWrapSha1,
-        WrappingAlgorithm::RsaAesKeyWrapSha256 => WrapAlg::RsaAesKeyWrapSha256,
-    }
 }

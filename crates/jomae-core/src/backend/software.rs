@@ -11,9 +11,9 @@ use jomae_api::{
     spec::{Algorithm, KeyKind, KeySpec},
 };
 use jomae_crypto::{
-    asym::{AsymSpec, EncAlg, PrivateKey, SignAlg},
-    envelope::{self, Binding, Cipher, Content},
-    mac::{self, MacAlg},
+    asym::{AsymSpec, PrivateKey},
+    envelope::{self, Binding, Content},
+    mac,
     secret::SecretBytes,
     wrap,
 };
@@ -52,71 +52,6 @@ impl SoftwareBackend {
     }
 }
 
-/// The cipher of a symmetric spec.
-const fn cipher(spec: KeySpec) -> Option<Cipher> {
-    match spec {
-        KeySpec::AliyunAes256 => Some(Cipher::Aes256),
-        KeySpec::AliyunAes192 => Some(Cipher::Aes192),
-        KeySpec::AliyunAes128 => Some(Cipher::Aes128),
-        KeySpec::AliyunSm4 => Some(Cipher::Sm4),
-        _ => None,
-    }
-}
-
-/// The asymmetric spec in the terms of `jomae-crypto`.
-pub(crate) const fn asym_spec(spec: KeySpec) -> Option<AsymSpec> {
-    Some(match spec {
-        KeySpec::Rsa2048 => AsymSpec::Rsa2048,
-        KeySpec::Rsa3072 => AsymSpec::Rsa3072,
-        KeySpec::Rsa4096 => AsymSpec::Rsa4096,
-        KeySpec::EcP256 => AsymSpec::EcP256,
-        KeySpec::EcP256K => AsymSpec::EcP256K,
-        KeySpec::EcSm2 => AsymSpec::EcSm2,
-        KeySpec::EcP384 => AsymSpec::EcP384,
-        KeySpec::EcP521 => AsymSpec::EcP521,
-        KeySpec::Ed25519 => AsymSpec::Ed25519,
-        KeySpec::MlDsa65 => AsymSpec::MlDsa65,
-        KeySpec::MlKem768 => AsymSpec::MlKem768,
-        _ => return None,
-    })
-}
-
-/// A signing algorithm in the terms of `jomae-crypto`.
-pub(crate) const fn sign_alg(algorithm: Algorithm) -> Option<SignAlg> {
-    Some(match algorithm {
-        Algorithm::RsaPssSha256 => SignAlg::RsaPssSha256,
-        Algorithm::RsaPkcs1Sha256 => SignAlg::RsaPkcs1Sha256,
-        Algorithm::EcdsaSha256 => SignAlg::EcdsaSha256,
-        Algorithm::Sm2Dsa => SignAlg::Sm2Dsa,
-        Algorithm::EcdsaSha384 => SignAlg::EcdsaSha384,
-        Algorithm::EcdsaSha512 => SignAlg::EcdsaSha512,
-        Algorithm::Ed25519 => SignAlg::Ed25519,
-        Algorithm::MlDsa65 => SignAlg::MlDsa65,
-        _ => return None,
-    })
-}
-
-/// An encryption algorithm in the terms of `jomae-crypto`.
-pub(crate) const fn enc_alg(algorithm: Algorithm) -> Option<EncAlg> {
-    Some(match algorithm {
-        Algorithm::RsaesOaepSha1 => EncAlg::RsaesOaepSha1,
-        Algorithm::RsaesOaepSha256 => EncAlg::RsaesOaepSha256,
-        Algorithm::Sm2Pke => EncAlg::Sm2Pke,
-        _ => return None,
-    })
-}
-
-const fn mac_alg(algorithm: Algorithm) -> Option<MacAlg> {
-    Some(match algorithm {
-        Algorithm::HmacSha224 => MacAlg::Sha224,
-        Algorithm::HmacSha256 => MacAlg::Sha256,
-        Algorithm::HmacSha384 => MacAlg::Sha384,
-        Algorithm::HmacSha512 => MacAlg::Sha512,
-        Algorithm::HmacSm3 => MacAlg::Sm3,
-        _ => return None,
-    })
-}
-
 /// A key whose private operation is quick enough for a request's thread.
 const fn is_quick(spec: AsymSpec) -> bool {
     matches!(spec, AsymSpec::EcP256 | AsymSpec::Ed25519)
@@ -137,8 +72,8 @@ fn unsuitable() -> Fault {
 impl KeyBackend for SoftwareBackend {
     fn supports(&self, spec: KeySpec) -> bool {
         match spec.row().kind {
-            KeyKind::Symmetric => cipher(spec).is_some(),
-            KeyKind::Asymmetric => asym_spec(spec).is_some(),
+            KeyKind::Symmetric => spec.cipher().is_some(),
+            KeyKind::Asymmetric => spec.asymmetric().is_some(),
             KeyKind::Mac => true,
         }
     }
@@ -147,7 +82,7 @@ impl KeyBackend for SoftwareBackend {
         if let Some(bytes) = spec.row().material_bytes {
             return Work::Done(self.wrap(binding, &SecretBytes::random(bytes), None).map_err(Error::from));
         }
-        let Some(spec) = asym_spec(spec) else { return Work::Done(Err(unsuitable().into())) };
+        let Some(spec) = spec.asymmetric() else { return Work::Done(Err(unsuitable().into())) };
         let made = self.offload(generation(spec), account, move || {
             let key = PrivateKey::generate(spec).map_err(Fault::internal)?;
             Ok((key.to_pkcs8().map_err(Fault::internal)?, key.public_spki()))
@@ -172,7 +107,7 @@ impl KeyBackend for SoftwareBackend {
             }
             return Work::Done(self.wrap(binding, material, None).map(Ok));
         }
-        let Some(spec) = asym_spec(spec) else { return Work::Done(Err(unsuitable())) };
+        let Some(spec) = spec.asymmetric() else { return Work::Done(Err(unsuitable())) };
         let Ok(key) = PrivateKey::import(spec, material.expose()) else { return Work::Done(Ok(Err(BadMaterial))) };
         let wrapped = key
             .to_pkcs8()
@@ -190,7 +125,7 @@ impl KeyBackend for SoftwareBackend {
             Ok(material) => material,
             Err(fault) => return Work::Done(Err(fault)),
         };
-        match asym_spec(spec) {
+        match spec.asymmetric() {
             None => Work::Done(Ok(KeyHandle::new(material))),
             Some(spec) => {
                 Work::Done(PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal))
@@ -207,7 +142,7 @@ impl KeyBackend for SoftwareBackend {
         kind: Content,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>> {
-        let (Some(cipher), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
+        let (Some(cipher), Some(material)) = (spec.cipher(), key.peek::<SecretBytes>()) else {
             return Work::Done(Err(unsuitable()));
         };
         let context = envelope::canonical_context(context.pairs());
@@ -225,7 +160,7 @@ impl KeyBackend for SoftwareBackend {
         context: &EncryptionContext,
         ciphertext: &[u8],
     ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>> {
-        let (Some(_), Some(material)) = (cipher(spec), key.peek::<SecretBytes>()) else {
+        let (Some(_), Some(material)) = (spec.cipher(), key.peek::<SecretBytes>()) else {
             return Work::Done(Err(unsuitable()));
         };
         let context = envelope::canonical_context(context.pairs());
@@ -242,7 +177,7 @@ impl KeyBackend for SoftwareBackend {
         let Some(key) = key.get::<PrivateKey>() else { return Work::Done(Err(unsuitable().into())) };
         let ciphertext = ciphertext.to_vec();
         self.offload(Effort::Operation, account, move || {
-            let opened = match (algorithm, enc_alg(algorithm)) {
+            let opened = match (algorithm, algorithm.encryption()) {
                 (Algorithm::MlKem768, _) => key.decapsulate(&ciphertext),
                 (_, Some(algorithm)) => key.decrypt(algorithm, &ciphertext),
                 (_, None) => return Err(unsuitable()),
@@ -258,7 +193,7 @@ impl KeyBackend for SoftwareBackend {
         digest: &[u8],
         account: &AccountId,
     ) -> Work<'_, Result<Vec<u8>, Error>> {
-        let (Some(key), Some(algorithm)) = (key.get::<PrivateKey>(), sign_alg(algorithm)) else {
+        let (Some(key), Some(algorithm)) = (key.get::<PrivateKey>(), algorithm.signature()) else {
             return Work::Done(Err(unsuitable().into()));
         };
         if is_quick(key.spec()) {
@@ -269,7 +204,7 @@ impl KeyBackend for SoftwareBackend {
     }
 
     fn mac(&self, key: &KeyHandle, algorithm: Algorithm, message: &[u8]) -> Work<'_, Result<Vec<u8>, Fault>> {
-        let (Some(material), Some(algorithm)) = (key.peek::<SecretBytes>(), mac_alg(algorithm)) else {
+        let (Some(material), Some(algorithm)) = (key.peek::<SecretBytes>(), algorithm.mac()) else {
             return Work::Done(Err(unsuitable()));
         };
         Work::Done(Ok(mac::mac(algorithm, material.expose(), message).to_vec()))

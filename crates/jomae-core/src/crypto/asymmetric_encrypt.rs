@@ -5,10 +5,7 @@ use jomae_api::{
 use jomae_crypto::asym;
 
 use super::{ENCRYPTION, expect_algorithm, expect_kind, public_key};
-use crate::{
-    backend::software::{asym_spec, enc_alg},
-    prelude::*,
-};
+use crate::prelude::*;
 
 impl Handle<AsymmetricEncrypt> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricEncrypt>) -> Result<Output> {
@@ -18,7 +15,7 @@ impl Handle<AsymmetricEncrypt> for Kms {
         let version = Self::named_version(tx, key, &wanted.version)?;
         tx.uses(&key.place, &version);
         // Decapsulation has no counterpart here: anyone with the public key encapsulates by himself.
-        let (Some(spec), Some(algorithm)) = (asym_spec(key.record.spec), enc_alg(wanted.algorithm)) else {
+        let (Some(spec), Some(algorithm)) = (key.record.spec.asymmetric(), wanted.algorithm.encryption()) else {
             return Err(Refusal::OperationUnsupported.into());
         };
         let ciphertext = asym::encrypt(spec, algorithm, public_key(&version)?, wanted.plaintext.expose());

@@ -5,10 +5,7 @@ use jomae_api::{
 use jomae_crypto::asym;
 
 use super::{expect_algorithm, expect_digest, expect_kind, public_key};
-use crate::{
-    backend::software::{asym_spec, sign_alg},
-    prelude::*,
-};
+use crate::prelude::*;
 
 impl Handle<AsymmetricVerify> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricVerify>) -> Result<Output> {
@@ -18,7 +15,7 @@ impl Handle<AsymmetricVerify> for Kms {
         expect_digest(wanted.algorithm, &wanted.digest)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
         tx.uses(&key.place, &version);
-        let (Some(spec), Some(algorithm)) = (asym_spec(key.record.spec), sign_alg(wanted.algorithm)) else {
+        let (Some(spec), Some(algorithm)) = (key.record.spec.asymmetric(), wanted.algorithm.signature()) else {
             return Err(Refusal::ParameterInvalid("Algorithm").into());
         };
         let value = asym::verify(spec, algorithm, public_key(&version)?, &wanted.digest, &wanted.signature);

@@ -31,10 +31,7 @@ use jomae_crypto::{
 
 use crate::{
     access::FoundKey,
-    backend::{
-        KeyBlob, KeyHandle, Unreadable,
-        software::{asym_spec, enc_alg},
-    },
+    backend::{KeyBlob, KeyHandle, Unreadable},
     prelude::*,
     record::{VersionIndex, VersionRecord, binding, path},
 };
@@ -194,7 +191,7 @@ fn public_key(version: &VersionRecord) -> Result<&[u8]> {
 
 /// Encrypts a data key under the caller's public key.
 fn export(data_key: &SecretBytes, to: &ExportTo) -> Result<Vec<u8>> {
-    let (Some(spec), Some(algorithm)) = (asym_spec(to.spec), enc_alg(to.algorithm)) else {
+    let (Some(spec), Some(algorithm)) = (to.spec.asymmetric(), to.algorithm.encryption()) else {
         return Err(Refusal::ParameterInvalid("WrappingAlgorithm").into());
     };
     if asym::spec_of_spki(&to.public_key) != Some(spec) {

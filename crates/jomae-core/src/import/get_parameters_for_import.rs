@@ -4,7 +4,7 @@ use jomae_api::actions::{
 };
 
 use super::Token;
-use crate::{backend::software::asym_spec, prelude::*};
+use crate::prelude::*;
 
 impl Handle<GetParametersForImport> for Kms {
     async fn handle(
@@ -17,7 +17,7 @@ impl Handle<GetParametersForImport> for Kms {
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());
         }
-        let spec = asym_spec(wanted.wrapping_spec).ok_or_else(|| Fault::internal("wrapping key spec"))?;
+        let spec = wanted.wrapping_spec.asymmetric().ok_or_else(|| Fault::internal("wrapping key spec"))?;
         let (pkcs8, public_key) = self.new_wrapping_key(spec, call.caller.account()).await?;
         let expires_at = call.now.0 + limits::IMPORT_TOKEN_SECS;
         let token = Token { wrapping_spec: wanted.wrapping_spec, algorithm: wanted.algorithm, expires_at };

@@ -15,14 +15,14 @@ use jomae_api::{
 use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
     hash::sha256,
-    import::{self, Unwrapped, WrapAlg},
+    import::{self, Unwrapped},
     sealed,
     secret::SecretBytes,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    backend::software::{asym_spec, generation},
+    backend::software::generation,
     keyring::Keyring,
     keys::new_id,
     prelude::*,
@@ -91,8 +91,8 @@ impl Kms {
         wrapped: &[u8],
         caller: &AccountId,
     ) -> Result<Unwrapped> {
-        let wrapping_spec = asym_spec(token.wrapping_spec).ok_or_else(|| Fault::internal("wrapping key spec"))?;
-        let (algorithm, wrapped) = (wrap_alg(token.algorithm), wrapped.to_vec());
+        let wrapping_spec = token.wrapping_spec.asymmetric().ok_or_else(|| Fault::internal("wrapping key spec"))?;
+        let (algorithm, wrapped) = (token.algorithm.wrapping(), wrapped.to_vec());
         let expected_bytes = spec.row().material_bytes;
         let unwrapped = offload(&*self.pool, Effort::Operation, caller, move || {
             let key = PrivateKey::from_pkcs8(wrapping_spec, wrapping_key.expose()).map_err(Fault::internal)?;
@@ -103,17 +103,6 @@ impl Kms {
 
     fn new_version_id(now: Timestamp) -> Result<KeyVersionId, Fault> {
         KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))
-    }
-}
-
-const fn wrap_alg(algorithm: WrappingAlgorithm) -> WrapAlg {
-    match algorithm {
-        WrappingAlgorithm::RsaesPkcs1V15 => WrapAlg::RsaesPkcs1V15,
-        WrappingAlgorithm::RsaesOaepSha1 => WrapAlg::RsaesOaepSha1,
-        WrappingAlgorithm::RsaesOaepSha256 => WrapAlg::RsaesOaepSha256,
-        WrappingAlgorithm::Sm2Pke => WrapAlg::Sm2Pke,
-        WrappingAlgorithm::RsaAesKeyWrapSha1 => WrapAlg::RsaAesKeyWrapSha1,
-        WrappingAlgorithm::RsaAesKeyWrapSha256 => WrapAlg::RsaAesKeyWrapSha256,
     }
 }
 
