@@ -222,6 +222,14 @@ param! {
         };
 }
 
+/// For examples.
+pub(crate) const A_KEY: (&str, &str) = ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd");
+pub(crate) const A_VERSION: (&str, &str) = ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1");
+pub(crate) const A_CIPHERTEXT: (&str, &str) = (
+    "CiphertextBlob",
+    "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
+);
+
 /// A ciphertext of a symmetric key.
 pub struct Ciphertext {
     pub blob: Vec<u8>,

@@ -5,6 +5,7 @@ pub(crate) use crate::{
         Access, Action, ActionSpec, Base64, Class, Empty, Group, Need, RamKind, SecretBase64, SecretText, StateRule,
         Target,
     },
+    actions::params::{A_CIPHERTEXT, A_KEY, A_VERSION},
     answer::{List, answer},
     error::Refusal,
     limits,

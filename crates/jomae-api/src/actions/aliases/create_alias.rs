@@ -25,7 +25,7 @@ impl Action for CreateAlias {
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[Refusal::AliasExists, Refusal::LimitExceeded],
         doc: "Makes an alias. Its name is unique in the account and region; a key may have many.",
-        example: &[("AliasName", "alias/orders"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[("AliasName", "alias/orders"), A_KEY],
         ..ActionSpec::write(Group::Aliases)
     };
 

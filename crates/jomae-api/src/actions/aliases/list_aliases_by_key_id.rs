@@ -18,7 +18,7 @@ impl Action for ListAliasesByKeyId {
     const SHEET: ActionSpec = ActionSpec {
         name: "ListAliasesByKeyId",
         doc: "Lists the aliases that point to a key, by name.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::read(Group::Aliases)
     };
 

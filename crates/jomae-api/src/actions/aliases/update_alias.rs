@@ -19,7 +19,7 @@ impl Action for UpdateAlias {
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         errors: &[Refusal::AliasNotFound],
         doc: "Points an existing alias at another key, at once for everyone who uses the alias. The state of the key it pointed to does not matter.",
-        example: &[("AliasName", "alias/orders"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[("AliasName", "alias/orders"), A_KEY],
         ..ActionSpec::write(Group::Aliases)
     };
 

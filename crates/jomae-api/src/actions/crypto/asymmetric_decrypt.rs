@@ -36,12 +36,7 @@ impl Action for AsymmetricDecrypt {
         class: Class::CryptoAsymmetric,
         errors: &[Refusal::CiphertextInvalid, Refusal::OperationUnsupported],
         doc: "Decrypts with the private key of a version. Extension: with ML_KEM_768 the ciphertext is an encapsulation and the answer the shared secret.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
-            ("Algorithm", "RSAES_OAEP_SHA_256"),
-            ("CiphertextBlob", "aGVsbG8="),
-        ],
+        example: &[A_KEY, A_VERSION, ("Algorithm", "RSAES_OAEP_SHA_256"), ("CiphertextBlob", "aGVsbG8=")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

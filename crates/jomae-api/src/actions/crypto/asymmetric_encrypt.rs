@@ -38,12 +38,7 @@ impl Action for AsymmetricEncrypt {
         class: Class::CryptoAsymmetric,
         errors: &[Refusal::OperationUnsupported],
         doc: "Encrypts under the public key of a version: RSA-OAEP or SM2, as the standards have them. The limits on the plaintext follow from key and algorithm.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
-            ("Algorithm", "RSAES_OAEP_SHA_256"),
-            ("Plaintext", "aGVsbG8="),
-        ],
+        example: &[A_KEY, A_VERSION, ("Algorithm", "RSAES_OAEP_SHA_256"), ("Plaintext", "aGVsbG8=")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

@@ -38,8 +38,8 @@ impl Action for AsymmetricVerify {
         errors: &[Refusal::OperationUnsupported],
         doc: "Tells whether a signature is genuine. One that is not, malformed ones included, gives Value false and no error.",
         example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
+            A_KEY,
+            A_VERSION,
             ("Algorithm", "RSA_PSS_SHA_256"),
             ("Digest", "ZOyIygCyaOW6GjVnihtTFtIS9PNmskdyMlNKiuyjfzw="),
             ("Value", "aGVsbG8="),

@@ -30,10 +30,7 @@ impl Action for Decrypt {
         name: "Decrypt",
         errors: &[Refusal::CiphertextInvalid],
         doc: "Decrypts a ciphertext blob. The blob names its key; a KeyId that a client sends is ignored. A damaged blob and a wrong EncryptionContext are the same refusal. Plaintext is Base64, or the text that Encrypt was given as it was.",
-        example: &[(
-            "CiphertextBlob",
-            "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
-        )],
+        example: &[A_CIPHERTEXT],
         ..ActionSpec::USE_OF_A_KEY
     };
 

@@ -31,7 +31,7 @@ impl Action for Encrypt {
         name: "Encrypt",
         errors: &[Refusal::OperationUnsupported],
         doc: "Encrypts under the primary version of the key. The same plaintext never gives the same ciphertext twice.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Plaintext", "aGVsbG8=")],
+        example: &[A_KEY, ("Plaintext", "aGVsbG8=")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

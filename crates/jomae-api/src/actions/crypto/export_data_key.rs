@@ -51,10 +51,7 @@ impl Action for ExportDataKey {
         errors: &[Refusal::CiphertextInvalid],
         doc: "Decrypts a data key and encrypts it under the public key that is given. The plain key leaves the service in no other form.",
         example: &[
-            (
-                "CiphertextBlob",
-                "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
-            ),
+            A_CIPHERTEXT,
             ("PublicKeyBlob", "aGVsbG8="),
             ("WrappingKeySpec", "RSA_2048"),
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),

@@ -39,7 +39,7 @@ impl Action for GenerateAndExportDataKey {
         errors: &[Refusal::OperationUnsupported],
         doc: "Makes a random data key and gives it under the key and under the public key that is given, never plain.",
         example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+            A_KEY,
             ("PublicKeyBlob", "aGVsbG8="),
             ("WrappingKeySpec", "RSA_2048"),
             ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),

@@ -34,7 +34,7 @@ impl Action for GenerateDataKey {
         name: "GenerateDataKey",
         errors: &[Refusal::OperationUnsupported],
         doc: "Makes a random data key for encrypting locally: use the plain one, erase it, keep the encrypted one beside the data and have it back by Decrypt.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],
+        example: &[A_KEY, ("KeySpec", "AES_256")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

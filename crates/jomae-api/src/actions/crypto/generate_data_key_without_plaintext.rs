@@ -32,7 +32,7 @@ impl Action for GenerateDataKeyWithoutPlaintext {
         name: "GenerateDataKeyWithoutPlaintext",
         errors: &[Refusal::OperationUnsupported],
         doc: "As GenerateDataKey, for a party that stores data keys but must not see them.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("KeySpec", "AES_256")],
+        example: &[A_KEY, ("KeySpec", "AES_256")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

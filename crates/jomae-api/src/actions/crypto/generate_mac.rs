@@ -36,11 +36,7 @@ impl Action for GenerateMac {
         name: "GenerateMac",
         errors: &[Refusal::OperationUnsupported],
         doc: "Computes a MAC over a message.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("Algorithm", "HMAC_SHA_256"),
-            ("Message", "aGVsbG8="),
-        ],
+        example: &[A_KEY, ("Algorithm", "HMAC_SHA_256"), ("Message", "aGVsbG8=")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

@@ -32,10 +32,7 @@ impl Action for GetPublicKey {
         states: StateRule { pending_import: Some(Refusal::PendingImport), ..StateRule::ANY },
         errors: &[Refusal::OperationUnsupported],
         doc: "Gives the public key of a version as PEM. In every state that has one: what was signed before stays verifiable.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
-        ],
+        example: &[A_KEY, A_VERSION],
         ..ActionSpec::USE_OF_A_KEY
     };
 

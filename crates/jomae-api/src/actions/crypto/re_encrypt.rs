@@ -121,13 +121,7 @@ impl Action for ReEncrypt {
         errors: &[Refusal::CiphertextInvalid, Refusal::OperationUnsupported],
         permissions: &[FROM, TO],
         doc: "Decrypts a ciphertext and encrypts the plaintext under another key, or under another context or version. The plaintext does not leave the service. KeyId and KeyVersionId of the answer are those of the source. Needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.",
-        example: &[
-            (
-                "CiphertextBlob",
-                "MDU3NTQyODYtM2JhMi00ZmE2LThkNDEtNDMyM2FjYTZlNWZkATuxLto8KY213iVZf1TZJPLhfniiatiVPtghjuaC8Lu+kCHi8wCdFSyRG/HyXsaDqQJxQWZ2evvY5b0PsBJOy4pQ2FjgmF7Mf2BBiq8MxatYf0LCVwqI",
-            ),
-            ("DestinationKeyId", "alias/new"),
-        ],
+        example: &[A_CIPHERTEXT, ("DestinationKeyId", "alias/new")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

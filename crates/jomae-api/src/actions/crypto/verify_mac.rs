@@ -37,12 +37,7 @@ impl Action for VerifyMac {
         name: "VerifyMac",
         errors: &[Refusal::OperationUnsupported],
         doc: "Tells whether a MAC is genuine, in constant time. One that is not gives Value false and no error.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("Algorithm", "HMAC_SHA_256"),
-            ("Message", "aGVsbG8="),
-            ("Mac", "aGVsbG8="),
-        ],
+        example: &[A_KEY, ("Algorithm", "HMAC_SHA_256"), ("Message", "aGVsbG8="), ("Mac", "aGVsbG8=")],
         ..ActionSpec::USE_OF_A_KEY
     };
 

@@ -14,7 +14,7 @@ impl Action for DeleteKeyMaterial {
         name: "DeleteKeyMaterial",
         errors: &[Refusal::OriginUnsupported],
         doc: "Destroys the imported material; the key waits in PendingImport for the same material. A key that waits for its deletion keeps state and date.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::write(Group::Import)
     };
 

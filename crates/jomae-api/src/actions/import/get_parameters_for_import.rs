@@ -58,11 +58,7 @@ impl Action for GetParametersForImport {
             "Gives a fresh public key under which to wrap key material, and a token that belongs to it, to "
             "the key and to the algorithm. Both are good for " {limits::IMPORT_TOKEN_SECS / 3600} " hours."
         ),
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("WrappingKeySpec", "RSA_2048"),
-            ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
-        ],
+        example: &[A_KEY, ("WrappingKeySpec", "RSA_2048"), ("WrappingAlgorithm", "RSAES_OAEP_SHA_256")],
         ..ActionSpec::read(Group::Import)
     };
 

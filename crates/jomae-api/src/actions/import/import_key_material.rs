@@ -45,7 +45,7 @@ impl Action for ImportKeyMaterial {
         ],
         doc: "Gives an EXTERNAL key its material. A key is bound for ever to the first material it was given; the same material may be imported again after it expired or was deleted.",
         example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+            A_KEY,
             ("ImportToken", "aGVsbG8="),
             ("EncryptedKeyMaterial", "aGVsbG8="),
             ("KeyMaterialExpireUnix", "4102444800"),

@@ -19,7 +19,7 @@ impl Action for CancelKeyDeletion {
             ..StateRule::ANY
         },
         doc: "Takes the planned deletion back. The key is Enabled afterwards, also if it was Disabled before; an EXTERNAL key without material is PendingImport.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::write(Group::Keys)
     };
 

@@ -27,7 +27,7 @@ impl Action for DescribeKey {
         name: "DescribeKey",
         shareable: true,
         doc: "Tells state, dates, origin and protection of a key, in any state.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::read(Group::Keys)
     };
 

@@ -18,7 +18,7 @@ impl Action for DisableKey {
             ..StateRule::ANY
         },
         doc: "Sets the state Disabled: nothing can be encrypted or decrypted until EnableKey. A key that is disabled stays so. Automatic rotation is suspended.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::write(Group::Keys)
     };
 

@@ -18,7 +18,7 @@ impl Action for EnableKey {
             ..StateRule::ANY
         },
         doc: "Sets the state Enabled. A key that is enabled stays so. Automatic rotation resumes.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::write(Group::Keys)
     };
 

@@ -24,7 +24,7 @@ impl Action for GetKeyPolicy {
     const SHEET: ActionSpec = ActionSpec {
         name: "GetKeyPolicy",
         doc: "Gives the policy of a key as it was set, or the default one.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::read(Group::Keys)
     };
 

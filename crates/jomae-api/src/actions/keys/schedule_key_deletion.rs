@@ -22,7 +22,7 @@ impl Action for ScheduleKeyDeletion {
         states: StateRule::not_pending_deletion(Refusal::StateModifiedFailed),
         errors: &[Refusal::StateModifiedFailed, Refusal::DeletionProtected],
         doc: "Sets the state PendingDeletion. When the window has passed the key material is destroyed and nothing that was encrypted under the key can be read again, by anyone. Refused while deletion protection is on.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("PendingWindowInDays", "7")],
+        example: &[A_KEY, ("PendingWindowInDays", "7")],
         ..ActionSpec::write(Group::Keys)
     };
 

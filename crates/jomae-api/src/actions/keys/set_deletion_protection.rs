@@ -59,7 +59,7 @@ impl Action for SetDeletionProtection {
         name: "SetDeletionProtection",
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "While protection is on, ScheduleKeyDeletion is refused for the key.",
-        example: &[("EnableDeletionProtection", "true"), ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[("EnableDeletionProtection", "true"), A_KEY],
         ..ActionSpec::write(Group::Keys)
     };
 

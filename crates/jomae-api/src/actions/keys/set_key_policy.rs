@@ -24,7 +24,7 @@ impl Action for SetKeyPolicy {
         errors: &[Refusal::AliasUnsupported, Refusal::KeyNotFound],
         doc: "Replaces the policy of a key. It counts from the next call on: what it says beside RAM policies is told in docs/security.md.",
         example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
+            A_KEY,
             (
                 "Policy",
                 "{\"Version\":\"1\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"RAM\":[\"acs:ram::1234567890123456:*\"]},\"Action\":[\"kms:*\"],\"Resource\":[\"*\"]}]}",

@@ -18,7 +18,7 @@ impl Action for UpdateKeyDescription {
         name: "UpdateKeyDescription",
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "Replaces the description; an empty text clears it.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("Description", "orders database")],
+        example: &[A_KEY, ("Description", "orders database")],
         ..ActionSpec::write(Group::Keys)
     };
 

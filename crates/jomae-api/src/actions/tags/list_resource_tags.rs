@@ -29,7 +29,7 @@ impl Action for ListResourceTags {
     const SHEET: ActionSpec = ActionSpec {
         name: "ListResourceTags",
         doc: "Lists the tags of a key, by key.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::read(Group::Tags)
     };
 

@@ -23,10 +23,7 @@ impl Action for TagResource {
             "Adds tags to a key; a tag of the same key is overwritten. A key has at most " {limits::TAGS_MAX}
             "."
         ),
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("Tags", "[{\"TagKey\":\"team\",\"TagValue\":\"orders\"}]"),
-        ],
+        example: &[A_KEY, ("Tags", "[{\"TagKey\":\"team\",\"TagValue\":\"orders\"}]")],
         ..ActionSpec::write(Group::Tags)
     };
 

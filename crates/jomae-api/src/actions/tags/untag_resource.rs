@@ -29,7 +29,7 @@ impl Action for UntagResource {
         name: "UntagResource",
         states: StateRule::not_pending_deletion(Refusal::PendingDeletion),
         doc: "Removes tags from a key. Tags that it does not have are ignored.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"), ("TagKeys", "[\"team\"]")],
+        example: &[A_KEY, ("TagKeys", "[\"team\"]")],
         ..ActionSpec::write(Group::Tags)
     };
 

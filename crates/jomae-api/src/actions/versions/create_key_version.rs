@@ -40,7 +40,7 @@ impl Action for CreateKeyVersion {
             {limits::ASYMMETRIC_VERSIONS_MAX}
             " versions, which callers name. Keys with imported material and MAC keys have one version for life."
         ),
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::write(Group::Versions)
     };
 

@@ -28,10 +28,7 @@ impl Action for DescribeKeyVersion {
     const SHEET: ActionSpec = ActionSpec {
         name: "DescribeKeyVersion",
         doc: "Tells of one version of a key.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("KeyVersionId", "2ab1a983-7072-4bbc-a582-584b5bd8e9a1"),
-        ],
+        example: &[A_KEY, A_VERSION],
         ..ActionSpec::read(Group::Versions)
     };
 

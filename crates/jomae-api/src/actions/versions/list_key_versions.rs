@@ -31,7 +31,7 @@ impl Action for ListKeyVersions {
     const SHEET: ActionSpec = ActionSpec {
         name: "ListKeyVersions",
         doc: "Lists the versions of a key, newest first.",
-        example: &[("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd")],
+        example: &[A_KEY],
         ..ActionSpec::read(Group::Versions)
     };
 

@@ -25,11 +25,7 @@ impl Action for UpdateRotationPolicy {
         states: StateRule::ENABLED_ONLY,
         errors: &[Refusal::OriginUnsupported, Refusal::OperationUnsupported],
         doc: "Switches automatic rotation on or off. The next rotation is one interval after the last; if that is past, the key rotates at once. For symmetric keys of this service's making only.",
-        example: &[
-            ("KeyId", "05754286-3ba2-4fa6-8d41-4323aca6e5fd"),
-            ("EnableAutomaticRotation", "true"),
-            ("RotationInterval", "30d"),
-        ],
+        example: &[A_KEY, ("EnableAutomaticRotation", "true"), ("RotationInterval", "30d")],
         ..ActionSpec::write(Group::Versions)
     };
 
