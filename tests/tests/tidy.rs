@@ -56,7 +56,7 @@ const MAY_EXPOSE: [&str; 21] = [
 ];
 
 /// Files among the actions that are none.
-const SHARED_PARTS: [&str; 4] = ["attach", "mod", "params", "resource"];
+const SHARED_PARTS: [&str; 5] = ["attach", "attachments", "mod", "params", "resource"];
 
 /// Never in what we ship: open timing advisory, a second TLS provider, a library of the system.
 const BANNED_CRATES: [&str; 3] = ["ring", "rsa", "openssl-sys"];
