@@ -11,7 +11,7 @@ use jomae_api::{
     policy::{Effect, Form, KeyPolicy, parse},
     time::Timestamp,
 };
-use jomae_core::policy::{Compiled, Explained, Facts, Outcome, Principal, Request, ResourceVerdict, Verdict};
+use jomae_core::policy::{Compiled, Explained, Facts, Principal, Request, ResourceVerdict, StatementMatch, Verdict};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -108,9 +108,9 @@ fn decide(policy: &Compiled, form: Form) {
 }
 
 fn applies(explained: &[Explained], statement: u16, effect: Effect) {
-    assert!(explained.contains(&Explained { statement, effect, outcome: Outcome::Applies }));
+    assert!(explained.contains(&Explained { statement, effect, outcome: StatementMatch::Applies }));
 }
 
 fn nothing(explained: &[Explained]) {
-    assert!(explained.iter().all(|each| each.outcome != Outcome::Applies));
+    assert!(explained.iter().all(|each| each.outcome != StatementMatch::Applies));
 }
