@@ -5,8 +5,11 @@ pub(crate) use jomae_api::{
     answer::List,
     error::Refusal,
     limits,
+    names::AccountId,
+    spec::{Algorithm, KeyKind, Purpose},
     time::Timestamp,
 };
+pub(crate) use jomae_crypto::secret::SecretBytes;
 
 pub(crate) use crate::{
     access::Authorized,

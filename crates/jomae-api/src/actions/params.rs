@@ -2,16 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jomae_crypto::{envelope, secret::SecretBytes};
+use jomae_crypto::envelope;
 use serde::Deserialize;
 
-use crate::{
-    actions::prelude::*,
-    names::ALIAS_PREFIX,
-    param::parse_plaintext,
-    policy::KeyPolicy,
-    spec::{Algorithm, KeySpec, Purpose},
-};
+use crate::{actions::prelude::*, names::ALIAS_PREFIX, param::parse_plaintext, policy::KeyPolicy, spec::Purpose};
 
 param! {
     /// The key to use.

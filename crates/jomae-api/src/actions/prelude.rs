@@ -1,11 +1,13 @@
 //! What every declaration is written with.
 
+pub(crate) use jomae_crypto::secret::SecretBytes;
+
 pub(crate) use crate::{
     action::{
         Access, Action, ActionSpec, Base64, Class, Empty, Group, Need, RamKind, SecretBase64, SecretText, StateRule,
         Target,
     },
-    actions::params::{A_CIPHERTEXT, A_KEY, A_VERSION},
+    actions::params::{A_CIPHERTEXT, A_KEY, A_VERSION, Tags},
     answer::{List, answer},
     error::Refusal,
     limits,
@@ -15,6 +17,7 @@ pub(crate) use crate::{
         param, parse_bool, parse_bytes, parse_number, parse_secret, parse_text, request, required,
     },
     policy::{Malformed, TooCostly},
+    spec::{Algorithm, KeySpec},
     text::text,
     time::Timestamp,
 };

@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::crypto::asymmetric_encrypt::{AsymmetricEncrypt, Output},
-    spec::KeyKind,
-};
+use jomae_api::actions::crypto::asymmetric_encrypt::{AsymmetricEncrypt, Output};
 use jomae_crypto::asym;
 
 use super::{ENCRYPTION, expect_algorithm, expect_kind, public_key};

@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::crypto::asymmetric_sign::{AsymmetricSign, Output},
-    spec::{KeyKind, Purpose},
-};
+use jomae_api::actions::crypto::asymmetric_sign::{AsymmetricSign, Output};
 
 use super::{expect_algorithm, expect_digest, expect_kind};
 use crate::prelude::*;

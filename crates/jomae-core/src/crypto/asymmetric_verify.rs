@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::crypto::asymmetric_verify::{AsymmetricVerify, Output},
-    spec::{KeyKind, Purpose},
-};
+use jomae_api::actions::crypto::asymmetric_verify::{AsymmetricVerify, Output};
 use jomae_crypto::asym;
 
 use super::{expect_algorithm, expect_digest, expect_kind, public_key};

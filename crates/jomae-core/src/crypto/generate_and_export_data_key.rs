@@ -1,5 +1,4 @@
 use jomae_api::actions::crypto::generate_and_export_data_key::{GenerateAndExportDataKey, Output};
-use jomae_crypto::secret::SecretBytes;
 
 use super::export;
 use crate::prelude::*;

@@ -1,5 +1,4 @@
 use jomae_api::actions::crypto::generate_data_key::{GenerateDataKey, Output};
-use jomae_crypto::secret::SecretBytes;
 
 use crate::prelude::*;
 

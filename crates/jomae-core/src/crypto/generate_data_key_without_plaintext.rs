@@ -1,5 +1,4 @@
 use jomae_api::actions::crypto::generate_data_key_without_plaintext::{GenerateDataKeyWithoutPlaintext, Output};
-use jomae_crypto::secret::SecretBytes;
 
 use crate::prelude::*;
 

@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::crypto::generate_mac::{GenerateMac, Output},
-    spec::{KeyKind, Purpose},
-};
+use jomae_api::actions::crypto::generate_mac::{GenerateMac, Output};
 
 use super::{expect_algorithm, expect_kind};
 use crate::prelude::*;

@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::crypto::get_public_key::{GetPublicKey, Output},
-    spec::KeyKind,
-};
+use jomae_api::actions::crypto::get_public_key::{GetPublicKey, Output};
 use jomae_crypto::asym;
 
 use super::{expect_kind, public_key};

@@ -19,9 +19,8 @@ use std::sync::Arc;
 
 use jomae_api::{
     actions::params::ExportTo,
-    names::{AccountId, KeyVersionId},
+    names::KeyVersionId,
     param::{EncryptionContext, Plaintext},
-    spec::{Algorithm, KeyKind, Purpose},
 };
 use jomae_crypto::{
     asym,

@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::crypto::verify_mac::{Output, VerifyMac},
-    spec::{KeyKind, Purpose},
-};
+use jomae_api::actions::crypto::verify_mac::{Output, VerifyMac};
 use jomae_crypto::secret::ct_eq;
 
 use super::{expect_algorithm, expect_kind};

@@ -9,7 +9,7 @@ mod import_key_material;
 
 use jomae_api::{
     actions::metadata::KeyState,
-    names::{AccountId, KeyVersionId},
+    names::KeyVersionId,
     spec::{KeySpec, WrappingAlgorithm},
 };
 use jomae_crypto::{

@@ -4,7 +4,6 @@ use jomae_api::{
         metadata::{KeyOrigin, KeyState},
     },
     names::KeyId,
-    spec::KeyKind,
 };
 
 use super::{add_version, metadata, new_id, plan_rotation};

@@ -15,7 +15,6 @@ mod update_key_description;
 use jomae_api::{
     actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState},
     names::KeyVersionId,
-    spec::KeyKind,
 };
 use jomae_crypto::rng;
 use uuid::Uuid;

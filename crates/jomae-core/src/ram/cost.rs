@@ -3,7 +3,6 @@
 
 use jomae_api::{
     limits::{KEY_POLICY_STEPS_MAX, POLICY_STEPS_MAX},
-    names::AccountId,
     policy::{Form, Policy, TooCostly, parse},
 };
 

@@ -1,8 +1,6 @@
 //! How many of each an account has. Whoever makes or deletes one writes the counts in the same commit, so quotas hold
 //! however many do so at once.
 
-use jomae_api::names::AccountId;
-
 use super::record::{CountsRecord, path};
 use crate::prelude::*;
 

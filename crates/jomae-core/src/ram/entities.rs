@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use jomae_api::{
-    actions::ram::{listing::Listing, policies::attachments::Entity},
-    names::AccountId,
-};
+use jomae_api::actions::ram::{listing::Listing, policies::attachments::Entity};
 
 use super::{
     counts,

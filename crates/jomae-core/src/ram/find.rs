@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jomae_api::names::AccountId;
-
 pub use super::entities::find as entity;
 use super::record::{GroupRecord, PolicyRecord, RoleRecord, UserRecord, path};
 use crate::prelude::*;

@@ -7,8 +7,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
-use jomae_api::names::AccountId;
-
 use super::record::{LastUsedRecord, path as ram_path};
 use crate::{
     prelude::*,

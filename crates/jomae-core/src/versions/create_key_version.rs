@@ -1,9 +1,6 @@
-use jomae_api::{
-    actions::{
-        metadata::KeyOrigin,
-        versions::create_key_version::{CreateKeyVersion, KeyVersionRow, Output},
-    },
-    spec::KeyKind,
+use jomae_api::actions::{
+    metadata::KeyOrigin,
+    versions::create_key_version::{CreateKeyVersion, KeyVersionRow, Output},
 };
 
 use crate::{

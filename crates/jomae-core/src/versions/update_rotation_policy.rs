@@ -1,7 +1,4 @@
-use jomae_api::{
-    actions::{metadata::KeyOrigin, versions::update_rotation_policy::UpdateRotationPolicy},
-    spec::KeyKind,
-};
+use jomae_api::actions::{metadata::KeyOrigin, versions::update_rotation_policy::UpdateRotationPolicy};
 
 use crate::{
     keys::replan_rotation,

@@ -1,11 +1,8 @@
 //! `AsymmetricDecrypt`: decrypt with a private key.
 
-use crate::{
-    actions::{
-        params::{ALGORITHM, CIPHERTEXT_BLOB, DRY_RUN, KEY_REF, KEY_VERSION_ID, RECIPIENT},
-        prelude::*,
-    },
-    spec::Algorithm,
+use crate::actions::{
+    params::{ALGORITHM, CIPHERTEXT_BLOB, DRY_RUN, KEY_REF, KEY_VERSION_ID, RECIPIENT},
+    prelude::*,
 };
 
 request! {

@@ -1,13 +1,8 @@
 //! `AsymmetricEncrypt`: encrypt under a public key.
 
-use jomae_crypto::secret::SecretBytes;
-
-use crate::{
-    actions::{
-        params::{ALGORITHM, DRY_RUN, KEY_REF, KEY_VERSION_ID, PLAINTEXT},
-        prelude::*,
-    },
-    spec::Algorithm,
+use crate::actions::{
+    params::{ALGORITHM, DRY_RUN, KEY_REF, KEY_VERSION_ID, PLAINTEXT},
+    prelude::*,
 };
 
 request! {

@@ -1,11 +1,8 @@
 //! `AsymmetricSign`: sign a digest.
 
-use crate::{
-    actions::{
-        params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID},
-        prelude::*,
-    },
-    spec::Algorithm,
+use crate::actions::{
+    params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID},
+    prelude::*,
 };
 
 request! {

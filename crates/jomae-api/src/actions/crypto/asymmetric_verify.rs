@@ -1,11 +1,8 @@
 //! `AsymmetricVerify`: check a signature.
 
-use crate::{
-    actions::{
-        params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID, SIGNATURE},
-        prelude::*,
-    },
-    spec::Algorithm,
+use crate::actions::{
+    params::{ALGORITHM, DIGEST, DRY_RUN, KEY_REF, KEY_VERSION_ID, SIGNATURE},
+    prelude::*,
 };
 
 request! {

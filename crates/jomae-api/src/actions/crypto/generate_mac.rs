@@ -1,13 +1,8 @@
 //! `GenerateMac`: a message authentication code.
 
-use jomae_crypto::secret::SecretBytes;
-
-use crate::{
-    actions::{
-        params::{ALGORITHM, DRY_RUN, KEY_REF, MESSAGE},
-        prelude::*,
-    },
-    spec::Algorithm,
+use crate::actions::{
+    params::{ALGORITHM, DRY_RUN, KEY_REF, MESSAGE},
+    prelude::*,
 };
 
 request! {

@@ -7,7 +7,7 @@ use crate::{
         params::{CIPHERTEXT_BLOB, DRY_RUN, is_plainly_a_key},
         prelude::*,
     },
-    spec::{Algorithm, Purpose},
+    spec::Purpose,
 };
 
 pub struct ReEncrypt {

@@ -1,13 +1,8 @@
 //! `VerifyMac`: check a message authentication code.
 
-use jomae_crypto::secret::SecretBytes;
-
-use crate::{
-    actions::{
-        params::{ALGORITHM, DRY_RUN, KEY_REF, MAC, MESSAGE},
-        prelude::*,
-    },
-    spec::Algorithm,
+use crate::actions::{
+    params::{ALGORITHM, DRY_RUN, KEY_REF, MAC, MESSAGE},
+    prelude::*,
 };
 
 request! {

@@ -2,7 +2,7 @@
 
 use crate::{
     actions::{params::KEY_ID_ONLY, prelude::*},
-    spec::{KeySpec, WRAPPING_KEYS, WrappingAlgorithm},
+    spec::{WRAPPING_KEYS, WrappingAlgorithm},
 };
 
 pub struct GetParametersForImport {

@@ -3,7 +3,7 @@
 use crate::{
     actions::{
         metadata::{KeyMetadata, KeyOrigin, KeySpec, KeyUsage},
-        params::{CLIENT_TOKEN, DESCRIPTION, ENABLE_AUTOMATIC_ROTATION, POLICY, ROTATION_INTERVAL, TAGS, Tags},
+        params::{CLIENT_TOKEN, DESCRIPTION, ENABLE_AUTOMATIC_ROTATION, POLICY, ROTATION_INTERVAL, TAGS},
         prelude::*,
     },
     policy::KeyPolicy,

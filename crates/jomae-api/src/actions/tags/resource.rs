@@ -1,7 +1,7 @@
 //! What the tag actions of both generations share.
 
 use crate::actions::{
-    params::{KEY_ID_ONLY, Tags, is_plainly_a_key, valid_tag},
+    params::{KEY_ID_ONLY, is_plainly_a_key, valid_tag},
     prelude::*,
 };
 

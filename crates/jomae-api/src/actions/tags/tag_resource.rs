@@ -1,7 +1,7 @@
 //! `TagResource`: tags for one key.
 
 use crate::actions::{
-    params::{KEY_ID_ONLY, TAGS, Tags},
+    params::{KEY_ID_ONLY, TAGS},
     prelude::*,
     tags::resource::{CERTIFICATE_ID, SECRET_NAME, tagged_key},
 };

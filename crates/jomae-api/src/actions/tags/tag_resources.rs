@@ -1,7 +1,6 @@
 //! `TagResources`: the same tags for several keys.
 
 use crate::actions::{
-    params::Tags,
     prelude::*,
     tags::resource::{self, REGION_ID, RESOURCE_ID, RESOURCE_TYPE, TAG},
 };

@@ -1,12 +1,9 @@
 //! Attachments: a policy in the record of a user, group or role, an entry in the index of the policy, and the number
 //! in the policy's own record, all in one commit.
 
-use jomae_api::{
-    actions::ram::policies::{
-        attachments::{self, Attach, Detach, Entity, ListPolicies},
-        params::{AttachedOutput, AttachedRow, PolicyRef, PolicyType, version_id},
-    },
-    names::AccountId,
+use jomae_api::actions::ram::policies::{
+    attachments::{self, Attach, Detach, Entity, ListPolicies},
+    params::{AttachedOutput, AttachedRow, PolicyRef, PolicyType, version_id},
 };
 
 use super::{Found, found};

@@ -1,6 +1,5 @@
-use jomae_api::{
-    actions::ram::policies::list_entities_for_policy::{GroupRow, ListEntitiesForPolicy, Output, RoleRow, UserRow},
-    names::AccountId,
+use jomae_api::actions::ram::policies::list_entities_for_policy::{
+    GroupRow, ListEntitiesForPolicy, Output, RoleRow, UserRow,
 };
 
 use super::found;

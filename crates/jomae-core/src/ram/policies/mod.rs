@@ -24,10 +24,7 @@ mod update_policy_description;
 
 use std::sync::Arc;
 
-use jomae_api::{
-    actions::ram::policies::params::{PolicyRef, PolicyRow, PolicyType, VersionRow, version_id},
-    names::AccountId,
-};
+use jomae_api::actions::ram::policies::params::{PolicyRef, PolicyRow, PolicyType, VersionRow, version_id};
 
 use super::{
     find,
