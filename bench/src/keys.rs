@@ -7,14 +7,14 @@ use jomae_api::{
         metadata::{KeyOrigin, KeyState},
         params::Tags,
     },
-    names::{AccountId, KeyId, KeyVersionId, RegionId},
+    names::{AccountId, KeyId, KeyPlace, KeyVersionId, RegionId},
     spec::{KeySpec, KeyUsage},
     time::Timestamp,
 };
 use jomae_core::{
     record::{
-        AccountRecord, Bytes, Derived, KeyPlace, KeyRecord, PrimaryVersion, Record, StoredVersion, VersionIndex,
-        VersionRecord, binding, path,
+        AccountRecord, Bytes, Derived, KeyRecord, PrimaryVersion, Record, StoredVersion, VersionIndex, VersionRecord,
+        binding, path,
     },
     service::Service,
     store::{Path, Write},

@@ -157,6 +157,21 @@ impl KeyRef {
     }
 }
 
+/// Where a key lives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyPlace {
+    pub account: AccountId,
+    pub region: RegionId,
+    pub id: KeyId,
+}
+
+impl KeyPlace {
+    /// `acs:kms:<region>:<account>:key/<key-id>`.
+    pub fn arn(&self) -> String {
+        key_arn(&self.region, &self.account, &self.id)
+    }
+}
+
 /// `acs:kms:<region>:<account>:key/<key-id>`.
 pub fn key_arn(region: &RegionId, account: &AccountId, id: &KeyId) -> String {
     format!("acs:kms:{region}:{account}:key/{id}")

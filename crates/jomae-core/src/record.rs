@@ -12,7 +12,7 @@ use jomae_api::{
         metadata::{KeyOrigin, KeyState},
         params::Tags,
     },
-    names::{AccountId, AliasName, KeyId, KeyVersionId, RegionId},
+    names::{AccountId, AliasName, KeyId, KeyPlace, KeyVersionId, RegionId},
     policy::{Form, KeyPolicy},
     spec::{KeySpec, KeyUsage},
     time::Timestamp,
@@ -56,20 +56,6 @@ plain_records!(
     crate::usage::UsageRecord,
     crate::client_token::ClientTokenRecord
 );
-
-/// Where a key lives.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct KeyPlace {
-    pub account: AccountId,
-    pub region: RegionId,
-    pub id: KeyId,
-}
-
-impl KeyPlace {
-    pub fn arn(&self) -> String {
-        jomae_api::names::key_arn(&self.region, &self.account, &self.id)
-    }
-}
 
 /// A customer master key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,11 +8,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use jomae_api::names::KeyPlace;
+
 use crate::{
     cache::{Cache, Cached},
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
-    record::{KeyPlace, Record, VersionRecord},
+    record::{Record, VersionRecord},
     store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
 };
 

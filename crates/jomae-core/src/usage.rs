@@ -13,6 +13,7 @@ use std::{
 
 use jomae_api::{
     actions::{ACTIONS, metadata::UsageStatistics},
+    names::KeyPlace,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Fault,
     identity::Caller,
-    record::{KeyPlace, KeyRecord, VersionRecord, path},
+    record::{KeyRecord, VersionRecord, path},
     tx::{CommitOutcome, Tx, Vault},
 };
 

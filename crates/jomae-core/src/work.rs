@@ -2,7 +2,11 @@
 //!
 //! A function of `now` that the server calls every second and a test calls with any date.
 
-use jomae_api::{actions::metadata::KeyState, names::AliasName, time::Timestamp};
+use jomae_api::{
+    actions::metadata::KeyState,
+    names::{AliasName, KeyPlace},
+    time::Timestamp,
+};
 
 use crate::{
     audit::{
@@ -13,7 +17,7 @@ use crate::{
     import::forget_material,
     keys::{add_version, plan_rotation},
     quota::Counted,
-    record::{AliasRecord, DueRecord, GoneRecord, Job, KeyPlace, KeyRecord, VersionRecord, path},
+    record::{AliasRecord, DueRecord, GoneRecord, Job, KeyRecord, VersionRecord, path},
     run::Kms,
     service::{Service, new_request_id},
     store::Path,

@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc};
 use jomae_api::{
     action::RamKind,
     error::Refusal,
-    names::{AliasName, RoleRef},
+    names::{AliasName, KeyPlace, RoleRef},
     param::EncryptionContext,
 };
 
@@ -22,7 +22,7 @@ pub use rights::Rights;
 
 use crate::{
     ram::record::RoleRecord,
-    record::{AliasRecord, KeyPlace, KeyRecord},
+    record::{AliasRecord, KeyRecord},
 };
 
 /// What the targets of a call turned out to be.

@@ -3,7 +3,7 @@
 use jomae_api::{
     action::{Access, Need, RamKind, Target},
     error::Refusal,
-    names::{AccountId, AliasName, KeyRef, KeyVersionId, RegionId, RoleRef, alias_arn},
+    names::{AccountId, AliasName, KeyPlace, KeyRef, KeyVersionId, RegionId, RoleRef, alias_arn},
 };
 
 use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource};
@@ -11,7 +11,7 @@ use crate::{
     call::Call,
     error::Error,
     ram::record::{NameRecord, RoleRecord, path as ram_path},
-    record::{AliasRecord, KeyPlace, KeyRecord, VersionIndex, path},
+    record::{AliasRecord, KeyRecord, VersionIndex, path},
     tx::Tx,
 };
 

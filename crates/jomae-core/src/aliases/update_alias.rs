@@ -1,8 +1,9 @@
 use jomae_api::actions::aliases::update_alias::UpdateAlias;
+use jomae_api::names::KeyPlace;
 
 use crate::{
     prelude::*,
-    record::{AliasRecord, KeyPlace, Marker, path},
+    record::{AliasRecord, Marker, path},
 };
 
 impl Handle<UpdateAlias> for Kms {

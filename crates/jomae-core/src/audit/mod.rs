@@ -11,7 +11,7 @@ pub use lookup::{Page, Query};
 use jomae_api::{
     action::{ActionSpec, Api, Class, Effect},
     error::Refusal,
-    names::{AccountId, RegionId},
+    names::{AccountId, KeyPlace, RegionId},
     param::{Kind, ParamInfo},
     time::Timestamp,
     wire::Params,
@@ -22,7 +22,6 @@ use crate::{
     access::Denial,
     call::Call,
     identity::{Caller, Who},
-    record::KeyPlace,
     store::BoxFuture,
     wait::Work,
 };

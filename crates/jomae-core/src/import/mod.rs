@@ -9,7 +9,7 @@ mod import_key_material;
 
 use jomae_api::{
     actions::metadata::KeyState,
-    names::KeyVersionId,
+    names::{KeyPlace, KeyVersionId},
     spec::{KeySpec, WrappingAlgorithm},
 };
 use jomae_crypto::{
@@ -26,7 +26,7 @@ use crate::{
     keyring::Keyring,
     keys::new_id,
     prelude::*,
-    record::{Job, KeyPlace, KeyRecord, StoredVersion, VersionRecord, path},
+    record::{Job, KeyRecord, StoredVersion, VersionRecord, path},
     wait::{Effort, offload},
 };
 

@@ -3,7 +3,7 @@ use jomae_api::{
         keys::create_key::{CreateKey, Output},
         metadata::{KeyOrigin, KeyState},
     },
-    names::KeyId,
+    names::{KeyId, KeyPlace},
 };
 
 use super::{add_version, metadata, new_id, plan_rotation};
@@ -11,7 +11,7 @@ use crate::{
     prelude::*,
     quota::Counted,
     ram::cost::check_key_policy,
-    record::{Derived, KeyPlace, KeyRecord, path},
+    record::{Derived, KeyRecord, path},
 };
 
 impl Handle<CreateKey> for Kms {

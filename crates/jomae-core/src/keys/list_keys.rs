@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 
 use jomae_api::{
     actions::keys::list_keys::{Filter, KeyRow, ListKeys, Output, Property},
-    names::{AliasName, KeyId},
+    names::{AliasName, KeyId, KeyPlace},
 };
 
 use crate::{
     prelude::*,
-    record::{AliasRecord, KeyPlace, KeyRecord, path},
+    record::{AliasRecord, KeyRecord, path},
     store::Path,
     wait::{RECORDS_A_BREATH, breathe},
 };

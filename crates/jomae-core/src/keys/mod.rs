@@ -14,7 +14,7 @@ mod update_key_description;
 
 use jomae_api::{
     actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState},
-    names::KeyVersionId,
+    names::{KeyPlace, KeyVersionId},
 };
 use jomae_crypto::rng;
 use uuid::Uuid;
@@ -22,8 +22,7 @@ use uuid::Uuid;
 use crate::{
     prelude::*,
     record::{
-        Bytes, DueRecord, Job, KeyPlace, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord,
-        binding, path,
+        Bytes, DueRecord, Job, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path,
     },
 };
 

@@ -6,11 +6,9 @@ mod list_key_versions;
 mod update_rotation_policy;
 
 use jomae_api::actions::versions::create_key_version::KeyVersionRow;
+use jomae_api::names::KeyPlace;
 
-use crate::{
-    prelude::*,
-    record::{KeyPlace, VersionRecord},
-};
+use crate::{prelude::*, record::VersionRecord};
 
 /// A version as answers show it.
 fn row(key: &KeyPlace, version: &VersionRecord) -> KeyVersionRow {

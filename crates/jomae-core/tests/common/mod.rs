@@ -15,7 +15,7 @@ use std::{
 };
 
 use jomae_api::{
-    names::{AccountId, RegionId},
+    names::{AccountId, KeyPlace, RegionId},
     time::Timestamp,
     wire::{Header, Request},
 };
@@ -26,7 +26,7 @@ use jomae_core::{
     oidc::NoProviders,
     quota::{Ledger, Quotas},
     rank::Ranks,
-    record::{AccessKeyRecord, KeyPlace, KeyRecord, path},
+    record::{AccessKeyRecord, KeyRecord, path},
     run::Kms,
     service::{Arrival, Limits, Reply, Service},
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},

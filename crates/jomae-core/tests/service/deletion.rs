@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use jomae_api::actions::metadata::KeyState;
-use jomae_core::record::{GoneRecord, KeyPlace, path};
+use jomae_api::names::KeyPlace;
+use jomae_core::record::{GoneRecord, path};
 use jomae_sim::faults::CommitFault;
 
 use crate::common::{DAY, HELLO, START, STATES, Subject, World};

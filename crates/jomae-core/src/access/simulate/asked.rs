@@ -7,7 +7,7 @@ use jomae_api::{
     actions::params::Tags,
     error::Refusal,
     for_each_action,
-    names::{AccountId, KeyId, KeyRef},
+    names::{AccountId, KeyId, KeyPlace, KeyRef},
     param::{EncryptionContext, Input, Kind, Secrecy},
     wire::Params,
 };
@@ -18,7 +18,7 @@ use crate::{
     access::{Resource, resolve},
     call::Call,
     error::{Error, Fault},
-    record::{KeyPlace, KeyRecord, path},
+    record::{KeyRecord, path},
     tx::Tx,
 };
 
