@@ -12,12 +12,10 @@ use jomae_api::{
     time::Timestamp,
 };
 use jomae_core::{
-    record::{
-        AccountRecord, Bytes, Derived, KeyRecord, PrimaryVersion, Record, StoredVersion, VersionIndex, VersionRecord,
-        binding, path,
-    },
+    record::{AccountRecord, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
     service::Service,
     store::{Path, Write},
+    stored::{Bytes, Derived, Record},
 };
 use jomae_crypto::rng;
 use jomae_server::{bootstrap, config::Config, gateway, store::SqliteStore};

@@ -14,10 +14,11 @@ use jomae_core::error::Fault;
 use jomae_core::identity::bootstrap::BootstrapRecord;
 use jomae_core::keyring::{Keyring, RootKey, WrongRootKey};
 use jomae_core::record::{
-    AccessKeyRecord, AccountRecord, AliasRecord, DueRecord, GoneRecord, KeyRecord, Marker, Record, VersionIndex,
-    VersionRecord, path,
+    AccessKeyRecord, AccountRecord, AliasRecord, DueRecord, GoneRecord, KeyRecord, Marker, VersionIndex, VersionRecord,
+    path,
 };
 use jomae_core::store::memory::MemoryStore;
+use jomae_core::stored::Record;
 use jomae_core::usage::UsageRecord;
 use jomae_crypto::secret::Key256;
 use jomae_crypto::wrap;

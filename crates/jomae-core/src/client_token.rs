@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     call::Call,
     error::{Error, Fault},
-    record::{Bytes, Marker, path},
+    record::{Marker, path},
     store::Path,
+    stored::{Bytes, plain_records},
     tx::{CommitOutcome, Tx, Vault},
 };
 
@@ -26,6 +27,8 @@ pub struct ClientTokenRecord {
     output: serde_json::Value,
     expires_at: i64,
 }
+
+plain_records!(ClientTokenRecord);
 
 /// The token of a call that has one.
 pub struct Token {

@@ -37,6 +37,7 @@ pub mod run;
 pub mod service;
 pub mod shares;
 pub mod store;
+pub mod stored;
 pub mod sts;
 pub mod tags;
 pub mod trail;

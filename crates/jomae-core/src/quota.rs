@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, Fault},
     store::SCAN_LIMIT_MAX,
+    stored::plain_records,
     tx::Tx,
     wait::breathe,
 };
@@ -77,6 +78,8 @@ impl Counted {
 pub struct CountRecord {
     pub count: i64,
 }
+
+plain_records!(CountRecord);
 
 mod path {
     use super::{AccountId, Counted};

@@ -2,10 +2,7 @@
 //!
 //! A record is JSON inside its seal: fields may be added with a default, never change their meaning.
 
-use std::{
-    any::Any,
-    sync::{Arc, OnceLock, atomic::AtomicI64},
-};
+use std::sync::{Arc, OnceLock, atomic::AtomicI64};
 
 use jomae_api::{
     actions::{
@@ -20,42 +17,17 @@ use jomae_api::{
 use jomae_crypto::envelope::Binding;
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::KeyHandle, error::Fault, policy::Compiled, ram::record::compiled, store::Path, usage::UsageSlot};
+use crate::{
+    backend::KeyHandle,
+    error::Fault,
+    policy::Compiled,
+    ram::record::compiled,
+    store::Path,
+    stored::{Bytes, Derived, Record, plain_records},
+    usage::UsageSlot,
+};
 
-/// A kind of record. What is decoded once is kept in memory and shared.
-pub trait Record: Any + Send + Sync + Sized {
-    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error>;
-    fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
-}
-
-/// Records that are kept as the JSON of their members.
-macro_rules! plain_records {
-    ($($name:path),*) => {
-        $(impl $crate::record::Record for $name {
-            fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-                serde_json::from_slice(bytes)
-            }
-            fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-                serde_json::to_vec(self)
-            }
-        })*
-    };
-}
-pub(crate) use plain_records;
-
-plain_records!(
-    KeyRecord,
-    AliasRecord,
-    crate::quota::CountRecord,
-    VersionIndex,
-    AccountRecord,
-    DueRecord,
-    GoneRecord,
-    Marker,
-    crate::identity::bootstrap::BootstrapRecord,
-    crate::usage::UsageRecord,
-    crate::client_token::ClientTokenRecord
-);
+plain_records!(KeyRecord, AliasRecord, VersionIndex, AccountRecord, DueRecord, GoneRecord, Marker);
 
 /// A customer master key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,46 +67,6 @@ pub struct KeyRecord {
     pub primary_in_memory: Derived<Arc<VersionRecord>>,
     #[serde(default)]
     pub tags: Tags,
-}
-
-/// Something found out once and kept with a record in memory. It is no part of the record: a copy does not have it.
-pub struct Derived<T>(OnceLock<T>);
-
-impl<T> Derived<T> {
-    pub fn get(&self) -> Option<&T> {
-        self.0.get()
-    }
-
-    /// Keeps the value, unless there is one.
-    pub fn keep(&self, value: T) {
-        let _ = self.0.set(value);
-    }
-}
-
-impl<T> Default for Derived<T> {
-    fn default() -> Self {
-        Self(OnceLock::new())
-    }
-}
-
-impl<T> Clone for Derived<T> {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl<T> PartialEq for Derived<T> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl<T> Eq for Derived<T> {}
-
-impl<T> std::fmt::Debug for Derived<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Derived")
-    }
 }
 
 /// The version of a key that encrypts.
@@ -262,25 +194,6 @@ impl Record for AccessKeyRecord {
     }
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&self.stored)
-    }
-}
-
-/// Bytes that a record holds as Base64 text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bytes(pub Vec<u8>);
-
-impl Serialize for Bytes {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use base64::Engine as _;
-        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use base64::Engine as _;
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        base64::engine::general_purpose::STANDARD.decode(text.as_bytes()).map(Self).map_err(serde::de::Error::custom)
     }
 }
 

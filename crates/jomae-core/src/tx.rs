@@ -14,8 +14,9 @@ use crate::{
     cache::{Cache, Cached},
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
-    record::{Record, VersionRecord},
+    record::VersionRecord,
     store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
+    stored::Record,
 };
 
 /// How often a reader looks whether a commit that it has seen has been told of.

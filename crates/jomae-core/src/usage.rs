@@ -22,6 +22,7 @@ use crate::{
     error::Fault,
     identity::Caller,
     record::{KeyRecord, VersionRecord, path},
+    stored::plain_records,
     tx::{CommitOutcome, Tx, Vault},
 };
 
@@ -50,6 +51,8 @@ pub struct UsageRecord {
     pub last_by: String,
     pub counts: BTreeMap<String, u64>,
 }
+
+plain_records!(UsageRecord);
 
 /// The cells that have something to flush.
 #[derive(Default)]

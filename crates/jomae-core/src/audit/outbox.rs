@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{AuditSink, Durability};
 use crate::{
     error::Fault,
-    record::Record,
     store::{COMMIT_ITEMS_MAX, Path, SCAN_LIMIT_MAX},
+    stored::Record,
     tx::{Tx, Vault},
 };
 

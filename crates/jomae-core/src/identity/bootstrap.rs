@@ -17,6 +17,7 @@ use crate::{
     ram::record::path as ram_path,
     record::{AccessKeyRecord, Marker, path},
     store::Path,
+    stored::plain_records,
     tx::{CommitOutcome, Vault},
 };
 
@@ -29,6 +30,8 @@ pub struct BootstrapRecord {
     /// Whether the operator has it.
     pub delivered: bool,
 }
+
+plain_records!(BootstrapRecord);
 
 /// Makes the first account in an empty store. Gives the credential as long as it has not been confirmed as delivered.
 pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<AccountKey>, Fault> {

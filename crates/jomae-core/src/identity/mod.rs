@@ -26,8 +26,9 @@ use crate::{
     lockout::{Lockout, SourceId},
     nonce::{self, NonceMemory, Seen},
     ram::record::{UserRecord, path as ram_path},
-    record::{AccessKeyRecord, Bytes, StoredAccessKey, path},
+    record::{AccessKeyRecord, StoredAccessKey, path},
     shares::Share,
+    stored::Bytes,
     tx::Vault,
 };
 

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::{
         identity::token::{Trusted, TrustedPrincipal},
-        record::Derived,
+        stored::Derived,
     };
 
     const NOW: Timestamp = Timestamp(1_800_000_000);

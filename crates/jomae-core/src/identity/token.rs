@@ -14,7 +14,7 @@ use jomae_api::{
 use jomae_crypto::{sealed, secret::SecretBytes};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Fault, keyring::Keyring, policy::Compiled, record::Derived};
+use crate::{error::Fault, keyring::Keyring, policy::Compiled, stored::Derived};
 
 /// The purpose under which security tokens are sealed.
 const PURPOSE: &str = "security-token";

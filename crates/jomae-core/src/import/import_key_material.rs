@@ -7,7 +7,8 @@ use jomae_crypto::secret::ct_eq;
 use super::{Token, check_value};
 use crate::{
     prelude::*,
-    record::{Bytes, DueRecord, Job, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
+    record::{DueRecord, Job, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
+    stored::Bytes,
 };
 
 impl Handle<ImportKeyMaterial> for Kms {

@@ -11,7 +11,8 @@ use crate::{
     prelude::*,
     quota::Counted,
     ram::cost::check_key_policy,
-    record::{Derived, KeyRecord, path},
+    record::{KeyRecord, path},
+    stored::Derived,
 };
 
 impl Handle<CreateKey> for Kms {

@@ -21,9 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     prelude::*,
-    record::{
-        Bytes, DueRecord, Job, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path,
-    },
+    record::{DueRecord, Job, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
+    stored::Bytes,
 };
 
 /// A new id: a lower-case UUID of version 7, so that ids sort by their time of making.

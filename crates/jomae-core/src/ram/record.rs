@@ -18,8 +18,8 @@ use crate::{
     access::rights::PrincipalPolicies,
     error::Fault,
     policy::Compiled,
-    record::{Derived, Record, plain_records},
     store::Path,
+    stored::{Derived, Record, plain_records},
 };
 
 plain_records!(

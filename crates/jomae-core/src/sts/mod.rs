@@ -29,7 +29,7 @@ use crate::{
     oidc::{OidcError, TokenVerifier},
     prelude::*,
     ram::cost,
-    record::Derived,
+    stored::Derived,
 };
 
 /// Version and action of a request that carries a token of an OIDC provider instead of a signature.

@@ -13,8 +13,9 @@ use jomae_core::{
         PolicyType, RoleRecord, UserRecord,
         path::{self, Entity},
     },
-    record::{AccessKeyRecord, Record, path as core_path},
+    record::{AccessKeyRecord, path as core_path},
     store::Store,
+    stored::Record,
     tx::Tx,
 };
 use proptest::prelude::*;

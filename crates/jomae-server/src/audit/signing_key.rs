@@ -11,8 +11,8 @@ use jomae_api::time::Timestamp;
 use jomae_core::{
     error::Fault,
     keyring::DOMAIN_PREFIX,
-    record::Record,
     store::{Path, SCAN_LIMIT_MAX},
+    stored::Record,
     tx::{CommitOutcome, Vault},
 };
 use jomae_crypto::{

@@ -30,7 +30,8 @@ use crate::{
     },
     policy::{Explained, Request, ResourceVerdict, Verdict},
     ram::{find, record::RoleRecord},
-    record::{AccountRecord, Derived, KeyRecord, path},
+    record::{AccountRecord, KeyRecord, path},
+    stored::Derived,
     tx::Tx,
 };
 

@@ -12,7 +12,7 @@ use crate::{
         cost, counts,
         record::{PolicyRecord, PolicyVersion, path},
     },
-    record::Derived,
+    stored::Derived,
 };
 
 impl Handle<CreatePolicy> for Kms {

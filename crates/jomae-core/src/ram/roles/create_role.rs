@@ -5,7 +5,7 @@ use crate::{
     identity::new_entity_id,
     prelude::*,
     ram::{cost, entities, record::RoleRecord},
-    record::Derived,
+    stored::Derived,
 };
 
 impl Handle<CreateRole> for Kms {
