@@ -19,7 +19,7 @@ use jomae_core::record::{
 };
 use jomae_core::store::memory::MemoryStore;
 use jomae_core::stored::Record;
-use jomae_core::usage::UsageRecord;
+use jomae_core::usage::cell::UsageRecord;
 use jomae_crypto::secret::Key256;
 use jomae_crypto::wrap;
 use jomae_fuzz::change;

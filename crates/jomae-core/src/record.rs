@@ -21,10 +21,9 @@ use crate::{
     backend::KeyHandle,
     error::Fault,
     policy::Compiled,
-    ram::record::compiled,
     store::Path,
     stored::{Bytes, Derived, Record, plain_records},
-    usage::UsageSlot,
+    usage::cell::UsageSlot,
 };
 
 plain_records!(KeyRecord, AliasRecord, VersionIndex, AccountRecord, DueRecord, GoneRecord, Marker);
@@ -201,7 +200,10 @@ impl KeyRecord {
     /// The key policy, ready to be asked. None: the default policy, which leaves all to RAM.
     pub fn compiled_policy(&self) -> Result<Option<Arc<Compiled>>, Fault> {
         let policy = self.policy.as_ref();
-        policy.map(|policy| compiled(&self.policy_in_memory, policy.as_str(), Form::Key)).transpose()
+        let compiled = |policy: &KeyPolicy| {
+            self.policy_in_memory.or_find(|| Compiled::of_stored(policy.as_str(), Form::Key)).cloned()
+        };
+        policy.map(compiled).transpose()
     }
 
     /// Whether the key has material to work with.

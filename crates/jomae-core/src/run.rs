@@ -22,7 +22,7 @@ use crate::{
     client_token::Token,
     error::{Error, Fault},
     quota::Ledger,
-    ram,
+    ram::epoch,
     rank::Ranks,
     store::BoxFuture,
     tx::{CommitOutcome, Tx, Vault},
@@ -102,7 +102,7 @@ where
         }
         trace.keys.append(&mut tx.made());
         if A::SPEC.api() == Api::Ram && tx.has_writes() {
-            ram::count_change(&mut tx, call.caller.account())?;
+            epoch::count_change(&mut tx, call.caller.account())?;
         }
         // What changes nothing needs no promise.
         trace.pending = if tx.has_writes() {

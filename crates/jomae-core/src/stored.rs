@@ -34,9 +34,13 @@ impl<T> Derived<T> {
         self.0.get()
     }
 
-    /// Keeps the value, unless there is one.
-    pub fn keep(&self, value: T) {
-        let _ = self.0.set(value);
+    /// The value, found out now unless it is known.
+    pub fn or_find<E>(&self, find: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if let Some(known) = self.0.get() {
+            return Ok(known);
+        }
+        let found = find()?;
+        Ok(self.0.get_or_init(|| found))
     }
 }
 

@@ -1,10 +1,7 @@
 //! What a caller has been given: the policies that speak for it, read from the records of this moment.
 
 use core::net::IpAddr;
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use jomae_api::{names::AccountId, time::Timestamp};
 
@@ -15,10 +12,11 @@ use crate::{
         Who,
         token::{Session, Trusted, TrustedPrincipal},
     },
-    policy::{
-        Compiled, Facts, Principal, Request, ResourceVerdict, SystemPolicy, Verdict, action_number, system_policy,
+    policy::{Compiled, Facts, Principal, Request, ResourceVerdict, Verdict, action_number, system_policy},
+    ram::{
+        epoch::{AttachedPolicy, EpochRecord, LoadedPrincipal, PrincipalId},
+        record::{Attached, GroupRecord, PolicyRecord, PolicyType, RoleRecord, UserRecord, path},
     },
-    ram::record::{Attached, EpochRecord, GroupRecord, PolicyRecord, PolicyType, RoleRecord, UserRecord, path},
     tx::Tx,
 };
 
@@ -30,32 +28,6 @@ pub struct Rights {
     pub session: Option<Arc<Compiled>>,
     /// Why nothing at all is allowed.
     pub dead: Option<&'static str>,
-}
-
-/// A policy that somebody has.
-#[derive(Clone)]
-pub enum AttachedPolicy {
-    System(&'static SystemPolicy),
-    Custom(Arc<PolicyRecord>, Arc<Compiled>),
-    /// One that nobody has yet: for simulations.
-    Proposed(String, Arc<Compiled>),
-}
-
-impl AttachedPolicy {
-    pub fn name(&self) -> &str {
-        match self {
-            Self::System(policy) => policy.name,
-            Self::Custom(record, _) => &record.name,
-            Self::Proposed(name, _) => name,
-        }
-    }
-
-    pub fn compiled(&self) -> &Compiled {
-        match self {
-            Self::System(policy) => policy.compiled(),
-            Self::Custom(_, compiled) | Self::Proposed(_, compiled) => compiled,
-        }
-    }
 }
 
 impl Rights {
@@ -88,8 +60,6 @@ impl Rights {
 
 /// How often rights are read while RAM keeps changing.
 const MOMENTS_MAX: u32 = 64;
-/// Users and roles of an account whose policies are kept together: more than an account can have.
-const HOLDINGS_MAX: usize = 8192;
 
 /// Reads the policies of the caller, all as they stood at one moment. That RAM has not changed since is part of what
 /// the call's commit compares.
@@ -131,60 +101,12 @@ pub fn at_one_moment<T>(
     Err(Fault::unavailable("the rights of the caller kept changing"))
 }
 
-/// Whose policies.
-#[derive(Clone, Copy)]
-enum PrincipalId<'a> {
-    /// By its id.
-    User(&'a str),
-    /// By its id.
-    Role(&'a str),
-}
-
-/// What a user or a role has.
-enum LoadedPrincipal {
-    /// It is gone.
-    Nothing,
-    /// With those of the groups that the user is in.
-    User(Arc<UserRecord>, Arc<Vec<AttachedPolicy>>),
-    Role(Arc<RoleRecord>, Arc<Vec<AttachedPolicy>>),
-}
-
-/// What users and roles of an account hold, by their ids. Kept with the account's epoch in memory, and gone with it at
-/// the next change of RAM.
-#[derive(Default)]
-pub struct PrincipalPolicies {
-    users: RwLock<HashMap<String, Arc<LoadedPrincipal>>>,
-    roles: RwLock<HashMap<String, Arc<LoadedPrincipal>>>,
-}
-
-impl PrincipalPolicies {
-    fn of<'a>(&self, holder: PrincipalId<'a>) -> (&RwLock<HashMap<String, Arc<LoadedPrincipal>>>, &'a str) {
-        match holder {
-            PrincipalId::User(id) => (&self.users, id),
-            PrincipalId::Role(id) => (&self.roles, id),
-        }
-    }
-
-    fn get(&self, holder: PrincipalId<'_>) -> Option<Arc<LoadedPrincipal>> {
-        let (known, id) = self.of(holder);
-        known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-
-    fn keep(&self, holder: PrincipalId<'_>, holding: &Arc<LoadedPrincipal>) {
-        let (known, id) = self.of(holder);
-        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < HOLDINGS_MAX {
-            known.insert(id.to_owned(), Arc::clone(holding));
-        }
-    }
-}
-
 /// What somebody holds, all of it as it stood at one moment.
 fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: PrincipalId<'_>) -> Result<Arc<LoadedPrincipal>, Fault> {
     let path = path::epoch(account);
     // What was kept with an epoch was read while it lasted.
     let epoch = tx.get::<EpochRecord>(&path)?;
-    let known = epoch.and_then(|epoch| epoch.holdings_in_memory.get()?.get(holder));
+    let known = epoch.and_then(|epoch| epoch.known(holder));
     if let Some(known) = known {
         return Ok(known);
     }
@@ -197,13 +119,7 @@ fn holding(tx: &mut Tx<'_>, account: &AccountId, holder: PrincipalId<'_>) -> Res
         Ok((epoch, Arc::new(holding)))
     })?;
     if let Some(epoch) = epoch {
-        let holdings = &epoch.holdings_in_memory;
-        if holdings.get().is_none() {
-            holdings.keep(PrincipalPolicies::default());
-        }
-        if let Some(holdings) = holdings.get() {
-            holdings.keep(holder, &holding);
-        }
+        epoch.keep(holder, &holding);
     }
     Ok(holding)
 }

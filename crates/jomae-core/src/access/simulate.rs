@@ -23,7 +23,6 @@ pub use question::{Answer, Layer, PrincipalName, Question, simulate};
 use super::{
     Rights,
     authorize::{PolicyEvaluator, Refused},
-    rights::AttachedPolicy,
 };
 use crate::{
     access::Resource,
@@ -32,6 +31,7 @@ use crate::{
     identity::{Caller, Who},
     policy::{Compiled, system_policy},
     ram::{
+        epoch::AttachedPolicy,
         find,
         record::{PolicyRecord, UserRecord, path},
     },

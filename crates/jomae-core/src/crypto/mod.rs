@@ -81,13 +81,7 @@ impl Kms {
     async fn primary(&self, tx: &mut Tx<'_>, key: &FoundKey) -> Result<Ready> {
         let primary = key.record.primary.as_ref();
         let primary = primary.ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
-        let version = if let Some(version) = key.record.primary_in_memory.get() {
-            Arc::clone(version)
-        } else {
-            let version = Self::version(tx, key, primary.number)?;
-            key.record.primary_in_memory.keep(Arc::clone(&version));
-            version
-        };
+        let version = key.record.primary_in_memory.or_find(|| Self::version(tx, key, primary.number))?.clone();
         self.ready(tx, key, version).await
     }
 

@@ -7,10 +7,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jomae_api::{
-    names::AccountId,
-    policy::{self, Form},
-};
+use jomae_api::{names::AccountId, policy::Form};
 use jomae_crypto::{sealed, secret::SecretBytes};
 use serde::{Deserialize, Serialize};
 
@@ -47,14 +44,9 @@ pub struct Session {
 impl Session {
     /// The session policy, ready to be asked.
     pub fn compiled_policy(&self) -> Result<Option<Arc<Compiled>>, Fault> {
-        let Some(text) = &self.policy else { return Ok(None) };
-        if let Some(compiled) = self.policy_in_memory.get() {
-            return Ok(Some(Arc::clone(compiled)));
-        }
-        let policy = policy::parse_stored(text, Form::Session).map_err(|error| Fault::internal(error.to_string()))?;
-        let compiled = Arc::new(Compiled::of(&policy));
-        self.policy_in_memory.keep(Arc::clone(&compiled));
-        Ok(Some(compiled))
+        let compiled =
+            |text: &String| self.policy_in_memory.or_find(|| Compiled::of_stored(text, Form::Session)).cloned();
+        self.policy.as_ref().map(compiled).transpose()
     }
 }
 

@@ -4,7 +4,7 @@ use jomae_api::actions::{
 };
 
 use super::metadata;
-use crate::{prelude::*, record::path, usage::UsageRecord};
+use crate::{prelude::*, record::path, usage::cell::UsageRecord};
 
 impl Handle<DescribeKey> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output> {

@@ -1,10 +1,15 @@
 //! A policy in the form in which it is asked.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use jomae_api::{
     actions,
-    policy::{Actions, Condition, Cost, Effect, Pattern, Policy, PrincipalPattern, RESOURCE_BYTES_MAX, Statement},
+    policy::{
+        self, Actions, Condition, Cost, Effect, Form, Pattern, Policy, PrincipalPattern, RESOURCE_BYTES_MAX, Statement,
+    },
 };
 
 use super::{
@@ -12,6 +17,7 @@ use super::{
     facts::{Met, Named, Priced, met, named},
     sieve::Sieve,
 };
+use crate::error::Fault;
 
 /// From how many statements on it is worth the time to make the sieve of a resource.
 const SIEVED_MIN: usize = 6;
@@ -62,6 +68,13 @@ pub fn action_number(name: &str) -> Option<u16> {
 }
 
 impl Compiled {
+    /// A policy at rest, which was checked when it was written.
+    pub fn of_stored(text: &str, form: Form) -> Result<Arc<Self>, Fault> {
+        let policy = policy::parse_stored(text, form);
+        let policy = policy.map_err(|error| Fault::internal(format!("a stored policy: {error}")))?;
+        Ok(Arc::new(Self::of(&policy)))
+    }
+
     pub fn of(policy: &Policy) -> Self {
         let numbered = || policy.statements.iter().zip(1..);
         let (denies, allows): (Vec<_>, Vec<_>) = numbered().partition(|(of, _)| of.effect == Effect::Deny);

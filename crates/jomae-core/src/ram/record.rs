@@ -10,12 +10,11 @@ pub use jomae_api::actions::ram::policies::params::PolicyType;
 use jomae_api::{
     actions::ram::policies::attachments::{self, Entity},
     names::AccountId,
-    policy::{self, Form},
+    policy::Form,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::rights::PrincipalPolicies,
     error::Fault,
     policy::Compiled,
     store::Path,
@@ -31,7 +30,6 @@ plain_records!(
     AttachedRecord,
     MemberRecord,
     CountsRecord,
-    EpochRecord,
     LastUsedRecord
 );
 
@@ -146,15 +144,6 @@ pub struct CountsRecord {
     pub policies: u32,
 }
 
-/// How often anything in the account's RAM has changed. Read before and after what must be of one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    pub changes: u64,
-    /// What users and roles hold, as long as nothing changes.
-    #[serde(skip)]
-    pub holdings_in_memory: Derived<PrincipalPolicies>,
-}
-
 /// When an access key was last used, and with which service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastUsedRecord {
@@ -215,7 +204,7 @@ impl RoleRecord {
 
     /// The trust policy, ready to be asked.
     pub fn compiled_trust(&self) -> Result<Arc<Compiled>, Fault> {
-        compiled(&self.trust_in_memory, &self.trust, Form::Trust)
+        self.trust_in_memory.or_find(|| Compiled::of_stored(&self.trust, Form::Trust)).cloned()
     }
 }
 
@@ -224,20 +213,8 @@ impl PolicyRecord {
     pub fn compiled(&self) -> Result<Arc<Compiled>, Fault> {
         let version = self.versions.iter().find(|version| version.number == self.default_version);
         let version = version.ok_or_else(|| Fault::internal("a policy lacks its default version"))?;
-        compiled(&self.in_memory, &version.document, Form::Identity)
+        self.in_memory.or_find(|| Compiled::of_stored(&version.document, Form::Identity)).cloned()
     }
-}
-
-/// What is compiled once for each record in memory.
-pub(crate) fn compiled(memo: &Derived<Arc<Compiled>>, text: &str, form: Form) -> Result<Arc<Compiled>, Fault> {
-    if let Some(compiled) = memo.get() {
-        return Ok(Arc::clone(compiled));
-    }
-    let policy =
-        policy::parse_stored(text, form).map_err(|error| Fault::internal(format!("a stored policy: {error}")))?;
-    let compiled = Arc::new(Compiled::of(&policy));
-    memo.keep(Arc::clone(&compiled));
-    Ok(compiled)
 }
 
 /// Paths. Everything of an account stands under `ram/<account>/`.

@@ -16,7 +16,7 @@ use super::{
 #[derive(Default)]
 pub struct MemoryStore {
     records: Mutex<Records>,
-    // AttachedPolicy through a whole commit, so that watchers hear in order and may read meanwhile.
+    // Held through a whole commit, so that watchers hear in order and may read meanwhile.
     watchers: Mutex<Vec<Watcher>>,
 }
 

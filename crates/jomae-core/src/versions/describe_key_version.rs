@@ -1,7 +1,7 @@
 use jomae_api::actions::versions::describe_key_version::{DescribeKeyVersion, Output};
 
 use super::row;
-use crate::{prelude::*, record::path, usage::UsageRecord};
+use crate::{prelude::*, record::path, usage::cell::UsageRecord};
 
 impl Handle<DescribeKeyVersion> for Kms {
     async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKeyVersion>) -> Result<Output> {

@@ -8,10 +8,13 @@ use std::{
 
 use jomae_api::limits::{RAM_ACCESS_KEYS_MAX, RAM_POLICY_VERSIONS_MAX};
 use jomae_core::{
-    ram::record::{
-        AttachedRecord, CountsRecord, EntityRecord, EpochRecord, GroupRecord, MemberRecord, NameRecord, PolicyRecord,
-        PolicyType, RoleRecord, UserRecord,
-        path::{self, Entity},
+    ram::{
+        epoch::EpochRecord,
+        record::{
+            AttachedRecord, CountsRecord, EntityRecord, GroupRecord, MemberRecord, NameRecord, PolicyRecord,
+            PolicyType, RoleRecord, UserRecord,
+            path::{self, Entity},
+        },
     },
     record::{AccessKeyRecord, path as core_path},
     store::Store,
