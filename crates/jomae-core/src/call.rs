@@ -1,8 +1,9 @@
 //! What is known of a call before its action is.
 
 use jomae_api::{names::RegionId, time::Timestamp, wire::Format};
+use jomae_crypto::rng;
 
-use crate::{identity::Caller, wait::Abandonment};
+use crate::{identity::caller::Caller, wait::Abandonment};
 
 /// One call: who, when, where. The clock was read once.
 pub struct Call {
@@ -20,4 +21,9 @@ pub struct Call {
     pub external_id: Option<String>,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
+}
+
+/// A random lower-case UUID.
+pub fn new_request_id() -> String {
+    uuid::Builder::from_random_bytes(rng::public_array()).into_uuid().to_string()
 }

@@ -9,8 +9,8 @@ use jomae_api::{
 
 use crate::{
     audit::{OperatorAct, operator_event, outbox},
+    call::new_request_id,
     identity::accounts::{self, AccountError, AccountKey},
-    service::new_request_id,
     tx::{Tx, Vault},
 };
 

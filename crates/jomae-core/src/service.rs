@@ -11,12 +11,11 @@ use jomae_api::{
     time::Timestamp,
     wire::{Format, Params, Request, one_reading, render},
 };
-use jomae_crypto::rng;
 
 use crate::{
     access::Denial,
     audit::{self, AuditSink, CallTrace, Durability, outbox::Outbox, throttled::Throttled},
-    call::Call,
+    call::{Call, new_request_id},
     error::{Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
     network::NetworkMeter,
@@ -533,9 +532,4 @@ fn refused_reply(
 fn text_header(request: &Request<'_>, name: &str, bytes_max: usize) -> String {
     let value = request.header(name).unwrap_or_default();
     String::from_utf8_lossy(value.get(..bytes_max).unwrap_or(value)).into_owned()
-}
-
-/// A random lower-case UUID.
-pub fn new_request_id() -> String {
-    uuid::Builder::from_random_bytes(rng::public_array()).into_uuid().to_string()
 }

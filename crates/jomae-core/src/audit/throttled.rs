@@ -9,7 +9,10 @@ use std::{
 use jomae_api::{action::ActionSpec, error::Refusal, names::AccountId, time::Timestamp};
 
 use super::{AuditSink, Durability, throttled_event};
-use crate::{call::Call, error::Fault, service::new_request_id};
+use crate::{
+    call::{Call, new_request_id},
+    error::Fault,
+};
 
 /// How long calls are counted before they are told, in seconds.
 pub const WINDOW_SECS: i64 = 60;

@@ -10,8 +10,8 @@ use std::{
 use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
 use jomae_core::{
     audit::{AuditSink as _, Durability, OperatorAct, operator_event},
+    call::new_request_id,
     error::Fault,
-    service::new_request_id,
     tx::Vault,
 };
 use jomae_crypto::secret::SecretBytes;

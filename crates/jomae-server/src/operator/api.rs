@@ -16,10 +16,11 @@ use jomae_api::{
 };
 use jomae_core::{
     audit::{Durability, OperatorAct, operator_event},
+    call::new_request_id,
     error::{Fault, FaultKind},
     identity::accounts::{self, AccountError, AccountKey},
     operator::{self, Made},
-    service::{Service, new_request_id},
+    service::Service,
     tx::Vault,
 };
 use serde::{Deserialize, Serialize};

@@ -13,7 +13,6 @@ use jomae_api::{
 };
 
 use super::SimulateError;
-use super::question::one;
 use crate::{
     access::{Resource, resolve},
     call::Call,
@@ -308,6 +307,22 @@ fn place_of(tx: &mut Tx<'_>, call: &Call, id: &KeyId, owner: Option<&AccountId>)
 
 fn reference(place: &KeyPlace) -> KeyRef {
     KeyRef::Arn { region: place.region.clone(), account: place.account.clone(), id: place.id.clone() }
+}
+
+/// Looks up one target.
+pub(super) fn one(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    permission: &'static str,
+    target: Target<'_>,
+) -> Result<Resource, SimulateError> {
+    let resolved = resolve(tx, call, &Access::one(api::Need::new(permission, target)));
+    let found = resolved.map_err(|error| match error {
+        Error::Failed(fault) => SimulateError::Failed(fault),
+        Error::Refused(refusal) => SimulateError::Resource(refusal.message().into_owned()),
+    })?;
+    let resource = found.needs.into_iter().next().map(|need| need.resource);
+    resource.ok_or_else(|| Fault::internal("a target without a resource").into())
 }
 
 fn resource(tx: &mut Tx<'_>, call: &Call, permission: &'static str, key: &KeyRef) -> Result<Resource, Fault> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jomae_api::{
-    action::{Access, Need, RamKind, Target},
+    action::{RamKind, Target},
     actions::params::Tags,
     names::{AccountId, AliasName, KeyRef, RegionId, RoleRef},
     param::EncryptionContext,
@@ -12,18 +12,17 @@ use jomae_api::{
 
 use super::{
     Decision, Proposal, SimulateError,
-    asked::{Shape, shape_of},
+    asked::{Shape, one, shape_of},
     call_of, decide, found, permission,
 };
 use crate::{
     access::{
         Owner, Resource, Rights,
         authorize::{PolicyEvaluator, number, principal},
-        resolve,
         rights::rights_of,
     },
     call::Call,
-    error::{Error, Fault},
+    error::Fault,
     identity::{
         Caller, Who,
         token::{Session, Trusted, TrustedPrincipal},
@@ -296,22 +295,6 @@ fn named(tx: &mut Tx<'_>, call: &Call, permission: &'static str, name: &str) -> 
 fn foreign(name: &str) -> Resource {
     let refusal = jomae_api::error::Refusal::NoPermission;
     Resource::Missing { owner: Owner::Another, arn: name.to_owned(), refusal }
-}
-
-/// Looks up one target.
-pub(super) fn one(
-    tx: &mut Tx<'_>,
-    call: &Call,
-    permission: &'static str,
-    target: Target<'_>,
-) -> Result<Resource, SimulateError> {
-    let resolved = resolve(tx, call, &Access::one(Need::new(permission, target)));
-    let found = resolved.map_err(|error| match error {
-        Error::Failed(fault) => SimulateError::Failed(fault),
-        Error::Refused(refusal) => SimulateError::Resource(refusal.message().into_owned()),
-    })?;
-    let resource = found.needs.into_iter().next().map(|need| need.resource);
-    resource.ok_or_else(|| Fault::internal("a target without a resource").into())
 }
 
 /// A question that has been put to the evaluator.
