@@ -1,12 +1,13 @@
-//! Decoded records in memory, dropped in the same step as the commit that changes them.
+//! Decoded records in memory. Whoever has read a record of a commit meets nothing here that is older than the commit.
 //!
-//! The store calls [`Cache::forget`] after a commit is durable and before it is answered. A reader that was loading
-//! the old value at that moment must not put it back: each shard counts its forgettings, and a value is kept only if
-//! the count is what it was before the load began.
+//! The vault calls [`Cache::hold_back`] while a commit cannot be read yet, and [`Cache::release`] when it has ended.
+//! What it changes is dropped by the first, and nothing is kept until the second: what is loaded in between may be of
+//! either side. A reader that was loading the old value before must not put it back either: each shard counts its
+//! forgettings, and a value is kept only if the count is what it was before the load began.
 
 use std::{
     any::Any,
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -40,6 +41,8 @@ struct Shard {
     order: VecDeque<(u128, u64)>,
     keepings: u64,
     forgettings: u64,
+    /// How many commits that have not ended change a path, by its hash.
+    pending: HashMap<u128, u32, Prehashed>,
 }
 
 struct Numbered {
@@ -66,11 +69,14 @@ impl Cache {
         (hash, &self.shards[shard(hash, SHARDS)])
     }
 
-    /// The record, or leave to load it.
-    pub fn get(&self, path: &str) -> Result<Cached, Ticket> {
+    /// The record, or leave to keep it when it is loaded; no leave while a commit is changing it.
+    pub fn get(&self, path: &str) -> Result<Cached, Option<Ticket>> {
         let (hash, shard) = self.shard(path);
         let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-        shard.entries.get(&hash).map(|entry| entry.cached.clone()).ok_or(Ticket(shard.forgettings))
+        match shard.entries.get(&hash) {
+            Some(entry) => Ok(entry.cached.clone()),
+            None => Err((!shard.pending.contains_key(&hash)).then_some(Ticket(shard.forgettings))),
+        }
     }
 
     /// Keeps what was loaded under a ticket, unless its shard has forgotten anything since.
@@ -87,12 +93,25 @@ impl Cache {
         shard.shrink(self.shard_entries_max);
     }
 
-    /// Drops the record of a path that has changed.
-    pub fn forget(&self, path: &str) {
+    /// Drops the record of a path that a commit is about to change, and keeps none until the commit has ended.
+    pub fn hold_back(&self, path: &str) {
         let (hash, shard) = self.shard(path);
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
         shard.forgettings += 1;
         shard.entries.remove(&hash);
+        *shard.pending.entry(hash).or_default() += 1;
+    }
+
+    /// The commit has ended, one way or the other.
+    pub fn release(&self, path: &str) {
+        let (hash, shard) = self.shard(path);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut pending) = shard.pending.entry(hash) {
+            *pending.get_mut() -= 1;
+            if *pending.get() == 0 {
+                pending.remove();
+            }
+        }
     }
 
     /// How many records are held.
@@ -129,20 +148,44 @@ mod tests {
     }
 
     fn ticket(cache: &Cache, path: &str) -> Ticket {
-        cache.get(path).err().expect("absent")
+        cache.get(path).err().flatten().expect("absent, and no commit under way")
+    }
+
+    fn change(cache: &Cache, path: &str) {
+        cache.hold_back(path);
+        cache.release(path);
     }
 
     #[test]
     fn a_value_loaded_before_a_change_is_not_kept() {
         let cache = Cache::new(100);
         let before = ticket(&cache, "p");
-        cache.forget("p");
+        change(&cache, "p");
         cache.keep(before, "p", cached(1));
         assert!(cache.get("p").is_err());
         cache.keep(ticket(&cache, "p"), "p", cached(2));
         assert!(cache.get("p").is_ok());
-        cache.forget("p");
+        change(&cache, "p");
         assert!(cache.get("p").is_err());
+    }
+
+    #[test]
+    fn nothing_is_kept_while_a_commit_is_under_way() {
+        let cache = Cache::new(100);
+        let before = ticket(&cache, "p");
+        cache.hold_back("p");
+        cache.hold_back("p");
+        cache.keep(before, "p", cached(1));
+        assert!(cache.get("p").is_err_and(|ticket| ticket.is_none()));
+        assert!(cache.get("q").is_err_and(|ticket| ticket.is_some()), "of another path something may be kept");
+        cache.release("p");
+        assert!(cache.get("p").is_err_and(|ticket| ticket.is_none()), "the other commit goes on");
+        cache.release("p");
+        cache.keep(before, "p", cached(1));
+        assert!(cache.get("p").is_err(), "loaded before the commits");
+        cache.keep(ticket(&cache, "p"), "p", cached(2));
+        assert!(cache.get("p").is_ok());
+        assert!(cache.shards.iter().all(|shard| shard.read().unwrap().pending.is_empty()));
     }
 
     #[test]
@@ -150,7 +193,7 @@ mod tests {
         for entries_max in [1, 640] {
             let cache = Cache::new(entries_max);
             for n in 0..1000 {
-                cache.forget("p");
+                change(&cache, "p");
                 cache.keep(ticket(&cache, "p"), "p", cached(n));
                 assert!(cache.get("p").is_ok(), "{n}");
             }
@@ -169,7 +212,7 @@ mod tests {
         for n in 0..10_000 {
             let path = format!("q{n}");
             cache.keep(ticket(&cache, &path), &path, cached(n));
-            cache.forget(&path);
+            change(&cache, &path);
         }
         assert!(cache.shards.iter().all(|s| s.read().unwrap().order.len() <= 2 * 10));
     }

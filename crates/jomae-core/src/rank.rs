@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     error::Fault,
-    store::{ChangeKind, Path, SCAN_LIMIT_MAX, Store},
+    store::{ChangeKind, Path, Phase, SCAN_LIMIT_MAX, Store},
     wait::breathe,
 };
 
@@ -61,7 +61,11 @@ impl Ranks {
     pub fn watch(store: &dyn Store) -> Self {
         let ranks = Self::default();
         let watching = ranks.clone();
-        store.watch(Box::new(move |change| {
+        store.watch(Box::new(move |phase, change| {
+            // A block that was counted before the commit can be read must be counted again after it.
+            if phase != Phase::Committed {
+                return;
+            }
             let created_or_deleted = change.writes.iter().filter(|(_, kind)| *kind != ChangeKind::Updated);
             let mut lists = watching.0.lock().unwrap_or_else(PoisonError::into_inner);
             for (path, _) in created_or_deleted {

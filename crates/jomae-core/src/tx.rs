@@ -3,10 +3,7 @@
 //! A changing call remembers what it read; the commit compares all of it. So what was decided on is what still holds
 //! when the change happens, or nothing happens.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use jomae_api::names::KeyPlace;
 
@@ -15,39 +12,32 @@ use crate::{
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
     record::VersionRecord,
-    store::{Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, Write},
+    store::{Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
     stored::Record,
 };
-
-/// How often a reader looks whether a commit that it has seen has been told of.
-const TURNS_MAX: u32 = 1_000_000;
 
 /// The sealed store with its decoded records: what transactions work on.
 pub struct Vault {
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     cache: Arc<Cache>,
-    /// Up to which revision every decoded record that a commit changed has been dropped.
-    told: Arc<AtomicU64>,
 }
 
 impl Vault {
-    /// Takes a store into use. From now on every commit to it drops the decoded records that it changes.
+    /// Takes a store into use. From now on every commit to it drops the decoded records that it changes before it can be
+    /// read: so nobody meets them beside what it has written.
     pub fn new(store: Arc<dyn Store>, keyring: Arc<Keyring>, cache_entries_max: usize) -> Self {
         let cache = Arc::new(Cache::new(cache_entries_max));
-        let told = Arc::new(AtomicU64::new(0));
-        let (watching, telling) = (Arc::clone(&cache), Arc::clone(&told));
-        store.watch(Box::new(move |change| {
+        let watching = Arc::clone(&cache);
+        store.watch(Box::new(move |phase, change| {
             for (path, _) in &change.writes {
-                watching.forget(path.as_str());
+                match phase {
+                    Phase::Prepared => watching.hold_back(path.as_str()),
+                    Phase::Committed | Phase::Aborted => watching.release(path.as_str()),
+                }
             }
-            telling.fetch_max(change.revision.0, Ordering::Release);
         }));
-        // What was committed before is in no cache. A store that cannot say now will not be read either.
-        if let Ok(revision) = store.revision() {
-            told.fetch_max(revision.0, Ordering::Release);
-        }
-        Self { store, keyring, cache, told }
+        Self { store, keyring, cache }
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -96,22 +86,11 @@ impl Vault {
             Err(ticket) => ticket,
         };
         let Some(entry) = self.store.get(path.as_str())? else { return Ok(None) };
-        self.wait_until_told(entry.revision)?;
         let record: Arc<R> = Arc::new(self.decode(path, &entry.value)?);
-        self.cache.keep(ticket, path.as_str(), Cached { record: record.clone(), revision: entry.revision });
-        Ok(Some((record, entry.revision)))
-    }
-
-    /// Waits the moment between a commit's being readable and its being told of: before it has passed, decoded records
-    /// of older commits are still in memory, and the two together would be of no one moment.
-    fn wait_until_told(&self, revision: Revision) -> Result<(), Fault> {
-        for _ in 0..TURNS_MAX {
-            if self.told.load(Ordering::Acquire) >= revision.0 {
-                return Ok(());
-            }
-            std::thread::yield_now();
+        if let Some(ticket) = ticket {
+            self.cache.keep(ticket, path.as_str(), Cached { record: record.clone(), revision: entry.revision });
         }
-        Err(Fault::unavailable("the store does not tell of its commits"))
+        Ok(Some((record, entry.revision)))
     }
 
     fn decode<R: Record>(&self, path: &Path, sealed: &[u8]) -> Result<R, Fault> {

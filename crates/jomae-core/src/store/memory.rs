@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    BoxFuture, Change, ChangeKind, Commit, Committed, Entry, Path, Revision, SCAN_LIMIT_MAX, Snapshot, Store,
+    BoxFuture, Change, ChangeKind, Commit, Committed, Entry, Path, Phase, Revision, SCAN_LIMIT_MAX, Snapshot, Store,
     StoreError, Watcher, Write,
 };
 
@@ -35,17 +35,18 @@ impl MemoryStore {
     fn commit_now(&self, commit: Commit) -> Result<Committed, StoreError> {
         commit.check_limits()?;
         let watchers = locked(&self.watchers);
+        let tell = |phase, change: &Change| watchers.iter().for_each(|watcher| watcher(phase, change));
         let change = {
-            let mut records = locked(&self.records);
+            let records = locked(&self.records);
             if !records.hold(&commit.expect) {
                 return Ok(Committed::Conflict);
             }
-            records.apply(commit.writes)
+            records.change(&commit.writes)
         };
         if !change.writes.is_empty() {
-            for watcher in watchers.iter() {
-                watcher(&change);
-            }
+            tell(Phase::Prepared, &change);
+            locked(&self.records).apply(commit.writes, change.revision);
+            tell(Phase::Committed, &change);
         }
         Ok(Committed::Done(change.revision))
     }
@@ -56,26 +57,27 @@ impl Records {
         expect.iter().all(|(path, revision)| self.entries.get(path).map(|entry| entry.revision) == *revision)
     }
 
-    fn apply(&mut self, writes: Vec<Write>) -> Change {
-        let revision = Revision(self.revision + 1);
-        let mut told = Vec::with_capacity(writes.len());
+    /// What the writes will change.
+    fn change(&self, writes: &[Write]) -> Change {
+        let kind = |write: &Write| match (write, self.entries.contains_key(write.path())) {
+            (Write::Put(..), true) => Some(ChangeKind::Updated),
+            (Write::Put(..), false) => Some(ChangeKind::Created),
+            (Write::Delete(_), true) => Some(ChangeKind::Deleted),
+            (Write::Delete(_), false) => None,
+        };
+        let writes: Vec<_> =
+            writes.iter().filter_map(|write| kind(write).map(|kind| (write.path().clone(), kind))).collect();
+        Change { revision: Revision(self.revision + u64::from(!writes.is_empty())), writes }
+    }
+
+    fn apply(&mut self, writes: Vec<Write>, revision: Revision) {
+        self.revision = revision.0;
         for write in writes {
             match write {
-                Write::Put(path, value) => {
-                    let before = self.entries.insert(path.clone(), Entry { value, revision });
-                    told.push((path, if before.is_some() { ChangeKind::Updated } else { ChangeKind::Created }));
-                }
-                Write::Delete(path) => {
-                    if self.entries.remove(&path).is_some() {
-                        told.push((path, ChangeKind::Deleted));
-                    }
-                }
-            }
+                Write::Put(path, value) => self.entries.insert(path, Entry { value, revision }),
+                Write::Delete(path) => self.entries.remove(&path),
+            };
         }
-        if !told.is_empty() {
-            self.revision = revision.0;
-        }
-        Change { revision: Revision(self.revision), writes: told }
     }
 }
 

@@ -145,9 +145,21 @@ pub enum ChangeKind {
     Deleted,
 }
 
-/// Called with every change, in order of revision. It may read the store. It must return soon and not panic: later
-/// commits wait for it. It must neither commit nor register a watcher.
-pub type Watcher = Box<dyn Fn(&Change) + Send + Sync>;
+/// How far a commit is when a watcher is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No read can see it before every watcher has returned.
+    Prepared,
+    /// It is durable, every read sees it, and nobody was answered yet.
+    Committed,
+    /// No read has seen it, nor will while the store is open.
+    Aborted,
+}
+
+/// Called twice with every change: when it is prepared, and when that has ended one way or the other; both in order of
+/// revision. It may read the store. It must return soon and not panic: later commits wait for it. It must neither commit
+/// nor register a watcher.
+pub type Watcher = Box<dyn Fn(Phase, &Change) + Send + Sync>;
 
 /// Every record of one moment, in path order.
 pub type Snapshot<'a> = Box<dyn Iterator<Item = Result<(Path, Entry), StoreError>> + Send + 'a>;
@@ -169,8 +181,8 @@ pub trait Store: Send + Sync {
     /// The revision of the newest commit that a read can see.
     fn revision(&self) -> Result<Revision, StoreError>;
 
-    /// Registers a watcher. It hears of each commit after it is durable and before it is answered, whether or not
-    /// anyone still waits for that answer.
+    /// Registers a watcher. Of each commit that changes something from now on it hears every [`Phase`], whether or not
+    /// anyone still waits for the answer; of one that is prepared already, nothing: this waits until it has ended.
     fn watch(&self, watcher: Watcher);
 
     /// A consistent view of everything, for backup. Writers go on meanwhile.

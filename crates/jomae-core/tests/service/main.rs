@@ -55,5 +55,6 @@ mod tamper;
 mod threats;
 mod trail;
 mod usage;
+mod vault;
 mod versions;
 mod xml;

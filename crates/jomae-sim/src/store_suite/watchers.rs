@@ -1,21 +1,32 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Waker},
     thread,
 };
 
-use jomae_core::store::{Change, ChangeKind, Committed, Path, Store};
+use jomae_core::store::{Change, ChangeKind, Committed, Path, Phase, Store};
 
 use super::{commit, delete, done, get, put};
 use crate::block_on;
 
 type Heard = Arc<Mutex<Vec<Change>>>;
 
-/// Registers a watcher that keeps what it hears.
+/// Registers a watcher that keeps what it hears of commits that were done.
 pub(crate) fn listen(store: &dyn Store) -> Heard {
+    listen_for(store, Phase::Committed)
+}
+
+fn listen_for(store: &dyn Store, awaited: Phase) -> Heard {
     let heard = Heard::default();
     let keep = Arc::clone(&heard);
-    store.watch(Box::new(move |change| keep.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone())));
+    store.watch(Box::new(move |phase, change| {
+        if phase == awaited {
+            keep.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
+        }
+    }));
     heard
 }
 
@@ -28,6 +39,7 @@ pub(super) fn kinds(store: &Arc<dyn Store>) {
     let store = &**store;
     done(store, vec![put("before", "x")]);
     let (first, second) = (listen(store), listen(store));
+    let (prepared, aborted) = (listen_for(store, Phase::Prepared), listen_for(store, Phase::Aborted));
     let created = done(store, vec![put("b", "1"), put("a", "1")]);
     let mixed = done(store, vec![delete("a"), put("c", "1"), delete("absent"), put("b", "1")]);
     done(store, vec![delete("absent")]);
@@ -50,22 +62,59 @@ pub(super) fn kinds(store: &Arc<dyn Store>) {
     ];
     assert_eq!(take(&first), expected);
     assert_eq!(take(&second), expected, "every watcher hears everything");
+    assert_eq!(take(&prepared), expected, "and heard it before");
+    assert_eq!(take(&aborted), []);
 }
 
 pub(super) fn moment(store: &Arc<dyn Store>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (reader, keep) = (Arc::downgrade(store), Arc::clone(&seen));
-    store.watch(Box::new(move |change| {
-        // The commit must be readable, on this thread as on any other, before anyone is told of it.
-        let value = reader.upgrade().and_then(|store| get(&*store, "a")).map(|entry| entry.value);
-        thread::yield_now();
-        keep.lock().expect("not poisoned").push((change.revision, value));
+    store.watch(Box::new(move |phase, change| {
+        let read = || reader.upgrade().and_then(|store| get(&*store, "a")).map(|entry| entry.value);
+        // What is so on this thread is so on any other.
+        let here = read();
+        let there = thread::scope(|scope| scope.spawn(read).join().expect("the reader ends"));
+        assert_eq!(here, there);
+        keep.lock().expect("not poisoned").push((phase, change.revision, here));
     }));
+    let mut before = None;
     for n in 0..20_u8 {
         let revision = done(&**store, vec![put("a", [n])]);
-        let last = seen.lock().expect("not poisoned").last().cloned();
-        assert_eq!(last, Some((revision, Some(vec![n]))), "told before the answer, readable before told");
+        let told = std::mem::take(&mut *seen.lock().expect("not poisoned"));
+        let now = Some(vec![n]);
+        let expected = [(Phase::Prepared, revision, before), (Phase::Committed, revision, now.clone())];
+        assert_eq!(told, expected, "told before it can be read, and again before the answer");
+        before = now;
     }
+}
+
+/// Whoever reads a commit finds that it was told of: on every thread, at every moment.
+pub(super) fn told_first(store: &Arc<dyn Store>) {
+    let store = &**store;
+    let told = Arc::new(AtomicU64::new(0));
+    let telling = Arc::clone(&told);
+    store.watch(Box::new(move |phase, change| {
+        if phase == Phase::Prepared {
+            telling.store(change.revision.0, Ordering::SeqCst);
+        }
+    }));
+    let running = AtomicBool::new(true);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while running.load(Ordering::SeqCst) {
+                    let read = store.revision().expect("revision works").0;
+                    assert!(told.load(Ordering::SeqCst) >= read, "commit {read} can be read and was not told of");
+                    let read = get(store, "a").map_or(0, |entry| entry.revision.0);
+                    assert!(told.load(Ordering::SeqCst) >= read, "record {read} can be read and was not told of");
+                }
+            });
+        }
+        for n in 0..200_u8 {
+            done(store, vec![put("a", [n]), put("b", [n])]);
+        }
+        running.store(false, Ordering::SeqCst);
+    });
 }
 
 pub(super) fn abandoned(store: &Arc<dyn Store>) {

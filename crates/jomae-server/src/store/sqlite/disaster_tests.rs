@@ -5,9 +5,10 @@ use std::{
     io::{BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
 };
 
-use jomae_core::store::{Committed, Store, StoreError};
+use jomae_core::store::{Committed, Phase, Store, StoreError};
 use jomae_sim::{
     block_on,
     store_suite::{commit, done, everything, get, put},
@@ -114,6 +115,9 @@ fn writes_fail_for_a_while(path: &Path) {
     let before = getrlimit(Resource::Fsize);
     setrlimit(Resource::Fsize, Rlimit { current: Some(300_000), ..before }).expect("a limit of one's own");
     let value = |n: u8| vec![n; 20_000];
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&told);
+    store.watch(Box::new(move |phase, _| keep.lock().expect("not poisoned").push(phase)));
     let mut stored = 0;
     let failed = loop {
         match block_on(store.commit(commit(&[], vec![put(&format!("k/{stored}"), value(stored))]))) {
@@ -123,6 +127,9 @@ fn writes_fail_for_a_while(path: &Path) {
     };
     assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
     assert!(stored > 0);
+    let ended = std::mem::take(&mut *told.lock().expect("not poisoned"));
+    assert_eq!(ended.len(), 2 * usize::from(stored) + 2);
+    assert_eq!(ended.last_chunk(), Some(&[Phase::Prepared, Phase::Aborted]), "a COMMIT that failed is told as such");
     assert_eq!(everything(&store).len(), usize::from(stored), "nothing of the failed commit is there");
     for n in 0..3 {
         let again = block_on(store.commit(commit(&[], vec![put(&format!("more/{n}"), value(n))])));

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jomae_core::store::{Revision, VALUE_BYTES_MAX, Write};
+use jomae_core::store::{Phase, Revision, VALUE_BYTES_MAX, Write};
 use jomae_sim::{
     block_on, model,
     store_suite::{self, commit, delete, done, everything, get, put},
@@ -83,7 +83,10 @@ pub(super) fn hold_the_writer(store: &SqliteStore) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel::<()>();
     let (entered, inside) = mpsc::channel();
     let gate = Mutex::new(Some((entered, released)));
-    store.watch(Box::new(move |_| {
+    store.watch(Box::new(move |phase, _| {
+        if phase != Phase::Committed {
+            return;
+        }
         let held = gate.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((entered, released)) = held {
             entered.send(()).expect("the test waits");
@@ -168,7 +171,10 @@ fn the_last_reference_may_be_dropped_by_a_watcher() {
     let taken = Arc::clone(&slot);
     let (handed, was_handed) = mpsc::channel::<()>();
     let was_handed = Mutex::new(was_handed);
-    store.watch(Box::new(move |_| {
+    store.watch(Box::new(move |phase, _| {
+        if phase != Phase::Committed {
+            return;
+        }
         was_handed.lock().expect("not poisoned").recv().expect("the test hands its reference over");
         drop(taken.lock().expect("not poisoned").take());
         dropped.send(()).expect("the test waits");
@@ -183,7 +189,7 @@ fn the_last_reference_may_be_dropped_by_a_watcher() {
 fn after_a_watcher_panics_nothing_more_is_written() {
     let (_directory, path) = directory();
     let store = open(&path);
-    store.watch(Box::new(|_| panic!("a broken watcher")));
+    store.watch(Box::new(|phase, _| assert_ne!(phase, Phase::Committed, "a broken watcher")));
     let first = block_on(store.commit(commit(&[], vec![put("a", "x")])));
     assert!(matches!(first, Ok(Committed::Unknown)), "{first:?}");
     let second = block_on(store.commit(commit(&[], vec![put("b", "x")])));
@@ -201,7 +207,9 @@ fn a_full_store_says_so_and_works_again_when_there_is_space() {
     let large = |n: usize| commit(&[], vec![put(&format!("other/{n}"), "x"), put(&format!("k/{n}"), vec![7; 30_000])]);
     let heard = Arc::new(Mutex::new(0));
     let count = Arc::clone(&heard);
-    store.watch(Box::new(move |_| *count.lock().expect("not poisoned") += 1));
+    store.watch(Box::new(move |phase, _| {
+        *count.lock().expect("not poisoned") += usize::from(phase == Phase::Committed);
+    }));
     let mut stored = 0;
     let error = loop {
         match block_on(store.commit(large(stored))) {
@@ -212,7 +220,7 @@ fn a_full_store_says_so_and_works_again_when_there_is_space() {
     assert!(matches!(error, Err(StoreError::Unavailable(_))), "{error:?}");
     assert!((5..20).contains(&stored), "{stored}");
     assert_eq!(everything(&store).len(), 2 * stored, "nothing of the failed commit is there");
-    assert_eq!(*heard.lock().expect("not poisoned"), stored, "nobody hears of it");
+    assert_eq!(*heard.lock().expect("not poisoned"), stored, "nobody hears that it was done");
     for _ in 0..3 {
         assert!(matches!(block_on(store.commit(large(stored))), Err(StoreError::Unavailable(_))));
     }

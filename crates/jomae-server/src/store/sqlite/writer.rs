@@ -7,7 +7,7 @@ use std::sync::{
     mpsc::Receiver,
 };
 
-use jomae_core::store::{Change, ChangeKind, Commit, Committed, Path, Revision, StoreError, Watcher, Write};
+use jomae_core::store::{Change, ChangeKind, Commit, Committed, Path, Phase, Revision, StoreError, Watcher, Write};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 use tokio::sync::oneshot;
 
@@ -136,7 +136,6 @@ impl Writer {
         match self.write(jobs) {
             Ok(group) => {
                 self.revision = group.revision;
-                self.tell(&group.changes);
                 for (job, outcome) in jobs.drain(..).zip(group.outcomes) {
                     let counter =
                         if outcome == Committed::Conflict { &self.shared.conflicting } else { &self.shared.done };
@@ -156,15 +155,6 @@ impl Writer {
         }
     }
 
-    fn tell(&self, changes: &[Change]) {
-        let watchers = self.shared.watchers.read().unwrap_or_else(PoisonError::into_inner);
-        for change in changes {
-            for watcher in watchers.iter() {
-                watcher(change);
-            }
-        }
-    }
-
     /// All jobs in one transaction. After an error nothing is changed, or the outcome is `Unknown`.
     fn write(&self, jobs: &[Job]) -> Result<Group, Failure> {
         self.roll_back()?;
@@ -172,12 +162,13 @@ impl Writer {
         let applied = self.check_schema().and_then(|()| self.apply(jobs));
         match applied {
             Ok(group) if !group.changes.is_empty() => {
-                if let Err(error) = self.run_sql("COMMIT") {
-                    let failure = commit_failed(&error);
-                    return Err(if self.roll_back().is_ok() { failure } else { Failure::Unknown(error.to_string()) });
-                }
-                self.shared.transactions.fetch_add(1, Ordering::Relaxed);
-                Ok(group)
+                // Held throughout: a watcher hears of all phases of a commit or of none.
+                let watchers = self.shared.watchers.read().unwrap_or_else(PoisonError::into_inner);
+                tell(&watchers, Phase::Prepared, &group.changes);
+                let committed = self.commit();
+                let ended = if committed.is_ok() { Phase::Committed } else { Phase::Aborted };
+                tell(&watchers, ended, &group.changes);
+                committed.map(|()| group)
             }
             Ok(group) => self.roll_back().map(|()| group).map_err(Failure::from),
             Err(failure) => {
@@ -186,6 +177,15 @@ impl Writer {
                 Err(failure)
             }
         }
+    }
+
+    fn commit(&self) -> Result<(), Failure> {
+        if let Err(error) = self.run_sql("COMMIT") {
+            let failure = commit_failed(&error);
+            return Err(if self.roll_back().is_ok() { failure } else { Failure::Unknown(error.to_string()) });
+        }
+        self.shared.transactions.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Another process can have changed the schema since. What it left is compared again, so that a harmless rewrite
@@ -278,6 +278,14 @@ impl Writer {
 
     fn run_sql(&self, sql: &str) -> Result<(), rusqlite::Error> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+}
+
+fn tell(watchers: &[Watcher], phase: Phase, changes: &[Change]) {
+    for change in changes {
+        for watcher in watchers {
+            watcher(phase, change);
+        }
     }
 }
 
