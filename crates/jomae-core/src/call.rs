@@ -1,6 +1,10 @@
 //! What is known of a call before its action is.
 
-use jomae_api::{names::RegionId, time::Timestamp, wire::Format};
+use jomae_api::{
+    names::{KeyId, KeyPlace, RegionId},
+    time::Timestamp,
+    wire::Format,
+};
 use jomae_crypto::rng;
 
 use crate::{identity::caller::Caller, wait::Abandonment};
@@ -21,6 +25,13 @@ pub struct Call {
     pub external_id: Option<String>,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
+}
+
+impl Call {
+    /// A key of the caller's account, in the region of the call.
+    pub fn own_key(&self, id: KeyId) -> KeyPlace {
+        KeyPlace { account: self.caller.account().clone(), region: self.region.clone(), id }
+    }
 }
 
 /// A random lower-case UUID.

@@ -1,5 +1,7 @@
 //! Who erred: the caller (a [`Refusal`], shown), or we (a [`Fault`], logged and never shown).
 
+use std::fmt;
+
 use jomae_api::error::Refusal;
 
 use crate::store::StoreError;
@@ -11,7 +13,27 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub enum Error {
     Refused(Refusal),
+    /// Refused since a permission is not there, and why.
+    Denied(Refusal, Box<Denial>),
     Failed(Fault),
+}
+
+/// Why a permission was denied, for the operator's log. Names things of ours only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The permission, e.g. `kms:Decrypt`.
+    pub permission: &'static str,
+    /// The full name of the resource.
+    pub resource: String,
+    pub reason: String,
+    /// The policies cost more than a decision may, so that nobody knows what they say.
+    pub too_costly: bool,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}: {}", self.permission, self.resource, self.reason)
+    }
 }
 
 /// Our own failure. The cause is for the operator's log; the wire shows only the kind.
@@ -54,6 +76,12 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<Denial> for Error {
+    fn from(why: Denial) -> Self {
+        Self::Denied(Refusal::NoPermission, Box::new(why))
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault)
@@ -80,7 +108,7 @@ impl Error {
     /// What the caller is told.
     pub const fn refusal(&self) -> Refusal {
         match self {
-            Self::Refused(refusal) => *refusal,
+            Self::Refused(refusal) | Self::Denied(refusal, _) => *refusal,
             Self::Failed(fault) => fault.refusal(),
         }
     }

@@ -7,7 +7,7 @@ use jomae_api::{
     actions::params::DRY_RUN,
     error::Refusal,
     for_each_action,
-    names::RegionId,
+    names::{KeyPlace, RegionId},
     param::{Input, ParamInfo},
     wire::{Params, render},
 };
@@ -16,7 +16,10 @@ use serde::Serialize;
 
 use crate::{
     access::{self, Authorized, FoundKey, FoundRole, Resource},
-    audit::{self, AuditSink, CallTrace, outbox},
+    audit::{
+        self, AuditSink, CallTrace, Telling,
+        outbox::{self, Pending},
+    },
     backend::KeyBackend,
     call::Call,
     client_token::Token,
@@ -55,73 +58,140 @@ pub trait Handle<A: Action> {
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, A>,
     ) -> impl Future<Output = Result<A::Output, Error>> + Send;
+
+    /// The key that the call has made, for its event.
+    fn made(_: &Call, _: &A::Output) -> Option<KeyPlace> {
+        None
+    }
+}
+
+/// How an action went, and what its event tells.
+pub struct ActionReport {
+    pub result: Result<Vec<u8>, Error>,
+    pub trace: CallTrace,
+    /// The event of a change. It was committed with the change, or may have been.
+    pub pending: Option<Pending>,
+}
+
+impl ActionReport {
+    /// Of a call that never came to its action.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self { result: Err(refusal.into()), trace: CallTrace::default(), pending: None }
+    }
+}
+
+/// A call on its way, and what is to be reported of it so far.
+struct Run<'c> {
+    kms: &'c Kms,
+    call: &'c Call,
+    params: &'c Params<'c>,
+    /// The number of the action in the list of all actions.
+    action: usize,
+    trace: CallTrace,
+    pending: Option<Pending>,
 }
 
 /// Runs one call. Handlers may run more than once: they change nothing except through the transaction.
-async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, trace: &mut CallTrace) -> Result<Vec<u8>, Error>
+async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, action: usize) -> ActionReport
 where
     Kms: Handle<A>,
 {
-    let dry_run = is_dry_run::<A>(params);
-    match attempt::<A>(kms, call, params, trace).await {
-        Err(Error::Refused(refusal)) if dry_run => Err(Error::Refused(dry_run_refusal(refusal))),
-        Ok(_) if dry_run => Err(Error::Refused(Refusal::DryRunWouldSucceed)),
-        other => other,
-    }
+    let mut run = Run { kms, call, params, action, trace: CallTrace::default(), pending: None };
+    let result = match run.attempt::<A>().await {
+        result if !is_dry_run::<A>(params) => result,
+        Ok(_) => Err(Refusal::DryRunWouldSucceed.into()),
+        Err(error) => Err(dry_run_error(error)),
+    };
+    ActionReport { result, trace: run.trace, pending: run.pending }
 }
 
-async fn attempt<A: Action>(
-    kms: &Kms,
-    call: &Call,
-    params: &Params<'_>,
-    trace: &mut CallTrace,
-) -> Result<Vec<u8>, Error>
-where
-    Kms: Handle<A>,
-{
-    let action = A::parse(Input::new(params))?;
-    for _ in 0..COMMIT_ATTEMPTS_MAX {
-        let mut tx = match A::SPEC.effect {
-            Effect::Read => kms.vault.reading(),
-            Effect::Write => kms.vault.writing(),
-        };
-        let found = access::resolve(&mut tx, call, &action.access())?;
-        note(trace, call, &found);
-        let granted = access::authorize(&mut tx, call, &action, found, &mut trace.denial)?;
-        note_foreign(trace, call, granted.keys(), granted.role().ok());
-        granted.check_states(&A::SPEC.states)?;
-        let token = Token::of(&A::SPEC, call, params);
-        if let Some(token) = &token
-            && let Some(output) = token.remembered(&mut tx, call.now)?
-        {
-            return rendered::<A>(call, &output);
-        }
-        let output = kms.handle(call, &mut tx, &granted).await?;
-        if let Some(token) = &token {
-            token.remember(&mut tx, &output, call.now)?;
-        }
-        trace.keys.append(&mut tx.made());
-        if A::SPEC.api() == Api::Ram && tx.has_writes() {
-            epoch::count_change(&mut tx, call.caller.account())?;
-        }
-        // What changes nothing needs no promise.
-        trace.pending = if tx.has_writes() {
-            call.abandonment.decide().await;
-            let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, params, trace, None);
-            Some(outbox::put(&mut tx, &call.request_id, event)?)
-        } else {
-            None
-        };
-        // What is only tried does not count as a use.
-        let used = if is_dry_run::<A>(params) { Vec::new() } else { tx.used() };
-        if tx.commit().await? == CommitOutcome::Done {
-            for (place, version) in &used {
-                kms.usage.note(trace.action, version, place, &call.caller, call.now);
+impl Run<'_> {
+    async fn attempt<A: Action>(&mut self) -> Result<Vec<u8>, Error>
+    where
+        Kms: Handle<A>,
+    {
+        let Self { kms, call, params, action: number, .. } = *self;
+        let action = A::parse(Input::new(params))?;
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let mut tx = match A::SPEC.effect {
+                Effect::Read => kms.vault.reading(),
+                Effect::Write => kms.vault.writing(),
+            };
+            let found = access::resolve(&mut tx, call, &action.access())?;
+            self.note(&found);
+            let granted = access::authorize(&mut tx, call, &action, found)?;
+            self.note_foreign(granted.keys(), granted.role().ok());
+            granted.check_states(&A::SPEC.states)?;
+            let token = Token::of(&A::SPEC, call, params);
+            if let Some(token) = &token
+                && let Some(output) = token.remembered(&mut tx, call.now)?
+            {
+                return rendered::<A>(call, &output);
             }
-            return rendered::<A>(call, &output);
+            let output = kms.handle(call, &mut tx, &granted).await?;
+            if let Some(token) = &token {
+                token.remember(&mut tx, &output, call.now)?;
+            }
+            self.trace.keys.extend(Kms::made(call, &output));
+            if A::SPEC.api() == Api::Ram && tx.has_writes() {
+                epoch::count_change(&mut tx, call.caller.account())?;
+            }
+            // What changes nothing needs no promise.
+            self.pending = if tx.has_writes() {
+                call.abandonment.decide().await;
+                let event = Telling::Whole { params, trace: &self.trace };
+                let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, &event, None);
+                Some(outbox::put(&mut tx, &call.request_id, event)?)
+            } else {
+                None
+            };
+            if tx.commit().await? == CommitOutcome::Done {
+                // What is only tried does not count as a use.
+                if !is_dry_run::<A>(params) {
+                    for (key, version) in granted.keys().filter_map(|key| Some((key, key.used()?))) {
+                        kms.usage.note(number, version, &key.place, &call.caller, call.now);
+                    }
+                }
+                return rendered::<A>(call, &output);
+            }
+        }
+        Err(Fault::unavailable("what the call read kept changing").into())
+    }
+
+    /// Notes what of the caller's own the call is about: whether another account's key exists is not told.
+    fn note(&mut self, found: &access::Found<'_>) {
+        let Self { call, trace, .. } = self;
+        *trace = CallTrace::default();
+        for need in &found.needs {
+            match &need.resource {
+                // ReEncrypt may name one key twice.
+                Resource::Key(key)
+                    if key.place.account == *call.caller.account() && !trace.keys.contains(&key.place) =>
+                {
+                    trace.keys.push(key.place.clone());
+                }
+                Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
+                Resource::Ram(kind, Some(name)) => trace.ram.push((event_type(*kind), name.clone())),
+                Resource::Role(role) => {
+                    trace.ram.push((event_type(RamKind::Role), role.role.name.to_string()));
+                }
+                _ => {}
+            }
         }
     }
-    Err(Fault::unavailable("what the call read kept changing").into())
+
+    /// Notes another account's key or role, once it is known that the caller may use it: its owner will find the event.
+    fn note_foreign<'k>(&mut self, keys: impl Iterator<Item = &'k FoundKey>, role: Option<&FoundRole>) {
+        let Self { call, trace, .. } = self;
+        let own = call.caller.account();
+        trace.owner = role.map(|found| &found.role.account).filter(|owner| *owner != own).cloned();
+        for key in keys.filter(|key| key.place.account != *own) {
+            trace.owner = Some(key.place.account.clone());
+            if !trace.keys.contains(&key.place) {
+                trace.keys.push(key.place.clone());
+            }
+        }
+    }
 }
 
 fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, Error> {
@@ -130,44 +200,6 @@ fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, 
         _ => render::success(call.format, output, &call.request_id, &format!("{}Response", A::SPEC.name)),
     };
     body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into())
-}
-
-/// Notes what of the caller's own the call is about: whether another account's key exists is not told.
-fn note(trace: &mut CallTrace, call: &Call, found: &access::Found<'_>) {
-    trace.keys.clear();
-    trace.aliases.clear();
-    trace.ram.clear();
-    trace.owner = None;
-    for need in &found.needs {
-        match &need.resource {
-            // ReEncrypt may name one key twice.
-            Resource::Key(key) if key.place.account == *call.caller.account() && !trace.keys.contains(&key.place) => {
-                trace.keys.push(key.place.clone());
-            }
-            Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
-            Resource::Ram(kind, Some(name)) => trace.ram.push((event_type(*kind), name.clone())),
-            Resource::Role(role) => {
-                trace.ram.push((event_type(RamKind::Role), role.role.name.to_string()));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Notes another account's key or role, once it is known that the caller may use it: its owner will find the event.
-fn note_foreign<'k>(
-    trace: &mut CallTrace,
-    call: &Call,
-    keys: impl Iterator<Item = &'k FoundKey>,
-    role: Option<&FoundRole>,
-) {
-    trace.owner = role.map(|found| &found.role.account).filter(|owner| *owner != call.caller.account()).cloned();
-    for key in keys.filter(|key| key.place.account != *call.caller.account()) {
-        trace.owner = Some(key.place.account.clone());
-        if !trace.keys.contains(&key.place) {
-            trace.keys.push(key.place.clone());
-        }
-    }
 }
 
 /// By what type events know a thing of RAM.
@@ -186,25 +218,25 @@ fn is_dry_run<A: Action>(params: &Params<'_>) -> bool {
 }
 
 /// With `DryRun=true` the three documented outcomes; what is neither parameter nor permission keeps its own code.
-const fn dry_run_refusal(refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::ParameterMissing(_) | Refusal::ParameterInvalid(_) | Refusal::CiphertextInvalid => {
-            Refusal::DryRunInvalid
+fn dry_run_error(error: Error) -> Error {
+    match error {
+        Error::Refused(Refusal::ParameterMissing(_) | Refusal::ParameterInvalid(_) | Refusal::CiphertextInvalid) => {
+            Refusal::DryRunInvalid.into()
         }
-        Refusal::NoPermission => Refusal::DryRunDenied,
+        Error::Refused(Refusal::NoPermission) => Refusal::DryRunDenied.into(),
+        Error::Denied(_, why) => Error::Denied(Refusal::DryRunDenied, why),
         other => other,
     }
 }
 
 /// How a call of an action is run.
-pub type Route =
-    for<'a> fn(&'a Kms, &'a Call, &'a Params<'a>, &'a mut CallTrace) -> BoxFuture<'a, Result<Vec<u8>, Error>>;
+pub type Route = for<'a> fn(&'a Kms, &'a Call, &'a Params<'a>, usize) -> BoxFuture<'a, ActionReport>;
 
 const fn route<A: Action>() -> (&'static jomae_api::action::ActionSpec, Route)
 where
     Kms: Handle<A>,
 {
-    (&A::SPEC, |kms, call, params, trace| Box::pin(run::<A>(kms, call, params, trace)))
+    (&A::SPEC, |kms, call, params, action| Box::pin(run::<A>(kms, call, params, action)))
 }
 
 macro_rules! routes {

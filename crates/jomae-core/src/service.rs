@@ -13,17 +13,20 @@ use jomae_api::{
 };
 
 use crate::{
-    access::Denial,
-    audit::{self, AuditSink, CallTrace, Durability, outbox::Outbox, throttled::Throttled},
+    audit::{
+        self, AuditSink, Durability, Telling,
+        outbox::{Outbox, Pending},
+        throttled::Throttled,
+    },
     call::{Call, new_request_id},
-    error::{Error, Fault},
+    error::{Denial, Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
     network::NetworkMeter,
     oidc::TokenVerifier,
     ram::last_used::LastUsed,
     rate::{RateLimits, RateMeter},
     record::AccessKeyRecord,
-    run::{Kms, ROUTES, Route},
+    run::{ActionReport, Kms, ROUTES, Route},
     shares::{Share, Shares, UnderWay},
     sts,
     wait::Abandonment,
@@ -148,14 +151,13 @@ pub struct Logged {
     pub receipt: Option<String>,
 }
 
-/// What a call leaves beside its answer.
-#[derive(Default)]
+/// How a call went, and what is known of it.
 struct CallReport {
     spec: Option<&'static ActionSpec>,
-    logged: Logged,
-    denial: Option<Denial>,
     known: bool,
     bill: Option<Bill>,
+    logged: Logged,
+    result: Result<Vec<u8>, Refused>,
 }
 
 /// A refusal on its way out.
@@ -163,15 +165,6 @@ struct Refused {
     error: Error,
     echo: Option<String>,
     retry_after_ms: Option<u32>,
-    /// In whose words the caller is told.
-    api: Api,
-}
-
-impl Refused {
-    /// What the caller is told, in the words of the API that was called.
-    const fn refusal(&self) -> Refusal {
-        self.error.refusal().in_api(self.api)
-    }
 }
 
 /// A caller, and what it calls.
@@ -195,13 +188,13 @@ type RouteEntry = (usize, &'static ActionSpec, Route);
 
 impl<E: Into<Error>> From<E> for Refused {
     fn from(error: E) -> Self {
-        Self { error: error.into(), echo: None, retry_after_ms: None, api: Api::Kms }
+        Self { error: error.into(), echo: None, retry_after_ms: None }
     }
 }
 
 impl From<NotAuthenticated> for Refused {
     fn from(NotAuthenticated { error, retry_after_ms }: NotAuthenticated) -> Self {
-        Self { error, echo: None, retry_after_ms, api: Api::Kms }
+        Self { error, echo: None, retry_after_ms }
     }
 }
 
@@ -228,34 +221,13 @@ impl Service {
         let params = match Params::parse(request.query, request.form()) {
             Ok(params) => params,
             Err(error) => {
-                let refused = Refusal::from(error).into();
-                return refused_reply(Format::Json, request, request_id, CallReport::default(), refused);
+                let report = CallReport::of_stranger(Refusal::from(error).into());
+                return report.reply(Format::Json, Api::Kms, request, request_id);
             }
         };
-        let format = Format::requested(&params);
-        let mut report = CallReport::default();
-        match self.call(request, &params, &request_id, arrival, &mut report).await {
-            Ok(body) => Reply {
-                status: 200,
-                format,
-                request_id,
-                retry_after_ms: None,
-                logged: report.logged,
-                body,
-                outcome: CallOutcome {
-                    action: report.spec.map(|spec| spec.name),
-                    refusal: None,
-                    fault: None,
-                    denial: None,
-                    known: report.known,
-                    bill: report.bill,
-                },
-            },
-            Err(refused) => {
-                let refused = Refused { api: asked_api(request, &params), ..refused };
-                refused_reply(format, request, request_id, report, refused)
-            }
-        }
+        let api = asked_api(request, &params);
+        let report = self.call(request, &params, api, &request_id, arrival).await;
+        report.reply(Format::requested(&params), api, request, request_id)
     }
 
     /// Whether the head of a request whose body is still to come was signed by a known caller. Changes nothing; the
@@ -270,31 +242,23 @@ impl Service {
     /// The answer to bytes that never became a request, or to a request whose handling broke.
     pub fn refuse(&self, refusal: Refusal) -> Reply {
         let request = Request { method: "", path: "", query: "", headers: &[], body: &[] };
-        refused_reply(Format::Json, &request, new_request_id(), CallReport::default(), refusal.into())
+        CallReport::of_stranger(refusal.into()).reply(Format::Json, Api::Kms, &request, new_request_id())
     }
 
     async fn call(
         &self,
         request: &Request<'_>,
         params: &Params<'_>,
+        api: Api,
         request_id: &str,
         arrival: Arrival<'_>,
-        report: &mut CallReport,
-    ) -> Result<Vec<u8>, Refused> {
-        if !matches!(request.method, "GET" | "POST") {
-            return Err(Refusal::HttpMethodUnsupported.into());
-        }
-        if request.path != "/" {
-            return Err(Refusal::ActionNotFound.into());
-        }
-        if !self.audit.is_writable() {
-            return Err(Fault::unavailable("the audit log cannot be written").into());
-        }
-        one_reading::check(request, params)?;
-        let named = self.identify(request, params, arrival).await?;
-        report.known = true;
+    ) -> CallReport {
+        let named = match self.identify(request, params, arrival).await {
+            Ok(named) => named,
+            Err(refused) => return CallReport::of_stranger(refused),
+        };
         let found = actions::api_of_version(named.api_version).map(|api| find_route(api, named.action));
-        report.spec = found.flatten().map(|(_, spec, _)| spec);
+        let spec = found.flatten().map(|(_, spec, _)| spec);
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
             request_id: request_id.to_owned(),
@@ -308,31 +272,35 @@ impl Service {
             external_id: params.given("ExternalId").map(str::to_owned),
             abandonment: arrival.abandonment.clone(),
         };
-        let api = report.spec.map_or_else(|| asked_api(request, params), ActionSpec::api);
         let share = self.shares.of(call.caller.account());
-        let admitted = self.admit(&share, &call, report.spec, named.signature.as_ref(), arrival.steady_ns);
+        let admitted = self.admit(&share, &call, spec, named.signature.as_ref(), arrival.steady_ns);
         let _under_way = match admitted {
             Ok(under_way) => under_way,
             Err(refused) => {
-                let refused = Refused { api, ..refused };
-                self.note_throttled(report, call, &refused).await?;
-                return Err(refused);
+                let logged = self.note_throttled(spec, call, refused.error.refusal().in_api(api)).await;
+                return CallReport::of_known(spec, None, logged, Err(refused));
             }
         };
-        let mut trace = CallTrace::default();
-        let result = match found {
-            None => Err(Refusal::VersionInvalid.into()),
-            Some(None) => Err(Refusal::ActionNotFound.into()),
-            Some(Some(found)) => {
-                report.bill = Some(Bill { share: Arc::clone(&share), action: found.0 });
-                self.dispatch(found, &share, &call, params, &mut trace).await
-            }
+        let bill = |action| Bill { share: Arc::clone(&share), action };
+        let (bill, report) = match found {
+            None => (None, ActionReport::refused(Refusal::VersionInvalid)),
+            Some(None) => (None, ActionReport::refused(Refusal::ActionNotFound)),
+            Some(Some(found)) => (Some(bill(found.0)), self.dispatch(found, &share, &call, params).await),
         };
-        report.denial = trace.denial.take();
-        let result = result.map_err(|refused| Refused { api, ..refused });
+        let ActionReport { result, trace, pending } = report;
+        let refusal = result.as_ref().err().map(|error| error.refusal().in_api(api));
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
-        report.logged = self.record(report.spec, &call, params, trace, &result, wants_receipt).await?;
-        result
+        let logged = match (pending, refusal) {
+            (Some(pending), None) => self.record_change(pending, &call, wants_receipt).await,
+            (pending, refusal) => {
+                // The change may have happened all the same, and then its own event will be found in the outbox: it
+                // must not be taken for this one.
+                let id = if pending.is_some() { new_request_id() } else { call.request_id.clone() };
+                let telling = Telling::Whole { params, trace: &trace };
+                self.record(spec, &id, &call, &telling, refusal, wants_receipt).await
+            }
+        };
+        CallReport::of_known(spec, bill, logged, result.map_err(Refused::from))
     }
 
     /// Who calls what: by a signature, or by the token of an OIDC provider for the one action that takes it.
@@ -342,6 +310,16 @@ impl Service {
         params: &'r Params<'r>,
         arrival: Arrival<'_>,
     ) -> Result<Named<'r>, Refused> {
+        if !matches!(request.method, "GET" | "POST") {
+            return Err(Refusal::HttpMethodUnsupported.into());
+        }
+        if request.path != "/" {
+            return Err(Refusal::ActionNotFound.into());
+        }
+        if !self.audit.is_writable() {
+            return Err(Fault::unavailable("the audit log cannot be written").into());
+        }
+        one_reading::check(request, params)?;
         if let Some((api_version, action)) = sts::unsigned_action(request, params) {
             // Before the work: whoever asks has shown nothing yet.
             self.token_checks
@@ -374,7 +352,7 @@ impl Service {
         self.meter
             .admit(call.caller.account(), class, steady_ns)
             .map_err(|retry_after_ms| throttled(Refusal::UserThrottled, retry_after_ms))?;
-        let under_way = self.shares.enter(share).ok_or_else(|| throttled(Refusal::UserThrottled, RETRY_AFTER_MS))?;
+        let under_way = self.shares.enter(share).ok_or(Refusal::UserThrottled)?;
         if let Some(Signature { presented, signed, access_key }) = signature {
             self.authenticator.accept(presented, signed, share, call.now)?;
             if let Some(access_key) = access_key {
@@ -387,17 +365,19 @@ impl Service {
 
     /// Counts a call that was not let in, and has the first one recorded. A nonce used before names nobody: whoever
     /// repeats a request shows no secret.
-    async fn note_throttled(&self, report: &mut CallReport, call: Call, refused: &Refused) -> Result<(), Refused> {
-        let refusal = refused.refusal();
-        if refusal == Refusal::NonceUsed || report.spec.is_some_and(|spec| !spec.recorded) {
-            return Ok(());
+    async fn note_throttled(
+        &self,
+        spec: Option<&'static ActionSpec>,
+        call: Call,
+        refusal: Refusal,
+    ) -> Result<Logged, Fault> {
+        if refusal == Refusal::NonceUsed || spec.is_some_and(|spec| !spec.recorded) {
+            return Ok(Logged::default());
         }
-        if let Some(event) = self.throttled.note(report.spec, call, refusal) {
-            let appended = self.audit.append(event, Durability::Handed);
-            appended.done.wait().await.map_err(Fault::unavailable)?;
-            report.logged.index = Some(appended.index);
-        }
-        Ok(())
+        let Some(event) = self.throttled.note(spec, call, refusal) else { return Ok(Logged::default()) };
+        let appended = self.audit.append(event, Durability::Handed);
+        appended.done.wait().await.map_err(Fault::unavailable)?;
+        Ok(Logged { index: Some(appended.index), receipt: None })
     }
 
     /// Runs an action: at once, or when it is the account's turn, if its calls have been costly.
@@ -407,40 +387,34 @@ impl Service {
         share: &Share,
         call: &Call,
         params: &Params<'_>,
-        trace: &mut CallTrace,
-    ) -> Result<Vec<u8>, Refused> {
-        trace.action = index;
-        let turn = self.shares.turn(share, index).await;
-        let _turn = turn.ok_or_else(|| throttled(Refusal::UserThrottled, RETRY_AFTER_MS))?;
-        Ok(route(&self.kms, call, params, trace).await?)
+    ) -> ActionReport {
+        match self.shares.turn(share, index).await {
+            Some(_turn) => route(&self.kms, call, params, index).await,
+            None => ActionReport::refused(Refusal::UserThrottled),
+        }
     }
 
-    /// Puts the event of an authenticated call on the log before its answer leaves.
+    /// Puts the event of a change, which was committed with it, on the log before the answer leaves.
+    async fn record_change(&self, pending: Pending, call: &Call, wants_receipt: bool) -> Result<Logged, Fault> {
+        let event = wants_receipt.then(|| pending.event.clone());
+        let index = self.outbox.append(&*self.audit, pending).await?;
+        self.logged(index, event, &call.request_id, call.now)
+    }
+
+    /// Puts the event of any other authenticated call on the log before its answer leaves.
     async fn record(
         &self,
         spec: Option<&'static ActionSpec>,
+        event_id: &str,
         call: &Call,
-        params: &Params<'_>,
-        mut trace: CallTrace,
-        result: &Result<Vec<u8>, Refused>,
+        telling: &Telling<'_>,
+        refusal: Option<Refusal>,
         wants_receipt: bool,
-    ) -> Result<Logged, Refused> {
-        let refusal = result.as_ref().err().map(Refused::refusal);
-        let event_id = match (trace.pending.take(), refusal) {
-            (Some(pending), None) => {
-                let event = wants_receipt.then(|| pending.event.clone());
-                let index = self.outbox.append(&*self.audit, pending).await?;
-                return self.logged(index, event, &call.request_id, call.now);
-            }
-            // The change may have happened all the same, and then its own event will be found in the outbox: it must
-            // not be taken for this one.
-            (Some(_), Some(_)) => new_request_id(),
-            (None, _) => call.request_id.clone(),
-        };
+    ) -> Result<Logged, Fault> {
         if spec.is_some_and(|spec| !spec.recorded) {
             return Ok(Logged::default());
         }
-        let event = audit::call_event(spec, &event_id, call, params, &trace, refusal);
+        let event = audit::call_event(spec, event_id, call, telling, refusal);
         let kept = wants_receipt.then(|| event.clone());
         // A receipt promises that the event is there.
         let durability = match kept {
@@ -449,10 +423,10 @@ impl Service {
         };
         let appended = self.audit.append(event, durability);
         appended.done.wait().await.map_err(Fault::unavailable)?;
-        self.logged(appended.index, kept, &event_id, call.now)
+        self.logged(appended.index, kept, event_id, call.now)
     }
 
-    fn logged(&self, index: u64, event: Option<Vec<u8>>, id: &str, now: Timestamp) -> Result<Logged, Refused> {
+    fn logged(&self, index: u64, event: Option<Vec<u8>>, id: &str, now: Timestamp) -> Result<Logged, Fault> {
         let receipt = event.map(|event| self.audit.receipt(index, &event, id, now)).transpose();
         Ok(Logged { index: Some(index), receipt: receipt.map_err(Fault::unavailable)? })
     }
@@ -492,40 +466,52 @@ fn asked_api(request: &Request<'_>, params: &Params<'_>) -> Api {
     version.and_then(actions::api_of_version).unwrap_or(Api::Kms)
 }
 
-fn refused_reply(
-    format: Format,
-    request: &Request<'_>,
-    request_id: String,
-    report: CallReport,
-    refused: Refused,
-) -> Reply {
-    let refusal = refused.refusal();
-    let row = refusal.row();
-    let mut message = refusal.message().into_owned();
-    if let Some(echo) = &refused.echo {
-        message.push_str(echo);
+impl CallReport {
+    /// Of whoever has not shown who it is.
+    fn of_stranger(refused: Refused) -> Self {
+        Self { spec: None, known: false, bill: None, logged: Logged::default(), result: Err(refused) }
     }
-    let host = if row.origin == Origin::Gateway { text_header(request, "host", HOST_BYTES_MAX) } else { String::new() };
-    let body = render::error(format, row.origin, row.status, row.code, &message, &request_id, &host);
-    let fault = match refused.error {
-        Error::Failed(fault) => Some(fault),
-        Error::Refused(_) => None,
-    };
-    Reply {
-        status: row.status,
-        format,
-        request_id,
-        retry_after_ms: refused.retry_after_ms.or(refusal.is_throttling().then_some(RETRY_AFTER_MS)),
-        logged: report.logged,
-        body,
-        outcome: CallOutcome {
-            action: report.spec.map(|spec| spec.name),
-            refusal: Some(refusal),
-            fault,
-            denial: report.denial,
-            known: report.known,
-            bill: report.bill,
-        },
+
+    /// Of a known caller. A call that could not be logged has failed, however it went.
+    fn of_known(
+        spec: Option<&'static ActionSpec>,
+        bill: Option<Bill>,
+        logged: Result<Logged, Fault>,
+        result: Result<Vec<u8>, Refused>,
+    ) -> Self {
+        let known = Self { spec, known: true, bill, logged: Logged::default(), result };
+        match logged {
+            Ok(logged) => Self { logged, ..known },
+            Err(fault) => Self { result: Err(fault.into()), ..known },
+        }
+    }
+
+    /// The answer, a refusal in the words of the API that was called.
+    fn reply(self, format: Format, api: Api, request: &Request<'_>, request_id: String) -> Reply {
+        let Self { spec, known, bill, logged, result } = self;
+        let outcome =
+            CallOutcome { action: spec.map(|spec| spec.name), refusal: None, fault: None, denial: None, known, bill };
+        let Refused { error, echo, retry_after_ms } = match result {
+            Ok(body) => return Reply { status: 200, format, request_id, retry_after_ms: None, logged, body, outcome },
+            Err(refused) => refused,
+        };
+        let refusal = error.refusal().in_api(api);
+        let row = refusal.row();
+        let mut message = refusal.message().into_owned();
+        if let Some(echo) = &echo {
+            message.push_str(echo);
+        }
+        let from_gateway = row.origin == Origin::Gateway;
+        let host = if from_gateway { text_header(request, "host", HOST_BYTES_MAX) } else { String::new() };
+        let body = render::error(format, row.origin, row.status, row.code, &message, &request_id, &host);
+        let (fault, denial) = match error {
+            Error::Refused(_) => (None, None),
+            Error::Denied(_, why) => (None, Some(*why)),
+            Error::Failed(fault) => (Some(fault), None),
+        };
+        let retry_after_ms = retry_after_ms.or(refusal.is_throttling().then_some(RETRY_AFTER_MS));
+        let outcome = CallOutcome { refusal: Some(refusal), fault, denial, ..outcome };
+        Reply { status: row.status, format, request_id, retry_after_ms, logged, body, outcome }
     }
 }
 

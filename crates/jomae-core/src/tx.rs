@@ -5,13 +5,10 @@
 
 use std::sync::Arc;
 
-use jomae_api::names::KeyPlace;
-
 use crate::{
     cache::{Cache, Cached},
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
-    record::VersionRecord,
     store::{Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
     stored::Record,
 };
@@ -71,13 +68,12 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
+        Tx { vault: self, reads: None, writes: Vec::new() }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
-        let reads = Some(Vec::new());
-        Tx { vault: self, reads, writes: Vec::new(), made: Vec::new(), used: Vec::new() }
+        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new() }
     }
 
     fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
@@ -115,8 +111,6 @@ pub struct Tx<'v> {
     /// What was read, for the commit to compare; not kept by calls that change nothing.
     reads: Option<Vec<(Path, Option<Revision>)>>,
     writes: Vec<Write>,
-    made: Vec<KeyPlace>,
-    used: Vec<(KeyPlace, Arc<VersionRecord>)>,
 }
 
 /// How a commit ended, seen by the loop that may try again.
@@ -181,26 +175,6 @@ impl Tx<'_> {
     fn write(&mut self, write: Write) {
         self.writes.retain(|earlier| earlier.path() != write.path());
         self.writes.push(write);
-    }
-
-    /// Notes a key that this call makes, for its audit event.
-    pub fn makes(&mut self, key: &KeyPlace) {
-        self.made.push(key.clone());
-    }
-
-    /// Notes a key version that this call uses.
-    pub fn uses(&mut self, key: &KeyPlace, version: &Arc<VersionRecord>) {
-        self.used.push((key.clone(), Arc::clone(version)));
-    }
-
-    /// The key versions that this call uses.
-    pub fn used(&mut self) -> Vec<(KeyPlace, Arc<VersionRecord>)> {
-        std::mem::take(&mut self.used)
-    }
-
-    /// The keys that this call makes.
-    pub fn made(&mut self) -> Vec<KeyPlace> {
-        std::mem::take(&mut self.made)
     }
 
     /// Whether anything is to be written.

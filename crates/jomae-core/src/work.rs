@@ -242,6 +242,6 @@ fn unsettled(place: &KeyPlace) -> Fault {
 fn into_fault(error: Error) -> Fault {
     match error {
         Error::Failed(fault) => fault,
-        Error::Refused(refusal) => Fault::internal(refusal.to_string()),
+        Error::Refused(refusal) | Error::Denied(refusal, _) => Fault::internal(refusal.to_string()),
     }
 }

@@ -11,12 +11,12 @@ use jomae_api::{
 };
 
 use super::{
-    Denial, Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource, Rights, explain,
+    Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource, Rights, explain,
     rights::{rights_of, trust},
 };
 use crate::{
     call::Call,
-    error::{Error, Fault},
+    error::{Denial, Error, Fault},
     identity::{
         Caller, Who,
         token::{Trusted, TrustedPrincipal},
@@ -32,13 +32,12 @@ pub struct Authorized<'a, A> {
     found: Found<'a>,
 }
 
-/// Checks every permission that the call needs. Why one is denied is left in `denial`, for the operator.
+/// Checks every permission that the call needs.
 pub fn authorize<'a, A: Action>(
     tx: &mut Tx<'_>,
     call: &Call,
     action: &'a A,
     found: Found<'a>,
-    denial: &mut Option<Denial>,
 ) -> Result<Authorized<'a, A>, Error> {
     if call.caller.is_root() && found.needs.iter().all(|need| is_there_and_own(call, &need.resource)) {
         return Ok(Authorized { action, found });
@@ -46,19 +45,15 @@ pub fn authorize<'a, A: Action>(
     let rights = rights_of(tx, call)?;
     if let Some(reason) = rights.dead {
         let permission = found.needs.first().map_or("any", |need| need.permission);
-        *denial =
-            Some(Denial { permission, resource: call.caller.arn(), reason: reason.to_owned(), too_costly: false });
-        return Err(Refusal::NoPermission.into());
+        let resource = call.caller.arn();
+        return Err(Denial { permission, resource, reason: reason.to_owned(), too_costly: false }.into());
     }
     let evaluator = PolicyEvaluator::new(call, &rights, action.request_tags());
     let mut missing = None;
     for Required { permission, resource, context } in &found.needs {
         match evaluator.ask(permission, resource, *context)? {
             Ok(()) => {}
-            Err(Refused::Denied(why)) => {
-                *denial = Some(why);
-                return Err(Refusal::NoPermission.into());
-            }
+            Err(Refused::Denied(why)) => return Err(why.into()),
             Err(Refused::As(refusal)) => return Err(refusal.into()),
             Err(Refused::Hidden) => missing = missing.or(Some(Refusal::KeyNotFound)),
         }

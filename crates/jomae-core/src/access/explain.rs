@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use jomae_api::limits::DECISION_STEPS_MAX;
 
-use super::{Denial, Rights};
-use crate::policy::{Compiled, Request, ResourceVerdict, Verdict};
+use super::Rights;
+use crate::{
+    error::Denial,
+    policy::{Compiled, Request, ResourceVerdict, Verdict},
+};
 
 /// After this many bytes of reasons no further policy is gone through.
 const REASON_BYTES_MAX: usize = 1024;

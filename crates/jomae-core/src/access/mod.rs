@@ -6,7 +6,7 @@ mod resolve;
 pub mod rights;
 pub mod simulate;
 
-use std::{fmt, sync::Arc};
+use std::sync::{Arc, OnceLock};
 
 use jomae_api::{
     action::RamKind,
@@ -21,8 +21,9 @@ pub use resolve::resolve;
 pub use rights::Rights;
 
 use crate::{
+    error::Fault,
     ram::record::RoleRecord,
-    record::{AliasRecord, KeyRecord},
+    record::{AliasRecord, KeyRecord, VersionRecord},
 };
 
 /// What the targets of a call turned out to be.
@@ -85,6 +86,25 @@ pub struct FoundKey {
     /// Another account's key that a ciphertext names: whoever may not use it is told that there is none, as if it had
     /// this name.
     pub hidden_as: Option<String>,
+    used: OnceLock<Arc<VersionRecord>>,
+}
+
+impl FoundKey {
+    fn new(place: KeyPlace, record: Arc<KeyRecord>, version: Option<u32>) -> Self {
+        Self { place, record, version, hidden_as: None, used: OnceLock::new() }
+    }
+
+    /// Notes the version that the call uses: one of each key.
+    pub(crate) fn uses(&self, version: &Arc<VersionRecord>) -> Result<(), Fault> {
+        let noted = self.used.get_or_init(|| Arc::clone(version));
+        let same = noted.stored.number == version.stored.number;
+        if same { Ok(()) } else { Err(Fault::internal("a call uses two versions of one key")) }
+    }
+
+    /// The version that the call uses, if it uses one.
+    pub(crate) fn used(&self) -> Option<&VersionRecord> {
+        self.used.get().map(|version| &**version)
+    }
 }
 
 /// An alias: there already, or about to be made.
@@ -99,22 +119,4 @@ pub struct FoundAlias {
 pub struct FoundRole {
     pub role: RoleRef,
     pub record: Option<Arc<RoleRecord>>,
-}
-
-/// Why a permission was denied, for the operator's log. Names things of ours only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// The permission, e.g. `kms:Decrypt`.
-    pub permission: &'static str,
-    /// The full name of the resource.
-    pub resource: String,
-    pub reason: String,
-    /// The policies cost more than a decision may, so that nobody knows what they say.
-    pub too_costly: bool,
-}
-
-impl fmt::Display for Denial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}: {}", self.permission, self.resource, self.reason)
-    }
 }

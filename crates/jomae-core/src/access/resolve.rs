@@ -38,7 +38,7 @@ pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<
             Target::AliasName(name) => Resource::Alias(alias(tx, call, name)?),
             Target::AliasAndItsKey(name) => {
                 let found = alias(tx, call, name)?;
-                let of_key = found.record.as_ref().map(|alias| place(call, alias.key.clone()));
+                let of_key = found.record.as_ref().map(|alias| call.own_key(alias.key.clone()));
                 needs.push(required(Resource::Alias(found)));
                 match of_key {
                     Some(place) => key(tx, call, place, None)?,
@@ -60,13 +60,9 @@ fn alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<FoundAlias, E
     Ok(FoundAlias { name: name.clone(), record })
 }
 
-fn place(call: &Call, id: jomae_api::names::KeyId) -> KeyPlace {
-    KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id }
-}
-
 fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Resource, Error> {
     match reference {
-        KeyRef::Id(id) => key(tx, call, place(call, id.clone()), None),
+        KeyRef::Id(id) => key(tx, call, call.own_key(id.clone()), None),
         KeyRef::Alias(name) => by_alias(tx, call, name),
         KeyRef::AliasArn { region, account, name } if region == &call.region && account == call.caller.account() => {
             by_alias(tx, call, name)
@@ -85,7 +81,7 @@ fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Reso
 
 fn by_alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<Resource, Error> {
     match tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))? {
-        Some(alias) => key(tx, call, place(call, alias.key.clone()), None),
+        Some(alias) => key(tx, call, call.own_key(alias.key.clone()), None),
         None => Ok(alias_missing(call, name)),
     }
 }
@@ -114,7 +110,7 @@ fn by_alias_elsewhere(
 
 fn key(tx: &mut Tx<'_>, call: &Call, place: KeyPlace, version: Option<u32>) -> Result<Resource, Error> {
     Ok(match tx.get::<KeyRecord>(&path::key(&place))? {
-        Some(record) => Resource::Key(FoundKey { place, record, version, hidden_as: None }),
+        Some(record) => Resource::Key(FoundKey::new(place, record, version)),
         None => key_missing(call, &place),
     })
 }

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     access::Resource,
     call::Call,
-    error::Fault,
+    error::{Error, Fault},
     identity::{Caller, Who},
     policy::{Compiled, system_policy},
     ram::{
@@ -163,11 +163,11 @@ fn is_member(tx: &mut Tx<'_>, account: &AccountId, user_id: &str, group: &str) -
 }
 
 /// What a look-up by name has found; a refusal says that there is none.
-fn found<R>(result: Result<Arc<R>, crate::error::Error>) -> Result<Option<Arc<R>>, Fault> {
+fn found<R>(result: Result<Arc<R>, Error>) -> Result<Option<Arc<R>>, Fault> {
     match result {
         Ok(record) => Ok(Some(record)),
-        Err(crate::error::Error::Refused(_)) => Ok(None),
-        Err(crate::error::Error::Failed(fault)) => Err(fault),
+        Err(Error::Refused(_) | Error::Denied(..)) => Ok(None),
+        Err(Error::Failed(fault)) => Err(fault),
     }
 }
 

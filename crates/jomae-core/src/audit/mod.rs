@@ -19,7 +19,6 @@ use jomae_api::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    access::Denial,
     call::Call,
     identity::{Caller, Who},
     store::BoxFuture,
@@ -70,18 +69,12 @@ pub struct Appended<'a> {
 /// What a call touched, noted on its way.
 #[derive(Default)]
 pub struct CallTrace {
-    /// The number of the action in the list of all actions.
-    pub action: usize,
     pub keys: Vec<KeyPlace>,
     pub aliases: Vec<String>,
     /// What the call names in RAM: type and name.
     pub ram: Vec<(&'static str, String)>,
     /// Whose key was used, if it is another account's.
     pub owner: Option<AccountId>,
-    /// The event of a change, committed with it.
-    pub pending: Option<outbox::Pending>,
-    /// Why a permission was denied, for the operator.
-    pub denial: Option<Denial>,
 }
 
 /// How durable the event of a call must be before its answer leaves.
@@ -279,43 +272,31 @@ const fn read_or_write(effect: Effect) -> &'static str {
     }
 }
 
-/// The event of a call that was answered, or refused.
+/// How much the event of a call tells.
+pub enum Telling<'a> {
+    /// What was asked for, and what it was about.
+    Whole { params: &'a Params<'a>, trace: &'a CallTrace },
+    /// How many calls were turned away, and since when. Without parameters, so that what costs the service little does
+    /// not fill its log.
+    Throttled { count: u64, since: Timestamp },
+}
+
+/// The event of a call that was answered, or refused; of several that were throttled it is told by the first.
 ///
 /// An unknown action is called `Unknown`: what stands in its place may be anything.
 pub fn call_event(
     spec: Option<&ActionSpec>,
     event_id: &str,
     call: &Call,
-    params: &Params<'_>,
-    trace: &CallTrace,
+    telling: &Telling<'_>,
     refusal: Option<Refusal>,
 ) -> Vec<u8> {
-    let shown = spec.map(|spec| Shown::Call(PublicParameters { spec, params }));
-    event_of_call(spec, event_id, call, shown, trace, refusal, None)
-}
-
-/// The event of `count` calls that were turned away since a moment, told by the first of them: without its parameters, so
-/// that what costs the service little does not fill its log.
-pub fn throttled_event(
-    spec: Option<&ActionSpec>,
-    event_id: &str,
-    first: &Call,
-    refusal: Refusal,
-    (count, since): (u64, Timestamp),
-) -> Vec<u8> {
-    let throttled = ThrottledCalls { throttled_calls: count, since };
-    event_of_call(spec, event_id, first, None, &CallTrace::default(), Some(refusal), Some(throttled))
-}
-
-fn event_of_call(
-    spec: Option<&ActionSpec>,
-    event_id: &str,
-    call: &Call,
-    shown: Option<Shown<'_>>,
-    trace: &CallTrace,
-    refusal: Option<Refusal>,
-    throttled: Option<ThrottledCalls>,
-) -> Vec<u8> {
+    let (shown, trace, throttled) = match *telling {
+        Telling::Whole { params, trace } => {
+            (spec.map(|spec| Shown::Call(PublicParameters { spec, params })), Some(trace), None)
+        }
+        Telling::Throttled { count, since } => (None, None, Some(ThrottledCalls { throttled_calls: count, since })),
+    };
     let caller = &call.caller;
     let api = spec.map_or(Api::Kms, ActionSpec::api);
     let message = refusal.map(|refusal| refusal.message());
@@ -344,8 +325,8 @@ fn event_of_call(
             session_context: SessionContext::of(caller),
         },
         request_parameters: shown,
-        referenced_resources: Resources::of(trace),
-        resource_owner_id: trace.owner.as_ref().map(AccountId::as_str),
+        referenced_resources: trace.and_then(Resources::of),
+        resource_owner_id: trace.and_then(|trace| trace.owner.as_ref()).map(AccountId::as_str),
         error_code: refusal.map(|refusal| refusal.code()),
         error_message: message.as_deref(),
         additional_event_data: throttled,

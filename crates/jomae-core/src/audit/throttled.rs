@@ -8,7 +8,7 @@ use std::{
 
 use jomae_api::{action::ActionSpec, error::Refusal, names::AccountId, time::Timestamp};
 
-use super::{AuditSink, Durability, throttled_event};
+use super::{AuditSink, Durability, Telling, call_event};
 use crate::{
     call::{Call, new_request_id},
     error::Fault,
@@ -41,7 +41,7 @@ impl Throttled {
             counted.first.get_or_insert(call);
             return None;
         }
-        let event = throttled_event(spec, &call.request_id, &call, refusal, (1, call.now));
+        let event = event(spec, &call.request_id, &call, refusal, 1);
         kinds.insert(kind, Counted { spec, first: None, refusal, count: 0, begun: call.now });
         Some(event)
     }
@@ -57,7 +57,7 @@ impl Throttled {
         };
         for Counted { spec, first, refusal, count, .. } in over {
             let Some(first) = first else { continue };
-            let event = throttled_event(spec, &new_request_id(), &first, refusal, (count, first.now));
+            let event = event(spec, &new_request_id(), &first, refusal, count);
             audit.append(event, Durability::Handed).done.wait().await.map_err(Fault::unavailable)?;
         }
         Ok(())
@@ -66,4 +66,8 @@ impl Throttled {
     fn kinds(&self) -> MutexGuard<'_, HashMap<(AccountId, Option<&'static str>), Counted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn event(spec: Option<&ActionSpec>, id: &str, first: &Call, refusal: Refusal, count: u64) -> Vec<u8> {
+    call_event(spec, id, first, &Telling::Throttled { count, since: first.now }, Some(refusal))
 }

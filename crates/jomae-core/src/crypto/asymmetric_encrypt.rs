@@ -10,7 +10,7 @@ impl Handle<AsymmetricEncrypt> for Kms {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
-        tx.uses(&key.place, &version);
+        key.uses(&version)?;
         // Decapsulation has no counterpart here: anyone with the public key encapsulates by himself.
         let (Some(spec), Some(algorithm)) = (key.record.spec.asymmetric(), wanted.algorithm.encryption()) else {
             return Err(Refusal::OperationUnsupported.into());

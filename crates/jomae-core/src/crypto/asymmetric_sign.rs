@@ -10,7 +10,7 @@ impl Handle<AsymmetricSign> for Kms {
         expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;
         expect_digest(wanted.algorithm, &wanted.digest)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
-        let ready = self.ready(tx, key, version).await?;
+        let ready = self.ready(key, version).await?;
         let account = call.caller.account();
         let signature = self.backend.sign(&ready.handle, wanted.algorithm, &wanted.digest, account).wait().await?;
         Ok(Output {

@@ -11,7 +11,7 @@ impl Handle<AsymmetricVerify> for Kms {
         expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;
         expect_digest(wanted.algorithm, &wanted.digest)?;
         let version = Self::named_version(tx, key, &wanted.version)?;
-        tx.uses(&key.place, &version);
+        key.uses(&version)?;
         let (Some(spec), Some(algorithm)) = (key.record.spec.asymmetric(), wanted.algorithm.signature()) else {
             return Err(Refusal::ParameterInvalid("Algorithm").into());
         };

@@ -63,8 +63,8 @@ impl Kms {
     }
 
     /// Unwraps the material of a version; it is done once while the record stays in memory.
-    pub(crate) async fn ready(&self, tx: &mut Tx<'_>, key: &FoundKey, version: Arc<VersionRecord>) -> Result<Ready> {
-        tx.uses(&key.place, &version);
+    pub(crate) async fn ready(&self, key: &FoundKey, version: Arc<VersionRecord>) -> Result<Ready> {
+        key.uses(&version)?;
         if let Some(handle) = version.handle.get() {
             let handle = handle.clone();
             return Ok(Ready { version, handle });
@@ -82,7 +82,7 @@ impl Kms {
         let primary = key.record.primary.as_ref();
         let primary = primary.ok_or_else(|| Fault::internal(format!("key {} has no version", key.place.id)))?;
         let version = key.record.primary_in_memory.or_find(|| Self::version(tx, key, primary.number))?.clone();
-        self.ready(tx, key, version).await
+        self.ready(key, version).await
     }
 
     /// Encrypts a data key under the primary version.
@@ -126,7 +126,7 @@ impl Kms {
         }
         let number = key.version.ok_or_else(|| Fault::internal("a ciphertext without a key version"))?;
         let version = Self::version(tx, key, number)?;
-        let ready = self.ready(tx, key, version).await?;
+        let ready = self.ready(key, version).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
         let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
         let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
@@ -147,7 +147,7 @@ impl Kms {
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, version)?;
-        let ready = self.ready(tx, key, version).await?;
+        let ready = self.ready(key, version).await?;
         let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext, caller).wait().await?;
         let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
         let plaintext = Plaintext { content: Content::Bytes, bytes };

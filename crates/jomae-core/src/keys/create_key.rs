@@ -27,11 +27,8 @@ impl Handle<CreateKey> for Kms {
         if wanted.spec.row().kind == KeyKind::Asymmetric {
             self.quotas.expect_room(tx, call.caller.account(), Counted::Key)?;
         }
-        let place = KeyPlace {
-            account: call.caller.account().clone(),
-            region: call.region.clone(),
-            id: KeyId::new(&new_id(call.now).to_string()).ok_or_else(|| Fault::internal("key id"))?,
-        };
+        let id = KeyId::new(&new_id(call.now).to_string()).ok_or_else(|| Fault::internal("key id"))?;
+        let place = call.own_key(id);
         let mut record = KeyRecord {
             creator: call.caller.account().clone(),
             created: call.now.0,
@@ -69,7 +66,10 @@ impl Handle<CreateKey> for Kms {
         // Last: what the commit compares of it should be old by no more than the commit itself takes.
         self.quotas.take(tx, &place.account, Counted::Key).await?;
         tx.put(path::key(&place), &record)?;
-        tx.makes(&place);
         Ok(Output { key_metadata: metadata(&place, &record) })
+    }
+
+    fn made(call: &Call, output: &Output) -> Option<KeyPlace> {
+        Some(call.own_key(output.key_metadata.key_id.clone()))
     }
 }

@@ -29,7 +29,7 @@ impl Handle<ListKeys> for Kms {
             // Opened, so that a row that somebody has planted or moved is a fault and not a key. One that was destroyed
             // since the page was found is no row any more.
             if tx.get::<KeyRecord>(found)?.is_some() {
-                let place = KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id };
+                let place = call.own_key(id);
                 key.push(KeyRow { key_arn: place.arn(), key_id: place.id });
             }
         }
@@ -49,7 +49,7 @@ impl Kms {
         let mut rows = Rows { offset: wanted.page.offset(), size: wanted.page.size as usize, ..Rows::default() };
         if let Some(candidates) = named(call, tx, &wanted.filters)? {
             for id in candidates {
-                let place = KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id };
+                let place = call.own_key(id);
                 let found = path::key(&place);
                 if let Some(record) = tx.get::<KeyRecord>(&found)?
                     && matches(&place, &record, &wanted.filters)
@@ -67,7 +67,7 @@ impl Kms {
             after = Some(last.clone());
             for (found, record) in batch {
                 let Some(id) = path::tail(&found, prefix).and_then(KeyId::new) else { continue };
-                let place = KeyPlace { account: call.caller.account().clone(), region: call.region.clone(), id };
+                let place = call.own_key(id);
                 if matches(&place, &record, &wanted.filters) {
                     rows.add(found);
                 }

@@ -288,7 +288,7 @@ impl<'e> Names<'e> {
         match resolve(tx, call, &Access::one(*asked)) {
             Ok(found) => Ok(Some(found.needs.into_iter().map(|need| Need::of(asked, need.resource)).collect())),
             Err(Error::Failed(fault)) => Err(fault),
-            Err(Error::Refused(_)) => Ok(None),
+            Err(Error::Refused(_) | Error::Denied(..)) => Ok(None),
         }
     }
 }
@@ -319,7 +319,7 @@ pub(super) fn one(
     let resolved = resolve(tx, call, &Access::one(api::Need::new(permission, target)));
     let found = resolved.map_err(|error| match error {
         Error::Failed(fault) => SimulateError::Failed(fault),
-        Error::Refused(refusal) => SimulateError::Resource(refusal.message().into_owned()),
+        Error::Refused(refusal) | Error::Denied(refusal, _) => SimulateError::Resource(refusal.message().into_owned()),
     })?;
     let resource = found.needs.into_iter().next().map(|need| need.resource);
     resource.ok_or_else(|| Fault::internal("a target without a resource").into())
