@@ -7,6 +7,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jomae_crypto::{
+    purpose::Purpose,
     sealed::{self, OpenError, SealError},
     secret::{Key256, SecretBytes},
 };
@@ -20,8 +21,6 @@ use crate::{
 pub const DOMAIN_PREFIX: &str = "sys/domain/";
 const FORMAT: u8 = 1;
 const HEAD_BYTES: usize = 5;
-/// The purpose under which records are sealed.
-const RECORD_PURPOSE: &str = "record";
 /// Domain key versions that one store may have.
 const VERSIONS_MAX: usize = crate::store::SCAN_LIMIT_MAX;
 
@@ -135,12 +134,12 @@ impl Keyring {
 
     /// Seals a record in its place.
     pub fn seal_record(&self, path: &str, value: &[u8]) -> Result<Vec<u8>, Fault> {
-        self.seal_with(|key| sealed::seal(key.expose(), RECORD_PURPOSE, path.as_bytes(), &[], value))
+        self.seal_with(|key| sealed::seal(key.expose(), Purpose::Record, path.as_bytes(), &[], value))
     }
 
     /// Opens a record found in this place.
     pub fn open_record(&self, path: &str, bytes: &[u8]) -> Result<SecretBytes, Unsealable> {
-        self.open_with(bytes, |key, message| sealed::open(key.expose(), RECORD_PURPOSE, path.as_bytes(), &[], message))
+        self.open_with(bytes, |key, message| sealed::open(key.expose(), Purpose::Record, path.as_bytes(), &[], message))
     }
 }
 

@@ -37,10 +37,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::purpose::Purpose;
 use crate::sealed::{self, OpenError};
 use crate::secret::SecretBytes;
 pub use crate::sym::Cipher;
-use crate::wrap::Purpose;
 
 /// Length of a key version id in bytes.
 pub const VERSION_ID_BYTES: usize = 36;
@@ -82,14 +82,13 @@ const fn format_of(cipher: Cipher, content: Content) -> u8 {
     }
 }
 
-const fn purpose_of(cipher: Cipher) -> &'static str {
+const fn purpose_of(cipher: Cipher) -> Purpose {
     match cipher {
         Cipher::Aes256 => Purpose::CmkEnvelope,
         Cipher::Aes128 => Purpose::CmkEnvelopeAes128,
         Cipher::Aes192 => Purpose::CmkEnvelopeAes192,
         Cipher::Sm4 => Purpose::CmkEnvelopeSm4,
     }
-    .label()
 }
 
 /// What the ciphertext of a key version is bound to. A blob opens only with the same six values.

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::asym::{self, AsymSpec, EncAlg, EncryptRefused, PrivateKey, Undecipherable};
 use crate::hash::sha256;
+use crate::purpose::Purpose;
 use crate::rng;
 use crate::sealed::hkdf_sha256;
 use crate::secret::{Key256, SecretBytes, assert_not_impl};
@@ -134,7 +135,8 @@ fn substitute(wrapping: &PrivateKey, alg: WrapAlg, blob: &[u8], expected_bytes: 
     let mut out = Zeroizing::new(vec![0; bytes]);
     let derived = wrapping.to_pkcs8().ok().and_then(|pkcs8| {
         let label: &[u8] = if alg == WrapAlg::RsaesPkcs1V15 { b"pkcs1-v1.5" } else { b"other" };
-        hkdf_sha256(pkcs8.expose(), &sha256(&[blob]), &[b"jomae/v1/substitute-material", &[0], label], &mut out)
+        let info = [Purpose::SubstituteMaterial.label().as_bytes(), &[0], label];
+        hkdf_sha256(pkcs8.expose(), &sha256(&[blob]), &info, &mut out)
     });
     if derived.is_none() {
         rng::fill(&mut out);

@@ -5,7 +5,7 @@
 //! fixes how they are combined.
 //!
 //! - [`sealed`] is the one authenticated-encryption construction of the product; [`envelope`], [`wrap`] and [`stream`]
-//!   are its users.
+//!   are its users. [`purpose`] tells the uses of keys apart.
 //! - [`sym`] names the ciphers of symmetric keys, [`asym`] holds key pairs, [`import`] unwraps keys from outside.
 //! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
@@ -18,6 +18,7 @@ pub mod hash;
 pub mod import;
 pub mod mac;
 pub mod pem;
+pub mod purpose;
 pub mod rng;
 pub mod root;
 pub mod rsa;

@@ -33,10 +33,11 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::hash::sha256;
+use crate::purpose::Purpose;
 use crate::rng;
 use crate::secret::{Key256, SecretBytes, assert_not_impl};
 
-const FILE_LABEL: &str = "jomae root key v1";
+const FILE_LABEL: &str = Purpose::RootKeyFile.label();
 const KEY_BASE64_BYTES: usize = 44;
 const CHECK_BYTES: usize = 16;
 

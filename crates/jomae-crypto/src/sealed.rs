@@ -14,7 +14,7 @@
 //! message key (32) ‖ commitment (32) = HKDF-SHA256(
 //!     IKM  = the key, 16 to 64 bytes,
 //!     salt = the salt field,
-//!     info = "jomae/v1/" ‖ purpose ‖ 0x00 ‖ binding,
+//!     info = label of the purpose ‖ 0x00 ‖ binding,
 //!     L    = 64)
 //! ciphertext ‖ tag = AES-256-GCM(message key, nonce = twelve zero bytes, AAD = aad, plaintext)
 //! ```
@@ -22,8 +22,7 @@
 //! With AES-128, AES-192 or SM4 the message key has 16, 24 or 16 bytes and L is 48, 56 or 48; the commitment is always the
 //! last 32 bytes. Each cipher has purposes of its own, so no two ever share derived bytes.
 //!
-//! - The purpose is a fixed label without a NUL byte that separates the uses of a key; the binding names what the key
-//!   belongs to; the AAD holds what else must match. A binding or AAD of several parts must be length-prefixed by the
+//! - The [`Purpose`] separates the uses of a key; its label holds no NUL byte. The binding names what the key belongs to; the AAD holds what else must match. A binding or AAD of several parts must be length-prefixed by the
 //!   caller.
 //! - The message key is used once, since the salt is new for each message; therefore the constant nonce is safe and
 //!   there is no limit on the number of messages under one key.
@@ -36,6 +35,7 @@ use std::fmt;
 use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
 
+use crate::purpose::Purpose;
 use crate::rng;
 use crate::secret::{SecretBytes, ct_eq};
 use crate::sym::{Cipher, OneTimeKey, TAG_BYTES};
@@ -44,7 +44,6 @@ const SALT_BYTES: usize = 32;
 const COMMITMENT_BYTES: usize = 32;
 const HEAD_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
 const MESSAGE_KEY_BYTES_MAX: usize = 32;
-const LABEL_PREFIX: &[u8] = b"jomae/v1/";
 
 /// What sealing adds to the length of the plaintext, in bytes.
 pub const OVERHEAD_BYTES: usize = HEAD_BYTES + TAG_BYTES;
@@ -77,13 +76,7 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 /// Encrypts `plaintext` under `key` (16 to 64 bytes) in the layout of the module.
-pub fn seal(
-    key: &[u8],
-    purpose: &'static str,
-    binding: &[u8],
-    aad: &[u8],
-    plaintext: &[u8],
-) -> Result<Vec<u8>, SealError> {
+pub fn seal(key: &[u8], purpose: Purpose, binding: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut out = Vec::with_capacity(OVERHEAD_BYTES.saturating_add(plaintext.len()));
     seal_onto(&mut out, key, purpose, binding, aad, plaintext)?;
     Ok(out)
@@ -93,7 +86,7 @@ pub fn seal(
 pub(crate) fn seal_onto(
     out: &mut Vec<u8>,
     key: &[u8],
-    purpose: &'static str,
+    purpose: Purpose,
     binding: &[u8],
     aad: &[u8],
     plaintext: &[u8],
@@ -109,7 +102,7 @@ pub(crate) fn seal_with_salt(
     out: &mut Vec<u8>,
     salt: &[u8; SALT_BYTES],
     key: &[u8],
-    purpose: &'static str,
+    purpose: Purpose,
     binding: &[u8],
     aad: &[u8],
     plaintext: &[u8],
@@ -134,13 +127,7 @@ pub(crate) fn seal_with_salt(
 }
 
 /// Decrypts what [`seal`] made with the same `key`, `purpose`, `binding` and `aad`.
-pub fn open(
-    key: &[u8],
-    purpose: &'static str,
-    binding: &[u8],
-    aad: &[u8],
-    sealed: &[u8],
-) -> Result<SecretBytes, OpenError> {
+pub fn open(key: &[u8], purpose: Purpose, binding: &[u8], aad: &[u8], sealed: &[u8]) -> Result<SecretBytes, OpenError> {
     open_with(Cipher::Aes256, key, purpose, binding, aad, sealed)
 }
 
@@ -148,7 +135,7 @@ pub fn open(
 pub(crate) fn open_with(
     cipher: Cipher,
     key: &[u8],
-    purpose: &'static str,
+    purpose: Purpose,
     binding: &[u8],
     aad: &[u8],
     sealed: &[u8],
@@ -173,14 +160,13 @@ struct Derived {
 }
 
 impl Derived {
-    fn new(cipher: Cipher, key: &[u8], salt: &[u8; SALT_BYTES], purpose: &'static str, binding: &[u8]) -> Option<Self> {
-        debug_assert!(!purpose.contains('\0'), "a NUL ends the purpose");
+    fn new(cipher: Cipher, key: &[u8], salt: &[u8; SALT_BYTES], purpose: Purpose, binding: &[u8]) -> Option<Self> {
         if !KEY_BYTES.contains(&key.len()) {
             return None;
         }
         let mut okm = Zeroizing::new([0; MESSAGE_KEY_BYTES_MAX + COMMITMENT_BYTES]);
         let used = okm.get_mut(..cipher.key_bytes() + COMMITMENT_BYTES)?;
-        hkdf_sha256(key, salt, &[LABEL_PREFIX, purpose.as_bytes(), &[0], binding], used)?;
+        hkdf_sha256(key, salt, &[purpose.label().as_bytes(), &[0], binding], used)?;
         Some(Self { cipher, okm })
     }
 
@@ -215,12 +201,17 @@ mod tests {
 
     const KEY: [u8; 32] = [7; 32];
 
+    fn purpose(name: &str) -> Purpose {
+        let of_name = |each: &Purpose| each.label().strip_prefix("jomae/v1/") == Some(name);
+        Purpose::ALL.iter().copied().find(of_name).unwrap()
+    }
+
     #[test]
     fn fixed_vectors() {
         for v in section("sealed") {
             let (key, binding, aad, plaintext) =
                 (v.bytes("key"), v.bytes("binding"), v.bytes("aad"), v.bytes("plaintext"));
-            let purpose = v.text("purpose").to_owned().leak();
+            let purpose = purpose(v.text("purpose"));
             let derived = Derived::new(Cipher::Aes256, &key, &v.salt(), purpose, &binding).unwrap();
             assert_eq!(derived.okm[..32], v.bytes("message_key"), "{}", v.text("name"));
             assert_eq!(derived.commitment(), v.bytes("commitment"), "{}", v.text("name"));
@@ -233,54 +224,69 @@ mod tests {
 
     #[test]
     fn no_bit_can_be_flipped() {
-        let sealed = seal(&KEY, "test", b"binding", b"aad", b"plaintext").unwrap();
+        let sealed = seal(&KEY, Purpose::Record, b"binding", b"aad", b"plaintext").unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut damaged = sealed.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&KEY, "test", b"binding", b"aad", &damaged).is_err(), "bit {bit}");
+            assert!(open(&KEY, Purpose::Record, b"binding", b"aad", &damaged).is_err(), "bit {bit}");
         }
     }
 
     #[test]
     fn no_byte_can_be_cut_or_added() {
-        let sealed = seal(&KEY, "test", b"", b"", b"plaintext").unwrap();
+        let sealed = seal(&KEY, Purpose::Record, b"", b"", b"plaintext").unwrap();
         for len in 0..sealed.len() {
-            assert!(open(&KEY, "test", b"", b"", &sealed[..len]).is_err(), "first {len}");
-            assert!(open(&KEY, "test", b"", b"", &sealed[sealed.len() - len..]).is_err(), "last {len}");
+            assert!(open(&KEY, Purpose::Record, b"", b"", &sealed[..len]).is_err(), "first {len}");
+            assert!(open(&KEY, Purpose::Record, b"", b"", &sealed[sealed.len() - len..]).is_err(), "last {len}");
         }
-        assert!(open(&KEY, "test", b"", b"", &[&sealed[..], &[0]].concat()).is_err());
-        assert!(open(&KEY, "test", b"", b"", &[&[0], &sealed[..]].concat()).is_err());
+        assert!(open(&KEY, Purpose::Record, b"", b"", &[&sealed[..], &[0]].concat()).is_err());
+        assert!(open(&KEY, Purpose::Record, b"", b"", &[&[0], &sealed[..]].concat()).is_err());
     }
 
     #[test]
     fn every_input_counts() {
-        let sealed = seal(&KEY, "test", b"binding", b"aad", b"plaintext").unwrap();
-        assert!(open(&KEY, "test", b"binding", b"aad", &sealed).is_ok());
-        assert!(open(&[8; 32], "test", b"binding", b"aad", &sealed).is_err());
-        assert!(open(&[7; 31], "test", b"binding", b"aad", &sealed).is_err());
-        assert!(open(&KEY, "tesu", b"binding", b"aad", &sealed).is_err());
-        assert!(open(&KEY, "test", b"bindinh", b"aad", &sealed).is_err());
-        assert!(open(&KEY, "test", b"binding", b"aae", &sealed).is_err());
+        let sealed = seal(&KEY, Purpose::Record, b"binding", b"aad", b"plaintext").unwrap();
+        assert!(open(&KEY, Purpose::Record, b"binding", b"aad", &sealed).is_ok());
+        assert!(open(&[8; 32], Purpose::Record, b"binding", b"aad", &sealed).is_err());
+        assert!(open(&[7; 31], Purpose::Record, b"binding", b"aad", &sealed).is_err());
+        assert!(open(&KEY, Purpose::AccessKey, b"binding", b"aad", &sealed).is_err());
+        assert!(open(&KEY, Purpose::Record, b"bindinh", b"aad", &sealed).is_err());
+        assert!(open(&KEY, Purpose::Record, b"binding", b"aae", &sealed).is_err());
         // The end of the purpose, and the border between binding and AAD, cannot be moved.
-        assert!(open(&KEY, "tes", b"tbinding", b"aad", &sealed).is_err());
-        assert!(open(&KEY, "test", b"bindinga", b"ad", &sealed).is_err());
-        assert!(open(&KEY, "test", b"bindin", b"gaad", &sealed).is_err());
+        let longer = seal(&KEY, Purpose::CmkEnvelopeSm4, b"binding", b"aad", b"plaintext").unwrap();
+        assert!(open(&KEY, Purpose::CmkEnvelope, b"-sm4\0binding", b"aad", &longer).is_err());
+        assert!(open(&KEY, Purpose::Record, b"bindinga", b"ad", &sealed).is_err());
+        assert!(open(&KEY, Purpose::Record, b"bindin", b"gaad", &sealed).is_err());
+    }
+
+    #[test]
+    fn purposes_do_not_open_each_other() {
+        for &sealed_for in Purpose::ALL {
+            let sealed = seal(&KEY, sealed_for, b"name", &[], &[2; 32]).unwrap();
+            for &opened_for in Purpose::ALL {
+                let opened = open(&KEY, opened_for, b"name", &[], &sealed);
+                assert_eq!(opened.is_ok(), sealed_for == opened_for);
+            }
+        }
     }
 
     #[test]
     fn keys_have_16_to_64_bytes() {
-        let sealed = seal(&KEY, "test", b"", b"", b"plaintext").unwrap();
+        let sealed = seal(&KEY, Purpose::Record, b"", b"", b"plaintext").unwrap();
         for len in 0..=80 {
             let key = vec![7; len];
-            assert_eq!(seal(&key, "test", b"", b"", b"").is_ok(), (16..=64).contains(&len), "{len}");
-            assert_eq!(open(&key, "test", b"", b"", &sealed).is_ok(), len == 32, "{len}");
+            assert_eq!(seal(&key, Purpose::Record, b"", b"", b"").is_ok(), (16..=64).contains(&len), "{len}");
+            assert_eq!(open(&key, Purpose::Record, b"", b"", &sealed).is_ok(), len == 32, "{len}");
         }
     }
 
     #[test]
     fn an_error_leaves_the_output_as_it_was() {
         let mut out = b"before".to_vec();
-        assert!(seal_with_salt(Cipher::Aes256, &mut out, &[0; 32], &[7; 15], "test", b"", b"", b"plaintext").is_err());
+        assert!(
+            seal_with_salt(Cipher::Aes256, &mut out, &[0; 32], &[7; 15], Purpose::Record, b"", b"", b"plaintext")
+                .is_err()
+        );
         assert_eq!(out, b"before");
     }
 
@@ -290,16 +296,16 @@ mod tests {
         let (salt, other) = ([1; 32], [8; 32]);
         let seal_under = |key: &[u8; 32]| {
             let mut sealed = Vec::new();
-            seal_with_salt(Cipher::Aes256, &mut sealed, &salt, key, "test", b"", b"", b"plaintext").unwrap();
+            seal_with_salt(Cipher::Aes256, &mut sealed, &salt, key, Purpose::Record, b"", b"", b"plaintext").unwrap();
             sealed
         };
         let (one, two) = (seal_under(&KEY), seal_under(&other));
         assert_ne!(one[SALT_BYTES..HEAD_BYTES], two[SALT_BYTES..HEAD_BYTES]);
         let commitment_of_one_body_of_two = [&one[..HEAD_BYTES], &two[HEAD_BYTES..]].concat();
-        assert!(open(&KEY, "test", b"", b"", &commitment_of_one_body_of_two).is_err());
-        assert!(open(&other, "test", b"", b"", &commitment_of_one_body_of_two).is_err());
+        assert!(open(&KEY, Purpose::Record, b"", b"", &commitment_of_one_body_of_two).is_err());
+        assert!(open(&other, Purpose::Record, b"", b"", &commitment_of_one_body_of_two).is_err());
         // AES-GCM alone would open the body under the other key.
-        let derived = Derived::new(Cipher::Aes256, &other, &salt, "test", b"").unwrap();
+        let derived = Derived::new(Cipher::Aes256, &other, &salt, Purpose::Record, b"").unwrap();
         let (ciphertext, tag) = two[HEAD_BYTES..].split_last_chunk().unwrap();
         let mut opened = vec![0; ciphertext.len()];
         derived.message_key().unwrap().open(b"", ciphertext, tag, &mut opened).unwrap();
@@ -308,7 +314,7 @@ mod tests {
 
     #[test]
     fn salts_are_new_each_time() {
-        let [a, b] = [(); 2].map(|()| seal(&KEY, "test", b"", b"", b"plaintext").unwrap());
+        let [a, b] = [(); 2].map(|()| seal(&KEY, Purpose::Record, b"", b"", b"plaintext").unwrap());
         assert_ne!(a[..SALT_BYTES], b[..SALT_BYTES]);
         assert_ne!(a[HEAD_BYTES..], b[HEAD_BYTES..]);
     }
@@ -321,16 +327,16 @@ mod tests {
             aad: Vec<u8>,
             plaintext: Vec<u8>,
         ) {
-            let sealed = seal(&key, "test", &binding, &aad, &plaintext).unwrap();
+            let sealed = seal(&key, Purpose::Record, &binding, &aad, &plaintext).unwrap();
             prop_assert_eq!(sealed.len(), plaintext.len() + OVERHEAD_BYTES);
-            let opened = open(&key, "test", &binding, &aad, &sealed).unwrap();
+            let opened = open(&key, Purpose::Record, &binding, &aad, &sealed).unwrap();
             prop_assert_eq!(opened.expose(), plaintext);
         }
 
         #[test]
         fn no_bytes_panic(key: Vec<u8>, binding: Vec<u8>, aad: Vec<u8>, sealed: Vec<u8>) {
-            prop_assert!(open(&key, "test", &binding, &aad, &sealed).is_err());
-            prop_assert_eq!(seal(&key, "test", &binding, &aad, &sealed).is_ok(), KEY_BYTES.contains(&key.len()));
+            prop_assert!(open(&key, Purpose::Record, &binding, &aad, &sealed).is_err());
+            prop_assert_eq!(seal(&key, Purpose::Record, &binding, &aad, &sealed).is_ok(), KEY_BYTES.contains(&key.len()));
         }
     }
 }

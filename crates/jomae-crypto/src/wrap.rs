@@ -11,63 +11,18 @@
 //! | access-key secret         | domain key    | `access-key`        | access-key id, UTF-8                 |
 
 use crate::envelope::Binding;
+use crate::purpose::Purpose;
 use crate::sealed::{self, OpenError, SealError};
 use crate::secret::{Key256, SecretBytes};
 
-/// What a sealed message is for. Each purpose derives other message keys, so that bytes sealed for one purpose never
-/// open for another. All labels of this crate are here; a label never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The `CiphertextBlob` of an AES-256 key; see [`crate::envelope`].
-    CmkEnvelope,
-    /// The `CiphertextBlob` of an AES-128 key.
-    CmkEnvelopeAes128,
-    /// The `CiphertextBlob` of an AES-192 key.
-    CmkEnvelopeAes192,
-    /// The `CiphertextBlob` of an SM4 key.
-    CmkEnvelopeSm4,
-    /// The material of a key version under a domain key.
-    CmkMaterial,
-    /// A domain key under the root key.
-    DomainKey,
-    /// The secret of an access key under a domain key.
-    AccessKey,
-}
-
-impl Purpose {
-    /// All purposes.
-    pub const ALL: [Self; 7] = [
-        Self::CmkEnvelope,
-        Self::CmkEnvelopeAes128,
-        Self::CmkEnvelopeAes192,
-        Self::CmkEnvelopeSm4,
-        Self::CmkMaterial,
-        Self::DomainKey,
-        Self::AccessKey,
-    ];
-
-    /// The label that [`crate::sealed`] takes.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::CmkEnvelope => "cmk-envelope",
-            Self::CmkEnvelopeAes128 => "cmk-envelope-aes-128",
-            Self::CmkEnvelopeAes192 => "cmk-envelope-aes-192",
-            Self::CmkEnvelopeSm4 => "cmk-envelope-sm4",
-            Self::CmkMaterial => "cmk-material",
-            Self::DomainKey => "domain-key",
-            Self::AccessKey => "access-key",
-        }
-    }
-}
-
 /// Wraps a domain key called `name` under the root key.
 pub fn wrap_domain_key(root: &Key256, name: &str, domain_key: &Key256) -> Result<Vec<u8>, SealError> {
-    sealed::seal(root.expose(), Purpose::DomainKey.label(), name.as_bytes(), &[], domain_key.expose())
+    sealed::seal(root.expose(), Purpose::DomainKey, name.as_bytes(), &[], domain_key.expose())
 }
 
 /// The inverse of [`wrap_domain_key`].
 pub fn unwrap_domain_key(root: &Key256, name: &str, wrapped: &[u8]) -> Result<Key256, OpenError> {
-    let bytes = sealed::open(root.expose(), Purpose::DomainKey.label(), name.as_bytes(), &[], wrapped)?;
+    let bytes = sealed::open(root.expose(), Purpose::DomainKey, name.as_bytes(), &[], wrapped)?;
     Key256::from_slice(bytes.expose()).ok_or(OpenError)
 }
 
@@ -77,7 +32,7 @@ pub fn wrap_cmk_material(
     binding: &Binding<'_>,
     material: &SecretBytes,
 ) -> Result<Vec<u8>, SealError> {
-    sealed::seal(domain_key.expose(), Purpose::CmkMaterial.label(), &binding.to_bytes(), &[], material.expose())
+    sealed::seal(domain_key.expose(), Purpose::CmkMaterial, &binding.to_bytes(), &[], material.expose())
 }
 
 /// The inverse of [`wrap_cmk_material`].
@@ -86,7 +41,7 @@ pub fn unwrap_cmk_material(
     binding: &Binding<'_>,
     wrapped: &[u8],
 ) -> Result<SecretBytes, OpenError> {
-    sealed::open(domain_key.expose(), Purpose::CmkMaterial.label(), &binding.to_bytes(), &[], wrapped)
+    sealed::open(domain_key.expose(), Purpose::CmkMaterial, &binding.to_bytes(), &[], wrapped)
 }
 
 /// Wraps the secret of the access key `access_key_id` under a domain key.
@@ -95,7 +50,7 @@ pub fn wrap_access_key_secret(
     access_key_id: &str,
     secret: &SecretBytes,
 ) -> Result<Vec<u8>, SealError> {
-    sealed::seal(domain_key.expose(), Purpose::AccessKey.label(), access_key_id.as_bytes(), &[], secret.expose())
+    sealed::seal(domain_key.expose(), Purpose::AccessKey, access_key_id.as_bytes(), &[], secret.expose())
 }
 
 /// The inverse of [`wrap_access_key_secret`].
@@ -104,7 +59,7 @@ pub fn unwrap_access_key_secret(
     access_key_id: &str,
     wrapped: &[u8],
 ) -> Result<SecretBytes, OpenError> {
-    sealed::open(domain_key.expose(), Purpose::AccessKey.label(), access_key_id.as_bytes(), &[], wrapped)
+    sealed::open(domain_key.expose(), Purpose::AccessKey, access_key_id.as_bytes(), &[], wrapped)
 }
 
 #[cfg(test)]
@@ -125,16 +80,6 @@ mod tests {
     }
 
     #[test]
-    fn labels_differ_and_hold_no_nul() {
-        for (i, a) in Purpose::ALL.iter().enumerate() {
-            assert!(!a.label().is_empty() && !a.label().contains('\0'));
-            for b in &Purpose::ALL[i + 1..] {
-                assert_ne!(a.label(), b.label());
-            }
-        }
-    }
-
-    #[test]
     fn domain_keys_open_under_their_root_and_name_only() {
         let wrapped = wrap_domain_key(&key(1), "store/1", &key(2)).unwrap();
         assert_eq!(unwrap_domain_key(&key(1), "store/1", &wrapped).unwrap().expose(), &[2; 32]);
@@ -144,9 +89,8 @@ mod tests {
 
     #[test]
     fn a_domain_key_of_another_length_does_not_unwrap() {
-        let purpose = Purpose::DomainKey.label();
         for len in [0, 31, 33] {
-            let wrapped = sealed::seal(&[1; 32], purpose, b"store/1", &[], &vec![2; len]).unwrap();
+            let wrapped = sealed::seal(&[1; 32], Purpose::DomainKey, b"store/1", &[], &vec![2; len]).unwrap();
             assert!(unwrap_domain_key(&key(1), "store/1", &wrapped).is_err(), "{len}");
         }
     }
@@ -170,16 +114,5 @@ mod tests {
         let wrapped = wrap_access_key_secret(&key(1), "LTAI1", &secret).unwrap();
         assert_eq!(unwrap_access_key_secret(&key(1), "LTAI1", &wrapped).unwrap().expose(), b"secret");
         assert!(unwrap_access_key_secret(&key(1), "LTAI2", &wrapped).is_err());
-    }
-
-    #[test]
-    fn purposes_do_not_open_each_other() {
-        for sealed_for in Purpose::ALL {
-            let sealed = sealed::seal(&[1; 32], sealed_for.label(), b"name", &[], &[2; 32]).unwrap();
-            for opened_for in Purpose::ALL {
-                let opened = sealed::open(&[1; 32], opened_for.label(), b"name", &[], &sealed);
-                assert_eq!(opened.is_ok(), sealed_for == opened_for);
-            }
-        }
     }
 }

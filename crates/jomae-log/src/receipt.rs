@@ -4,6 +4,7 @@
 //! the first line of a checkpoint is the name of the key, and the second a number.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jomae_crypto::purpose::Purpose;
 
 use crate::{
     Hash, Signer, Timestamp, TlogError, VerifierKey,
@@ -15,7 +16,7 @@ use crate::{
 pub const RECEIPT_BYTES_MAX: usize = 1023;
 /// The longest event id, in bytes.
 const EVENT_ID_BYTES_MAX: usize = 64;
-const FIRST_LINE: &str = "jomae-receipt/v1";
+const FIRST_LINE: &str = Purpose::AuditReceipt.label();
 
 /// The promise that event `index` has the leaf hash `leaf`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
 
 use jomae_crypto::{
     mac::{Mac, MacAlg},
+    purpose::Purpose,
     secret::{SecretBytes, ct_eq},
 };
 use jomae_files as files;
@@ -72,7 +73,8 @@ impl TailKey {
     /// The MAC of the log of this size and root.
     pub fn mac(&self, size: u64, root: &Hash) -> TailMac {
         let mut mac = Mac::new(MacAlg::Sha256, self.key.expose());
-        mac.update(b"jomae audit tail v1\n");
+        mac.update(Purpose::AuditTail.label().as_bytes());
+        mac.update(b"\n");
         mac.update(self.origin.as_bytes());
         mac.update(b"\n");
         mac.update(&size.to_be_bytes());

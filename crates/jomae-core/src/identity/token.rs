@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jomae_api::{names::AccountId, policy::Form};
-use jomae_crypto::{sealed, secret::SecretBytes};
+use jomae_crypto::{purpose::Purpose, sealed, secret::SecretBytes};
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Fault, keyring::Keyring, policy::Compiled, stored::Derived};
 
-/// The purpose under which security tokens are sealed.
-const PURPOSE: &str = "security-token";
 /// Longest token that is opened, in characters; the header in which it travels ends there.
 const TOKEN_CHARS_MAX: usize = 8192;
 
@@ -79,7 +77,8 @@ pub fn seal(keyring: &Keyring, session: &Session, secret: &SecretBytes) -> Resul
     plain.extend_from_slice(&json);
     plain.extend_from_slice(secret.expose());
     let plain = SecretBytes::new(plain);
-    let sealed = keyring.seal_with(|domain| sealed::seal(domain.expose(), PURPOSE, &[], &[], plain.expose()))?;
+    let sealed =
+        keyring.seal_with(|domain| sealed::seal(domain.expose(), Purpose::SecurityToken, &[], &[], plain.expose()))?;
     Ok(URL_SAFE_NO_PAD.encode(sealed))
 }
 
@@ -89,8 +88,9 @@ pub fn open(keyring: &Keyring, token: &str) -> Option<(Session, SecretBytes)> {
         return None;
     }
     let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let plain =
-        keyring.open_with(&sealed, |domain, message| sealed::open(domain.expose(), PURPOSE, &[], &[], message)).ok()?;
+    let plain = keyring
+        .open_with(&sealed, |domain, message| sealed::open(domain.expose(), Purpose::SecurityToken, &[], &[], message))
+        .ok()?;
     let (length, rest) = plain.expose().split_first_chunk::<4>()?;
     let (json, secret) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
     Some((serde_json::from_slice(json).ok()?, SecretBytes::new(secret.to_vec())))

@@ -16,6 +16,7 @@ use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
     hash::sha256,
     import::{self, Unwrapped},
+    purpose::Purpose,
     sealed,
     secret::SecretBytes,
 };
@@ -29,9 +30,6 @@ use crate::{
     record::{Job, KeyRecord, StoredVersion, VersionRecord, path},
     wait::{Effort, offload},
 };
-
-/// The purpose under which import tokens are sealed.
-const TOKEN_PURPOSE: &str = "import-token";
 
 /// What an import token says of itself.
 #[derive(Serialize, Deserialize)]
@@ -53,7 +51,9 @@ impl Token {
         plain.extend_from_slice(pkcs8.expose());
         let plain = SecretBytes::new(plain);
         let arn = key.arn();
-        keyring.seal_with(|domain| sealed::seal(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], plain.expose()))
+        keyring.seal_with(|domain| {
+            sealed::seal(domain.expose(), Purpose::ImportToken, arn.as_bytes(), &[], plain.expose())
+        })
     }
 
     /// Opens a token for this key; one for another key, a damaged one and a foreign one are the same refusal.
@@ -61,7 +61,7 @@ impl Token {
         let arn = key.arn();
         let plain = keyring
             .open_with(token, |domain, sealed| {
-                sealed::open(domain.expose(), TOKEN_PURPOSE, arn.as_bytes(), &[], sealed)
+                sealed::open(domain.expose(), Purpose::ImportToken, arn.as_bytes(), &[], sealed)
             })
             .map_err(|_| Refusal::ImportTokenInvalid)?;
         let (length, rest) = plain.expose().split_first_chunk::<4>().ok_or(Refusal::ImportTokenInvalid)?;
@@ -110,7 +110,7 @@ impl Kms {
 /// Kept only inside a sealed record.
 fn check_value(key: &KeyPlace, material: &SecretBytes, public: Option<&[u8]>) -> [u8; 32] {
     let identity = public.unwrap_or(material.expose());
-    sha256(&[b"jomae/v1/imported-material", key.arn().as_bytes(), b"\0", identity])
+    sha256(&[Purpose::ImportedMaterial.label().as_bytes(), key.arn().as_bytes(), b"\0", identity])
 }
 
 /// Destroys imported material. The version stays, so that the same material can bring its ciphertexts back to life.

@@ -3,7 +3,7 @@
 pub mod lookup_events;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jomae_crypto::hash::sha256;
+use jomae_crypto::{hash::sha256, purpose::Purpose};
 
 use crate::time::Timestamp;
 
@@ -34,7 +34,7 @@ impl Token {
             bytes.extend((part.len() as u64).to_be_bytes());
             bytes.extend(part);
         }
-        let digest = sha256(&[b"jomae LookupEvents token", &bytes]);
+        let digest = sha256(&[Purpose::LookupEventsToken.label().as_bytes(), &bytes]);
         let mut fingerprint = [0; Self::FINGERPRINT_BYTES];
         fingerprint.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         fingerprint

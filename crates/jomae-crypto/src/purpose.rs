@@ -1,0 +1,77 @@
+//! What key bytes and digests are for: the one list of the labels that tell the uses apart.
+
+macro_rules! purposes {
+    ($($(#[$doc:meta])+ $purpose:ident = $label:literal;)+) => {
+        /// What something is sealed, derived, hashed or signed for. Whatever is keyed or hashed takes its label from here,
+        /// so that bytes made for one purpose never pass for another. A label never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Purpose {
+            $($(#[$doc])+ $purpose,)+
+        }
+
+        impl Purpose {
+            /// All purposes.
+            pub const ALL: &[Self] = &[$(Self::$purpose),+];
+
+            /// The label: ASCII without a NUL, which ends it where something follows.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$purpose => $label,)+
+                }
+            }
+        }
+    };
+}
+
+purposes! {
+    // Of sealed messages, whose keys are derived under the label (`crate::sealed`).
+    /// The `CiphertextBlob` of an AES-256 key; see [`crate::envelope`].
+    CmkEnvelope = "jomae/v1/cmk-envelope";
+    /// The `CiphertextBlob` of an AES-128 key.
+    CmkEnvelopeAes128 = "jomae/v1/cmk-envelope-aes-128";
+    /// The `CiphertextBlob` of an AES-192 key.
+    CmkEnvelopeAes192 = "jomae/v1/cmk-envelope-aes-192";
+    /// The `CiphertextBlob` of an SM4 key.
+    CmkEnvelopeSm4 = "jomae/v1/cmk-envelope-sm4";
+    /// The material of a key version under a domain key; see [`crate::wrap`].
+    CmkMaterial = "jomae/v1/cmk-material";
+    /// A domain key under the root key.
+    DomainKey = "jomae/v1/domain-key";
+    /// The secret of an access key under a domain key.
+    AccessKey = "jomae/v1/access-key";
+    /// A record of the store under a domain key.
+    Record = "jomae/v1/record";
+    /// An import token, with its wrapping key, under a domain key.
+    ImportToken = "jomae/v1/import-token";
+    /// A security token, with its session, under a domain key.
+    SecurityToken = "jomae/v1/security-token";
+
+    // Of other derivations, digests, MACs and signatures, at the head of what goes in.
+    /// HKDF: what stands in for material that does not unwrap; see [`crate::import`].
+    SubstituteMaterial = "jomae/v1/substitute-material";
+    /// SHA-256: by what a key knows its imported material again.
+    ImportedMaterial = "jomae/v1/imported-material";
+    /// SHA-256: the check value of a root key file, whose first line it is too; see [`crate::root`].
+    RootKeyFile = "jomae root key v1";
+    /// SHA-256: what a `NextToken` of LookupEvents was made for.
+    LookupEventsToken = "jomae LookupEvents token";
+    /// HMAC-SHA256: the audit log as a run wrote it, beyond its newest checkpoint.
+    AuditTail = "jomae audit tail v1";
+    /// Ed25519: the first line of a receipt of the audit log.
+    AuditReceipt = "jomae-receipt/v1";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_differ_and_hold_no_nul() {
+        for (i, a) in Purpose::ALL.iter().enumerate() {
+            assert!(a.label().bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "{a:?}");
+            for b in &Purpose::ALL[i + 1..] {
+                assert_ne!(a.label(), b.label());
+            }
+        }
+    }
+}
