@@ -27,7 +27,7 @@ use crate::{
     leaf_hash,
     lines::Lines,
     open::{self, OpenError, TreeHead, Trust},
-    segment,
+    segment::{self, BUFFER_BYTES_MAX},
     tail::Tail,
     witness::{NewestCheckpoint, Witness, WitnessStats, Witnesses},
     writer::Writer,
@@ -35,8 +35,6 @@ use crate::{
 
 /// How often new events are indexed.
 const INDEX_EVERY: Duration = Duration::from_secs(1);
-/// With more than this in the buffer, every caller waits for the disk, in bytes.
-pub(crate) const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How far back an event of the last minutes is looked for: this many segments, and as many more as have so many bytes.
 const SEGMENTS_LOOKED_BACK: usize = 3;
 const BYTES_LOOKED_BACK: u64 = 128 * 1024 * 1024;

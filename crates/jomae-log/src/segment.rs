@@ -15,9 +15,10 @@ use crate::{
     layout::{self, Segment},
     leaf_hash,
     lines::Lines,
-    log::BUFFER_BYTES_MAX,
 };
 
+/// With more than this in the buffer, every caller waits for the disk, in bytes.
+pub(crate) const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// At most this much of a torn last line is kept in the file beside the segment, in bytes.
 const TORN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Leaf hashes per call of the closure.
