@@ -1,16 +1,11 @@
 //! What an action is: one type, one constant description, one place.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use jomae_crypto::{envelope::Content, secret::SecretBytes};
-use serde::{Serialize, Serializer};
-use zeroize::Zeroizing;
-
+pub use crate::api::Api;
 use crate::{
-    actions::params::Tags,
-    answer::{Answer, answer},
+    answer::Answer,
     error::Refusal,
     names::{AliasName, KeyRef, KeyVersionId, RoleRef},
-    param::{EncryptionContext, Parameters, Plaintext, Use},
+    param::{EncryptionContext, Parameters, Tags, Use},
     text::Text,
 };
 
@@ -48,54 +43,6 @@ pub trait Action: Parameters + Send + Sync + 'static {
     /// The tags that the call sets, for conditions of policies (`acs:RequestTag/<key>`).
     fn request_tags(&self) -> Option<&Tags> {
         None
-    }
-}
-
-/// An API of the cloud that answers on our port. A request names its version, and no two have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Api {
-    Kms,
-    Ram,
-    Sts,
-    ActionTrail,
-}
-
-impl Api {
-    pub const ALL: [Self; 4] = [Self::Kms, Self::Ram, Self::Sts, Self::ActionTrail];
-
-    /// What requests name as `Version`.
-    pub const fn version(self) -> &'static str {
-        match self {
-            Self::Kms => crate::API_VERSION,
-            Self::Ram => "2015-05-01",
-            Self::Sts => "2015-04-01",
-            Self::ActionTrail => "2020-07-06",
-        }
-    }
-
-    /// `serviceName` of its events.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kms => "Kms",
-            Self::Ram => "Ram",
-            Self::Sts => "Sts",
-            Self::ActionTrail => "Actiontrail",
-        }
-    }
-
-    /// The first part of its permissions and resource names.
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::Kms => "kms",
-            Self::Ram => "ram",
-            Self::Sts => "sts",
-            Self::ActionTrail => "actiontrail",
-        }
-    }
-
-    /// Whether its resources belong to no region.
-    pub const fn is_global(self) -> bool {
-        matches!(self, Self::Ram | Self::Sts)
     }
 }
 
@@ -356,57 +303,4 @@ impl<'a> Access<'a> {
     pub fn iter(&self) -> impl Iterator<Item = Need<'a>> + '_ {
         self.few.iter().flatten().chain(&self.more).copied()
     }
-}
-
-/// Secret bytes that an answer carries to a caller who may have them. Written as standard Base64.
-pub struct SecretBase64(pub SecretBytes);
-
-impl Serialize for SecretBase64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        base64_of(&self.0, serializer)
-    }
-}
-
-/// A secret text that an answer carries to a caller who may have it (the secret of a new access key). Written as it is.
-pub struct SecretText(pub SecretBytes);
-
-impl Serialize for SecretText {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        text_of(&self.0, serializer)
-    }
-}
-
-/// Bytes in Base64, text as it is.
-impl Serialize for Plaintext {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.content {
-            Content::Bytes => base64_of(&self.bytes, serializer),
-            Content::Text => text_of(&self.bytes, serializer),
-        }
-    }
-}
-
-fn base64_of<S: Serializer>(secret: &SecretBytes, serializer: S) -> Result<S::Ok, S::Error> {
-    let text = Zeroizing::new(STANDARD.encode(secret.expose()));
-    serializer.serialize_str(&text)
-}
-
-fn text_of<S: Serializer>(secret: &SecretBytes, serializer: S) -> Result<S::Ok, S::Error> {
-    let text = std::str::from_utf8(secret.expose()).map_err(|_| serde::ser::Error::custom("a secret is no text"))?;
-    serializer.serialize_str(text)
-}
-
-/// Bytes that are no secret (a ciphertext). Written as standard Base64.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base64(pub Vec<u8>);
-
-impl Serialize for Base64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
-    }
-}
-
-answer! {
-    /// An answer with no members but `RequestId`.
-    pub struct Empty {}
 }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jomae_crypto::{envelope::Content, secret::SecretBytes};
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use zeroize::Zeroizing;
 
 use crate::{
-    action::{Base64, SecretBase64, SecretText},
     names::{AccountId, KeyId, KeyVersionId, RegionId},
     param::Plaintext,
     time::Timestamp,
@@ -113,6 +115,54 @@ impl<T: Row> Serialize for List<T> {
     }
 }
 
+/// Secret bytes that an answer carries to a caller who may have them. Written as standard Base64.
+pub struct SecretBase64(pub SecretBytes);
+
+impl Serialize for SecretBase64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        base64_of(&self.0, serializer)
+    }
+}
+
+/// A secret text that an answer carries to a caller who may have it (the secret of a new access key). Written as it is.
+pub struct SecretText(pub SecretBytes);
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        text_of(&self.0, serializer)
+    }
+}
+
+/// Bytes in Base64, text as it is.
+impl Serialize for Plaintext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.content {
+            Content::Bytes => base64_of(&self.bytes, serializer),
+            Content::Text => text_of(&self.bytes, serializer),
+        }
+    }
+}
+
+fn base64_of<S: Serializer>(secret: &SecretBytes, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = Zeroizing::new(STANDARD.encode(secret.expose()));
+    serializer.serialize_str(&text)
+}
+
+fn text_of<S: Serializer>(secret: &SecretBytes, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = std::str::from_utf8(secret.expose()).map_err(|_| serde::ser::Error::custom("a secret is no text"))?;
+    serializer.serialize_str(text)
+}
+
+/// Bytes that are no secret (a ciphertext). Written as standard Base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
 /// Declares objects of answers, each member by field, type, name on the wire and what it means. Rows of a list say what
 /// their list calls each of them: `struct KeyRow as "Key"`.
 macro_rules! answer {
@@ -139,7 +189,7 @@ macro_rules! answer {
                 shape: <$type as $crate::answer::Value>::SHAPE,
                 optional: <$type as $crate::answer::Value>::OPTIONAL,
                 extension: $crate::answer::answer!(@is $($extension)?),
-                doc: $crate::answer::sentence(concat!($($doc),+)),
+                doc: $crate::text::sentence(concat!($($doc),+)),
             }),*];
         }
 
@@ -152,9 +202,9 @@ macro_rules! answer {
 }
 pub(crate) use answer;
 
-/// The text of a documentation comment, which begins with the blank after the slashes.
-pub(crate) const fn sentence(comment: &'static str) -> &'static str {
-    comment.split_at(1).1
+answer! {
+    /// An answer with no members but `RequestId`.
+    pub struct Empty {}
 }
 
 /// Declares names that stand for something on the wire, in parameters and answers.

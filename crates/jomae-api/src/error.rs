@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    action::Api,
+    api::Api,
     policy::{Malformed, TooCostly},
 };
 

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod actions;
 pub mod answer;
+pub mod api;
 pub mod describe;
 pub mod error;
 pub mod limits;

@@ -184,7 +184,7 @@ macro_rules! param {
             $wire,
             $crate::param::Kind::$kind,
             $limits,
-            $crate::answer::sentence(concat!($($doc),+)),
+            $crate::text::sentence(concat!($($doc),+)),
             $parse,
         )$(.$method($($argument)?))*;
     )+};
@@ -443,6 +443,9 @@ impl FromIterator<(String, String)> for EncryptionContext {
         Self(pairs.into_iter().collect())
     }
 }
+
+/// Tags by key. Keys 1–128 and values 0–128 characters of letters, digits and `/ \ _ - . + = : @`.
+pub type Tags = BTreeMap<String, String>;
 
 /// A map that refuses a member given twice, where serde's own keeps the last.
 struct UniqueMembers(BTreeMap<String, String>);

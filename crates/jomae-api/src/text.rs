@@ -49,6 +49,11 @@ pub const fn digits(number: u64) -> usize {
     }
 }
 
+/// The text of a documentation comment, which begins with the blank after the slashes.
+pub(crate) const fn sentence(comment: &'static str) -> &'static str {
+    comment.split_at(1).1
+}
+
 /// A text of literals, numbers in braces, and ranges of numbers in brackets: `text!("at most " {limits::X} " bytes")`.
 macro_rules! text {
     (@len { $number:expr }) => { $crate::text::digits($number as u64) };

@@ -6,7 +6,6 @@
 use std::{collections::BTreeMap, path::Path};
 
 use jomae_api::{
-    action::SecretText,
     actions::{
         ACTIONS,
         metadata::{
@@ -19,7 +18,7 @@ use jomae_api::{
         },
         versions::create_key_version::KeyVersionRow,
     },
-    answer::{List, Member, Shape, Value as Shaped},
+    answer::{List, Member, SecretText, Shape, Value as Shaped},
     describe,
     error::Refusal,
     names::{AccountId, KeyId, KeyVersionId},

@@ -1,8 +1,7 @@
 //! What every handler is written with.
 
 pub(crate) use jomae_api::{
-    action::{Base64, Empty, SecretBase64, SecretText},
-    answer::List,
+    answer::{Base64, Empty, List, SecretBase64, SecretText},
     error::Refusal,
     limits,
     names::AccountId,

@@ -16,7 +16,10 @@ pub mod versions;
 
 use std::sync::LazyLock;
 
-use crate::action::{Action, ActionSpec, Api};
+use crate::{
+    action::{Action, ActionSpec},
+    api::Api,
+};
 
 /// Calls `$each!(path::Type)` for every action: the one list from which routes, documents and tests are made.
 #[macro_export]

@@ -1,10 +1,9 @@
 //! Parameters that several actions share.
 
-use std::collections::BTreeMap;
-
 use jomae_crypto::envelope;
 use serde::Deserialize;
 
+pub use crate::param::Tags;
 use crate::{actions::prelude::*, names::ALIAS_PREFIX, param::parse_plaintext, policy::KeyPolicy, spec::Purpose};
 
 param! {
@@ -290,9 +289,6 @@ impl Page {
         u64::from(self.number - 1) * u64::from(self.size)
     }
 }
-
-/// Tags by key. Keys 1–128 and values 0–128 characters of letters, digits and `/ \ _ - . + = : @`.
-pub type Tags = BTreeMap<String, String>;
 
 /// `[{"TagKey":…,"TagValue":…}]`.
 pub fn parse_tags(text: &str) -> Result<Tags, Invalid> {

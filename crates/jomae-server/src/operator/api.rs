@@ -10,7 +10,8 @@ use std::{
 
 use http::{Method, StatusCode};
 use jomae_api::{
-    action::{Effect, SecretText},
+    action::Effect,
+    answer::SecretText,
     names::{AccountId, RegionId},
     time::Timestamp,
 };
