@@ -3,19 +3,8 @@
 
 use std::marker::PhantomData;
 
-use super::{
-    attach_policy_to_group, attach_policy_to_role, attach_policy_to_user, detach_policy_from_group,
-    detach_policy_from_role, detach_policy_from_user, list_policies_for_group, list_policies_for_role,
-    list_policies_for_user,
-    params::{AttachedOutput, POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID},
-};
-use crate::actions::{
-    prelude::*,
-    ram::{
-        names::{GROUP_NAME, USER_NAME},
-        roles::params::ROLE_NAME,
-    },
-};
+use super::params::{AttachedOutput, POLICY_NAME, POLICY_TYPE, PolicyRef, RESOURCE_GROUP_ID};
+use crate::actions::prelude::*;
 
 /// A kind of thing that policies are attached to.
 pub trait Entity: Send + Sync + 'static {
@@ -34,45 +23,14 @@ pub trait Entity: Send + Sync + 'static {
     const LIST: ActionSpec;
 }
 
-macro_rules! entities {
-    ($($(#[$doc:meta])* $name:ident $param:ident
-        [$not_found:ident $exists:ident $limit:ident]
-        [$attached:ident $not_attached:ident $too_many:ident] [$attach:ident $detach:ident $list:ident];)*) => {$(
-        $(#[$doc])*
-        pub struct $name;
+/// RAM users.
+pub struct User;
 
-        impl Entity for $name {
-            const KIND: RamKind = RamKind::$name;
-            const NAME: &'static Param<String> = &$param;
-            const NOT_FOUND: Refusal = Refusal::$not_found;
-            const EXISTS: Refusal = Refusal::$exists;
-            const LIMIT: Refusal = Refusal::$limit;
-            const ATTACHED_ALREADY: Refusal = Refusal::$attached;
-            const NOT_ATTACHED: Refusal = Refusal::$not_attached;
-            const TOO_MANY: Refusal = Refusal::$too_many;
-            const ATTACH: ActionSpec = $attach::SHEET;
-            const DETACH: ActionSpec = $detach::SHEET;
-            const LIST: ActionSpec = $list::SHEET;
-        }
-    )*};
-}
-entities! {
-    /// RAM users.
-    User USER_NAME
-        [UserNotFound UserExists UserLimit]
-        [UserPolicyExists UserPolicyNotFound UserPoliciesLimit]
-        [attach_policy_to_user detach_policy_from_user list_policies_for_user];
-    /// RAM groups.
-    Group GROUP_NAME
-        [GroupNotFound GroupExists GroupLimit]
-        [GroupPolicyExists GroupPolicyNotFound GroupPoliciesLimit]
-        [attach_policy_to_group detach_policy_from_group list_policies_for_group];
-    /// RAM roles.
-    Role ROLE_NAME
-        [RoleNotFound RoleExists RolesLimit]
-        [RolePolicyExists RolePolicyNotFound RolePoliciesLimit]
-        [attach_policy_to_role detach_policy_from_role list_policies_for_role];
-}
+/// RAM groups.
+pub struct Group;
+
+/// RAM roles.
+pub struct Role;
 
 /// One policy and one entity.
 struct Pair {

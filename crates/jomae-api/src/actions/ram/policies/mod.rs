@@ -11,6 +11,7 @@ pub mod delete_policy_version;
 pub mod detach_policy_from_group;
 pub mod detach_policy_from_role;
 pub mod detach_policy_from_user;
+mod entities;
 pub mod get_policy;
 pub mod get_policy_version;
 pub mod list_entities_for_policy;
