@@ -11,6 +11,7 @@ use crate::{
 
 /// One action of the API. What it does stands in `jomae-core`, in the file of the same name.
 pub trait Action: Parameters + Send + Sync + 'static {
+    /// What a successful call answers, but for `RequestId`.
     type Output: Answer + Send + 'static;
     /// What is known of the action, but for its parameters.
     const SHEET: ActionSpec;
@@ -49,11 +50,17 @@ pub trait Action: Parameters + Send + Sync + 'static {
 /// Everything that is known of an action before it is called.
 #[derive(Clone, Copy)]
 pub struct ActionSpec {
+    /// As a request names it: `Encrypt`.
     pub name: &'static str,
+    /// Its chapter of the reference, and so its API.
     pub group: Group,
+    /// What its rate limit counts it as.
     pub class: Class,
+    /// `eventRW` of its audit events.
     pub effect: Effect,
+    /// All parameters that it reads, in the order of the documentation.
     pub params: &'static [Use],
+    /// In which states of the key it is refused.
     pub states: StateRule,
     /// Refusals beyond those that any action can give, and beyond those that [`Self::refusals`] finds in parameters and
     /// states. One of these that is named here all the same stands here in the order.
@@ -66,6 +73,7 @@ pub struct ActionSpec {
     pub signed: bool,
     /// Whether calls have audit events.
     pub recorded: bool,
+    /// What it does, in the words of the reference.
     pub doc: &'static str,
     /// Parameters of a call that is well formed, for documents and tests.
     pub example: &'static [(&'static str, &'static str)],
@@ -74,19 +82,33 @@ pub struct ActionSpec {
 /// The chapter of the reference in which an action stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
+    /// Making, listing and changing keys.
     Keys,
+    /// Key versions and rotation.
     Versions,
+    /// Material from outside.
     Import,
+    /// Use of keys: encryption, data keys, signatures, MACs.
     Crypto,
+    /// Names of keys.
     Aliases,
+    /// Tags of keys.
     Tags,
+    /// The KMS of an account and a region as a whole.
     Service,
+    /// RAM users.
     Users,
+    /// Groups of RAM users.
     UserGroups,
+    /// Access keys of RAM users and of the account.
     AccessKeys,
+    /// RAM policies, and to whom they are attached.
     Policies,
+    /// RAM roles.
     Roles,
+    /// Sessions of roles, and who calls.
     Sts,
+    /// The events of the audit log.
     Trail,
 }
 
@@ -161,24 +183,33 @@ impl ActionSpec {
 /// Rate limits and durability of the audit event follow from the class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
+    /// Uses a key otherwise.
     CryptoSymmetric,
+    /// Uses an asymmetric key, or gives its public half.
     CryptoAsymmetric,
+    /// Everything else.
     Management,
 }
 
 /// Whether a call changes stored state (`eventRW` of its audit event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// `Read`: nothing is stored.
     Read,
+    /// `Write`: the change is stored, or the call is refused.
     Write,
 }
 
 /// What a key's state does to the call (`keys.md`, "Impact of CMK states on API call"). `None` lets it pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateRule {
+    /// While the key is `Disabled`.
     pub disabled: Option<Refusal>,
+    /// While it waits for its deletion.
     pub pending_deletion: Option<Refusal>,
+    /// While it has no imported material.
     pub pending_import: Option<Refusal>,
+    /// While it is `Enabled` (CancelKeyDeletion).
     pub enabled: Option<Refusal>,
 }
 
@@ -230,8 +261,11 @@ pub enum Target<'a> {
 /// What RAM knows by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RamKind {
+    /// `user/<name>`.
     User,
+    /// `group/<name>`.
     Group,
+    /// `role/<name>`.
     Role,
     /// A policy of the account.
     Policy,
@@ -254,6 +288,7 @@ impl RamKind {
 /// A permission that a call needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Need<'a> {
+    /// `<service>:<name>`.
     pub permission: &'static str,
     /// On what.
     pub target: Target<'a>,
@@ -262,6 +297,7 @@ pub struct Need<'a> {
 }
 
 impl<'a> Need<'a> {
+    /// Without an encryption context.
     pub const fn new(permission: &'static str, target: Target<'a>) -> Self {
         Self { permission, target, context: None }
     }
@@ -281,14 +317,17 @@ pub struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
+    /// The usual case.
     pub const fn one(need: Need<'a>) -> Self {
         Self { few: [Some(need), None], more: Vec::new() }
     }
 
+    /// Both are needed (ReEncrypt: from one key, to another).
     pub const fn two(first: Need<'a>, second: Need<'a>) -> Self {
         Self { few: [Some(first), Some(second)], more: Vec::new() }
     }
 
+    /// As many as the call names things.
     pub const fn many(needs: Vec<Need<'a>>) -> Self {
         Self { few: [None, None], more: needs }
     }
@@ -300,6 +339,7 @@ impl<'a> Access<'a> {
         self
     }
 
+    /// Each of them, in the order in which they are asked.
     pub fn iter(&self) -> impl Iterator<Item = Need<'a>> + '_ {
         self.few.iter().flatten().chain(&self.more).copied()
     }

@@ -29,18 +29,22 @@ pub trait Row: Answer {
 /// A member of an answer.
 #[derive(Debug)]
 pub struct Member {
+    /// On the wire.
     pub name: &'static str,
+    /// What it holds.
     pub shape: Shape,
     /// Whether it may be absent.
     pub optional: bool,
     /// Not in the cloud's API.
     pub extension: bool,
+    /// What it means, in the words of the reference.
     pub doc: &'static str,
 }
 
 /// What a member holds.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
+    /// Any text.
     Text,
     /// `YYYY-MM-DDThh:mm:ssZ`.
     Date,
@@ -48,10 +52,13 @@ pub enum Shape {
     DateOrEmpty,
     /// Standard Base64 with padding.
     Base64,
+    /// A number without a fraction.
     Integer,
+    /// `true` or `false`.
     Boolean,
     /// One of these texts.
     Choice(fn() -> Vec<&'static str>),
+    /// An object with these members.
     Object(&'static [Member]),
     /// An object with one member of this name: the list of the rows.
     List(&'static str, &'static [Member]),
@@ -63,9 +70,12 @@ pub enum Shape {
 
 /// A type that members can have.
 pub trait Value {
+    /// For the reference.
     const SHAPE: Shape;
+    /// Whether the member may be absent.
     const OPTIONAL: bool = false;
 
+    /// Whether this one is.
     fn is_absent(&self) -> bool {
         false
     }
@@ -213,7 +223,7 @@ macro_rules! wire_enum {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+            $(#[doc = concat!("`", $text, "`.")] $(#[$vdoc])* #[serde(rename = $text)] $variant,)*
         }
 
         impl $crate::answer::Value for $name {
@@ -222,6 +232,7 @@ macro_rules! wire_enum {
         }
 
         impl $name {
+            /// All of them, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The spelling on the wire.

@@ -3,13 +3,18 @@
 /// An API of the cloud that answers on our port. A request names its version, and no two have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
+    /// The key management service.
     Kms,
+    /// Users, groups, roles, policies (Resource Access Management).
     Ram,
+    /// Temporary credentials (Security Token Service).
     Sts,
+    /// The audit log.
     ActionTrail,
 }
 
 impl Api {
+    /// Every API.
     pub const ALL: [Self; 4] = [Self::Kms, Self::Ram, Self::Sts, Self::ActionTrail];
 
     /// What requests name as `Version`.

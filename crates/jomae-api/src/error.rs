@@ -12,13 +12,16 @@ use crate::{
 /// Who words an error: the API gateway in front (no `HttpStatus` member, XML root `<Error>`), or KMS itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// The gateway.
     Gateway,
+    /// KMS: its errors name their `HttpStatus`.
     Kms,
 }
 
 /// Whether a public source states the row, or we had to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// Code, status and text are those of a public page or sample.
     Documented,
     /// Our choice where the public material is silent; listed in `docs/compatibility.md`.
     Ours,
@@ -27,10 +30,15 @@ pub enum Source {
 /// What the wire says for a refusal. `message` may hold one `{}` for the parameter's name.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
+    /// `Code`.
     pub code: &'static str,
+    /// The HTTP status.
     pub status: u16,
+    /// `Message`.
     pub message: &'static str,
+    /// Decides the form of the body.
     pub origin: Origin,
+    /// Where the row is from.
     pub source: Source,
 }
 
@@ -39,7 +47,7 @@ macro_rules! refusals {
         /// The caller's fault, or the caller's limits. Closed: a new refusal does not compile until it has a row.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Refusal {
-            $($(#[$doc])* $variant $((refusals!(@type $arg)))?,)*
+            $(#[doc = concat!("`", $code, "`: ", $message)] $(#[$doc])* $variant $((refusals!(@type $arg)))?,)*
         }
 
         impl Refusal {
@@ -257,10 +265,12 @@ refusals! {
 }
 
 impl Refusal {
+    /// `Code` on the wire.
     pub const fn code(&self) -> &'static str {
         self.row().code
     }
 
+    /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.row().status
     }

@@ -3,6 +3,8 @@
 //! Knows nothing of storage, sockets, time or state: the server, the client, the documents and the tests read the
 //! same declarations here.
 
+#![warn(missing_docs)]
+
 pub mod action;
 pub mod actions;
 pub mod answer;

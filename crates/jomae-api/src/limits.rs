@@ -54,6 +54,7 @@ pub const DATA_KEY_BYTES: RangeInclusive<u32> = 1..=1024;
 pub const DATA_KEY_BYTES_DEFAULT: u32 = 32;
 /// Rows of a page (one original rule: greater than 0 and less than 101).
 pub const PAGE_SIZE: RangeInclusive<u32> = 1..=100;
+/// Rows of a page if `PageSize` is not given.
 pub const PAGE_SIZE_DEFAULT: u32 = 10;
 /// Largest page number: beyond it no list can have rows.
 pub const PAGE_NUMBER_MAX: u32 = 100_000_000;
@@ -65,7 +66,9 @@ pub const FILTERS_MAX: usize = 10;
 pub const FILTER_VALUES_MAX: usize = 10;
 /// Most tags of one key (page "`CreateKey`").
 pub const TAGS_MAX: usize = 20;
+/// Length of the key of a tag, in characters.
 pub const TAG_KEY_CHARS: RangeInclusive<usize> = 1..=128;
+/// Longest value of a tag, in characters.
 pub const TAG_VALUE_CHARS_MAX: usize = 128;
 /// Automatic rotation interval in seconds: 7 to 730 days (page "`UpdateRotationPolicy`").
 pub const ROTATION_INTERVAL_SECS: RangeInclusive<i64> = 7 * 86_400..=730 * 86_400;
@@ -94,6 +97,7 @@ pub const MOBILE_PHONE_CHARS: RangeInclusive<usize> = 3..=32;
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Rows of a page of a RAM list.
 pub const MAX_ITEMS: RangeInclusive<u32> = 1..=1000;
+/// Rows of a page of a RAM list if `MaxItems` is not given.
 pub const MAX_ITEMS_DEFAULT: u32 = 100;
 /// Policies that an account can have beside those of the service (page "Limitations" of RAM), unless the operator says otherwise.
 pub const RAM_POLICIES_MAX: u32 = 1500;
@@ -133,4 +137,5 @@ pub const LOOKUP_ATTRIBUTES_MAX: usize = 2;
 pub const LOOKUP_VALUE_BYTES_MAX: usize = 1024;
 /// Events of a page: 0 stands for the default.
 pub const LOOKUP_RESULTS: RangeInclusive<u32> = 0..=50;
+/// Events of a page if `MaxResults` is not given.
 pub const LOOKUP_RESULTS_DEFAULT: u32 = 20;

@@ -15,6 +15,7 @@ macro_rules! text_name {
                 valid(text).then(|| Self(text.into()))
             }
 
+            /// As it was read, and as it is written.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -37,7 +38,9 @@ text_name!(
 /// A role by its full name, in any account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRef {
+    /// Whose role it is.
     pub account: AccountId,
+    /// Within the account.
     pub name: RoleName,
 }
 
@@ -119,18 +122,26 @@ impl AliasName {
 /// The ways in which a caller may name a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyRef {
+    /// A key of the caller's account in the region that was asked.
     Id(KeyId),
+    /// An alias, likewise.
     Alias(AliasName),
     /// A full key name; account and region may be others than the caller's.
     Arn {
+        /// Where the key is.
         region: RegionId,
+        /// Whose key it is.
         account: AccountId,
+        /// Within the account and region.
         id: KeyId,
     },
     /// A full alias name, likewise.
     AliasArn {
+        /// Where the alias is.
         region: RegionId,
+        /// Whose alias it is.
         account: AccountId,
+        /// Within the account and region.
         name: AliasName,
     },
 }
@@ -160,8 +171,11 @@ impl KeyRef {
 /// Where a key lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyPlace {
+    /// Whose key it is.
     pub account: AccountId,
+    /// Where it is.
     pub region: RegionId,
+    /// Within the account and region.
     pub id: KeyId,
 }
 

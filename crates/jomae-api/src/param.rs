@@ -11,15 +11,20 @@ use crate::{error::Refusal, limits, wire::params::Params};
 /// Whether a value may be shown in logs and audit events. A parameter is secret until its declaration says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrecy {
+    /// Shown nowhere.
     Secret,
+    /// Shown if it is valid.
     Public,
 }
 
 /// What the text of a parameter looks like, for documents and the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Any text.
     Text,
+    /// A decimal number.
     Integer,
+    /// `true` or `false`, in any case.
     Boolean,
     /// Standard Base64 with padding; the command line takes `@file` for it.
     Base64,
@@ -125,13 +130,17 @@ pub const fn not_offered(_: &str) -> Result<(), Invalid> {
 
 /// What documents, the command line and the audit log need to know of a parameter.
 pub trait ParamInfo: Sync {
+    /// On the wire.
     fn name(&self) -> &'static str;
+    /// Its form.
     fn kind(&self) -> Kind;
+    /// Whether its valid values may be recorded.
     fn secrecy(&self) -> Secrecy;
     /// Whether the cloud's API does not have it.
     fn extension(&self) -> bool;
     /// The limits, in words.
     fn limits(&self) -> &'static str;
+    /// What it means, in the words of the reference.
     fn doc(&self) -> &'static str;
     /// What a call can be refused with because of it, beside its being missing or not valid.
     fn refusals(&self) -> &'static [Refusal];
@@ -194,7 +203,9 @@ pub(crate) use param;
 /// How an action takes a parameter.
 #[derive(Clone, Copy)]
 pub struct Use {
+    /// Which one.
     pub param: &'static dyn ParamInfo,
+    /// Whether its absence is refused.
     pub required: bool,
 }
 
@@ -277,6 +288,7 @@ pub struct Input<'p> {
 }
 
 impl<'p> Input<'p> {
+    /// Reads from these.
     pub fn new(params: &'p Params<'p>) -> Self {
         Self { params, asked: None }
     }
@@ -433,6 +445,7 @@ impl EncryptionContext {
         serde_json::from_str::<UniqueMembers>(text).ok().map(|members| Self(members.0))
     }
 
+    /// In the byte order of the names.
     pub fn pairs(&self) -> &BTreeMap<String, String> {
         &self.0
     }
@@ -518,7 +531,9 @@ pub fn parse_plaintext(text: &str, bytes_max: usize) -> Result<Plaintext, Invali
 
 /// What is encrypted, or was.
 pub struct Plaintext {
+    /// Whether it was given as Base64 or as text.
     pub content: Content,
+    /// At most [`limits::PLAINTEXT_BYTES_MAX`].
     pub bytes: SecretBytes,
 }
 

@@ -90,14 +90,18 @@ wire_enum!(
 /// What an algorithm is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
+    /// Public-key encryption.
     Encrypt,
     /// Decapsulation only: anyone with the public key encapsulates by himself.
     Decapsulate,
+    /// Signatures.
     Sign,
+    /// MACs.
     Mac,
 }
 
 impl Algorithm {
+    /// Which usage of a key it belongs to.
     pub const fn purpose(self) -> Purpose {
         match self {
             Self::RsaesOaepSha256 | Self::RsaesOaepSha1 | Self::Sm2Pke => Purpose::Encrypt,
@@ -162,7 +166,9 @@ pub enum KeyKind {
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct SpecRow {
+    /// Of which spec.
     pub spec: KeySpec,
+    /// Hence which actions take it.
     pub kind: KeyKind,
     /// The first is the default of CreateKey.
     pub usages: &'static [KeyUsage],
@@ -283,6 +289,7 @@ impl KeySpec {
 }
 
 impl Algorithm {
+    /// `None` if it signs nothing.
     pub const fn signature(self) -> Option<SignAlg> {
         Some(match self {
             Algorithm::RsaPssSha256 => SignAlg::RsaPssSha256,
@@ -297,6 +304,7 @@ impl Algorithm {
         })
     }
 
+    /// `None` if it encrypts nothing.
     pub const fn encryption(self) -> Option<EncAlg> {
         Some(match self {
             Algorithm::RsaesOaepSha1 => EncAlg::RsaesOaepSha1,
@@ -306,6 +314,7 @@ impl Algorithm {
         })
     }
 
+    /// `None` if it is no MAC.
     pub const fn mac(self) -> Option<MacAlg> {
         Some(match self {
             Algorithm::HmacSha224 => MacAlg::Sha224,
@@ -319,6 +328,7 @@ impl Algorithm {
 }
 
 impl WrappingAlgorithm {
+    /// Every one unwraps.
     pub const fn wrapping(self) -> WrapAlg {
         match self {
             WrappingAlgorithm::RsaesPkcs1V15 => WrapAlg::RsaesPkcs1V15,

@@ -8,8 +8,10 @@ pub struct Text<const BYTES: usize> {
 }
 
 impl<const BYTES: usize> Text<BYTES> {
+    /// Nothing yet.
     pub const EMPTY: Self = Self { bytes: [0; BYTES], len: 0 };
 
+    /// With this text behind it. It must fit into `BYTES`.
     #[must_use]
     pub const fn text(mut self, text: &str) -> Self {
         let (_, rest) = self.bytes.split_at_mut(self.len);
@@ -19,6 +21,7 @@ impl<const BYTES: usize> Text<BYTES> {
         self
     }
 
+    /// With this number in decimal behind it. It must fit into `BYTES`.
     #[must_use]
     pub const fn number(mut self, number: u64) -> Self {
         let (mut rest, digits) = (number, digits(number));

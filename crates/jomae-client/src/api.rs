@@ -30,8 +30,11 @@ pub struct Settings {
     pub endpoint: String,
     /// A PEM file of the CA to trust instead of the system's.
     pub ca_file: Option<String>,
+    /// Such as `cn-hangzhou`.
     pub region: String,
+    /// Of a user, of the account, or of temporary credentials.
     pub access_key_id: String,
+    /// Signs every request; is never sent.
     pub access_key_secret: SecretBytes,
     /// The security token of temporary credentials.
     pub security_token: Option<String>,
@@ -53,13 +56,32 @@ pub enum CallError {
     Settings(String),
     /// No answer came.
     #[error("no answer from {endpoint}: {cause}")]
-    Network { endpoint: String, cause: String },
+    Network {
+        /// As in [`Settings`].
+        endpoint: String,
+        /// The whole chain of causes.
+        cause: String,
+    },
     /// The service says no.
     #[error("{code}: {message} (request id {request_id})")]
-    Refused { status: u16, code: String, message: String, request_id: String },
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// `Code` of the answer, such as `Forbidden.KeyNotFound`.
+        code: String,
+        /// `Message` of the answer.
+        message: String,
+        /// By which the audit log knows the call.
+        request_id: String,
+    },
     /// The answer is not one of this API.
     #[error("{endpoint} gave an answer that is not of this API (HTTP {status})")]
-    Foreign { endpoint: String, status: u16 },
+    Foreign {
+        /// As in [`Settings`].
+        endpoint: String,
+        /// The HTTP status.
+        status: u16,
+    },
 }
 
 impl Client {

@@ -9,7 +9,9 @@ pub const DIGEST_BYTES: usize = 32;
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashAlg {
+    /// SHA-256 (FIPS 180-4).
     Sha256,
+    /// SM3 (GB/T 32905-2016).
     Sm3,
 }
 

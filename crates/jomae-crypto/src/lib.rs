@@ -12,6 +12,8 @@
 //!
 //! No function of this crate panics on any bytes from outside.
 
+#![warn(missing_docs)]
+
 pub mod asym;
 pub mod envelope;
 pub mod hash;

@@ -180,13 +180,29 @@ pub enum KeyFileError {
     /// Not three lines, beside blank ones.
     Lines,
     /// The line of the key has another number of characters than 44.
-    KeyLength { line: usize, found: usize },
+    KeyLength {
+        /// From 1.
+        line: usize,
+        /// In characters.
+        found: usize,
+    },
     /// The line of the key is not Base64 of 32 bytes.
-    Base64 { line: usize },
+    Base64 {
+        /// From 1.
+        line: usize,
+    },
     /// The line of the check value has another number of characters than 16.
-    CheckLength { line: usize, found: usize },
+    CheckLength {
+        /// From 1.
+        line: usize,
+        /// In characters.
+        found: usize,
+    },
     /// The line of the check value is not hex.
-    Hex { line: usize },
+    Hex {
+        /// From 1.
+        line: usize,
+    },
     /// The check value is not that of the key.
     Check,
 }

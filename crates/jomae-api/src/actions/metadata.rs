@@ -49,6 +49,7 @@ wire_enum!(
 );
 
 impl OnOrOff {
+    /// `Enabled` for true.
     pub const fn of(on: bool) -> Self {
         if on { Self::Enabled } else { Self::Disabled }
     }

@@ -88,6 +88,7 @@ param! {
     };
 }
 
+/// The length of a data key in bytes.
 pub static NUMBER_OF_BYTES: Param<u32> = Param::new(
     "NumberOfBytes",
     Kind::Integer,
@@ -125,6 +126,7 @@ param! {
         |text| Algorithm::from_wire(text).ok_or(Invalid::Value);
 }
 
+/// The digest to sign or to verify; for Ed25519 and ML-DSA-65 the message.
 pub static DIGEST: Param<Vec<u8>> = Param::new(
     "Digest",
     Kind::Base64,
@@ -178,6 +180,7 @@ param! {
         parse_tags;
 }
 
+/// Makes a creating call idempotent.
 pub static CLIENT_TOKEN: Param<String> = Param::new(
     "ClientToken",
     Kind::Text,
@@ -225,17 +228,20 @@ pub(crate) const A_CIPHERTEXT: (&str, &str) = (
 
 /// A ciphertext of a symmetric key.
 pub struct Ciphertext {
+    /// The `CiphertextBlob`, decoded.
     pub blob: Vec<u8>,
     /// Named by the ciphertext itself.
     pub version: KeyVersionId,
 }
 
 impl Ciphertext {
+    /// `InvalidParameter` unless the blob has the form of `jomae_crypto::envelope`.
     pub fn of(blob: Vec<u8>) -> Result<Self, Refusal> {
         let version = envelope::version_id(&blob).and_then(KeyVersionId::new).ok_or(Refusal::CiphertextInvalid)?;
         Ok(Self { blob, version })
     }
 
+    /// Reads `CiphertextBlob`.
     pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         Self::of(input.required(&CIPHERTEXT_BLOB)?)
     }
@@ -243,12 +249,16 @@ impl Ciphertext {
 
 /// The three parameters of an export, which must fit each other.
 pub struct ExportTo {
+    /// DER SubjectPublicKeyInfo.
     pub public_key: Vec<u8>,
+    /// RSA_2048 or EC_SM2.
     pub spec: KeySpec,
+    /// One that encrypts, and fits the spec.
     pub algorithm: Algorithm,
 }
 
 impl ExportTo {
+    /// Reads `PublicKeyBlob`, `WrappingKeySpec` and `WrappingAlgorithm`.
     pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let public_key = input.required(&PUBLIC_KEY_BLOB)?;
         let spec = input.required(&EXPORT_KEY_SPEC)?;
@@ -277,6 +287,7 @@ pub struct Page {
 }
 
 impl Page {
+    /// Reads `PageNumber` and `PageSize`.
     pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             number: input.optional(&PAGE_NUMBER)?.unwrap_or(1),

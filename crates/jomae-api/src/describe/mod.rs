@@ -18,6 +18,7 @@ use crate::{
 /// One action: its declaration, and what a call of it needs.
 #[derive(Clone, Copy)]
 pub struct Described {
+    /// What is declared of it.
     pub spec: &'static ActionSpec,
     /// Members of a successful answer besides `RequestId`.
     pub answer: &'static [Member],
@@ -29,6 +30,7 @@ pub struct Described {
 pub struct Need {
     /// `None`: a valid signature is enough.
     pub ram_action: Option<&'static str>,
+    /// What it is needed on: a resource name, or `*`.
     pub resource: &'static str,
 }
 

@@ -9,7 +9,9 @@ use crate::time::Timestamp;
 /// operator, with none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
+    /// How it compares.
     pub operator: &'static Operator,
+    /// What of the request it compares.
     pub key: ConditionKey,
     /// Never empty.
     pub values: Values,
@@ -18,11 +20,15 @@ pub struct Condition {
 /// The values of a condition, as its operator reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Values {
+    /// Of string operators without patterns.
     Texts(Vec<Box<str>>),
+    /// Of `StringLike`.
     Patterns(Vec<Pattern>),
     /// Each reads as a [`Decimal`].
     Numbers(Vec<Box<str>>),
+    /// Of date operators, to the second.
     Dates(Vec<Timestamp>),
+    /// `true` and `false`.
     Booleans(Vec<bool>),
     /// A lone address is a network of one. IPv6 networks within `::ffff:0:0/96` are the IPv4 networks that they mean.
     Networks(Vec<IpNet>),
@@ -31,33 +37,47 @@ pub enum Values {
 /// A word of the language, such as `StringNotEquals`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Operator {
+    /// As policies write it.
     pub name: &'static str,
+    /// What its values are.
     pub class: Class,
+    /// When a pair is met.
     pub test: Test,
+    /// Met if no value passes the test (`StringNotEquals`).
     pub negated: bool,
 }
 
 /// What an operator compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
+    /// Texts.
     String,
+    /// Decimal numbers.
     Numeric,
+    /// Moments.
     Date,
+    /// `true` and `false`.
     Boolean,
+    /// Addresses, with networks.
     Ip,
 }
 
 /// How an operator compares the request's value (left) with one of the policy (right).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
+    /// The same.
     Equals,
     /// Equal when both are in lower case, character by character.
     EqualsIgnoreCase,
     /// The policy's value is a [`Pattern`].
     Like,
+    /// Left below right.
     Less,
+    /// Left not above right.
     LessOrEqual,
+    /// Left above right.
     Greater,
+    /// Left not below right.
     GreaterOrEqual,
     /// The address is in the network.
     Within,

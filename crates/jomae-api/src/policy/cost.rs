@@ -10,14 +10,17 @@ use crate::limits;
 /// Steps of comparing something with a text, as a bound that grows with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
+    /// Whatever the text.
     pub fixed: u64,
     /// For every 8 bytes of the text.
     pub per_8_bytes: u64,
 }
 
 impl Cost {
+    /// No step.
     pub const NONE: Self = Self::fixed(0);
 
+    /// So many steps, whatever the text.
     pub const fn fixed(steps: u64) -> Self {
         Self { fixed: steps, per_8_bytes: 0 }
     }

@@ -5,6 +5,7 @@ use super::{Condition, Form, Pattern, PrincipalPattern};
 /// A policy document that was read and found right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    /// What it is attached to.
     pub form: Form,
     /// 1 to [`super::STATEMENTS_MAX`].
     pub statements: Vec<Statement>,
@@ -14,8 +15,11 @@ pub struct Policy {
 /// conditions are met too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
+    /// `Sid`: a name that decides nothing.
     pub sid: Option<Box<str>>,
+    /// What the statement comes to where it applies.
     pub effect: Effect,
+    /// Which actions it is about.
     pub actions: Actions,
     /// One of them must match. Empty in trust policies alone, which are about the role that they belong to.
     pub resources: Vec<Pattern>,
@@ -25,9 +29,12 @@ pub struct Statement {
     pub conditions: Vec<Condition>,
 }
 
+/// `Effect` of a statement. A denial beats every permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// `Allow`.
     Allow,
+    /// `Deny`.
     Deny,
 }
 

@@ -31,6 +31,7 @@ impl KeyPolicy {
         parse_stored(&self.0, Form::Key)
     }
 
+    /// The document as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }

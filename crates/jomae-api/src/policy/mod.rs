@@ -42,6 +42,7 @@ pub enum Form {
 }
 
 impl Form {
+    /// Every form.
     pub const ALL: [Self; 4] = [Self::Identity, Self::Session, Self::Key, Self::Trust];
 
     /// Largest document, in bytes.
@@ -70,7 +71,9 @@ pub const SID_CHARS_MAX: usize = 128;
 pub struct Malformed {
     /// Which statement, from 1; 0: the document as a whole.
     pub statement: u16,
+    /// Which part of it, by its name in the document.
     pub element: &'static str,
+    /// What is wrong with it.
     pub reason: &'static str,
 }
 

@@ -14,9 +14,19 @@ pub enum PrincipalPattern {
     /// `acs:ram::<account>:root` or `acs:ram::<account>:*`: the account and everyone of it.
     Account(AccountId),
     /// `acs:ram::<account>:user/<name>`.
-    User { account: AccountId, name: Box<str> },
+    User {
+        /// Whose it is.
+        account: AccountId,
+        /// Within the account.
+        name: Box<str>,
+    },
     /// `acs:ram::<account>:role/<name>`: every session of the role.
-    Role { account: AccountId, name: Box<str> },
+    Role {
+        /// Whose it is.
+        account: AccountId,
+        /// Within the account.
+        name: Box<str>,
+    },
     /// `acs:ram::<account>:oidc-provider/<name>`: everyone for whom the provider vouches.
     Federated(Box<str>),
     /// A service of the public cloud, such as `ecs.aliyuncs.com`; nobody here.

@@ -25,11 +25,17 @@ pub enum SigningKey<'a> {
 /// A request to be signed. No `Debug`.
 #[derive(Clone, Copy)]
 pub struct SignRequest<'a> {
+    /// How to sign.
     pub scheme: Scheme,
+    /// The ID of the access key.
     pub access_key_id: &'a str,
+    /// Its other half.
     pub key: SigningKey<'a>,
+    /// Of temporary credentials.
     pub security_token: Option<&'a str>,
+    /// Such as `Encrypt`.
     pub action: &'a str,
+    /// Of the API: `2016-01-20`.
     pub version: &'a str,
     /// The `Host` that will be sent, with the port if it is not the default.
     pub host: &'a str,
@@ -53,6 +59,7 @@ pub struct SignedRequest {
     pub query: String,
     /// Names in lower case, `host` among them.
     pub headers: Vec<(&'static str, String)>,
+    /// The form; empty if there are no form parameters.
     pub body: Vec<u8>,
 }
 

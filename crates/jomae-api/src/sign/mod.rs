@@ -34,12 +34,19 @@ const RSA_SIGNATURE_BYTES_MAX: usize = 1024;
 /// A way to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
+    /// `HMAC-SHA1` of RPC version 1.0.
     RpcV1HmacSha1,
+    /// `SHA256withRSA` of RPC version 1.0.
     RpcV1RsaSha256,
+    /// `ACS3-HMAC-SHA256`.
     Acs3HmacSha256,
+    /// `ACS3-HMAC-SM3`.
     Acs3HmacSm3,
+    /// `ACS3-RSA-SHA256`.
     Acs3RsaSha256,
+    /// `ACS4-HMAC-SHA256`, with a credential scope.
     Acs4HmacSha256,
+    /// `ACS4-HMAC-SM3`, likewise.
     Acs4HmacSm3,
 }
 
@@ -131,7 +138,9 @@ pub enum SignError {
     TimestampExpired,
     /// No signature, a malformed `Authorization`, or a header that must be signed and is not.
     IncompleteSignature,
+    /// `SignatureMethod` is none of the schemes.
     UnsupportedSignatureMethod,
+    /// `SignatureVersion` is not 1.0.
     UnsupportedSignatureVersion,
     /// A bearer or identity token in place of a signature.
     UnsupportedBearer,
@@ -159,9 +168,13 @@ impl From<SignError> for Refusal {
 
 /// A signed request as presented: well formed, nothing proved yet. No `Debug`: it reaches the parameters.
 pub struct Presented<'a> {
+    /// How it is signed.
     pub scheme: Scheme,
+    /// Whose key has signed it, as it claims.
     pub access_key_id: &'a str,
+    /// The action, which need not exist.
     pub action: &'a str,
+    /// `Version`, which need not be one of ours.
     pub api_version: &'a str,
     /// For [`check_time`].
     pub timestamp_text: &'a str,

@@ -15,7 +15,9 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// JSON in UTF-8.
     Json,
+    /// XML in UTF-8.
     Xml,
 }
 
@@ -41,7 +43,9 @@ impl Format {
 /// One header of a request, as received. Names are ASCII in any case; values may be any bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
+    /// As sent.
     pub name: &'a str,
+    /// As sent, but for the blanks around it.
     pub value: &'a [u8],
 }
 
@@ -54,7 +58,9 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// Raw query, without the question mark; empty if there is none.
     pub query: &'a str,
+    /// In the order of the request.
     pub headers: &'a [Header<'a>],
+    /// Whole; empty if there is none.
     pub body: &'a [u8],
 }
 

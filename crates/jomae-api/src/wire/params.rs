@@ -82,6 +82,7 @@ pub struct Numbered<'p> {
     pub number: u32,
     /// What follows the number: `Key` in `Tag.2.Key`, empty in `ResourceId.2`.
     pub member: &'p str,
+    /// Decoded.
     pub value: &'p str,
 }
 
@@ -141,6 +142,7 @@ impl<'a> Params<'a> {
         self.pairs.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }

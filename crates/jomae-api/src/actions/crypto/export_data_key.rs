@@ -8,9 +8,13 @@ use crate::actions::{
     prelude::*,
 };
 
+/// A request of the action `ExportDataKey`.
 pub struct ExportDataKey {
+    /// The data key, under a symmetric key.
     pub ciphertext: Ciphertext,
+    /// Under what it leaves.
     pub to: ExportTo,
+    /// With which it was encrypted.
     pub context: EncryptionContext,
 }
 

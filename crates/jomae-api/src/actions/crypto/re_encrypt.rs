@@ -10,19 +10,36 @@ use crate::{
     spec::Purpose,
 };
 
+/// A request of the action `ReEncrypt`.
 pub struct ReEncrypt {
+    /// What is encrypted anew, of either kind of [`Source`].
     pub ciphertext: Vec<u8>,
+    /// How it is decrypted.
     pub source: Source,
+    /// The key that encrypts it; symmetric.
     pub destination: KeyRef,
+    /// The context of the new ciphertext.
     pub destination_context: EncryptionContext,
 }
 
 /// What the ciphertext is.
 pub enum Source {
     /// A ciphertext blob, which names its key version.
-    Symmetric { version: KeyVersionId, context: EncryptionContext },
+    Symmetric {
+        /// Of the key that encrypted it.
+        version: KeyVersionId,
+        /// With which it was encrypted.
+        context: EncryptionContext,
+    },
     /// Encrypted under the public key of a key of ours.
-    PublicKey { key: KeyRef, version: KeyVersionId, algorithm: Algorithm },
+    PublicKey {
+        /// Whose private half decrypts it.
+        key: KeyRef,
+        /// Asymmetric keys have no default version.
+        version: KeyVersionId,
+        /// One that encrypts.
+        algorithm: Algorithm,
+    },
 }
 
 answer! {

@@ -5,9 +5,13 @@ use crate::{
     spec::{WRAPPING_KEYS, WrappingAlgorithm},
 };
 
+/// A request of the action `GetParametersForImport`.
 pub struct GetParametersForImport {
+    /// The key that waits for material.
     pub key: KeyRef,
+    /// The kind of the wrapping key: one of [`WRAPPING_KEYS`].
     pub wrapping_spec: KeySpec,
+    /// How the material will be wrapped; fits the wrapping key.
     pub algorithm: WrappingAlgorithm,
 }
 

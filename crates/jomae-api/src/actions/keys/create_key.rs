@@ -10,13 +10,19 @@ use crate::{
     spec::KeyKind,
 };
 
+/// A request of the action `CreateKey`.
 pub struct CreateKey {
+    /// `Aliyun_AES_256` if none was given.
     pub spec: KeySpec,
+    /// One of those that the spec has; its first if none was given.
     pub usage: KeyUsage,
+    /// Who makes the material.
     pub origin: KeyOrigin,
+    /// Empty if none was given.
     pub description: String,
     /// Seconds between rotations, if the key rotates by itself.
     pub rotation_interval_secs: Option<i64>,
+    /// Empty if none were given.
     pub tags: Tags,
     /// None: the default policy.
     pub policy: Option<KeyPolicy>,

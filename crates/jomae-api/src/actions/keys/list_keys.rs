@@ -17,6 +17,7 @@ request! {
 /// One condition; a key must meet one of its values. Different properties must all be met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
+    /// What is compared.
     pub property: Property,
     /// Matched exactly. Entries of the same property are merged.
     pub values: Vec<String>,
@@ -25,18 +26,29 @@ pub struct Filter {
 /// What a filter looks at. The names are the wire's, `keyId` with its small letter too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Property {
+    /// [`KeyState`](crate::actions::metadata::KeyState), by its wire name.
     KeyState,
+    /// [`KeySpec`](crate::spec::KeySpec), by its wire name.
     KeySpec,
+    /// [`KeyUsage`](crate::spec::KeyUsage), by its wire name.
     KeyUsage,
+    /// `SOFTWARE` of every key.
     ProtectionLevel,
+    /// `User` of every key.
     CreatorType,
+    /// The dedicated instance; no key has one here.
     #[serde(rename = "DKMSInstanceId")]
     DkmsInstanceId,
+    /// The ID of the key.
     #[serde(rename = "keyId", alias = "KeyId")]
     KeyId,
+    /// An alias of the key, with `alias/`.
     AliasName,
+    /// The account that made the key.
     Creator,
+    /// The key of one of its tags.
     TagKey,
+    /// The value of one of its tags.
     TagValue,
 }
 

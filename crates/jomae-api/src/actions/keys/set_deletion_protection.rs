@@ -2,9 +2,13 @@
 
 use crate::actions::{params::KEY_ID_ONLY, prelude::*};
 
+/// A request of the action `SetDeletionProtection`.
 pub struct SetDeletionProtection {
+    /// By its ID or full name, which must agree if both are given.
     pub key: KeyRef,
+    /// Whether ScheduleKeyDeletion is refused from now on.
     pub enable: bool,
+    /// Why; empty if none was given.
     pub description: String,
 }
 

@@ -34,6 +34,7 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Reads `Marker` and `MaxItems`.
     pub fn parse(input: Input<'_>) -> Result<Self, Refusal> {
         let after = input.optional(&MARKER)?;
         let rows_max = input.optional(&MAX_ITEMS)?.unwrap_or(limits::MAX_ITEMS_DEFAULT);

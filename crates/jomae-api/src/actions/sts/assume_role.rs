@@ -3,11 +3,17 @@
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 use crate::actions::prelude::*;
 
+/// A request of the action `AssumeRole`.
 pub struct AssumeRole {
+    /// By its full name; in any account.
     pub role: RoleRef,
+    /// Names the session in resource names and audit events.
     pub session_name: String,
+    /// Life of the credentials; the service chooses if none was given.
     pub duration_secs: Option<u32>,
+    /// A policy that narrows the session; its text.
     pub policy: Option<String>,
+    /// Who stands behind the session; kept in it.
     pub source_identity: Option<String>,
 }
 

@@ -3,10 +3,15 @@
 use super::{AssumedRoleUser, Credentials, DURATION_SECONDS, POLICY, ROLE_ARN, ROLE_SESSION_NAME};
 use crate::actions::prelude::*;
 
+/// A request of the action `AssumeRoleWithOIDC`.
 pub struct AssumeRoleWithOIDC {
+    /// By its full name.
     pub role: RoleRef,
+    /// Names the session in resource names and audit events.
     pub session_name: String,
+    /// Life of the credentials; the service chooses if none was given.
     pub duration_secs: Option<u32>,
+    /// A policy that narrows the session; its text.
     pub policy: Option<String>,
 }
 

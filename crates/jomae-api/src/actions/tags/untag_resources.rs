@@ -15,7 +15,9 @@ request! {
 
 /// Which tags go.
 pub enum Removal {
+    /// Those of these keys.
     Keys(Vec<String>),
+    /// Every tag.
     All,
 }
 

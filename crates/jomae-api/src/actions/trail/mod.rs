@@ -22,6 +22,7 @@ pub struct Token {
 const VERSION: u8 = 1;
 
 impl Token {
+    /// Length of a fingerprint, in bytes: the first half of a SHA-256.
     pub const FINGERPRINT_BYTES: usize = 16;
     const BYTES: usize = 1 + 3 * 8 + Self::FINGERPRINT_BYTES;
     const CHARS: usize = (Self::BYTES * 4).div_ceil(3);

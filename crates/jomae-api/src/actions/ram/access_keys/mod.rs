@@ -17,6 +17,7 @@ wire_enum!(
 );
 
 impl Status {
+    /// `Active` for true.
     pub const fn of(active: bool) -> Self {
         if active { Self::Active } else { Self::Inactive }
     }

@@ -3,6 +3,7 @@
 use super::attachments::{self, Attach};
 use crate::actions::prelude::*;
 
+/// [`Attach`] for RAM groups.
 pub type AttachPolicyToGroup = Attach<attachments::Group>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

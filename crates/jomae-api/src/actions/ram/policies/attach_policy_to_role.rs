@@ -3,6 +3,7 @@
 use super::attachments::{self, Attach};
 use crate::actions::prelude::*;
 
+/// [`Attach`] for RAM roles.
 pub type AttachPolicyToRole = Attach<attachments::Role>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

@@ -3,6 +3,7 @@
 use super::attachments::{self, Attach};
 use crate::actions::prelude::*;
 
+/// [`Attach`] for RAM users.
 pub type AttachPolicyToUser = Attach<attachments::User>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

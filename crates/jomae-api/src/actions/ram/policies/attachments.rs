@@ -8,18 +8,27 @@ use crate::actions::prelude::*;
 
 /// A kind of thing that policies are attached to.
 pub trait Entity: Send + Sync + 'static {
+    /// As it stands in resource names.
     const KIND: RamKind;
     /// The parameter that names one.
     const NAME: &'static Param<String>;
+    /// `EntityNotExist`.
     const NOT_FOUND: Refusal;
+    /// `EntityAlreadyExists`.
     const EXISTS: Refusal;
+    /// The account has as many as it may have.
     const LIMIT: Refusal;
+    /// `EntityAlreadyExists` of the attachment.
     const ATTACHED_ALREADY: Refusal;
+    /// `EntityNotExist` of the attachment.
     const NOT_ATTACHED: Refusal;
+    /// The entity has as many policies as it may have.
     const TOO_MANY: Refusal;
     /// The sheets of the three actions.
     const ATTACH: ActionSpec;
+    /// Of [`Detach`].
     const DETACH: ActionSpec;
+    /// Of [`ListPolicies`].
     const LIST: ActionSpec;
 }
 
@@ -49,6 +58,7 @@ impl Pair {
 
 /// Gives an entity the rights of a policy.
 pub struct Attach<E> {
+    /// What it gets.
     pub policy: PolicyRef,
     /// Its name.
     pub entity: String,
@@ -57,6 +67,7 @@ pub struct Attach<E> {
 
 /// Takes the rights of a policy from an entity.
 pub struct Detach<E> {
+    /// What it loses.
     pub policy: PolicyRef,
     /// Its name.
     pub entity: String,

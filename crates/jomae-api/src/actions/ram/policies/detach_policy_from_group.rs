@@ -3,6 +3,7 @@
 use super::attachments::{self, Detach};
 use crate::actions::prelude::*;
 
+/// [`Detach`] for RAM groups.
 pub type DetachPolicyFromGroup = Detach<attachments::Group>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

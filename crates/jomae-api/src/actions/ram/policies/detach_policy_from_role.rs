@@ -3,6 +3,7 @@
 use super::attachments::{self, Detach};
 use crate::actions::prelude::*;
 
+/// [`Detach`] for RAM roles.
 pub type DetachPolicyFromRole = Detach<attachments::Role>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

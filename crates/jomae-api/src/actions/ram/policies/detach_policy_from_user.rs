@@ -3,6 +3,7 @@
 use super::attachments::{self, Detach};
 use crate::actions::prelude::*;
 
+/// [`Detach`] for RAM users.
 pub type DetachPolicyFromUser = Detach<attachments::User>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

@@ -3,6 +3,7 @@
 use super::attachments::{self, ListPolicies};
 use crate::actions::prelude::*;
 
+/// [`ListPolicies`] for RAM groups.
 pub type ListPoliciesForGroup = ListPolicies<attachments::Group>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

@@ -3,6 +3,7 @@
 use super::attachments::{self, ListPolicies};
 use crate::actions::prelude::*;
 
+/// [`ListPolicies`] for RAM roles.
 pub type ListPoliciesForRole = ListPolicies<attachments::Role>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

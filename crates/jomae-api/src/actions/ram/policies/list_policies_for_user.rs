@@ -3,6 +3,7 @@
 use super::attachments::{self, ListPolicies};
 use crate::actions::prelude::*;
 
+/// [`ListPolicies`] for RAM users.
 pub type ListPoliciesForUser = ListPolicies<attachments::User>;
 
 pub(super) const SHEET: ActionSpec = ActionSpec {

@@ -19,7 +19,9 @@ wire_enum!(
 /// A policy by its full name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyRef {
+    /// Whether the account or the service owns it.
     pub kind: PolicyType,
+    /// Within its kind.
     pub name: String,
 }
 
