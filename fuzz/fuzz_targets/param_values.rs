@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use jomae_api::actions::ACTIONS;
 use jomae_api::actions::params::{parse_rotation_interval, parse_tags};
 use jomae_api::limits;
-use jomae_api::names::{AccountId, AliasName, KeyId, KeyRef, RegionId, key_arn};
+use jomae_api::names::{AccountId, AliasName, KeyId, KeyRef, RegionId, alias_arn, key_arn};
 use jomae_api::param::{ParamInfo, Secrecy, parse_bool, parse_bytes, parse_number, parse_text};
 use jomae_api::sign::{SKEW_SECS_MAX, check_time};
 use jomae_api::time::Timestamp;
@@ -30,6 +30,7 @@ fuzz_target!(|data: (u8, &str)| {
         Some(KeyRef::Id(id)) => assert_eq!(id.as_str(), text),
         Some(KeyRef::Alias(name)) => assert_eq!(name.to_wire(), text),
         Some(KeyRef::Arn { region, account, id }) => assert_eq!(key_arn(&region, &account, &id), text),
+        Some(KeyRef::AliasArn { region, account, name }) => assert_eq!(alias_arn(&region, &account, &name), text),
         None => assert!(KeyId::new(text).is_none() && AliasName::from_wire(text).is_none()),
     }
     assert!(AccountId::new(text).is_none_or(|id| id.as_str().len() == 16));

@@ -50,11 +50,11 @@ fn in_xml(text: &str) -> String {
 
 fuzz_target!(|text: &str| {
     let output = json!({"Text": text, "List": {"Item": [text, ""]}});
-    let body = render::success(Format::Json, &output, text).unwrap();
+    let body = render::success(Format::Json, &output, text, "KMS").unwrap();
     let read: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(read, json!({"Text": text, "List": {"Item": [text, ""]}, "RequestId": text}));
 
-    let body = render::success(Format::Xml, &output, text).unwrap();
+    let body = render::success(Format::Xml, &output, text, "KMS").unwrap();
     let read = read_xml(&body, "KMS");
     let shown = in_xml(text);
     let of =
@@ -76,7 +76,7 @@ fuzz_target!(|text: &str| {
         }
     }
     // A name that is no element name is refused, never written.
-    if let Ok(body) = render::success(Format::Xml, &json!({text: 1}), "id") {
+    if let Ok(body) = render::success(Format::Xml, &json!({text: 1}), "id", "KMS") {
         assert!(read_xml(&body, "KMS").contains(&(text.to_owned(), "1".to_owned())));
     }
 });
