@@ -2,7 +2,7 @@
 //!
 //! Whoever makes or destroys a key or an alias writes a count in the same commit, which compares it: so a quota holds
 //! however many do so at once. One record for all would let only one of many calls through a commit at a time, and a
-//! call that must decide again makes its key again. So the count is spread over [`SHARDS`] records that calls take in
+//! call that must decide again makes its key again. So the count is spread over `SHARDS` records that calls take in
 //! turn, and each may grow up to its part of the quota: however they are read, together they never exceed it.
 
 use std::sync::{

@@ -1,5 +1,7 @@
 //! What the command line takes.
 
+#![allow(rustdoc::invalid_html_tags, reason = "comments on arguments are what --help prints")]
+
 mod account;
 mod audit;
 mod policy;

@@ -216,7 +216,7 @@ pub enum ConditionKey {
     OidcAudience,
     /// `oidc:sub`: whom the token is about.
     OidcSubject,
-    /// A key of which no request here has a value: of another service, such as `oss:Prefix`, or one of [`ABSENT_KEYS`].
+    /// A key of which no request here has a value: of another service, such as `oss:Prefix`, or one of `ABSENT_KEYS`.
     /// The name, in lower case up to a `/`.
     Absent(Box<str>),
 }
