@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Form, Malformed, Policy, parse, parse_stored};
+use super::{Form, Malformed, Policy, parse};
 
 /// A key policy that is well formed; kept as the text that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ impl KeyPolicy {
         ))
     }
 
-    /// What it says. An error only for a text that was stored before this version of the language and that it cannot read.
+    /// What it says. An error only if the stored text was damaged.
     pub fn policy(&self) -> Result<Policy, Malformed> {
-        parse_stored(&self.0, Form::Key)
+        parse(&self.0, Form::Key)
     }
 
     /// The document as it was given.

@@ -2,9 +2,6 @@
 //!
 //! Anything that is not known is refused with its place, never skipped: a condition that nobody reads would allow what
 //! it was written to prevent. What other services know is taken: a policy brought along is about them too.
-//!
-//! What is stored is read as far as it was right when it was written ([`parse_stored`]): a release that refuses more than
-//! the one before it must not take away what somebody has.
 
 mod condition;
 mod cost;
@@ -24,7 +21,7 @@ pub use document::{Actions, Effect, Policy, Statement};
 pub use key_policy::KeyPolicy;
 pub use pattern::Pattern;
 pub use principal::PrincipalPattern;
-pub use read::{parse, parse_stored};
+pub use read::parse;
 
 use crate::limits;
 

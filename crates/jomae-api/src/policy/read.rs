@@ -15,25 +15,8 @@ const UNKNOWN: &str = "it is not known";
 type Wrong = (&'static str, &'static str);
 type Members<'n> = &'n [(String, Node)];
 
-/// Reads a policy document as it is written now. Refuses whatever it does not know or can never match, and says where.
+/// Reads a policy document. Refuses whatever it does not know or can never match, and says where.
 pub fn parse(text: &str, form: Form) -> Result<Policy, Malformed> {
-    read(text, form, Since::Now)
-}
-
-/// Reads a policy document that was taken before. What could always be read keeps its effect, also where it would not be
-/// taken any more: actions and resources that match nothing, and a Deny that never denies.
-pub fn parse_stored(text: &str, form: Form) -> Result<Policy, Malformed> {
-    read(text, form, Since::Earlier)
-}
-
-/// When a document was written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Now,
-    Earlier,
-}
-
-fn read(text: &str, form: Form, since: Since) -> Result<Policy, Malformed> {
     let whole = |(element, reason): Wrong| Malformed { statement: 0, element, reason };
     if text.len() > form.bytes_max() {
         return Err(whole(("Policy", "it is too long")));
@@ -69,7 +52,7 @@ fn read(text: &str, form: Form, since: Since) -> Result<Policy, Malformed> {
     };
     let statements = (1..).zip(statements).map(|(number, node)| {
         let place = |(element, reason): Wrong| Malformed { statement: number, element, reason };
-        statement(node, form, since).map_err(place)
+        statement(node, form).map_err(place)
     });
     Ok(Policy { form, statements: statements.collect::<Result<_, _>>()? })
 }
@@ -78,7 +61,7 @@ fn once<'n>(place: &mut Option<&'n Node>, value: &'n Node, element: &'static str
     if place.replace(value).is_some() { Err((element, TWICE)) } else { Ok(()) }
 }
 
-fn statement(node: &Node, form: Form, since: Since) -> Result<Statement, Wrong> {
+fn statement(node: &Node, form: Form) -> Result<Statement, Wrong> {
     let Node::Object(members) = node else { return Err(("Statement", "it is not an object")) };
     let [mut sid, mut effect, mut these, mut all_but, mut resource, mut principal, mut condition] = [None; 7];
     for (name, value) in members {
@@ -102,12 +85,12 @@ fn statement(node: &Node, form: Form, since: Since) -> Result<Statement, Wrong> 
     let statement = Statement {
         sid: sid.map(read_sid).transpose()?,
         effect,
-        actions: read_actions(these, all_but, form, since)?,
-        resources: read_resources(resource, form, since)?,
+        actions: read_actions(these, all_but, form)?,
+        resources: read_resources(resource, form)?,
         principals: read_principals(principal, form)?,
         conditions: condition.map_or(Ok(Vec::new()), read_conditions)?,
     };
-    if since == Since::Now && never_denies(&statement) {
+    if never_denies(&statement) {
         return Err(("Condition", "no request here has the key, so that the statement would never deny"));
     }
     Ok(statement)
@@ -148,7 +131,7 @@ fn texts<'n>(node: &'n Node, element: &'static str) -> Result<Vec<&'n String>, W
     }
 }
 
-fn read_actions(these: Option<&Node>, all_but: Option<&Node>, form: Form, since: Since) -> Result<Actions, Wrong> {
+fn read_actions(these: Option<&Node>, all_but: Option<&Node>, form: Form) -> Result<Actions, Wrong> {
     let patterns = |node: &Node, element: &'static str| {
         let wrong = match form {
             Form::Identity | Form::Session => "an action is neither * nor <service>:<name>",
@@ -157,7 +140,7 @@ fn read_actions(these: Option<&Node>, all_but: Option<&Node>, form: Form, since:
         };
         let pattern = |text: &String| match known::wrong_action(text) {
             _ if !is_action(text, form) => Err((element, wrong)),
-            Some(unknown) if since == Since::Now => Err((element, unknown)),
+            Some(unknown) => Err((element, unknown)),
             _ => Ok(Pattern::new(text)),
         };
         texts(node, element)?.into_iter().map(pattern).collect::<Result<Vec<_>, _>>()
@@ -188,7 +171,7 @@ fn is_action(text: &str, form: Form) -> bool {
 
 const TRUST_ACTIONS: [&str; 2] = ["sts:AssumeRole", "sts:AssumeRoleWithOIDC"];
 
-fn read_resources(node: Option<&Node>, form: Form, since: Since) -> Result<Vec<Pattern>, Wrong> {
+fn read_resources(node: Option<&Node>, form: Form) -> Result<Vec<Pattern>, Wrong> {
     let (fits, wrong): (fn(&str) -> bool, _) = match (form, node) {
         (Form::Trust, None) => return Ok(Vec::new()),
         (Form::Trust, Some(_)) => return Err(("Resource", "this kind of policy has none")),
@@ -199,7 +182,7 @@ fn read_resources(node: Option<&Node>, form: Form, since: Since) -> Result<Vec<P
     };
     let pattern = |text: &String| match known::wrong_resource(text) {
         _ if !fits(text) => Err(("Resource", wrong)),
-        Some(unknown) if since == Since::Now => Err(("Resource", unknown)),
+        Some(unknown) => Err(("Resource", unknown)),
         _ => Ok(Pattern::new(text)),
     };
     texts(node.ok_or(("Resource", ABSENT))?, "Resource")?.into_iter().map(pattern).collect()

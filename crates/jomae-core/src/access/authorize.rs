@@ -184,20 +184,15 @@ impl<'c> PolicyEvaluator<'c> {
         let arn = key.place.arn();
         let facts = self.facts(context, Some(&key.record.tags), &[]);
         let request = Request::new(number(permission)?, &arn, &facts);
-        // One that an older release took may not be readable any more. Whom it denied is not known, so that it lets
-        // nobody; a fault would tell other accounts that the key is there.
-        let (by_key, unreadable) = match key.record.compiled_policy() {
-            Ok(Some(policy)) => principal(self.caller())
-                .map_or((ResourceVerdict::NotNamed, None), |who| (policy.evaluate_for(&request, &who), None)),
-            Ok(None) => (ResourceVerdict::NotNamed, None),
-            Err(fault) => (ResourceVerdict::NotNamed, Some(fault)),
+        let by_key = match (key.record.compiled_policy()?, principal(self.caller())) {
+            (Some(policy), Some(who)) => policy.evaluate_for(&request, &who),
+            _ => ResourceVerdict::NotNamed,
         };
         let by_identity = match &self.caller().who {
             Who::Root => Verdict::Allow { statement: 0 },
             _ => self.rights.verdict(&request),
         };
-        let denied = unreadable.is_some()
-            || matches!(by_key, ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::TooCostly)
+        let denied = matches!(by_key, ResourceVerdict::ExplicitDeny { .. } | ResourceVerdict::TooCostly)
             || matches!(by_identity, Verdict::ExplicitDeny { .. } | Verdict::TooCostly)
             || !self.rights.session_allows(&request);
         let identity_allows = matches!(by_identity, Verdict::Allow { .. });
@@ -217,10 +212,6 @@ impl<'c> PolicyEvaluator<'c> {
             let asked =
                 if self.caller().is_root() { Ok(()) } else { self.ask_identity(permission, stand_in, context, None)? };
             return Ok(asked.and(Err(Refused::Hidden)));
-        }
-        if let Some(fault) = unreadable {
-            let reason = format!("the key policy cannot be read, the account itself must set another: {fault}");
-            return Ok(denied_by(permission, arn, &reason));
         }
         Ok(Err(Refused::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
     }

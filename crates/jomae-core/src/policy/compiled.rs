@@ -70,7 +70,7 @@ pub fn action_number(name: &str) -> Option<u16> {
 impl Compiled {
     /// A policy at rest, which was checked when it was written.
     pub fn of_stored(text: &str, form: Form) -> Result<Arc<Self>, Fault> {
-        let policy = policy::parse_stored(text, form);
+        let policy = policy::parse(text, form);
         let policy = policy.map_err(|error| Fault::internal(format!("a stored policy: {error}")))?;
         Ok(Arc::new(Self::of(&policy)))
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use jomae_api::{
     limits::{DECISION_STEPS_MAX, POLICY_STEPS_MAX},
-    policy::{Form, parse, parse_stored},
+    policy::{Form, parse},
 };
 use jomae_core::policy::{Compiled, ResourceVerdict, Verdict};
 use proptest::{prelude::*, sample::select};
@@ -24,11 +24,11 @@ proptest! {
     /// With too few steps the answer is that there are too few, or the right one: never another.
     #[test]
     fn too_few_steps_change_no_answer(
-        (form, document) in select(&Form::ALL[..]).prop_flat_map(|form| (Just(form), generate::document(form))),
+        (form, document) in select(&Form::ALL[..]).prop_flat_map(|form| (Just(form), generate::policy(form))),
         mut question in generate::question(),
         part in 1..100_u64,
     ) {
-        let policy = Compiled::of(&parse_stored(&document.to_string(), form).unwrap());
+        let policy = Compiled::of(&parse(&document.to_string(), form).unwrap());
         // As the service asks: one value of a key that is no set.
         question.more.sort();
         question.more.dedup_by_key(|(name, _)| *name);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use jomae_api::{
     actions,
     names::AccountId,
-    policy::{Class, Form, Operator},
+    policy::{Class, Form, Operator, parse},
 };
 use proptest::{
     prelude::*,
@@ -17,8 +17,12 @@ use crate::naive::{Question, Who};
 
 const ACCOUNTS: [&str; 2] = ["1234567890123456", "6543210987654321"];
 
-/// A document of the form, as text that both evaluators read. Some would not be taken any more: see
-/// [`naive::is_refused`](crate::naive::is_refused).
+/// A document of the form that is not refused.
+pub fn policy(form: Form) -> impl Strategy<Value = Value> {
+    document(form).prop_filter("refused", move |document| parse(&document.to_string(), form).is_ok())
+}
+
+/// A document of the form. Some are refused: see [`naive::is_refused`](crate::naive::is_refused).
 pub fn document(form: Form) -> impl Strategy<Value = Value> {
     prop::collection::vec(statement(form), 1..6)
         .prop_map(|statements| json!({ "Version": "1", "Statement": statements }))

@@ -29,7 +29,6 @@ mod keys;
 mod lists;
 mod mac;
 mod oidc;
-mod old_records;
 mod policy;
 mod policy_cost;
 mod quotas;

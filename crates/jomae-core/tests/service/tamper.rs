@@ -278,6 +278,29 @@ fn a_new_domain_key_seals_and_the_old_one_opens() {
     assert!(cause.contains("domain key version 2"), "{cause}");
 }
 
+/// A key policy that was sealed by us and is none lets nobody pass; the account itself, which no policy binds, sets another.
+#[test]
+fn a_policy_that_does_not_read_is_a_fault() {
+    let world = World::new();
+    let (alice, bob) = (world.alice(), world.bob());
+    let admin = alice.user("admin");
+    alice.attach_system("AdministratorAccess", ("User", "admin"));
+    let (admin, key) = (alice.with(&admin), world.key());
+    let arn = world.place(&key).arn();
+    for text in ["", "{}", r#"{"Version":"1","Statement":[{"Effect":"Deny"}]}"#] {
+        world.edit_record(&key, |record| record.policy = serde_json::from_value(text.into()).unwrap());
+        for caller in [&admin, &bob] {
+            let reply = caller.reply("Encrypt", &[("KeyId", &arn), ("Plaintext", "AA==")]);
+            assert_eq!(reply.status, 500, "{text}");
+            assert!(reply.outcome.fault.unwrap().to_string().contains("a stored policy"));
+        }
+        alice.encrypt(&key);
+        let default = jomae_api::policy::KeyPolicy::default_of(&world.alice.account);
+        alice.done("SetKeyPolicy", &[("KeyId", &key), ("Policy", default.as_str())]);
+        admin.encrypt(&key);
+    }
+}
+
 /// Nothing of a key, a description or a secret can be read in the store.
 #[test]
 fn the_store_shows_nothing() {

@@ -77,7 +77,7 @@ fn denials_about_other_services() {
     }
 }
 
-/// Refused when it is written, in every form and with its place; kept when it was stored.
+/// Refused in every form, with its place.
 #[test]
 fn what_matches_nothing() {
     const NO_ACTION: &str = "the service has no such action";
@@ -96,25 +96,14 @@ fn what_matches_nothing() {
             bad[name] = json!([value]);
             bad["Effect"] = json!(effect);
             assert_eq!(told(form, &bad), Some(format!("Statement 1: {name}: {reason}")), "{form:?} {value}");
-            let stored = parse_stored(&document(&[bad]), form).unwrap();
-            let texts = match (&stored.statements[0].actions, name) {
-                (Actions::These(actions), "Action") => actions,
-                _ => &stored.statements[0].resources,
-            };
-            assert_eq!(texts.iter().map(Pattern::as_str).collect::<Vec<_>>(), [value]);
         }
     }
     let mut negated = without(Form::Identity, "Action");
     negated["NotAction"] = json!(["oss:*", "kms:Decrpyt"]);
     assert_eq!(told(Form::Identity, &negated).unwrap(), format!("Statement 1: NotAction: {NO_ACTION}"));
-    assert!(parse_stored(&document(&[negated]), Form::Identity).is_ok());
     let mut deny = with(Form::Key, "Condition", json!({ "StringEquals": { "oss:Prefix": "x" } }));
     deny["Effect"] = json!("Deny");
-    assert!(told(Form::Key, &deny).is_some() && parse_stored(&document(&[deny]), Form::Key).is_ok());
-    // What could never be read is not read from the store either.
-    for bad in [with(Form::Key, "Action", json!("oss:*")), with(Form::Key, "Condition", json!({ "Null": {} }))] {
-        assert!(parse_stored(&document(&[bad]), Form::Key).is_err());
-    }
+    assert!(told(Form::Key, &deny).is_some());
 }
 
 #[test]

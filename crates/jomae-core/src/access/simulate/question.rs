@@ -321,7 +321,7 @@ impl Asked<'_> {
             }
         }
         if let (Resource::Key(key), Some(principal)) = (self.resource, principal(&self.call.caller))
-            && let Ok(Some(policy)) = key.record.compiled_policy()
+            && let Some(policy) = key.record.compiled_policy()?
             && let ResourceVerdict::Allow { statement } | ResourceVerdict::AllowAccount { statement } =
                 policy.evaluate_for(&request, &principal)
         {
@@ -352,7 +352,7 @@ impl Asked<'_> {
             .map(|held| layer(held.name(), held.compiled().explain(&request.again())))
             .collect();
         if let (Resource::Key(key), Some(principal)) = (self.resource, principal(&self.call.caller))
-            && let Ok(Some(policy)) = key.record.compiled_policy()
+            && let Some(policy) = key.record.compiled_policy()?
         {
             layers.push(layer("the key policy", policy.explain_for(&request, &principal)));
         }
