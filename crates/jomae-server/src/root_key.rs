@@ -1,10 +1,6 @@
 //! Where the root key comes from: a key file, or a passphrase.
 
-use std::{
-    io,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{io, path::Path};
 
 use jomae_core::{
     error::Fault,
@@ -33,34 +29,21 @@ pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
 const PASSPHRASE_FILE_BYTES_MAX: usize = PASSPHRASE_BYTES_MAX + 2;
 
 /// A root key in this process's memory.
-pub struct LocalRootKey {
-    key: RootMaterial,
-    /// The key of a passphrase with its line ends, by which earlier versions made stores.
-    older: Option<RootMaterial>,
-    /// Whether it is the older one that opens this store.
-    is_older: AtomicBool,
-}
+pub struct LocalRootKey(RootMaterial);
 
 impl From<RootMaterial> for LocalRootKey {
     fn from(key: RootMaterial) -> Self {
-        Self { key, older: None, is_older: AtomicBool::new(false) }
+        Self(key)
     }
 }
 
 impl RootKey for LocalRootKey {
     fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault> {
-        let older = self.older.as_ref().filter(|_| self.is_older.load(Ordering::Relaxed));
-        wrap::wrap_domain_key(older.unwrap_or(&self.key).key(), name, domain_key)
-            .map_err(|error| Fault::internal(error.to_string()))
+        wrap::wrap_domain_key(self.0.key(), name, domain_key).map_err(|error| Fault::internal(error.to_string()))
     }
 
     fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey> {
-        let open = |root: &RootMaterial| wrap::unwrap_domain_key(root.key(), name, wrapped).map_err(|_| WrongRootKey);
-        open(&self.key).or_else(|wrong| {
-            let opened = open(self.older.as_ref().ok_or(wrong)?)?;
-            self.is_older.store(true, Ordering::Relaxed);
-            Ok(opened)
-        })
+        wrap::unwrap_domain_key(self.0.key(), name, wrapped).map_err(|_| WrongRootKey)
     }
 }
 
@@ -155,12 +138,7 @@ fn from_passphrase(config: &Config, store_exists: bool) -> Result<Opened, RootKe
         }
         Err(source) => return Err(RootKeyError::Read { path: name(), source }),
     };
-    let trimmed = without_line_end(&passphrase);
-    let mut key = LocalRootKey::from(RootMaterial::from_passphrase(trimmed, &params)?);
-    if !created && trimmed.len() < passphrase.len() {
-        key.older = RootMaterial::from_passphrase(&passphrase, &params).ok();
-    }
-    Ok(Opened { key, created })
+    Ok(Opened { key: RootMaterial::from_passphrase(without_line_end(&passphrase), &params)?.into(), created })
 }
 
 /// A passphrase without the line ends behind it, which an editor or a mounted secret adds. Everything else is part of it.
@@ -174,11 +152,10 @@ fn without_line_end(passphrase: &[u8]) -> &[u8] {
 
 fn passphrase(config: &Config) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
     if let Some(path) = &config.root_key.passphrase_file {
-        let content = read_secret(path, Secret::Configured, PASSPHRASE_FILE_BYTES_MAX)?.ok_or_else(|| {
-            RootKeyError::Read { path: path.display().to_string(), source: io::ErrorKind::NotFound.into() }
-        })?;
-        // Of a file the line ends have never counted.
-        return Ok(Zeroizing::new(without_line_end(&content).to_vec()));
+        return read_secret(path, Secret::Configured, PASSPHRASE_FILE_BYTES_MAX)?.ok_or_else(|| RootKeyError::Read {
+            path: path.display().to_string(),
+            source: io::ErrorKind::NotFound.into(),
+        });
     }
     match std::env::var(PASSPHRASE_VARIABLE) {
         Ok(text) => Ok(Zeroizing::new(text.into_bytes())),
@@ -197,21 +174,5 @@ mod tests {
         {
             assert_eq!(without_line_end(given.as_bytes()), kept.as_bytes(), "{given:?}");
         }
-    }
-
-    /// A store that was made with a variable that ended in a line end opens still, and goes on as it is.
-    #[test]
-    fn a_passphrase_that_once_counted_its_line_end_opens_what_it_made() {
-        let params = PassphraseParams::new(8, 1, 1, vec![0; 16]).unwrap();
-        let root = |passphrase: &str| RootMaterial::from_passphrase(passphrase.as_bytes(), &params).unwrap();
-        let old = LocalRootKey::from(root("a\n"));
-        let now = LocalRootKey { older: Some(root("a\n")), ..LocalRootKey::from(root("a")) };
-        let domain = Key256::random();
-        let wrapped = old.wrap("1", &domain).unwrap();
-        assert!(now.unwrap("1", &wrapped).unwrap().expose() == domain.expose());
-        assert!(old.unwrap("2", &now.wrap("2", &domain).unwrap()).is_ok(), "the store keeps to one root key");
-        let fresh = LocalRootKey { older: Some(root("a\n")), ..LocalRootKey::from(root("a")) };
-        assert!(LocalRootKey::from(root("a")).unwrap("1", &fresh.wrap("1", &domain).unwrap()).is_ok());
-        assert!(LocalRootKey::from(root("a")).unwrap("1", &wrapped).is_err());
     }
 }
