@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     error::Fault,
-    ram::record::path as ram_path,
-    record::{AccessKeyRecord, Marker, path},
+    record::{AccessKeyRecord, path},
     store::Path,
     stored::plain_records,
     tx::{CommitOutcome, Vault},
@@ -37,7 +36,6 @@ plain_records!(BootstrapRecord);
 pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<AccountKey>, Fault> {
     let at = Path::new(PENDING);
     if let Some(bootstrap) = vault.reading().get::<BootstrapRecord>(&at)? {
-        list_first_key(vault, &bootstrap.access_key_id).await?;
         if bootstrap.delivered {
             return Ok(None);
         }
@@ -52,18 +50,6 @@ pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<Ac
         CommitOutcome::Done => Ok(Some(made)),
         CommitOutcome::Conflict => Err(Fault::unavailable("another process has just made the first account")),
     }
-}
-
-/// Lists the first access key among the account's own, if it was made by a release that had no such list.
-async fn list_first_key(vault: &Vault, access_key_id: &str) -> Result<(), Fault> {
-    let mut tx = vault.writing();
-    let Some(record) = tx.get::<AccessKeyRecord>(&path::access_key(access_key_id))? else { return Ok(()) };
-    let listed = ram_path::root_key(&record.stored.account, access_key_id);
-    if tx.get::<Marker>(&listed)?.is_some() {
-        return Ok(());
-    }
-    tx.put(listed, &Marker {})?;
-    accounts::committed(tx).await
 }
 
 /// Notes that the operator has the credential.
