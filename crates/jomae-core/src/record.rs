@@ -50,13 +50,10 @@ pub struct KeyRecord {
     pub deletion_protection_description: String,
     pub material_expires_at: Option<i64>,
     /// For EXTERNAL keys: whether there is material now.
-    #[serde(default)]
     pub has_imported_material: bool,
     /// For EXTERNAL keys: the check value of the first material, to which the key is bound for ever.
-    #[serde(default)]
     pub material_check: Option<Bytes>,
     /// None: the default policy.
-    #[serde(default)]
     pub policy: Option<KeyPolicy>,
     #[serde(skip)]
     pub policy_in_memory: Derived<Arc<Compiled>>,
@@ -64,7 +61,6 @@ pub struct KeyRecord {
     /// both are dropped from memory together.
     #[serde(skip)]
     pub primary_in_memory: Derived<Arc<VersionRecord>>,
-    #[serde(default)]
     pub tags: Tags,
 }
 
@@ -91,7 +87,6 @@ pub struct StoredVersion {
     /// None while imported material is away.
     pub blob: Option<Bytes>,
     /// DER SubjectPublicKeyInfo of an asymmetric version.
-    #[serde(default)]
     pub public: Option<Bytes>,
 }
 
@@ -179,7 +174,6 @@ impl AccessKeyRecord {
 pub struct StoredAccessKey {
     pub account: AccountId,
     /// The id of the user; none: the account itself.
-    #[serde(default)]
     pub user: Option<String>,
     pub created: i64,
     pub active: bool,
