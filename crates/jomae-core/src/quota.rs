@@ -15,10 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Fault},
-    store::SCAN_LIMIT_MAX,
     stored::plain_records,
     tx::Tx,
-    wait::breathe,
 };
 
 /// Records over which a count is spread.
@@ -64,7 +62,7 @@ pub enum Counted {
 }
 
 impl Counted {
-    /// Its segment in the paths of what is counted, and of the counts.
+    /// Its segment in the paths of the counts.
     const fn segment(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -84,11 +82,6 @@ plain_records!(CountRecord);
 mod path {
     use super::{AccountId, Counted};
     use crate::store::Path;
-
-    /// What there was when counting began.
-    pub(super) fn base(account: &AccountId, of: Counted) -> Path {
-        Path::new(format!("quota/{account}/{}/base", of.segment()))
-    }
 
     pub(super) fn shard(account: &AccountId, of: Counted, number: usize) -> Path {
         Path::new(format!("quota/{account}/{}/{number:02}", of.segment()))
@@ -142,8 +135,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `LimitExceeded`, or a fault of the store.
-    pub async fn take(&self, tx: &mut Tx<'_>, account: &AccountId, of: Counted) -> Result<(), Error> {
-        let base = base(tx, account, of).await?;
+    pub fn take(&self, tx: &mut Tx<'_>, account: &AccountId, of: Counted) -> Result<(), Error> {
         let quota = self.quota(of);
         let counts = Counts::read(tx, account, of)?;
         // After a quota was lowered, some parts may have room while the whole has none.
@@ -152,7 +144,7 @@ impl Ledger {
         }
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         for number in (0..SHARDS).map(|step| first.wrapping_add(step) % SHARDS) {
-            let part = if quota == 0 { i64::MAX } else { part_of(quota.saturating_sub(base), number) };
+            let part = if quota == 0 { i64::MAX } else { part_of(quota, number) };
             if counts.shards[number] >= part {
                 continue;
             }
@@ -170,17 +162,10 @@ impl Ledger {
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn give_back(
-        &self,
-        tx: &mut Tx<'_>,
-        account: &AccountId,
-        of: Counted,
-        removed: usize,
-    ) -> Result<(), Fault> {
+    pub fn give_back(&self, tx: &mut Tx<'_>, account: &AccountId, of: Counted, removed: usize) -> Result<(), Fault> {
         if removed == 0 {
             return Ok(());
         }
-        base(tx, account, of).await?;
         let at = path::shard(account, of, self.turn.fetch_add(1, Ordering::Relaxed) % SHARDS);
         let count = tx.get::<CountRecord>(&at)?.map_or(0, |record| record.count);
         tx.put(at, &CountRecord { count: count.saturating_sub(i64::try_from(removed).unwrap_or(i64::MAX)) })
@@ -205,46 +190,12 @@ impl Counts {
     fn read(tx: &Tx<'_>, account: &AccountId, of: Counted) -> Result<Self, Fault> {
         let mut aside = tx.aside();
         let mut count = |at| aside.get::<CountRecord>(&at).map(|record| record.map_or(0, |record| record.count));
-        let mut counts = Self { total: count(path::base(account, of))?, shards: [0; SHARDS] };
+        let mut counts = Self { total: 0, shards: [0; SHARDS] };
         for (number, shard) in counts.shards.iter_mut().enumerate() {
             *shard = count(path::shard(account, of, number))?;
             counts.total = counts.total.saturating_add(*shard);
         }
         Ok(counts)
-    }
-}
-
-/// What there was when counting began. An account that has never been counted is, once; whoever makes or removes
-/// something meanwhile counts too, and only one of them commits.
-async fn base(tx: &mut Tx<'_>, account: &AccountId, of: Counted) -> Result<i64, Fault> {
-    let at = path::base(account, of);
-    if let Some(base) = tx.get::<CountRecord>(&at)? {
-        return Ok(base.count);
-    }
-    let own = format!("a/{account}/");
-    let mut count = 0;
-    let mut after: Option<String> = None;
-    while let Some(found) = tx.paths(&own, after.as_deref(), 1)?.first() {
-        let rest = found.as_str().strip_prefix(&own).unwrap_or_default();
-        let region = rest.split('/').next().unwrap_or_default();
-        count += count_under(tx, &format!("{own}{region}/{}/", of.segment())).await?;
-        // The next byte after the slash: what follows belongs to the next region.
-        after = Some(format!("{own}{region}0"));
-    }
-    tx.put(at, &CountRecord { count })?;
-    Ok(count)
-}
-
-async fn count_under(tx: &Tx<'_>, prefix: &str) -> Result<i64, Fault> {
-    let (mut count, mut after) = (0, None);
-    loop {
-        let paths = tx.paths(prefix, after.as_deref(), SCAN_LIMIT_MAX)?;
-        count += i64::try_from(paths.len()).unwrap_or(i64::MAX);
-        match paths.last() {
-            Some(last) if paths.len() == SCAN_LIMIT_MAX => after = Some(last.as_str().to_owned()),
-            _ => return Ok(count),
-        }
-        breathe().await;
     }
 }
 

@@ -123,7 +123,7 @@ impl Kms {
             };
             let Removed { aliases, more } = Self::remove_some(&mut tx, place)?;
             // The material goes, whether or not the counts can be read.
-            let counted = self.quotas.give_back(&mut tx, &place.account, Counted::Alias, aliases).await;
+            let counted = self.quotas.give_back(&mut tx, &place.account, Counted::Alias, aliases);
             let mut pending = None;
             if !more {
                 pending = Some(event(&mut tx, "DeleteKey", now, place)?);
@@ -138,7 +138,7 @@ impl Kms {
                 tx.delete(at.clone());
             }
             let counted = match counted {
-                Ok(()) if !more => self.quotas.give_back(&mut tx, &place.account, Counted::Key, 1).await,
+                Ok(()) if !more => self.quotas.give_back(&mut tx, &place.account, Counted::Key, 1),
                 other => other,
             };
             if let Err(fault) = counted

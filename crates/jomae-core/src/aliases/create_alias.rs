@@ -16,7 +16,7 @@ impl Handle<CreateAlias> for Kms {
         let record = AliasRecord { key: key.place.id.clone(), created: call.now.0 };
         tx.put(path::alias(&key.place.account, &key.place.region, &alias.name), &record)?;
         tx.put(path::alias_of(&key.place, &alias.name), &Marker {})?;
-        self.quotas.take(tx, &key.place.account, Counted::Alias).await?;
+        self.quotas.take(tx, &key.place.account, Counted::Alias)?;
         Ok(Empty {})
     }
 }

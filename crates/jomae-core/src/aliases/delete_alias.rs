@@ -11,7 +11,7 @@ impl Handle<DeleteAlias> for Kms {
         }
         tx.delete(path::alias(call.caller.account(), &call.region, &alias.name));
         tx.delete(path::alias_of(&key.place, &alias.name));
-        self.quotas.give_back(tx, call.caller.account(), Counted::Alias, 1).await?;
+        self.quotas.give_back(tx, call.caller.account(), Counted::Alias, 1)?;
         Ok(Empty {})
     }
 }

@@ -2,10 +2,7 @@
 
 use std::sync::Barrier;
 
-use jomae_core::{
-    quota::Quotas,
-    store::{Commit, Committed, Store as _, Write},
-};
+use jomae_core::quota::Quotas;
 use jomae_sim::block_on;
 
 use crate::common::{Client, SHANGHAI, Setup, World, allow, code_of, trust};
@@ -117,27 +114,6 @@ fn many_at_once() {
         world.alice().done("CreateAlias", &[("AliasName", &format!("alias/more-{number}")), ("KeyId", &named)]);
     }
     world.alice().refused("CreateAlias", &[("AliasName", "alias/last"), ("KeyId", &named)], FULL);
-}
-
-/// Keys and aliases of a store that was written before they were counted are counted once.
-#[test]
-fn what_was_there_before_counts() {
-    let world = world(Quotas { keys: 5, aliases: 3, ..Quotas::default() });
-    let alice = world.alice();
-    let keys = create_keys(alice, 3);
-    let there = alice.at(SHANGHAI).key(&[]);
-    alice.done("CreateAlias", &[("AliasName", "alias/a"), ("KeyId", &keys[0])]);
-    alice.at(SHANGHAI).done("CreateAlias", &[("AliasName", "alias/b"), ("KeyId", &there)]);
-    let counts = world.store.scan("quota/", None, 512).unwrap();
-    assert!(!counts.is_empty());
-    let writes = counts.into_iter().map(|(path, _)| Write::Delete(path)).collect();
-    assert!(matches!(block_on(world.store.commit(Commit { expect: Vec::new(), writes })), Ok(Committed::Done(_))));
-    alice.done("DeleteAlias", &[("AliasName", "alias/a")]);
-    alice.done("CreateAlias", &[("AliasName", "alias/c"), ("KeyId", &keys[0])]);
-    alice.done("CreateAlias", &[("AliasName", "alias/d"), ("KeyId", &keys[0])]);
-    alice.refused("CreateAlias", &[("AliasName", "alias/e"), ("KeyId", &keys[0])], FULL);
-    alice.key(&[]);
-    alice.refused("CreateKey", &[], FULL);
 }
 
 #[test]
