@@ -14,7 +14,7 @@ use std::{
 use crate::{
     error::Fault,
     store::{ChangeKind, Path, Phase, SCAN_LIMIT_MAX, Store},
-    wait::breathe,
+    wait::yield_now,
 };
 
 /// Paths of a block when it is made.
@@ -122,7 +122,7 @@ impl Ranks {
             };
             blocks.insert(start, Block { paths: rows.len() as u64, stale: false });
             after = Some(last.clone());
-            breathe().await;
+            yield_now().await;
         }
         if blocks.is_empty() {
             blocks.insert(prefix.to_owned(), Block { paths: 0, stale: false });

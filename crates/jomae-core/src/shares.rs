@@ -2,15 +2,13 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
 };
 
+use futures_channel::oneshot;
 use jomae_api::{actions::ACTIONS, names::AccountId};
 
 use crate::{
@@ -154,19 +152,7 @@ struct Costly(Mutex<CostlyState>);
 
 struct CostlyState {
     free: usize,
-    turns: Turns<Arc<Grant>>,
-}
-
-/// What a waiting call looks at.
-#[derive(Default)]
-struct Grant(Mutex<Granted>);
-
-#[derive(Default)]
-struct Granted {
-    turn: Option<Turn>,
-    /// Nobody waits for it any more.
-    left: bool,
-    waker: Option<Waker>,
+    turns: Turns<oneshot::Sender<CostlyTurn>>,
 }
 
 /// The turn of a costly call, which passes on when this is dropped.
@@ -182,96 +168,55 @@ impl Costly {
     }
 
     async fn turn(self: &Arc<Self>, account: &AccountId, cost_ns: u32) -> Option<CostlyTurn> {
-        let grant = Arc::new(Grant::default());
-        {
-            let mut state = self.state();
-            state.turns.push(account, Arc::clone(&grant), |grant| !grant.granted().left).ok()?;
-            state.pass_on();
-        }
-        Some(Waiting { costly: Arc::clone(self), grant, cost_ns }.await)
+        let (waiter, granted) = oneshot::channel();
+        self.state().turns.push(account, waiter, |waiter| !waiter.is_canceled()).ok()?;
+        self.pass_on();
+        let mut turn = granted.await.ok()?;
+        turn.cost_ns = cost_ns;
+        Some(turn)
     }
-}
 
-impl CostlyState {
-    /// Gives free places to those who wait.
-    fn pass_on(&mut self) {
-        while self.free > 0
-            && let Some((turn, grant)) = self.turns.pop()
-        {
-            let mut granted = grant.granted();
-            if granted.left {
-                self.turns.done(turn, 0);
-                continue;
+    /// Gives free places to those who wait. Not under the lock: a turn that nobody takes passes on as it is dropped.
+    fn pass_on(self: &Arc<Self>) {
+        while let Some((turn, waiter)) = self.next() {
+            drop(waiter.send(CostlyTurn { costly: Arc::clone(self), turn: Some(turn), cost_ns: 0 }));
+        }
+    }
+
+    /// Takes a free place for whoever is next and still waits.
+    fn next(&self) -> Option<(Turn, oneshot::Sender<CostlyTurn>)> {
+        let mut state = self.state();
+        while state.free > 0 {
+            let (turn, waiter) = state.turns.pop()?;
+            if !waiter.is_canceled() {
+                state.free -= 1;
+                return Some((turn, waiter));
             }
-            self.free -= 1;
-            granted.turn = Some(turn);
-            if let Some(waker) = granted.waker.take() {
-                waker.wake();
-            }
+            state.turns.done(turn, 0);
         }
-    }
-}
-
-impl Grant {
-    fn granted(&self) -> MutexGuard<'_, Granted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Waiting {
-    costly: Arc<Costly>,
-    grant: Arc<Grant>,
-    cost_ns: u32,
-}
-
-impl Waiting {
-    fn take(&self) -> Option<CostlyTurn> {
-        let turn = self.grant.granted().turn.take()?;
-        Some(CostlyTurn { costly: Arc::clone(&self.costly), turn: Some(turn), cost_ns: self.cost_ns })
-    }
-}
-
-impl Future for Waiting {
-    type Output = CostlyTurn;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CostlyTurn> {
-        if let Some(turn) = self.take() {
-            return Poll::Ready(turn);
-        }
-        self.grant.granted().waker = Some(cx.waker().clone());
-        // Granted between the two looks.
-        self.take().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let turn = {
-            let mut granted = self.grant.granted();
-            granted.left = true;
-            granted.turn.take()
-        };
-        if turn.is_some() {
-            // Granted, and never looked at: it passes on.
-            drop(CostlyTurn { costly: Arc::clone(&self.costly), turn, cost_ns: 0 });
-        }
+        None
     }
 }
 
 impl Drop for CostlyTurn {
     fn drop(&mut self) {
-        let mut state = self.costly.state();
-        if let Some(turn) = self.turn.take() {
-            state.turns.done(turn, u64::from(self.cost_ns));
+        {
+            let mut state = self.costly.state();
+            if let Some(turn) = self.turn.take() {
+                state.turns.done(turn, u64::from(self.cost_ns));
+            }
+            state.free += 1;
         }
-        state.free += 1;
-        state.pass_on();
+        self.costly.pass_on();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
 
     use super::*;
 

@@ -1,15 +1,14 @@
 //! Waiting, without a runtime, and work that must not be done on a request's thread.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU8, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::Poll,
 };
 
+use futures_channel::oneshot;
 use jomae_api::{error::Refusal, names::AccountId};
 
 use crate::{
@@ -96,77 +95,29 @@ pub fn offload<T: Send + 'static>(
     account: &AccountId,
     job: impl FnOnce() -> T + Send + 'static,
 ) -> BoxFuture<'static, Result<T, NotDone>> {
-    let slot = Arc::new(Slot(Mutex::new(State { result: None, over: None, waker: None })));
-    pool.run(effort, account, Box::new(Promised { promise: Promise(Arc::clone(&slot)), job }));
-    Box::pin(Outcome(slot))
+    let (waiter, done) = oneshot::channel();
+    pool.run(effort, account, Box::new(Promised { waiter, job }));
+    // A job that is lost drops its end.
+    Box::pin(async { done.await.unwrap_or(Err(NotDone::Lost)) })
 }
 
 struct Promised<T, J> {
-    promise: Promise<T>,
+    waiter: oneshot::Sender<Result<T, NotDone>>,
     job: J,
 }
 
 impl<T: Send, J: FnOnce() -> T + Send> Job for Promised<T, J> {
     fn is_wanted(&self) -> bool {
-        // The waiter holds the other one.
-        Arc::strong_count(&self.promise.0) > 1
+        !self.waiter.is_canceled()
     }
 
     fn run(self: Box<Self>) {
-        let Self { promise, job } = *self;
-        let result = job();
-        promise.0.state().result = Some(result);
+        let Self { waiter, job } = *self;
+        let _nobody_waits = waiter.send(Ok(job()));
     }
 
     fn turn_away(self: Box<Self>) {
-        self.promise.0.state().over = Some(NotDone::Crowded);
-    }
-}
-
-struct Slot<T>(Mutex<State<T>>);
-
-struct State<T> {
-    result: Option<T>,
-    /// The job has ended; if there is no result, why.
-    over: Option<NotDone>,
-    waker: Option<Waker>,
-}
-
-impl<T> Slot<T> {
-    fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The job's end. Dropped without a result, it tells that there will be none.
-struct Promise<T>(Arc<Slot<T>>);
-
-impl<T> Drop for Promise<T> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.over.get_or_insert(NotDone::Lost);
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// The waiter's end.
-struct Outcome<T>(Arc<Slot<T>>);
-
-impl<T> Future for Outcome<T> {
-    type Output = Result<T, NotDone>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.state();
-        match (state.result.take(), state.over) {
-            (Some(result), _) => Poll::Ready(Ok(result)),
-            (None, Some(why)) => Poll::Ready(Err(why)),
-            (None, None) => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
+        let _nobody_waits = self.waiter.send(Err(NotDone::Crowded));
     }
 }
 
@@ -203,28 +154,28 @@ fn turn(state: &AtomicU8, to: u8) -> bool {
     state.compare_exchange(OPEN, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
-/// Records that a loop over many handles between two breaths: well under a millisecond of work.
-pub const RECORDS_A_BREATH: usize = 64;
+/// Records that a loop over many handles before it yields: well under a millisecond of work.
+pub const RECORDS_PER_YIELD: usize = 64;
 
-/// Lets other tasks run once; for loops over many records.
-pub async fn breathe() {
-    struct Once(bool);
-    impl Future for Once {
-        type Output = ();
-        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-            if std::mem::replace(&mut self.0, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
+/// Lets other tasks run; for loops over many records.
+pub async fn yield_now() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
         }
-    }
-    Once(false).await;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
 
     use super::*;
 

@@ -9,7 +9,7 @@ use crate::{
     prelude::*,
     record::{AliasRecord, KeyRecord, path},
     store::Path,
-    wait::{RECORDS_A_BREATH, breathe},
+    wait::{RECORDS_PER_YIELD, yield_now},
 };
 
 impl Handle<ListKeys> for Kms {
@@ -62,7 +62,7 @@ impl Kms {
         // Nothing but the keys themselves knows their states and tags, and all that match are counted.
         let mut after: Option<Path> = None;
         loop {
-            let batch = tx.list::<KeyRecord>(prefix, after.as_ref().map(Path::as_str), RECORDS_A_BREATH)?;
+            let batch = tx.list::<KeyRecord>(prefix, after.as_ref().map(Path::as_str), RECORDS_PER_YIELD)?;
             let Some((last, _)) = batch.last() else { break };
             after = Some(last.clone());
             for (found, record) in batch {
@@ -72,7 +72,7 @@ impl Kms {
                     rows.add(found);
                 }
             }
-            breathe().await;
+            yield_now().await;
         }
         Ok((rows.page, rows.total))
     }

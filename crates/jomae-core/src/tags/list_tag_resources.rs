@@ -13,7 +13,7 @@ use super::expect_region;
 use crate::{
     prelude::*,
     record::{KeyRecord, path},
-    wait::{RECORDS_A_BREATH, breathe},
+    wait::{RECORDS_PER_YIELD, yield_now},
 };
 
 impl Handle<ListTagResources> for Kms {
@@ -30,7 +30,7 @@ impl Handle<ListTagResources> for Kms {
         let prefix = path::keys(call.caller.account(), &call.region);
         let mut after = wanted.after.as_ref().map(|Cursor(id)| format!("{prefix}{id}"));
         loop {
-            let batch = tx.list::<KeyRecord>(&prefix, after.as_deref(), RECORDS_A_BREATH)?;
+            let batch = tx.list::<KeyRecord>(&prefix, after.as_deref(), RECORDS_PER_YIELD)?;
             let Some((last, _)) = batch.last() else { return Ok(output(rows, None)) };
             after = Some(last.as_str().to_owned());
             for (found, record) in batch {
@@ -41,7 +41,7 @@ impl Handle<ListTagResources> for Kms {
                     return Ok(output(rows, Some(id)));
                 }
             }
-            breathe().await;
+            yield_now().await;
         }
     }
 }

@@ -151,7 +151,7 @@ fn a_change_during_the_first_count() {
     {
         let mut counting = std::pin::pin!(ranks.page(&lists.store, LISTS[0], 0, 10));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(counting.as_mut().poll(&mut context).is_pending(), "it breathes between blocks");
+        assert!(counting.as_mut().poll(&mut context).is_pending(), "it yields between blocks");
         // Before what it has counted, behind it, and within.
         for path in ["a/1/r/alias/000001", "a/1/r/alias/009999", "a/1/r/alias/001000x"] {
             lists.write(Write::Put(Path::new(path), vec![1]));

@@ -7,7 +7,7 @@ use crate::{
         record::{MemberRecord, UserRecord, path},
     },
     record::path::tail,
-    wait::{RECORDS_A_BREATH, breathe},
+    wait::{RECORDS_PER_YIELD, yield_now},
 };
 
 impl Handle<ListUsersForGroup> for Kms {
@@ -24,7 +24,7 @@ impl Handle<ListUsersForGroup> for Kms {
         let mut rows = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let some = tx.list::<MemberRecord>(&prefix, after.as_deref(), RECORDS_A_BREATH)?;
+            let some = tx.list::<MemberRecord>(&prefix, after.as_deref(), RECORDS_PER_YIELD)?;
             for (at, member) in &some {
                 let id = tail(at, &prefix).unwrap_or_default();
                 if let Some(user) = tx.get::<UserRecord>(&path::user(account, id))? {
@@ -39,10 +39,10 @@ impl Handle<ListUsersForGroup> for Kms {
                 }
             }
             match some.last() {
-                Some((last, _)) if some.len() == RECORDS_A_BREATH => after = Some(last.as_str().to_owned()),
+                Some((last, _)) if some.len() == RECORDS_PER_YIELD => after = Some(last.as_str().to_owned()),
                 _ => break,
             }
-            breathe().await;
+            yield_now().await;
         }
         let page = page::slice(rows, &action.listing);
         let users = List(page.rows);

@@ -9,7 +9,7 @@ use crate::{
         record::{EntityRecord, GroupRecord, PolicyType, RoleRecord, UserRecord, path},
         scan,
     },
-    wait::{RECORDS_A_BREATH, breathe},
+    wait::{RECORDS_PER_YIELD, yield_now},
 };
 
 /// One policy of one account.
@@ -29,8 +29,8 @@ impl Of<'_> {
         let (ids, _) = scan::names(tx, &prefix, None, HOLDERS_MAX)?;
         let mut rows = Vec::new();
         for (number, id) in ids.into_iter().enumerate() {
-            if number % RECORDS_A_BREATH == RECORDS_A_BREATH - 1 {
-                breathe().await;
+            if number % RECORDS_PER_YIELD == RECORDS_PER_YIELD - 1 {
+                yield_now().await;
             }
             let Some(holder) = tx.get::<R>(&path::entity(self.account, R::KIND, &id))? else { continue };
             let (kind, name) = self.policy;
