@@ -2,7 +2,11 @@
 //!
 //! A text that matches a pattern holds every piece of it between wildcards, so also every three bytes of such a piece.
 //! Which three bytes a text holds is noted in a set of 256 bits by a hash: a pattern that needs a bit that the text does
-//! not have cannot match. Of 200 statements about 200 keys, nearly all are told apart by this alone.
+//! not have cannot match.
+//!
+//! It stays because of policies that say the same of one key after another: 100 statements about the action asked for
+//! take 1/11 of the time with it, and where fewer than `SIEVED_MIN` are, it costs nothing (`cargo run
+//! --release -p jomae-bench --bin policy`, with `SIEVED_MIN` as it is and as `usize::MAX`).
 
 use jomae_api::policy::Pattern;
 
