@@ -159,7 +159,7 @@ impl Run<'_> {
     }
 
     /// Notes what of the caller's own the call is about: whether another account's key exists is not told.
-    fn note(&mut self, found: &access::Found<'_>) {
+    fn note(&mut self, found: &access::Resolved<'_>) {
         let Self { call, trace, .. } = self;
         *trace = CallTrace::default();
         for need in &found.needs {

@@ -1,6 +1,6 @@
 //! The admin listener: health, readiness, metrics. No keys, no credentials, not for the public network.
 //!
-//! Nobody proves who he is here, so connections are few and short: a newcomer beyond the limit takes the place of the one
+//! Nobody proves who he is here, so connections are few and short: a newcomer beyond the limit takes the slot of the one
 //! that has been idle longest, and a connection ends some time after its last request, whatever it waits for.
 
 use std::{
@@ -66,7 +66,7 @@ async fn serve_within<F>(limits: Limits, listener: TcpListener, answer: Arc<F>, 
 where
     F: Fn(&Method, &str) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
-    let places = Arc::new(Places::default());
+    let slots = Arc::new(Slots::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -76,17 +76,17 @@ where
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (place, evicted) = places.take(limits.connections_max);
-        tokio::spawn(connection(stream, limits, Arc::clone(&answer), place, evicted));
+        let (slot, evicted) = slots.take(limits.connections_max);
+        tokio::spawn(connection(stream, limits, Arc::clone(&answer), slot, evicted));
     }
 }
 
-async fn connection<F>(stream: TcpStream, limits: Limits, answer: Arc<F>, place: Place, evicted: oneshot::Receiver<()>)
+async fn connection<F>(stream: TcpStream, limits: Limits, answer: Arc<F>, slot: Slot, evicted: oneshot::Receiver<()>)
 where
     F: Fn(&Method, &str) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
-    let place = Arc::new(place);
-    let used = Arc::clone(&place);
+    let slot = Arc::new(slot);
+    let used = Arc::clone(&slot);
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         used.touch();
         let answer = answer(request.method(), request.uri().path());
@@ -102,13 +102,13 @@ where
     tokio::select! {
         _ = served => {}
         _ = evicted => {}
-        () = place.unused_for(limits.exchange_timeout) => {}
+        () = slot.unused_for(limits.exchange_timeout) => {}
     }
 }
 
 /// The open connections, by number.
 #[derive(Default)]
-struct Places(Mutex<Taken>);
+struct Slots(Mutex<Taken>);
 
 #[derive(Default)]
 struct Taken {
@@ -122,16 +122,16 @@ struct Open {
     evict: oneshot::Sender<()>,
 }
 
-/// The place of one connection, given back when it is dropped.
-struct Place {
-    places: Arc<Places>,
+/// The slot of one connection, given back when it is dropped.
+struct Slot {
+    slots: Arc<Slots>,
     number: u64,
 }
 
-impl Places {
-    /// A place for a newcomer. If there is none, who has been idle longest loses his: an answer is made at once, so
+impl Slots {
+    /// A slot for a newcomer. If there is none, who has been idle longest loses his: an answer is made at once, so
     /// only who does not take it, or asks for nothing, is idle long.
-    fn take(self: &Arc<Self>, connections_max: usize) -> (Place, oneshot::Receiver<()>) {
+    fn take(self: &Arc<Self>, connections_max: usize) -> (Slot, oneshot::Receiver<()>) {
         let mut taken = self.lock();
         if taken.open.len() >= connections_max
             && let Some(idle) = taken.open.iter().min_by_key(|(_, open)| open.used).map(|(number, _)| *number)
@@ -144,7 +144,7 @@ impl Places {
         let number = taken.next;
         taken.next += 1;
         taken.open.insert(number, Open { used: Instant::now(), evict });
-        (Place { places: Arc::clone(self), number }, evicted)
+        (Slot { slots: Arc::clone(self), number }, evicted)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
@@ -152,9 +152,9 @@ impl Places {
     }
 }
 
-impl Place {
+impl Slot {
     fn touch(&self) {
-        if let Some(open) = self.places.lock().open.get_mut(&self.number) {
+        if let Some(open) = self.slots.lock().open.get_mut(&self.number) {
             open.used = Instant::now();
         }
     }
@@ -162,16 +162,16 @@ impl Place {
     /// Ends when no request has come for this long.
     async fn unused_for(&self, timeout: Duration) {
         // The guard must not live across the wait.
-        let end = || self.places.lock().open.get(&self.number).map(|open| open.used + timeout);
+        let end = || self.slots.lock().open.get(&self.number).map(|open| open.used + timeout);
         while let Some(end) = end().filter(|end| *end > Instant::now()) {
             sleep_until(end).await;
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.places.lock().open.remove(&self.number);
+        self.slots.lock().open.remove(&self.number);
     }
 }
 

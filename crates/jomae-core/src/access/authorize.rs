@@ -11,7 +11,7 @@ use jomae_api::{
 };
 
 use super::{
-    Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource, Rights, explain,
+    FoundAlias, FoundKey, FoundRole, Owner, Required, Resolved, Resource, Rights, explain,
     rights::{rights_of, trust},
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
 /// handler without a permission check does not compile.
 pub struct Authorized<'a, A> {
     action: &'a A,
-    found: Found<'a>,
+    found: Resolved<'a>,
 }
 
 /// Checks every permission that the call needs.
@@ -37,7 +37,7 @@ pub fn authorize<'a, A: Action>(
     tx: &mut Tx<'_>,
     call: &Call,
     action: &'a A,
-    found: Found<'a>,
+    found: Resolved<'a>,
 ) -> Result<Authorized<'a, A>, Error> {
     if call.caller.is_root() && found.needs.iter().all(|need| is_there_and_own(call, &need.resource)) {
         return Ok(Authorized { action, found });
@@ -53,9 +53,9 @@ pub fn authorize<'a, A: Action>(
     for Required { permission, resource, context } in &found.needs {
         match evaluator.ask(permission, resource, *context)? {
             Ok(()) => {}
-            Err(Refused::Denied(why)) => return Err(why.into()),
-            Err(Refused::As(refusal)) => return Err(refusal.into()),
-            Err(Refused::Hidden) => missing = missing.or(Some(Refusal::KeyNotFound)),
+            Err(NotPermitted::Denied(why)) => return Err(why.into()),
+            Err(NotPermitted::As(refusal)) => return Err(refusal.into()),
+            Err(NotPermitted::Hidden) => missing = missing.or(Some(Refusal::KeyNotFound)),
         }
         if let Resource::Missing { refusal, .. } = resource {
             missing = missing.or(Some(*refusal));
@@ -82,7 +82,7 @@ fn is_there_and_own(call: &Call, resource: &Resource) -> bool {
 }
 
 /// Why a permission is not there.
-pub(super) enum Refused {
+pub(super) enum NotPermitted {
     Denied(Denial),
     As(Refusal),
     /// Another account's key that was found by a ciphertext: to this caller it does not exist.
@@ -118,7 +118,7 @@ impl<'c> PolicyEvaluator<'c> {
         permission: &'static str,
         resource: &Resource,
         context: Option<&EncryptionContext>,
-    ) -> Result<Result<(), Refused>, Fault> {
+    ) -> Result<Result<(), NotPermitted>, Fault> {
         if let (Who::Federated(_), false) = (&self.caller().who, matches!(resource, Resource::Role(_))) {
             return Ok(denied_by(permission, String::new(), "a caller without a signature may only assume a role"));
         }
@@ -161,12 +161,16 @@ impl<'c> PolicyEvaluator<'c> {
         arn: &str,
         context: Option<&EncryptionContext>,
         tags: Option<&Tags>,
-    ) -> Result<Result<(), Refused>, Fault> {
+    ) -> Result<Result<(), NotPermitted>, Fault> {
         let facts = self.facts(context, tags, &[]);
         let request = Request::new(number(permission)?, arn, &facts);
         let allowed =
             matches!(self.rights.verdict(&request), Verdict::Allow { .. }) && self.rights.session_allows(&request);
-        Ok(if allowed { Ok(()) } else { Err(Refused::Denied(explain::identity(self.rights, permission, &request))) })
+        Ok(if allowed {
+            Ok(())
+        } else {
+            Err(NotPermitted::Denied(explain::identity(self.rights, permission, &request)))
+        })
     }
 
     /// Identity policies and key policy. In the key's own account either suffices; from another account both must
@@ -176,7 +180,7 @@ impl<'c> PolicyEvaluator<'c> {
         permission: &'static str,
         key: &FoundKey,
         context: Option<&EncryptionContext>,
-    ) -> Result<Result<(), Refused>, Fault> {
+    ) -> Result<Result<(), NotPermitted>, Fault> {
         let is_own = key.place.account == self.caller().account;
         if is_own && self.caller().is_root() {
             return Ok(Ok(()));
@@ -211,16 +215,16 @@ impl<'c> PolicyEvaluator<'c> {
             // Whoever could decrypt something of that name learns as much as about a ciphertext of nobody's.
             let asked =
                 if self.caller().is_root() { Ok(()) } else { self.ask_identity(permission, stand_in, context, None)? };
-            return Ok(asked.and(Err(Refused::Hidden)));
+            return Ok(asked.and(Err(NotPermitted::Hidden)));
         }
-        Ok(Err(Refused::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
+        Ok(Err(NotPermitted::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
     }
 
     /// A role: its trust policy must name the caller, and the caller's own policies must allow it.
-    fn ask_role(&self, permission: &'static str, role: &FoundRole) -> Result<Result<(), Refused>, Fault> {
+    fn ask_role(&self, permission: &'static str, role: &FoundRole) -> Result<Result<(), NotPermitted>, Fault> {
         let arn = role.role.arn();
         let who = match &self.caller().who {
-            Who::Root => return Ok(Err(Refused::As(Refusal::RootMayNotAssume))),
+            Who::Root => return Ok(Err(NotPermitted::As(Refusal::RootMayNotAssume))),
             Who::User { name, .. } => {
                 TrustedPrincipal::User { account: self.caller().account.clone(), name: name.clone() }
             }
@@ -240,7 +244,7 @@ impl<'c> PolicyEvaluator<'c> {
             // may serve the whole world.
             let is_own = role.role.account == self.caller().account;
             return Ok(if is_own && !matches!(self.caller().who, Who::Federated(_)) {
-                Err(Refused::As(Refusal::RoleNotFound))
+                Err(NotPermitted::As(Refusal::RoleNotFound))
             } else {
                 denied_by(permission, arn, "there is no such role")
             });
@@ -248,7 +252,7 @@ impl<'c> PolicyEvaluator<'c> {
         let trusted = self.trusted(who);
         match trust(record, &role.role.account, &trusted, self.call.now)? {
             ResourceVerdict::Allow { .. } | ResourceVerdict::AllowAccount { .. } => Ok(Ok(())),
-            verdict => Ok(Err(Refused::Denied(explain::trust(permission, arn, verdict)))),
+            verdict => Ok(Err(NotPermitted::Denied(explain::trust(permission, arn, verdict)))),
         }
     }
 
@@ -274,8 +278,8 @@ pub(crate) fn trusted_of(call: &Call, who: TrustedPrincipal) -> Trusted {
     }
 }
 
-fn denied_by(permission: &'static str, resource: String, reason: &str) -> Result<(), Refused> {
-    Err(Refused::Denied(Denial { permission, resource, reason: reason.to_owned(), too_costly: false }))
+fn denied_by(permission: &'static str, resource: String, reason: &str) -> Result<(), NotPermitted> {
+    Err(NotPermitted::Denied(Denial { permission, resource, reason: reason.to_owned(), too_costly: false }))
 }
 
 pub(super) fn number(permission: &'static str) -> Result<u16, Fault> {

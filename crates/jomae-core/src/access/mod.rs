@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What the targets of a call turned out to be.
-pub struct Found<'a> {
+pub struct Resolved<'a> {
     /// All of which must be allowed.
     pub needs: Vec<Required<'a>>,
 }

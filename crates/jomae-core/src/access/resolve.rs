@@ -6,7 +6,7 @@ use jomae_api::{
     names::{AccountId, AliasName, KeyPlace, KeyRef, KeyVersionId, RegionId, RoleRef, alias_arn},
 };
 
-use super::{Found, FoundAlias, FoundKey, FoundRole, Owner, Required, Resource};
+use super::{FoundAlias, FoundKey, FoundRole, Owner, Required, Resolved, Resource};
 use crate::{
     call::Call,
     error::Error,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Looks up every target. Nothing is decided here, and nothing is revealed.
-pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<Found<'a>, Error> {
+pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<Resolved<'a>, Error> {
     let mut needs = Vec::with_capacity(2);
     for Need { permission, target, context } in access.iter() {
         let required = |resource| Required { permission, resource, context };
@@ -52,7 +52,7 @@ pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<
         };
         needs.push(required(resource));
     }
-    Ok(Found { needs })
+    Ok(Resolved { needs })
 }
 
 fn alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<FoundAlias, Error> {

@@ -22,7 +22,7 @@ pub use question::{Answer, Layer, PrincipalName, Question, simulate};
 
 use super::{
     Rights,
-    authorize::{PolicyEvaluator, Refused},
+    authorize::{NotPermitted, PolicyEvaluator},
 };
 use crate::{
     access::Resource,
@@ -67,33 +67,33 @@ pub enum SimulateError {
 /// A policy that is not in force yet, and what it would be.
 pub struct Proposal {
     compiled: Arc<Compiled>,
-    place: Place,
+    attach_to: AttachTo,
 }
 
-/// Where a proposed policy would stand.
+/// What a proposed policy would be attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Attached to whoever is asked about.
-    OfThePrincipal,
-    /// In the place of the policy of this name, for all who have it.
+pub enum AttachTo {
+    /// Whoever is asked about.
+    Principal,
+    /// Whoever has the policy of this name, which it replaces.
     InsteadOf(String),
-    /// Attached to the user of this name.
-    OfUser(String),
-    /// Attached to the group of this name.
-    OfGroup(String),
-    /// Attached to the role of this name.
-    OfRole(String),
+    /// The user of this name.
+    User(String),
+    /// The group of this name.
+    Group(String),
+    /// The role of this name.
+    Role(String),
 }
 
-impl Place {
+impl AttachTo {
     /// Reads `user/<name>`, `group/<name>` or `role/<name>`.
-    pub fn holder(text: &str) -> Option<Self> {
+    pub fn principal(text: &str) -> Option<Self> {
         let (kind, name) = text.split_once('/')?;
         let name = (!name.is_empty()).then(|| name.to_owned())?;
         match kind {
-            "user" => Some(Self::OfUser(name)),
-            "group" => Some(Self::OfGroup(name)),
-            "role" => Some(Self::OfRole(name)),
+            "user" => Some(Self::User(name)),
+            "group" => Some(Self::Group(name)),
+            "role" => Some(Self::Role(name)),
             _ => None,
         }
     }
@@ -101,28 +101,28 @@ impl Place {
 
 impl Proposal {
     /// Reads an identity policy.
-    pub fn new(document: &str, place: Place) -> Result<Self, SimulateError> {
+    pub fn new(document: &str, attach_to: AttachTo) -> Result<Self, SimulateError> {
         let policy = jomae_api::policy::parse(document, Form::Identity)?;
-        Ok(Self { compiled: Arc::new(Compiled::of(&policy)), place })
+        Ok(Self { compiled: Arc::new(Compiled::of(&policy)), attach_to })
     }
 
     /// Whether what the proposal names is there.
     fn check(&self, tx: &mut Tx<'_>, account: &AccountId) -> Result<(), SimulateError> {
         let missing = |name: &str| SimulateError::NoPrincipal(name.to_owned());
-        match &self.place {
-            Place::OfThePrincipal => Ok(()),
-            Place::InsteadOf(name) => {
+        match &self.attach_to {
+            AttachTo::Principal => Ok(()),
+            AttachTo::InsteadOf(name) => {
                 let is_custom = tx.get::<PolicyRecord>(&path::policy(account, name))?.is_some();
                 let is_there = is_custom || system_policy(name).is_some();
                 if is_there { Ok(()) } else { Err(SimulateError::NoPolicy(name.clone())) }
             }
-            Place::OfUser(name) => {
+            AttachTo::User(name) => {
                 found(find::user(tx, account, name))?.map(drop).ok_or_else(|| missing(&format!("user {name}")))
             }
-            Place::OfGroup(name) => {
+            AttachTo::Group(name) => {
                 found(find::group(tx, account, name))?.map(drop).ok_or_else(|| missing(&format!("group {name}")))
             }
-            Place::OfRole(name) => {
+            AttachTo::Role(name) => {
                 found(find::role(tx, account, name))?.map(drop).ok_or_else(|| missing(&format!("role {name}")))
             }
         }
@@ -130,13 +130,13 @@ impl Proposal {
 
     /// Puts the policy where it belongs among those of a caller; whether it belongs there at all.
     fn apply(&self, tx: &mut Tx<'_>, caller: &Caller, rights: &mut Rights) -> Result<bool, Fault> {
-        let concerned = match (&self.place, &caller.who) {
+        let concerned = match (&self.attach_to, &caller.who) {
             (_, Who::Root | Who::Federated(_)) => false,
-            (Place::InsteadOf(name), _) => return Ok(self.replace(name, rights)),
-            (Place::OfThePrincipal, _) => true,
-            (Place::OfUser(wanted), Who::User { name, .. }) => wanted == name,
-            (Place::OfRole(wanted), Who::Session(session)) => *wanted == session.role_name,
-            (Place::OfGroup(group), Who::User { id, .. }) => is_member(tx, &caller.account, id, group)?,
+            (AttachTo::InsteadOf(name), _) => return Ok(self.replace(name, rights)),
+            (AttachTo::Principal, _) => true,
+            (AttachTo::User(wanted), Who::User { name, .. }) => wanted == name,
+            (AttachTo::Role(wanted), Who::Session(session)) => *wanted == session.role_name,
+            (AttachTo::Group(group), Who::User { id, .. }) => is_member(tx, &caller.account, id, group)?,
             _ => false,
         };
         if concerned {
@@ -191,9 +191,9 @@ fn decide(
     }
     Ok(match PolicyEvaluator::new(call, rights, request_tags).ask(permission, resource, context)? {
         Ok(()) => Decision::Allowed,
-        Err(Refused::Denied(denial)) => Decision::Denied(denial.reason),
-        Err(Refused::As(refusal)) => Decision::Denied(refusal.message().into_owned()),
-        Err(Refused::Hidden) => Decision::Denied("to another account, the key does not exist".to_owned()),
+        Err(NotPermitted::Denied(denial)) => Decision::Denied(denial.reason),
+        Err(NotPermitted::As(refusal)) => Decision::Denied(refusal.message().into_owned()),
+        Err(NotPermitted::Hidden) => Decision::Denied("to another account, the key does not exist".to_owned()),
     })
 }
 

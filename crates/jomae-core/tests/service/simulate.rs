@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jomae_api::time::Timestamp;
 use jomae_core::access::simulate::{
-    Answer, Place, PrincipalName, Proposal, Question, SimulateError,
+    Answer, AttachTo, PrincipalName, Proposal, Question, SimulateError,
     replay::{Replay, ReplayReport},
     simulate,
 };
@@ -40,7 +40,7 @@ fn allowed(world: &World, principal: &str, permission: &str, resource: &str) -> 
 }
 
 /// Goes through the events of this second.
-fn replayed(world: &World, document: &str, place: Place) -> ReplayReport {
+fn replayed(world: &World, document: &str, place: AttachTo) -> ReplayReport {
     let now = Timestamp(world.now());
     let proposal = Proposal::new(document, place).unwrap();
     let mut replay = Replay::new(&world.service.kms.vault, world.alice.account.clone(), (now, now), proposal).unwrap();
@@ -198,7 +198,7 @@ fn what_is_foretold_happens() {
             let all = told.needs.iter().all(|(permission, on)| allowed(&world, &principal, permission, on));
             assert_eq!(all, !denied.contains(&at), "{} {:?} under {}", told.action, told.params, policies[was]);
         }
-        let place = Place::InsteadOf(name.clone());
+        let place = AttachTo::InsteadOf(name.clone());
         let foretold: Vec<ReplayReport> =
             policies.iter().map(|policy| replayed(&world, policy, place.clone())).collect();
         for (next, outcome) in foretold.into_iter().enumerate() {
@@ -273,7 +273,7 @@ fn conditions_are_what_is_given() {
     let proposal = |condition: Value| {
         let policy =
             document(&[json!({ "Effect": "Allow", "Action": "kms:*", "Resource": "*", "Condition": condition })]);
-        Proposal::new(&policy, Place::OfThePrincipal).unwrap()
+        Proposal::new(&policy, AttachTo::Principal).unwrap()
     };
     let context = json!({ "StringEquals": { "kms:EncryptionContext/tenant": "a" } });
     let tag = json!({ "StringEquals": { "acs:ResourceTag/team": "orders" } });
@@ -346,15 +346,15 @@ fn questions_without_an_answer() {
     assert!(error(&format!("acs:ram::{account}:role/none"), "kms:Decrypt", Some(&arn), None).contains("role none"));
     assert!(error("acs:ram::1234567890123456:root", "kms:Decrypt", Some(&arn), None).contains("1234567890123456"));
     let everything = allow(&["*"], "*");
-    let instead = |name: &str| Proposal::new(&everything, Place::InsteadOf(name.to_owned())).unwrap();
+    let instead = |name: &str| Proposal::new(&everything, AttachTo::InsteadOf(name.to_owned())).unwrap();
     assert!(error(&ann, "kms:Decrypt", Some(&arn), Some(&instead("none"))).contains("no policy none"));
     let held = error(&ann, "kms:Decrypt", Some(&arn), Some(&instead("AdministratorAccess")));
     assert!(held.contains("user/ann does not have the policy AdministratorAccess"), "{held}");
     let root = format!("acs:ram::{account}:root");
-    let added = Proposal::new(&everything, Place::OfThePrincipal).unwrap();
+    let added = Proposal::new(&everything, AttachTo::Principal).unwrap();
     assert!(error(&root, "kms:Decrypt", Some(&arn), Some(&added)).contains("the account itself"));
     let wrong = r#"{"Version":"1","Statement":[{"Effect":"Maybe","Action":"*","Resource":"*"}]}"#;
-    let wrong = Proposal::new(wrong, Place::OfThePrincipal).err().unwrap().to_string();
+    let wrong = Proposal::new(wrong, AttachTo::Principal).err().unwrap().to_string();
     assert!(wrong.contains("Statement 1: Effect"), "{wrong}");
     for principal in ["", "ann", "acs:ram::12:user/ann", &format!("{ann}/x"), &format!("acs:ram::{account}:group/g")] {
         assert_eq!(PrincipalName::from_wire(principal), None, "{principal}");
@@ -381,12 +381,12 @@ fn a_replay_looks_at_whom_the_proposal_concerns() {
     assert_ne!(encrypt(bob.with(&bobs)), "200");
     alice.refused("Encrypt", &[("KeyId", "alias/none"), ("Plaintext", HELLO)], "404 Forbidden.AliasNotFound");
     let deny = document(&[json!({ "Effect": "Deny", "Action": "kms:*", "Resource": "*" })]);
-    let holder = |text: &str| Place::holder(text).unwrap();
+    let holder = |text: &str| AttachTo::principal(text).unwrap();
     for (place, whom) in [
         (holder("user/ann"), "user/ann"),
         (holder("group/g"), "user/ben"),
         (holder("role/r"), "assumed-role/r/"),
-        (Place::InsteadOf("of-cid".to_owned()), "user/cid"),
+        (AttachTo::InsteadOf("of-cid".to_owned()), "user/cid"),
     ] {
         let outcome = replayed(&world, &deny, place);
         // Bob's call is not one of this account's principals.
@@ -400,7 +400,11 @@ fn a_replay_looks_at_whom_the_proposal_concerns() {
     alice.detach("of-ann", ("User", "ann"));
     let outcome = replayed(&world, &deny, holder("user/ann"));
     assert_eq!((outcome.denied_total, outcome.changed_already), (0, 1));
-    assert!(Place::holder("ann").is_none() && Place::holder("team/x").is_none() && Place::holder("user/").is_none());
+    assert!(
+        AttachTo::principal("ann").is_none()
+            && AttachTo::principal("team/x").is_none()
+            && AttachTo::principal("user/").is_none()
+    );
     let now = Timestamp(world.now());
     let nobody = Proposal::new(&deny, holder("user/none")).unwrap();
     assert!(Replay::new(&world.service.kms.vault, world.alice.account.clone(), (now, now), nobody).is_err());
@@ -416,7 +420,7 @@ fn an_alias_that_moved_means_the_key_of_then() {
     alice.with(&user).ok("Encrypt", &[("KeyId", "alias/a"), ("Plaintext", HELLO)]);
     alice.done("UpdateAlias", &[("AliasName", "alias/a"), ("KeyId", &second)]);
     let only = |key: &str| allow(&["kms:*"], &world.place(key).arn());
-    let place = || Place::InsteadOf("of-ann".to_owned());
+    let place = || AttachTo::InsteadOf("of-ann".to_owned());
     assert_eq!(replayed(&world, &only(&first), place()).denied_total, 0);
     let outcome = replayed(&world, &only(&second), place());
     assert_eq!(outcome.denied[0].resource, world.place(&first).arn());
@@ -432,14 +436,15 @@ fn what_an_event_does_not_tell_is_counted() {
     world.advance(1);
     let call = [("CiphertextBlob", blob.as_str()), ("DestinationKeyId", key.as_str())];
     alice.with(&user).refused("ReEncrypt", &call, "403 Forbidden.NoPermission");
-    let outcome = replayed(&world, &allow(&["*"], "*"), Place::InsteadOf("of-ann".to_owned()));
+    let outcome = replayed(&world, &allow(&["*"], "*"), AttachTo::InsteadOf("of-ann".to_owned()));
     assert_eq!((outcome.calls, outcome.unknown, outcome.allowed_total), (1, 1, 0));
 }
 
 #[test]
 fn lines_that_are_no_calls_are_passed_over() {
     let world = World::new();
-    let proposal = || Proposal::new(&allow(&["*"], "*"), Place::InsteadOf("AdministratorAccess".to_owned())).unwrap();
+    let proposal =
+        || Proposal::new(&allow(&["*"], "*"), AttachTo::InsteadOf("AdministratorAccess".to_owned())).unwrap();
     let range = (Timestamp(0), Timestamp(i64::MAX));
     let mut replay = Replay::new(&world.service.kms.vault, world.alice.account.clone(), range, proposal()).unwrap();
     let account = world.alice.account.as_str();
@@ -493,7 +498,7 @@ proptest! {
         let ann = ANN.with(Clone::clone);
         WORLD.with(|world| {
             let range = (Timestamp(0), Timestamp(i64::MAX));
-            let proposal = Proposal::new(&allow(&["*"], "*"), Place::OfUser("ann".to_owned())).unwrap();
+            let proposal = Proposal::new(&allow(&["*"], "*"), AttachTo::User("ann".to_owned())).unwrap();
             let account = world.alice.account.clone();
             let mut replay = Replay::new(&world.service.kms.vault, account.clone(), range, proposal).unwrap();
             for (event_name, version, caller) in [

@@ -169,7 +169,7 @@ impl Peers {
             crowd,
             bell,
             held: Share::default(),
-            hold: Place::Own(id),
+            hold: Admission::Admitted(id),
             known: AtomicBool::new(false),
         })
     }
@@ -183,7 +183,7 @@ impl Peers {
             crowd: Arc::default(),
             bell: Arc::default(),
             held: Share::default(),
-            hold: Place::Excess { _permit: permit },
+            hold: Admission::Excess { _permit: permit },
             known: AtomicBool::new(false),
         })
     }
@@ -328,9 +328,9 @@ impl Table {
     }
 }
 
-enum Place {
+enum Admission {
     /// One of the places, by the connection's number.
-    Own(u64),
+    Admitted(u64),
     /// None; it is only told so.
     Excess { _permit: OwnedSemaphorePermit },
 }
@@ -343,7 +343,7 @@ pub(super) struct Seat {
     bell: Arc<Notify>,
     /// Bytes that the connection holds as a stranger's.
     pub(super) held: Share,
-    hold: Place,
+    hold: Admission,
     known: AtomicBool,
 }
 
@@ -360,7 +360,7 @@ impl Seat {
 
     /// Notes that a call has proved who it is.
     pub(super) fn make_known(&self) {
-        let Place::Own(id) = self.hold else { return };
+        let Admission::Admitted(id) = self.hold else { return };
         let mut table = self.peers.table();
         // One that was told to go has no place that it could keep.
         if table.take_stranger(self.network, id).is_some()
@@ -375,7 +375,7 @@ impl Seat {
     /// Makes the connection count for another network, whose shares then hold: a proxy has told whom it stands for.
     /// Returns whether there is a place.
     pub(super) fn move_to(&mut self, network: Network, now: Instant) -> bool {
-        let Place::Own(id) = self.hold else { return true };
+        let Admission::Admitted(id) = self.hold else { return true };
         let peers = Arc::clone(&self.peers);
         let mut table = peers.table();
         // Whoever waits for the bell waits for this one.
@@ -388,7 +388,7 @@ impl Seat {
             table.leaving += 1;
             return false;
         };
-        (self.hold, self.crowd, self.network) = (Place::Own(id), crowd, network);
+        (self.hold, self.crowd, self.network) = (Admission::Admitted(id), crowd, network);
         true
     }
 
@@ -401,7 +401,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Place::Own(id) = self.hold {
+        if let Admission::Admitted(id) = self.hold {
             let known = self.is_known();
             self.peers.table().leave(self.network, id, known, Instant::now());
         }

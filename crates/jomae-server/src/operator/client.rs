@@ -104,9 +104,9 @@ async fn ask(
     if status == StatusCode::OK {
         return Ok(answer);
     }
-    let told = serde_json::from_slice::<Value>(&answer).ok();
-    let told = told.as_ref().and_then(|told| told.get("error")?.as_str());
-    Err(OperatorError::Refused(told.map_or_else(|| format!("HTTP {status}"), str::to_owned)))
+    let answer = serde_json::from_slice::<Value>(&answer).ok();
+    let error = answer.as_ref().and_then(|answer| answer.get("error")?.as_str());
+    Err(OperatorError::Refused(error.map_or_else(|| format!("HTTP {status}"), str::to_owned)))
 }
 
 /// Whether a service answers there; if not, why.

@@ -8,7 +8,7 @@ use jomae_api::{
 };
 use jomae_core::{
     access::simulate::{
-        self as core, Place, PrincipalName, Proposal, Question, SimulateError,
+        self as core, AttachTo, PrincipalName, Proposal, Question, SimulateError,
         replay::{Replay, ReplayReport, TAKEN_AS_OF_NOW},
     },
     error::Fault,
@@ -190,8 +190,8 @@ pub(super) fn simulate(
         return Err(wrong("the source is not an IP address"));
     }
     let proposal = match (&request.policy, &request.instead_of) {
-        (Some(policy), Some(name)) => Some(Proposal::new(policy, Place::InsteadOf(name.clone()))?),
-        (Some(policy), None) => Some(Proposal::new(policy, Place::OfThePrincipal)?),
+        (Some(policy), Some(name)) => Some(Proposal::new(policy, AttachTo::InsteadOf(name.clone()))?),
+        (Some(policy), None) => Some(Proposal::new(policy, AttachTo::Principal)?),
         (None, Some(_)) => return Err(wrong("a policy is to be replaced, but there is no other")),
         (None, None) => None,
     };
@@ -231,13 +231,13 @@ pub(super) fn replay(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Replayed, SimulationError> {
     let account = AccountId::new(&request.account).ok_or_else(|| wrong("an account has 16 digits"))?;
-    let place = match (&request.instead_of, &request.add_to) {
-        (Some(name), None) => Place::InsteadOf(name.clone()),
-        (None, Some(holder)) => Place::holder(holder)
+    let attach_to = match (&request.instead_of, &request.add_to) {
+        (Some(name), None) => AttachTo::InsteadOf(name.clone()),
+        (None, Some(principal)) => AttachTo::principal(principal)
             .ok_or_else(|| wrong("a policy is added to user/<name>, group/<name> or role/<name>"))?,
         _ => return Err(wrong("either a policy that is replaced, or somebody to whom it is added")),
     };
-    let proposal = Proposal::new(&request.policy, place)?;
+    let proposal = Proposal::new(&request.policy, attach_to)?;
     let from = time(request.from.as_deref(), Timestamp(now.0.saturating_sub(REPLAY_SECS_DEFAULT)))?;
     let until = time(request.until.as_deref(), now)?;
     if until < from {

@@ -165,8 +165,8 @@ fn propose(tx: &mut Tx<'_>, proposal: &Proposal, caller: &Caller, rights: &mut R
     if proposal.apply(tx, caller, rights)? {
         return Ok(());
     }
-    Err(match &proposal.place {
-        super::Place::InsteadOf(name) => SimulateError::NotAttached(caller.arn(), name.clone()),
+    Err(match &proposal.attach_to {
+        super::AttachTo::InsteadOf(name) => SimulateError::NotAttached(caller.arn(), name.clone()),
         _ => SimulateError::NotConcerned(caller.arn()),
     })
 }

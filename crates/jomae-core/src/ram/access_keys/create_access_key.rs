@@ -3,7 +3,7 @@ use jomae_api::actions::ram::access_keys::{
     create_access_key::{CreateAccessKey, NewAccessKey, Output},
 };
 
-use super::Holder;
+use super::KeyOwner;
 use crate::{
     identity::new_access_key,
     prelude::*,
@@ -14,20 +14,20 @@ use crate::{
 impl Handle<CreateAccessKey> for Kms {
     async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateAccessKey>) -> Result<Output> {
         let account = call.caller.account();
-        let holder = Holder::find(call, tx, granted.action().user_name.as_deref())?;
+        let owner = KeyOwner::find(call, tx, granted.action().user_name.as_deref())?;
         // Written with every access key of the account itself, so that two calls at once do not both find room.
         let counts = counts::of(tx, account)?;
-        if holder.access_key_ids(call, tx)?.len() >= holder.access_keys_max() {
+        if owner.access_key_ids(call, tx)?.len() >= owner.access_keys_max() {
             return Err(Refusal::UserAccessKeyLimit.into());
         }
-        let (id, secret, record) = new_access_key(self.vault.keyring(), account, holder.user_id(), call.now)?;
+        let (id, secret, record) = new_access_key(self.vault.keyring(), account, owner.user_id(), call.now)?;
         tx.put(path::access_key(&id), &record)?;
-        match holder {
-            Holder::Account => {
+        match owner {
+            KeyOwner::Account => {
                 tx.put(ram_path::root_key(account, &id), &Marker {})?;
                 counts::put(tx, account, &counts)?;
             }
-            Holder::User(user) => {
+            KeyOwner::User(user) => {
                 let mut user = (*user).clone();
                 user.access_keys.push(id.clone());
                 tx.put(ram_path::user(account, &user.id), &user)?;

@@ -3,7 +3,7 @@ use jomae_api::actions::{
     ram::access_keys::get_access_key_last_used::{GetAccessKeyLastUsed, LastUsed, Output},
 };
 
-use super::Holder;
+use super::KeyOwner;
 use crate::{
     prelude::*,
     ram::record::{LastUsedRecord, path},
@@ -17,8 +17,8 @@ impl Handle<GetAccessKeyLastUsed> for Kms {
         granted: &Authorized<'_, GetAccessKeyLastUsed>,
     ) -> Result<Output> {
         let action = granted.action();
-        let holder = Holder::find(call, tx, action.user_name.as_deref())?;
-        holder.access_key(call, tx, &action.access_key_id)?;
+        let owner = KeyOwner::find(call, tx, action.user_name.as_deref())?;
+        owner.access_key(call, tx, &action.access_key_id)?;
         let used = tx.get::<LastUsedRecord>(&path::last_used(call.caller.account(), &action.access_key_id))?;
         Ok(Output {
             access_key_last_used: LastUsed {

@@ -3,7 +3,7 @@ use jomae_api::actions::ram::access_keys::{
     list_access_keys::{AccessKeyRow, ListAccessKeys, Output},
 };
 
-use super::Holder;
+use super::KeyOwner;
 use crate::{
     prelude::*,
     record::{AccessKeyRecord, path},
@@ -11,9 +11,9 @@ use crate::{
 
 impl Handle<ListAccessKeys> for Kms {
     async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListAccessKeys>) -> Result<Output> {
-        let holder = Holder::find(call, tx, granted.action().user_name.as_deref())?;
+        let owner = KeyOwner::find(call, tx, granted.action().user_name.as_deref())?;
         let mut access_key = Vec::new();
-        for id in holder.access_key_ids(call, tx)? {
+        for id in owner.access_key_ids(call, tx)? {
             if let Some(record) = tx.get::<AccessKeyRecord>(&path::access_key(&id))? {
                 access_key.push(AccessKeyRow {
                     access_key_id: id,

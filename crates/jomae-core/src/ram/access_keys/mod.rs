@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// Whose access keys a call is about.
-enum Holder {
+enum KeyOwner {
     /// The account itself. Only it can name itself, by naming nobody.
     Account,
     User(Arc<UserRecord>),
 }
 
-impl Holder {
+impl KeyOwner {
     /// The user of this name, or the caller.
     fn find(call: &Call, tx: &mut Tx<'_>, user_name: Option<&str>) -> Result<Self> {
         let account = call.caller.account();
@@ -44,7 +44,7 @@ impl Holder {
         }
     }
 
-    /// Active and inactive access keys that the holder can have.
+    /// Active and inactive access keys that the owner can have.
     const fn access_keys_max(&self) -> usize {
         match self {
             Self::Account => ROOT_KEYS_MAX,
@@ -69,7 +69,7 @@ impl Holder {
         Ok(paths.iter().filter_map(|at| path::tail(at, &prefix)).map(str::to_owned).collect())
     }
 
-    /// The access key of this id, if it is the holder's.
+    /// The access key of this id, if it is the owner's.
     fn access_key(&self, call: &Call, tx: &mut Tx<'_>, id: &str) -> Result<Arc<AccessKeyRecord>> {
         let record = tx.get::<AccessKeyRecord>(&path::access_key(id))?;
         let is_theirs = |record: &Arc<AccessKeyRecord>| {

@@ -6,7 +6,7 @@ use jomae_api::actions::ram::policies::{
     params::{AttachedOutput, AttachedRow, PolicyRef, PolicyType, version_id},
 };
 
-use super::{Found, found};
+use super::{AnyPolicy, found};
 use crate::{
     policy::system_policy,
     prelude::*,
@@ -131,8 +131,8 @@ fn is_of(attached: &Attached, policy: &PolicyRef) -> bool {
 
 /// Keeps the number of attachments in a policy of the account. It also makes attaching and deleting exclude each
 /// other.
-fn count(tx: &mut Tx<'_>, account: &AccountId, found: Found, change: fn(u32) -> u32) -> Result<Empty> {
-    if let Found::Custom(policy) = found {
+fn count(tx: &mut Tx<'_>, account: &AccountId, found: AnyPolicy, change: fn(u32) -> u32) -> Result<Empty> {
+    if let AnyPolicy::Custom(policy) = found {
         let attachments = change(policy.attachments);
         tx.put(path::policy(account, &policy.name), &PolicyRecord { attachments, ..(*policy).clone() })?;
     }

@@ -3,7 +3,7 @@ use jomae_api::actions::ram::policies::{
     params::{VersionOutput, version_id},
 };
 
-use super::{Found, custom_version, found, system_version, version_of};
+use super::{AnyPolicy, custom_version, found, system_version, version_of};
 use crate::prelude::*;
 
 impl Handle<GetPolicyVersion> for Kms {
@@ -15,9 +15,9 @@ impl Handle<GetPolicyVersion> for Kms {
     ) -> Result<VersionOutput> {
         let action = granted.action();
         let policy_version = match found(tx, call.caller.account(), &action.policy)? {
-            Found::System(policy) if policy.version == version_id(action.version) => system_version(policy),
-            Found::System(_) => return Err(Refusal::PolicyVersionNotFound.into()),
-            Found::Custom(policy) => custom_version(&policy, version_of(&policy, action.version)?),
+            AnyPolicy::System(policy) if policy.version == version_id(action.version) => system_version(policy),
+            AnyPolicy::System(_) => return Err(Refusal::PolicyVersionNotFound.into()),
+            AnyPolicy::Custom(policy) => custom_version(&policy, version_of(&policy, action.version)?),
         };
         Ok(VersionOutput { policy_version })
     }

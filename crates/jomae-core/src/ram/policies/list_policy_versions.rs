@@ -1,6 +1,6 @@
 use jomae_api::actions::ram::policies::list_policy_versions::{ListPolicyVersions, Output};
 
-use super::{Found, custom_version, found, system_version};
+use super::{AnyPolicy, custom_version, found, system_version};
 use crate::prelude::*;
 
 impl Handle<ListPolicyVersions> for Kms {
@@ -11,8 +11,10 @@ impl Handle<ListPolicyVersions> for Kms {
         granted: &Authorized<'_, ListPolicyVersions>,
     ) -> Result<Output> {
         let policy_version = match found(tx, call.caller.account(), &granted.action().policy)? {
-            Found::System(policy) => vec![system_version(policy)],
-            Found::Custom(policy) => policy.versions.iter().map(|version| custom_version(&policy, version)).collect(),
+            AnyPolicy::System(policy) => vec![system_version(policy)],
+            AnyPolicy::Custom(policy) => {
+                policy.versions.iter().map(|version| custom_version(&policy, version)).collect()
+            }
         };
         Ok(Output { policy_versions: List(policy_version) })
     }

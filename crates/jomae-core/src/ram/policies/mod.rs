@@ -40,16 +40,16 @@ use crate::{
 const SYSTEM_POLICIES_CREATED: Timestamp = Timestamp(1_430_438_400);
 
 /// A policy that exists.
-enum Found {
+enum AnyPolicy {
     System(&'static SystemPolicy),
     Custom(Arc<PolicyRecord>),
 }
 
 /// The policy of this name, or `EntityNotExist.Policy`.
-fn found(tx: &mut Tx<'_>, account: &AccountId, policy: &PolicyRef) -> Result<Found> {
+fn found(tx: &mut Tx<'_>, account: &AccountId, policy: &PolicyRef) -> Result<AnyPolicy> {
     match policy.kind {
-        PolicyType::System => system_policy(&policy.name).map(Found::System).ok_or(Refusal::PolicyNotFound.into()),
-        PolicyType::Custom => find::policy(tx, account, &policy.name).map(Found::Custom),
+        PolicyType::System => system_policy(&policy.name).map(AnyPolicy::System).ok_or(Refusal::PolicyNotFound.into()),
+        PolicyType::Custom => find::policy(tx, account, &policy.name).map(AnyPolicy::Custom),
     }
 }
 

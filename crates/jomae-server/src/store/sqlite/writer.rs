@@ -208,15 +208,15 @@ impl Writer {
                 continue;
             }
             let revision = group.revision + 1;
-            let mut told = Vec::with_capacity(job.commit.writes.len());
+            let mut changed = Vec::with_capacity(job.commit.writes.len());
             for write in &job.commit.writes {
                 if let Some(kind) = self.apply_write(write, revision)? {
-                    told.push((write.path().clone(), kind));
+                    changed.push((write.path().clone(), kind));
                 }
             }
-            if !told.is_empty() {
+            if !changed.is_empty() {
                 group.revision = revision;
-                group.changes.push(Change { revision: Revision(revision.unsigned_abs()), writes: told });
+                group.changes.push(Change { revision: Revision(revision.unsigned_abs()), writes: changed });
             }
             group.outcomes.push(Committed::Done(Revision(group.revision.unsigned_abs())));
         }
