@@ -32,16 +32,16 @@ fn failure(error: OperatorError) -> Failure {
 
 pub fn run(connection: &Connection, command: &Account) -> Result<(), Failure> {
     match command {
-        Account::Create { name, env_file, place } => {
-            let config = serve::config(place)?;
+        Account::Create { name, env_file, config } => {
+            let config = serve::config(config)?;
             make(connection, &config, env_file.as_deref(), operator::create_account(&config, name))
         }
-        Account::Key { account, env_file, place } => {
-            let config = serve::config(place)?;
+        Account::Key { account, env_file, config } => {
+            let config = serve::config(config)?;
             make(connection, &config, env_file.as_deref(), operator::create_key(&config, account))
         }
-        Account::List { place } => {
-            let config = serve::config(place)?;
+        Account::List { config } => {
+            let config = serve::config(config)?;
             let listed = block_on(async { operator::list_accounts(&config).await.map_err(failure) })?;
             list(connection, &listed)
         }

@@ -104,7 +104,7 @@ pub enum Command {
     /// Make a data directory from a backup and the root key.
     Restore(Restore),
     /// Examine a data directory; changes nothing.
-    Doctor(Place),
+    Doctor(ConfigArgs),
     /// Manage the keys that protect the store.
     DomainKey {
         #[command(subcommand)]
@@ -121,7 +121,7 @@ pub enum Command {
 
 /// Where a data directory is, and how it is set up.
 #[derive(ClapArgs, Clone)]
-pub struct Place {
+pub struct ConfigArgs {
     /// Configuration file (TOML).
     #[arg(long, value_name = "FILE", env = "JOMAE_CONFIG")]
     pub config: Option<PathBuf>,
@@ -133,7 +133,7 @@ pub struct Place {
 #[derive(ClapArgs)]
 pub struct Serve {
     #[command(flatten)]
-    pub place: Place,
+    pub config: ConfigArgs,
     /// Address or name of the API [default: 127.0.0.1:8443]; port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<ListenAddress>,
@@ -296,7 +296,7 @@ pub struct Data {
 #[derive(ClapArgs)]
 pub struct Backup {
     #[command(flatten)]
-    pub place: Place,
+    pub config: ConfigArgs,
     /// New directory for the backup. The root key is not in it.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
@@ -305,7 +305,7 @@ pub struct Backup {
 #[derive(ClapArgs)]
 pub struct Restore {
     #[command(flatten)]
-    pub place: Place,
+    pub config: ConfigArgs,
     /// Directory that `jomae backup` made.
     #[arg(long, value_name = "DIR")]
     pub from: PathBuf,
@@ -320,5 +320,5 @@ pub struct Restore {
 #[derive(Subcommand)]
 pub enum DomainKey {
     /// Make a new domain key, under which everything new is sealed. The service must be stopped.
-    Rotate(Place),
+    Rotate(ConfigArgs),
 }

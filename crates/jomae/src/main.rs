@@ -48,7 +48,7 @@ fn run(args: Args, region_is_flag: bool) -> Result<(), Failure> {
         Command::Audit { command } => audit::run(&connection, command),
         Command::Backup(backup) => operate::backup(&backup),
         Command::Restore(restore) => operate::restore(&restore),
-        Command::Doctor(place) => operate::doctor(&place),
+        Command::Doctor(config) => operate::doctor(&config),
         Command::DomainKey { command } => operate::domain_key(&command),
         Command::Completions { shell } => document::completions(shell),
         Command::Man { directory } => document::man(directory.as_deref()),

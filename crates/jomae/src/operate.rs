@@ -3,7 +3,7 @@
 use jomae_server::operate::{self, OperateError};
 
 use crate::{
-    args::{Backup, DomainKey, Place, Restore},
+    args::{Backup, ConfigArgs, DomainKey, Restore},
     connect::block_on,
     output::{self, Failure},
     serve,
@@ -15,7 +15,7 @@ fn failure(error: OperateError) -> Failure {
 }
 
 pub fn backup(backup: &Backup) -> Result<(), Failure> {
-    let config = serve::config(&backup.place)?;
+    let config = serve::config(&backup.config)?;
     let report = operate::back_up(&config.data_dir, &backup.to).map_err(failure)?;
     output::line(&format!(
         "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s). The root key is not in it: keep {} safe, and elsewhere.",
@@ -29,7 +29,7 @@ pub fn backup(backup: &Backup) -> Result<(), Failure> {
 }
 
 pub fn restore(restore: &Restore) -> Result<(), Failure> {
-    let config = serve::config(&restore.place)?;
+    let config = serve::config(&restore.config)?;
     block_on(async {
         let restored =
             operate::restore(&restore.from, restore.root_key.as_deref(), restore.accept_damaged_audit_log, &config);
@@ -47,8 +47,8 @@ pub fn restore(restore: &Restore) -> Result<(), Failure> {
     })
 }
 
-pub fn doctor(place: &Place) -> Result<(), Failure> {
-    let config = serve::config(place)?;
+pub fn doctor(config: &ConfigArgs) -> Result<(), Failure> {
+    let config = serve::config(config)?;
     block_on(async {
         let findings = operate::examine(&config).await;
         let mut wrong = 0;
@@ -66,8 +66,8 @@ pub fn doctor(place: &Place) -> Result<(), Failure> {
 }
 
 pub fn domain_key(command: &DomainKey) -> Result<(), Failure> {
-    let DomainKey::Rotate(place) = command;
-    let config = serve::config(place)?;
+    let DomainKey::Rotate(config) = command;
+    let config = serve::config(config)?;
     block_on(async {
         let version = operate::rotate_domain_key(&config).await.map_err(failure)?;
         output::line(&format!("domain key version {version} seals from now on; older versions open what they sealed"))

@@ -96,12 +96,12 @@ fn ask(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
         policy: simulate.policy.as_deref().map(read).transpose().map_err(as_usage)?,
         instead_of: simulate.instead_of.clone(),
     };
-    let config = serve::config(&simulate.place).map_err(as_usage)?;
+    let config = serve::config(&simulate.config).map_err(as_usage)?;
     let answer = block_on(async { operator::simulate(&config, &request).await.map_err(failure) })?;
     if connection.output == Some(OutputForm::Json) {
         output::answer(connection.output, &answer)?;
     } else {
-        output::line(&told(&answer))?;
+        output::line(&rendered(&answer))?;
     }
     if answer.get("allowed") == Some(&Value::Bool(true)) { Ok(()) } else { Err(Failure::No) }
 }
@@ -118,7 +118,7 @@ fn number(value: &Value, name: &str) -> u64 {
     value.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn told(answer: &Value) -> String {
+fn rendered(answer: &Value) -> String {
     let verdict = if answer.get("allowed") == Some(&Value::Bool(true)) { "allowed" } else { "denied" };
     let mut lines = vec![format!("{verdict}: {} on {}", text(answer, "permission"), text(answer, "resource"))];
     lines.push(format!("  {}", text(answer, "reason")));
@@ -146,7 +146,7 @@ fn replay(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
         instead_of: simulate.instead_of.clone(),
         add_to: simulate.add_to.clone(),
     };
-    let config = serve::config(&simulate.place).map_err(as_usage)?;
+    let config = serve::config(&simulate.config).map_err(as_usage)?;
     let found = block_on(async { operator::replay(&config, &request).await.map_err(failure) })?;
     if connection.output == Some(OutputForm::Json) {
         output::answer(connection.output, &found)?;

@@ -6,17 +6,17 @@ use jomae_server::{
 };
 
 use crate::{
-    args::{Place, Serve},
+    args::{ConfigArgs, Serve},
     output::Failure,
 };
 
 /// Serves. `region` is the flag of the command line, if it was given there: what a shell has sourced for calling some
 /// service must not decide the region of this one.
 pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
-    let Serve { place, listen, admin_listen, new_audit_log } = serve;
-    let file = place.config.clone();
+    let Serve { config: args, listen, admin_listen, new_audit_log } = serve;
+    let file = args.config.clone();
     let flags = Box::new(move |mut config: Config| {
-        if let Some(data_dir) = &place.data_dir {
+        if let Some(data_dir) = &args.data_dir {
             config.data_dir.clone_from(data_dir);
         }
         if let Some(region) = &region {
@@ -35,12 +35,12 @@ pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
 }
 
 /// The configuration of a data directory.
-pub fn config(place: &Place) -> Result<Config, Failure> {
-    let mut config = match &place.config {
+pub fn config(args: &ConfigArgs) -> Result<Config, Failure> {
+    let mut config = match &args.config {
         Some(path) => Config::read(path).map_err(|error| Failure::Local(error.to_string()))?,
         None => Config::default(),
     };
-    if let Some(data_dir) = &place.data_dir {
+    if let Some(data_dir) = &args.data_dir {
         config.data_dir.clone_from(data_dir);
     }
     Ok(config)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Place;
+use super::ConfigArgs;
 
 #[derive(Subcommand)]
 pub enum Account {
@@ -17,12 +17,12 @@ pub enum Account {
         #[arg(long, value_name = "FILE")]
         env_file: Option<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        config: ConfigArgs,
     },
     /// List all accounts.
     List {
         #[command(flatten)]
-        place: Place,
+        config: ConfigArgs,
     },
     /// Make a further access key of an account that has lost the others; the secret is shown once.
     Key {
@@ -32,6 +32,6 @@ pub enum Account {
         #[arg(long, value_name = "FILE")]
         env_file: Option<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        config: ConfigArgs,
     },
 }

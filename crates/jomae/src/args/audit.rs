@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::Place;
+use super::ConfigArgs;
 
 #[derive(Subcommand)]
 pub enum Audit {
@@ -98,7 +98,7 @@ pub enum Audit {
 #[derive(ClapArgs)]
 pub struct Log {
     #[command(flatten)]
-    pub place: Place,
+    pub config: ConfigArgs,
     /// Directory of the log, or of a copy of it [default: `audit` in the data directory].
     #[arg(long = "log", value_name = "DIR")]
     pub directory: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::Place;
+use super::ConfigArgs;
 
 #[derive(Subcommand)]
 pub enum Policy {
@@ -86,5 +86,5 @@ pub struct Simulate {
     #[arg(long, value_name = "TIME", requires = "replay")]
     pub until: Option<String>,
     #[command(flatten)]
-    pub place: Place,
+    pub config: ConfigArgs,
 }

@@ -34,7 +34,7 @@ fn failure(error: VerifyError) -> Failure {
 fn dir(log: &Log) -> Result<PathBuf, Failure> {
     match &log.directory {
         Some(dir) => Ok(dir.clone()),
-        None => Ok(audit_dir(&serve::config(&log.place)?.data_dir)),
+        None => Ok(audit_dir(&serve::config(&log.config)?.data_dir)),
     }
 }
 
@@ -240,7 +240,7 @@ pub fn export(log: &Log, account: Option<String>, range: &Range, to: &Path) -> R
         Ok(report)
     });
     match exported {
-        Ok(report) => output::line(&format!("{}: {}", to.display(), told(&report))),
+        Ok(report) => output::line(&format!("{}: {}", to.display(), summary(&report))),
         Err(failure) => {
             // Half an excerpt would look like a whole one.
             let _ = fs::remove_file(to);
@@ -249,7 +249,7 @@ pub fn export(log: &Log, account: Option<String>, range: &Range, to: &Path) -> R
     }
 }
 
-fn told(report: &ExportReport) -> String {
+fn summary(report: &ExportReport) -> String {
     let checkpoint = &report.checkpoint;
     let covered = format!("checkpoint of {} with {} events", checkpoint.time, checkpoint.size);
     match report.range {
@@ -271,7 +271,7 @@ pub fn check_export(file: &Path, key: &LogKey) -> Result<(), Failure> {
         verify::verify_export(&mut BufReader::new(opened), &key)
     };
     let report = report.map_err(|error| wrong(&error))?;
-    output::line(&format!("proven, all of them of the log {}: {}", report.checkpoint.origin, told(&report)))
+    output::line(&format!("proven, all of them of the log {}: {}", report.checkpoint.origin, summary(&report)))
 }
 
 pub fn checkpoint(log: &Log) -> Result<(), Failure> {
