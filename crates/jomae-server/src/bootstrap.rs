@@ -141,7 +141,7 @@ pub(crate) async fn open_with<T>(
     let service = Service::new(kms, oidc, default_region, config.service_limits());
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {
-        tracing::info!(events = recovered, "audit events that a crash had held back are in the log now");
+        tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
     }
     let started = Started { service: Arc::new(service), audit, store, first, root_key_created: root.created };
     Ok((started, prepared))

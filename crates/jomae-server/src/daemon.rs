@@ -109,7 +109,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
 
     watch_signals(source, config, &started, &mut certificates, level).await?;
 
-    tracing::info!("stopping: requests under way finish, no new ones are taken");
+    tracing::info!("stopping: waiting for requests in flight, accepting no new ones");
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
@@ -120,13 +120,13 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     tell_throttled(&started, true).await;
     // The next start would do it too, event by event.
     if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
-        tracing::warn!(cause = %fault, "the audit outbox is left for the next start");
+        tracing::warn!(cause = %fault, "audit events remain in the outbox; the next start will log them");
     }
     // Its last checkpoint covers everything.
     let audit = Arc::clone(&started.audit);
     let _ = tokio::task::spawn_blocking(move || audit.close()).await;
     if let Err(fault) = started.audit.keep_end(&service.kms.vault).await {
-        tracing::warn!(cause = %fault, "the store does not know where the audit log ends; the next start will look");
+        tracing::warn!(cause = %fault, "cannot record the end of the audit log in the store; the next start will look for it");
     }
     let _ = tokio::task::spawn_blocking(move || witnesses.finish(WITNESS_TIMEOUT)).await;
     tracing::info!("stopped");
@@ -190,10 +190,10 @@ async fn watch_signals(
 
 async fn flush_usage(started: &Started, versions_max: usize) {
     if let Err(fault) = started.service.kms.usage.flush(&started.service.kms.vault, versions_max).await {
-        tracing::warn!(cause = %fault, "the use of keys cannot be stored; it will be tried again");
+        tracing::warn!(cause = %fault, "cannot store key usage; will retry");
     }
     if let Err(fault) = started.service.last_used.flush(&started.service.kms.vault).await {
-        tracing::warn!(cause = %fault, "the use of access keys cannot be stored; it will be tried again");
+        tracing::warn!(cause = %fault, "cannot store the last use of access keys; will retry");
     }
 }
 
@@ -201,34 +201,34 @@ async fn flush_usage(started: &Started, versions_max: usize) {
 async fn tell_throttled(started: &Started, everything: bool) {
     let Started { service, .. } = started;
     if let Err(fault) = service.throttled.tell(&*service.audit, gateway::now(), everything).await {
-        tracing::warn!(cause = %fault, "throttled calls were counted and cannot be recorded");
+        tracing::warn!(cause = %fault, "cannot record the count of throttled calls");
     }
 }
 
 async fn work(config: &Config, started: &Started, certificates: &mut Certificates, turns: u64) {
     match certificates.keep_fresh(config, SystemTime::now()) {
         Ok(false) => {}
-        Ok(true) => tracing::info!("the certificate was made anew"),
-        Err(error) => tracing::error!(%error, "the certificate cannot be renewed; it will be tried again"),
+        Ok(true) => tracing::info!("certificate renewed"),
+        Err(error) => tracing::error!(%error, "cannot renew the certificate; will retry"),
     }
     match started.service.do_due_work(gateway::now()).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(jobs, "due work done"),
-        Err(fault) => tracing::error!(cause = %fault, "due work failed; it will be tried again"),
+        Err(fault) => tracing::error!(cause = %fault, "due work failed; will retry"),
     }
     if let Err(fault) = started.service.outbox.clear(&started.service.kms.vault).await {
-        tracing::warn!(cause = %fault, "the audit outbox cannot be cleared; it will be tried again");
+        tracing::warn!(cause = %fault, "cannot clear the audit outbox; will retry");
     }
     tell_throttled(started, false).await;
     if let Err(fault) = started.audit.keep_head(&started.service.kms.vault).await {
-        tracing::warn!(cause = %fault, "the store cannot be told how far the audit log has come; it will be tried again");
+        tracing::warn!(cause = %fault, "cannot record the head of the audit log in the store; will retry");
     }
     if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
         flush_usage(started, FLUSHED_VERSIONS_MAX).await;
     }
     if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
         if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {
-            tracing::warn!(cause = %fault, "old client tokens cannot be forgotten; it will be tried again");
+            tracing::warn!(cause = %fault, "cannot delete expired client tokens; will retry");
         }
         started.service.authenticator.nonces.sweep(gateway::now().0);
         started.service.authenticator.sessions.sweep(gateway::now());
@@ -246,7 +246,7 @@ fn reload(
     let config = match source.read() {
         Ok(config) => config,
         Err(error) => {
-            tracing::error!(%error, "the configuration was not taken; the old one stays");
+            tracing::error!(%error, "configuration not reloaded; keeping the current one");
             return old;
         }
     };
@@ -254,13 +254,13 @@ fn reload(
         Ok(filter) => {
             let _ = level.reload(filter);
         }
-        Err(error) => tracing::error!(%error, "the log level stays as it was"),
+        Err(error) => tracing::error!(%error, "log level not changed"),
     }
     started.service.meter.set_limits(config.rate_limits());
     started.service.kms.quotas.set_quotas(config.quotas.of_accounts());
     match certificates.renew(&config, SystemTime::now()) {
-        Ok(()) => tracing::info!("certificate, rate limits and log level were taken anew; the rest needs a restart"),
-        Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+        Ok(()) => tracing::info!("reloaded certificate, rate limits and log level; other settings need a restart"),
+        Err(error) => tracing::error!(%error, "certificate not reloaded; keeping the current one"),
     }
     config
 }

@@ -24,7 +24,7 @@ pub(crate) fn raise() -> u64 {
     match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }) {
         Ok(()) => wanted,
         Err(error) => {
-            tracing::warn!(%error, limit = now, "the limit of open files cannot be raised");
+            tracing::warn!(%error, limit = now, "cannot raise the limit of open files");
             now
         }
     }

@@ -48,7 +48,7 @@ impl Gateway {
             if reply.outcome.known {
                 tracing::error!(action, request_id, source_ip, cause = %fault, "a call failed");
             } else if let Some(times) = self.stranger_faults.due() {
-                tracing::error!(request_id, source_ip, times, cause = %fault, "calls of unknown callers failed");
+                tracing::error!(request_id, source_ip, times, cause = %fault, "calls by unknown callers failed");
             }
         } else if let Some(denial) = reply.outcome.denial.as_ref().filter(|denial| denial.too_costly) {
             tracing::warn!(action, request_id, source_ip, %denial, "a decision was too costly");

@@ -269,7 +269,7 @@ fn is_used(vault: &Vault) -> Result<bool, Fault> {
 
 fn warn_of_name(signer: Signer, origin: Option<&str>) -> Signer {
     if let Some(origin) = origin.filter(|origin| *origin != signer.name()) {
-        tracing::warn!(origin, name = signer.name(), "audit.origin names new logs only; this one keeps its name");
+        tracing::warn!(origin, name = signer.name(), "audit.origin applies to new logs only; this one keeps its name");
     }
     signer
 }

@@ -85,7 +85,7 @@ pub async fn serve<S: Service>(
         }
     };
     if timeout(shared.limits.drain_timeout, finished).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "requests did not finish in time and were cut off");
+        tracing::warn!(connections = tasks.len(), "requests did not finish in time and were aborted");
         tasks.shutdown().await;
     }
 }
@@ -185,7 +185,7 @@ async fn open<S: Service>(
             }
             Ok(Err(error)) => {
                 shared.stats.proxy_failures.add(1);
-                tracing::debug!(%peer, %error, "a trusted proxy does not say whom it stands for");
+                tracing::debug!(%peer, %error, "a trusted proxy did not name its client");
                 return None;
             }
             Err(_) => {

@@ -96,7 +96,7 @@ impl KeySource {
             Ok(keys) => kept.keys = Some((Arc::new(keys), now)),
             Err(cause) => {
                 if let Some(times) = self.failures.due() {
-                    tracing::warn!(provider = self.arn, cause, times, "the keys of an identity provider cannot be got");
+                    tracing::warn!(provider = self.arn, cause, times, "cannot fetch the keys of an identity provider");
                 }
                 kept.failure = cause;
             }

@@ -179,7 +179,7 @@ impl Drop for SqliteStore {
             && writer.thread().id() != thread::current().id()
             && writer.join().is_err()
         {
-            tracing::error!("the store's writing thread panicked");
+            tracing::error!("the store's writer thread panicked");
         }
     }
 }

@@ -146,7 +146,7 @@ impl Writer {
             }
             Err(failure) => {
                 let (Failure::Unavailable(why) | Failure::Damaged(why) | Failure::Unknown(why)) = &failure;
-                tracing::error!(commits = jobs.len(), why, "the store could not write");
+                tracing::error!(commits = jobs.len(), why, "the store cannot write");
                 for job in jobs.drain(..) {
                     self.shared.failed.fetch_add(1, Ordering::Relaxed);
                     let _ = job.answer.send(failure.answer());
