@@ -249,15 +249,11 @@ impl<'c> PolicyEvaluator<'c> {
                 denied_by(permission, arn, "there is no such role")
             });
         };
-        let trusted = self.trusted(who);
+        let trusted = trusted_of(self.call, who);
         match trust(record, &role.role.account, &trusted, self.call.now)? {
             ResourceVerdict::Allow { .. } | ResourceVerdict::AllowAccount { .. } => Ok(Ok(())),
             verdict => Ok(Err(NotPermitted::Denied(explain::trust(permission, arn, verdict)))),
         }
-    }
-
-    fn trusted(&self, who: TrustedPrincipal) -> Trusted {
-        trusted_of(self.call, who)
     }
 }
 
@@ -339,33 +335,28 @@ impl<A> Authorized<'_, A> {
         })
     }
 
-    /// The key that the call acts on. A fault if its declaration names none.
+    /// The key that the call acts on. A fault if its declaration names none, as of the others.
     pub fn key(&self) -> Result<&FoundKey, Error> {
-        self.keys().next().ok_or_else(|| Fault::internal("the action declares no key").into())
+        Self::declared("key", self.keys().next())
     }
 
-    /// The alias that the call acts on. A fault if its declaration names none.
+    /// The alias that the call acts on.
     pub fn alias(&self) -> Result<&FoundAlias, Error> {
-        self.found
-            .needs
-            .iter()
-            .find_map(|need| match &need.resource {
-                Resource::Alias(alias) => Some(alias),
-                _ => None,
-            })
-            .ok_or_else(|| Fault::internal("the action declares no alias").into())
+        let mut resources = self.found.needs.iter().map(|need| &need.resource);
+        Self::declared(
+            "alias",
+            resources.find_map(|of| if let Resource::Alias(alias) = of { Some(alias) } else { None }),
+        )
     }
 
-    /// The role that the call assumes. A fault if its declaration names none.
+    /// The role that the call assumes.
     pub fn role(&self) -> Result<&FoundRole, Error> {
-        self.found
-            .needs
-            .iter()
-            .find_map(|need| match &need.resource {
-                Resource::Role(role) => Some(role),
-                _ => None,
-            })
-            .ok_or_else(|| Fault::internal("the action declares no role").into())
+        let mut resources = self.found.needs.iter().map(|need| &need.resource);
+        Self::declared("role", resources.find_map(|of| if let Resource::Role(role) = of { Some(role) } else { None }))
+    }
+
+    fn declared<'t, T>(what: &str, found: Option<&'t T>) -> Result<&'t T, Error> {
+        found.ok_or_else(|| Fault::internal(format!("the action declares no {what}")).into())
     }
 
     /// Applies the state table to the keys. Handlers never look at states to refuse.
