@@ -2,6 +2,12 @@
 
 use std::ops::RangeInclusive;
 
+/// How far the caller's clock may be from ours (skew), in seconds, either way: 15 minutes.
+pub const SKEW_SECS_MAX: u64 = 900;
+/// Longest access key id, in bytes.
+pub const ACCESS_KEY_ID_BYTES_MAX: usize = 128;
+/// Longest nonce, in bytes; clients send 32 or 36.
+pub const NONCE_BYTES_MAX: usize = 128;
 /// Largest plaintext of Encrypt, in bytes (page "Encrypt": 6 KB).
 pub const PLAINTEXT_BYTES_MAX: usize = jomae_crypto::envelope::PLAINTEXT_BYTES_MAX;
 /// Largest ciphertext blob that Decrypt takes, in bytes: a full plaintext and generous room for the header.

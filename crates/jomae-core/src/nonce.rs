@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use jomae_api::sign::SKEW_SECS_MAX;
+use jomae_api::limits::SKEW_SECS_MAX;
 
 use crate::hashed::{HashKey, Prehashed, shard};
 

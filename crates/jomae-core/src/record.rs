@@ -208,8 +208,8 @@ impl KeyRecord {
         }
     }
 
-    /// The moment of the next rotation, if the key rotates by itself.
-    pub fn next_rotation(&self) -> Option<Timestamp> {
+    /// `NextRotationDate`: the moment of the next rotation, if the key rotates by itself.
+    pub fn next_rotation_date(&self) -> Option<Timestamp> {
         self.rotation_interval_secs.map(|interval| Timestamp(self.last_rotation.saturating_add(interval)))
     }
 }

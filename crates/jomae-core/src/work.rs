@@ -127,7 +127,7 @@ impl Kms {
             let mut pending = None;
             if !more {
                 pending = Some(event(&mut tx, "DeleteKey", now, place)?);
-                if let Some(rotation) = key.next_rotation() {
+                if let Some(rotation) = key.next_rotation_date() {
                     tx.delete(path::due(rotation.0, Job::Rotate, place));
                 }
                 if let Some(expiry) = key.material_expires_at {
@@ -216,7 +216,7 @@ impl Kms {
             let mut rotated = None;
             // A key that cannot rotate now has its rotation planned anew when it works again.
             if let Some(key) = key.filter(|key| key.state == KeyState::Enabled)
-                && let Some(next) = key.next_rotation()
+                && let Some(next) = key.next_rotation_date()
             {
                 let mut key = (*key).clone();
                 if next <= now {

@@ -25,7 +25,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Says it, and gives the exit code.
+    /// Reports it, and gives the exit code: the table "Exit codes" of docs/operations.md.
     pub fn report(self) -> ExitCode {
         let (text, code) = match self {
             // A closed pipe is how the next command says that it has enough.

@@ -16,12 +16,7 @@ use crate::error::Refusal;
 use crate::time::Timestamp;
 use crate::wire::{Format, Params, Request};
 
-/// How far the caller's clock may be from ours, in seconds, either way.
-pub const SKEW_SECS_MAX: u64 = 900;
-/// Longest access key id, in bytes.
-pub const ACCESS_KEY_ID_BYTES_MAX: usize = 128;
-/// Longest nonce, in bytes; clients send 32 or 36.
-pub const NONCE_BYTES_MAX: usize = 128;
+pub use crate::limits::{ACCESS_KEY_ID_BYTES_MAX, NONCE_BYTES_MAX, SKEW_SECS_MAX};
 /// Longest security token, and longest value of a signed header, in bytes.
 pub const HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
 /// Longest `Authorization` value, in bytes.

@@ -10,7 +10,7 @@
 //!             "key_id"         id of the key
 //!             "encrypted_key"  base64 (padded) of the encrypted data key, the service's CiphertextBlob
 //!             "context_keys"   sorted names of the EncryptionContext entries; values are not stored
-//! rest      Tink stream AES256_GCM_HKDF_1MB under the 32-byte data key
+//! rest      Tink stream AES256_GCM_HKDF_1MB under the 32-byte data key, in segments of 1 MiB (`STREAM_SEGMENT_BYTES`)
 //! ```
 //! The associated data of the stream is the whole header, magic to end of body, byte for byte. So any Tink library opens
 //! what follows the header with the raw data key.

@@ -2,7 +2,8 @@
 //!
 //! A token holds the session and the secret of its access key, as one message sealed under a domain key: a length
 //! (u32, big-endian), the session as JSON, the secret. Nothing is stored when a role is assumed. What can be taken away
-//! (the role, its policies, its trust) is looked at with every call, in the records that every node has.
+//! (the role, its policies, its trust) is looked at with every call, in the records that every node has: a session dies
+//! with its role in [`crate::access::rights`].
 
 use std::sync::Arc;
 

@@ -57,7 +57,7 @@ pub(crate) async fn add_version(
 
 /// Puts the key's next rotation on the list of due work.
 pub(crate) fn plan_rotation(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRecord) -> Result<(), Fault> {
-    if let Some(next) = record.next_rotation() {
+    if let Some(next) = record.next_rotation_date() {
         let job = Job::Rotate;
         tx.put(path::due(next.0, job, place), &DueRecord { key: place.clone(), job })?;
     }
@@ -71,7 +71,7 @@ pub(crate) fn replan_rotation(
     planned: Option<Timestamp>,
     record: &KeyRecord,
 ) -> Result<(), Fault> {
-    if let Some(old) = planned.filter(|old| Some(*old) != record.next_rotation()) {
+    if let Some(old) = planned.filter(|old| Some(*old) != record.next_rotation_date()) {
         tx.delete(path::due(old.0, Job::Rotate, place));
     }
     plan_rotation(tx, place, record)
@@ -101,7 +101,7 @@ fn metadata(place: &KeyPlace, record: &KeyRecord) -> KeyMetadata {
         last_rotation_date: Timestamp(record.last_rotation),
         automatic_rotation: rotation,
         rotation_interval: record.rotation_interval_secs.map(|secs| format!("{secs}s")),
-        next_rotation_date: record.next_rotation(),
+        next_rotation_date: record.next_rotation_date(),
         deletion_protection: None,
         deletion_protection_description: None,
     }

@@ -21,7 +21,7 @@ impl Handle<CreateKeyVersion> for Kms {
             }
             _ => {}
         }
-        let planned = record.next_rotation();
+        let planned = record.next_rotation_date();
         let version = add_version(self, tx, &key.place, &mut record, call.now).await?;
         tx.put(path::key(&key.place), &record)?;
         replan_rotation(tx, &key.place, planned, &record)?;

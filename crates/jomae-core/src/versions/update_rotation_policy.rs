@@ -15,7 +15,7 @@ impl Handle<UpdateRotationPolicy> for Kms {
         if key.record.spec.row().kind != KeyKind::Symmetric {
             return Err(Refusal::OperationUnsupported.into());
         }
-        let planned = key.record.next_rotation();
+        let planned = key.record.next_rotation_date();
         let rotation_interval_secs = granted.action().interval_secs;
         let record = KeyRecord { rotation_interval_secs, ..(*key.record).clone() };
         tx.put(path::key(&key.place), &record)?;

@@ -150,7 +150,7 @@ fn whatever_happens_the_records_fit_together() {
         let (place, record) = (world.place(key), world.record(key).unwrap());
         assert_eq!(record.delete_at.is_some(), record.state == KeyState::PendingDeletion);
         due.extend(record.delete_at.map(|at| path::due(at, Job::Destroy, &place).to_string()));
-        due.push(path::due(record.next_rotation().unwrap().0, Job::Rotate, &place).to_string());
+        due.push(path::due(record.next_rotation_date().unwrap().0, Job::Rotate, &place).to_string());
     }
     due.sort_unstable();
     assert_eq!(world.paths_with("sys/due/"), due);
