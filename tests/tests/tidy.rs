@@ -32,7 +32,7 @@ const MAY_ABORT: &str = "crates/jomae-crypto/src/rng.rs";
 
 /// Where the bytes of a secret may be reached; every place more is one more to audit.
 const MAY_EXPOSE: [&str; 21] = [
-    "crates/jomae-api/src/action.rs",                     // the plaintext in an answer
+    "crates/jomae-api/src/answer.rs",                     // the plaintext in an answer
     "crates/jomae-client/src/api.rs",                     // the secret that signs
     "crates/jomae-client/src/file/mod.rs",                // the data key of a file
     "crates/jomae-core/src/backend/software.rs",          // the material of keys, the plaintext to encrypt
@@ -56,7 +56,7 @@ const MAY_EXPOSE: [&str; 21] = [
 ];
 
 /// Files among the actions that are none.
-const SHARED_PARTS: [&str; 5] = ["attach", "attachments", "mod", "params", "resource"];
+const SHARED_PARTS: [&str; 6] = ["attach", "attachments", "entities", "mod", "params", "resource"];
 
 const SOURCE_LINES_MAX: usize = 700;
 const FILE_BYTES_MAX: u64 = 768 * 1024;
