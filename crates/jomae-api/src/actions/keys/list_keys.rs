@@ -28,7 +28,7 @@ pub struct Filter {
 pub enum Property {
     /// [`KeyState`](crate::actions::metadata::KeyState), by its wire name.
     KeyState,
-    /// [`KeySpec`](crate::spec::KeySpec), by its wire name.
+    /// [`KeySpec`], by its wire name.
     KeySpec,
     /// [`KeyUsage`](crate::spec::KeyUsage), by its wire name.
     KeyUsage,
