@@ -93,7 +93,7 @@ fuzz_target!(|data: &[u8]| {
             read::<UsageRecord>(rest);
             read::<ClientTokenRecord>(rest);
             if let Ok(record) = KeyRecord::decode(rest) {
-                let _ = record.next_rotation().map(|at| at.to_string());
+                let _ = record.next_rotation_date().map(|at| at.to_string());
             }
             if let Ok(text) = std::str::from_utf8(rest) {
                 let _ = path::due_at(text);
