@@ -38,6 +38,9 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::RoleName as usize + 1;
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,6 +56,70 @@ impl Attribute {
             Self::EventType => "EventType",
             Self::RoleName => "RoleName",
         }
+    }
+}
+
+/// What an event is found by, told by whoever wrote its line, so that nobody has to read it again.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundBy<'a> {
+    /// Its `eventTime`.
+    pub time: Timestamp,
+    /// All values that the line has: first the accounts, each once. A value that is not in the line as it is, since JSON
+    /// escapes it, cannot be told like this; then the whole event is left to be read.
+    pub values: &'a [Value],
+}
+
+/// Where in the line of an event one of its values stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// What it is the value of.
+    pub member: Member,
+    /// Offset of its first byte in the line.
+    pub start: u32,
+    /// Length, in bytes.
+    pub bytes: u32,
+}
+
+/// What of an event has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// An account that sees the event: the caller's, the owner's or the recipient's.
+    Account,
+    /// Something that it is looked up by.
+    Attribute(Attribute),
+}
+
+/// An event as it is found: its accounts and its attributes.
+pub(crate) trait Findable {
+    /// The accounts that see the event, each once.
+    fn accounts(&self) -> impl Iterator<Item = &[u8]>;
+    /// Every attribute that the event has, with its value; some more than once.
+    fn attributes(&self) -> impl Iterator<Item = (Attribute, &[u8])>;
+}
+
+/// The line of an event and what it is said to be found by.
+pub(crate) struct Told<'a> {
+    pub line: &'a [u8],
+    pub values: &'a [Value],
+}
+
+impl Told<'_> {
+    fn of(&self, value: &Value) -> &[u8] {
+        let start = value.start as usize;
+        self.line.get(start..start.saturating_add(value.bytes as usize)).unwrap_or_default()
+    }
+}
+
+impl Findable for Told<'_> {
+    fn accounts(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.iter().filter(|value| value.member == Member::Account).map(|value| self.of(value))
+    }
+
+    fn attributes(&self) -> impl Iterator<Item = (Attribute, &[u8])> {
+        self.values.iter().filter_map(|value| match value.member {
+            Member::Attribute(attribute) => Some((attribute, self.of(value))),
+            Member::Account => None,
+        })
     }
 }
 
@@ -146,18 +213,18 @@ impl<'a> Event<'a> {
         let time = Timestamp::parse(&event.event_time)?;
         Some((event, time))
     }
+}
 
-    /// The accounts that see the event, each once.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &str> {
+impl Findable for Event<'_> {
+    fn accounts(&self) -> impl Iterator<Item = &[u8]> {
         let [of_caller, owner, recipient] =
-            [&*self.user_identity.account_id, &*self.resource_owner_id, &*self.recipient_account_id];
+            [&*self.user_identity.account_id, &*self.resource_owner_id, &*self.recipient_account_id].map(str::as_bytes);
         let owner = Some(owner).filter(|owner| *owner != of_caller);
         let recipient = Some(recipient).filter(|recipient| *recipient != of_caller && Some(*recipient) != owner);
         [Some(of_caller), owner, recipient].into_iter().flatten().filter(|account| !account.is_empty())
     }
 
-    /// Every attribute that the event has, with its value; some more than once.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = (Attribute, &str)> {
+    fn attributes(&self) -> impl Iterator<Item = (Attribute, &[u8])> {
         let identity = &self.user_identity;
         let role = identity.user_name.split_once(':').filter(|_| identity.r#type == "assumed-role");
         let single = [
@@ -172,7 +239,8 @@ impl<'a> Event<'a> {
             (Attribute::RoleName, role.map_or("", |(role, _)| role)),
         ];
         let resources = self.referenced_resources.0.iter().map(|(attribute, text)| (*attribute, &*text.0));
-        single.into_iter().chain(resources).filter(|(_, value)| !value.is_empty())
+        let all = single.into_iter().chain(resources).filter(|(_, value)| !value.is_empty());
+        all.map(|(attribute, value)| (attribute, value.as_bytes()))
     }
 }
 
@@ -182,7 +250,7 @@ mod tests {
 
     fn pairs(line: &str) -> Vec<(Attribute, String)> {
         let (event, _) = Event::parse(line.as_bytes()).unwrap();
-        event.attributes().map(|(attribute, value)| (attribute, value.to_owned())).collect()
+        event.attributes().map(|(attribute, value)| (attribute, String::from_utf8_lossy(value).into_owned())).collect()
     }
 
     #[test]
@@ -224,7 +292,7 @@ mod tests {
                 "resourceOwnerId":"{owner}","recipientAccountId":"{recipient}"}}"#
             );
             let (event, _) = Event::parse(line.as_bytes()).unwrap();
-            event.accounts().map(str::to_owned).collect::<Vec<_>>().join(" ")
+            event.accounts().map(|account| String::from_utf8_lossy(account).into_owned()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(of("1", "1", "1"), "1");
         assert_eq!(of("1", "2", "2"), "1 2");

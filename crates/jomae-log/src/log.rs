@@ -22,6 +22,8 @@ use jomae_files as files;
 
 use crate::{
     Checkpoint, FileError, Receipt, Signer, Timestamp, TlogError, VerifierKey,
+    batch::Batch,
+    event::FoundBy,
     index::{Index, LookupError, Page, Query},
     layout::{self, EVENT_BYTES_MAX},
     leaf_hash,
@@ -142,9 +144,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct Buffer {
-    pub lines: Vec<u8>,
-    /// Events in `lines`.
-    pub events: u64,
+    pub batch: Batch,
     /// The number of the next event.
     pub next: u64,
     pub waiting: Vec<SyncCallback>,
@@ -154,7 +154,7 @@ pub(crate) struct Buffer {
 impl Shared {
     fn new(next: u64) -> Self {
         Self {
-            buffer: Mutex::new(Buffer { lines: Vec::new(), events: 0, next, waiting: Vec::new(), closing: false }),
+            buffer: Mutex::new(Buffer { batch: Batch::default(), next, waiting: Vec::new(), closing: false }),
             filled: Condvar::new(),
             writable: AtomicBool::new(true),
             events: AtomicU64::new(0),
@@ -230,7 +230,8 @@ impl Log {
         let mut writer =
             Writer::new(Arc::clone(&shared), settings, Arc::clone(&signer), parts, tail, Arc::clone(&newest));
         writer.begin().map_err(OpenError::io(&dir))?;
-        let index = Arc::new(Index::open(&dir).map_err(OpenError::io(&layout::index(&dir)))?);
+        let index = Index::open(&dir, Arc::clone(writer.unindexed())).map_err(OpenError::io(&layout::index(&dir)))?;
+        let index = Arc::new(index);
         let thread = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(thread.map_err(OpenError::io(&dir))?));
         Ok(Self { dir, shared, writer, strict, signer, newest, witness_stats: Arc::default(), index })
@@ -284,8 +285,15 @@ impl Log {
     }
 
     /// Appends an event: one line of text, without the newline. Its number is settled at once. `callback` makes the
-    /// callback if the caller has to wait: with `on_disk`, in a strict log, and when much is in the buffer.
-    pub fn append(&self, event: &[u8], on_disk: bool, callback: impl FnOnce() -> SyncCallback) -> Appended {
+    /// callback if the caller has to wait: with `on_disk`, in a strict log, and when much is in the buffer. With
+    /// `found_by`, the look-up index does not have to read the event.
+    pub fn append(
+        &self,
+        event: &[u8],
+        found_by: Option<FoundBy<'_>>,
+        on_disk: bool,
+        callback: impl FnOnce() -> SyncCallback,
+    ) -> Appended {
         let mut buffer = self.shared.buffer();
         let index = buffer.next;
         let wrong = if buffer.closing {
@@ -302,13 +310,11 @@ impl Log {
         if let Some(wrong) = wrong {
             return Appended { index, status: AppendStatus::Rejected(wrong) };
         }
-        let first = buffer.lines.is_empty();
-        buffer.lines.extend_from_slice(event);
-        buffer.lines.push(b'\n');
-        buffer.events += 1;
+        let first = buffer.batch.is_empty();
+        buffer.batch.push(event, found_by);
         buffer.next += 1;
         self.shared.events.fetch_add(1, Ordering::Relaxed);
-        let waits = self.strict || on_disk || buffer.lines.len() > BUFFER_BYTES_MAX;
+        let waits = self.strict || on_disk || buffer.batch.bytes().len() > BUFFER_BYTES_MAX;
         if waits {
             buffer.waiting.push(callback());
         }

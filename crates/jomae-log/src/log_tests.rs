@@ -139,7 +139,7 @@ pub fn hand(log: &Log, event: impl AsRef<[u8]>, on_disk: bool) -> Pending {
             let _ = sender.send(result);
         })
     };
-    let Appended { index, status } = log.append(event.as_ref(), on_disk, callback);
+    let Appended { index, status } = log.append(event.as_ref(), None, on_disk, callback);
     Pending { index, status, synced }
 }
 

@@ -188,6 +188,11 @@ impl OpenSegment {
         self.bytes
     }
 
+    /// The number of its first event.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The number of the event that comes next.
     pub fn next(&self) -> u64 {
         self.first + self.events

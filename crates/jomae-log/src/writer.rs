@@ -8,12 +8,13 @@ use std::{
 
 use crate::{
     Checkpoint, Hash, Signer, Timestamp,
+    batch::{Batch, Unindexed, Written},
     checkpoint_file::CheckpointFile,
     layout, leaf_hash,
     log::{Settings, Shared, SyncCallback, WriteError},
     open::{self, OpenedFiles},
     retention::{self, Removed},
-    segment::{BUFFER_BYTES_MAX, OpenSegment},
+    segment::OpenSegment,
     tail::Tail,
     tree::Tree,
     witness::NewestCheckpoint,
@@ -31,9 +32,8 @@ const SECS_PER_DAY: i64 = 86_400;
 
 /// What the writer takes from the buffer at a time.
 #[derive(Default)]
-struct Batch {
-    lines: Vec<u8>,
-    events: u64,
+struct Taken {
+    batch: Batch,
     /// Whether its lines are in the file already, so that only MAC and sync are left.
     in_file: bool,
     waiting: Vec<SyncCallback>,
@@ -60,6 +60,7 @@ pub(crate) struct Writer {
     checkpoint_fails: bool,
     retention_at: Instant,
     leaves: Vec<Hash>,
+    unindexed: Arc<Unindexed>,
 }
 
 impl Writer {
@@ -92,8 +93,14 @@ impl Writer {
             checkpoint_fails: false,
             retention_at: Instant::now(),
             leaves: Vec::new(),
+            unindexed: Arc::default(),
             settings,
         }
+    }
+
+    /// What it has written and the look-up index does not have.
+    pub const fn unindexed(&self) -> &Arc<Unindexed> {
+        &self.unindexed
     }
 
     /// Signs what was found when the log was opened, if no checkpoint covers it yet; a new log begins with a checkpoint
@@ -105,17 +112,16 @@ impl Writer {
 
     /// Writes until the log is closed.
     pub fn run(mut self) {
-        let mut batch = Batch::default();
+        let mut taken = Taken::default();
         loop {
-            self.gather(&mut batch);
-            self.hash(&batch);
-            if !self.write(&mut batch) {
+            self.gather(&mut taken);
+            self.hash(&taken.batch);
+            if !self.write(&mut taken) {
                 return;
             }
             self.grow_tree();
-            batch.lines.clear();
-            batch.lines.shrink_to(BUFFER_BYTES_MAX);
-            let last = batch.closing && self.shared.buffer().lines.is_empty();
+            self.hand_to_index(&mut taken.batch);
+            let last = taken.closing && self.shared.buffer().batch.is_empty();
             if self.unsynced_since.is_none() && (last || self.checkpoint_due().is_some_and(|due| due <= Instant::now()))
             {
                 self.try_checkpoint();
@@ -128,9 +134,9 @@ impl Writer {
     }
 
     /// Waits until there is something to do, and takes it.
-    fn gather(&self, batch: &mut Batch) {
+    fn gather(&self, taken: &mut Taken) {
         let mut buffer = self.shared.buffer();
-        while buffer.lines.is_empty() && !buffer.closing {
+        while buffer.batch.is_empty() && !buffer.closing {
             let deadlines = [
                 self.unsynced_since.map(|since| since + SYNC_WITHIN),
                 self.checkpoint_due().filter(|_| self.unsynced_since.is_none()),
@@ -147,27 +153,26 @@ impl Writer {
             buffer = self.shared.filled.wait_timeout(buffer, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         // Without anyone waiting, a pause lets more events share the write.
-        if buffer.waiting.is_empty() && !buffer.lines.is_empty() && !buffer.closing {
+        if buffer.waiting.is_empty() && !buffer.batch.is_empty() && !buffer.closing {
             buffer = self.shared.filled.wait_timeout(buffer, GATHER).unwrap_or_else(PoisonError::into_inner).0;
         }
-        std::mem::swap(&mut batch.lines, &mut buffer.lines);
-        batch.waiting = std::mem::take(&mut buffer.waiting);
-        batch.events = std::mem::take(&mut buffer.events);
-        batch.closing = buffer.closing;
-        batch.in_file = false;
+        std::mem::swap(&mut taken.batch, &mut buffer.batch);
+        taken.waiting = std::mem::take(&mut buffer.waiting);
+        taken.closing = buffer.closing;
+        taken.in_file = false;
     }
 
     /// Writes a batch, retrying until that succeeds. `false` if the log was closed before.
-    fn write(&mut self, batch: &mut Batch) -> bool {
+    fn write(&mut self, taken: &mut Taken) -> bool {
         let now = Instant::now();
-        if batch.events > 0 {
+        if !taken.batch.is_empty() {
             self.unsynced_since.get_or_insert(now);
         }
-        let sync = batch.closing
-            || !batch.waiting.is_empty()
+        let sync = taken.closing
+            || !taken.waiting.is_empty()
             || self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_WITHIN);
         let sync = sync && self.unsynced_since.is_some();
-        let mut result = self.append(batch, sync);
+        let mut result = self.append(taken, sync);
         if let Err(error) = &result {
             self.shared.writable.store(false, Ordering::Release);
             let file = self.segment.path().display();
@@ -181,7 +186,7 @@ impl Writer {
         if synced {
             self.shared.on_disk.store(self.segment.next(), Ordering::Release);
         }
-        for done in batch.waiting.drain(..) {
+        for done in taken.waiting.drain(..) {
             done(failed.clone().map_or(Ok(()), |text| Err(WriteError(text))));
         }
         while result.is_err() {
@@ -189,7 +194,7 @@ impl Writer {
                 return false;
             }
             std::thread::sleep(RETRY);
-            result = self.append(batch, true);
+            result = self.append(taken, true);
             if result.is_ok() {
                 synced = true;
                 self.shared.in_files.store(self.segment.next(), Ordering::Release);
@@ -206,22 +211,23 @@ impl Writer {
     }
 
     /// Writes what is not written yet: events, then the MAC, and if they are to be on disk, so is the MAC.
-    fn append(&mut self, batch: &mut Batch, sync: bool) -> io::Result<()> {
-        if batch.in_file {
+    fn append(&mut self, taken: &mut Taken, sync: bool) -> io::Result<()> {
+        if taken.in_file {
             self.segment.append(b"", 0, sync)?;
             return self.tail.write(sync);
         }
-        if batch.events > 0 {
+        let batch = &taken.batch;
+        if !batch.is_empty() {
             let today = (self.settings.clock)().day();
-            if !self.segment.is_empty() && self.must_rotate(batch.lines.len() as u64, today) {
+            if !self.segment.is_empty() && self.must_rotate(batch.bytes().len() as u64, today) {
                 self.rotate()?;
             }
             if self.segment.is_empty() {
                 self.day = Some(today);
             }
         }
-        self.segment.append(&batch.lines, batch.events, sync)?;
-        batch.in_file = true;
+        self.segment.append(batch.bytes(), batch.len(), sync)?;
+        taken.in_file = true;
         self.tail.write(sync)
     }
 
@@ -243,12 +249,7 @@ impl Writer {
     /// Hashes a batch that is about to be written.
     fn hash(&mut self, batch: &Batch) {
         self.leaves.clear();
-        let mut rest = batch.lines.as_slice();
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at(end);
-            self.leaves.push(leaf_hash(line));
-            rest = after.get(1..).unwrap_or_default();
-        }
+        self.leaves.extend(batch.iter(0).map(|event| leaf_hash(event.line)));
         self.tail.add(&self.leaves);
     }
 
@@ -263,6 +264,24 @@ impl Writer {
             && !self.checkpoint_fails
         {
             tracing::error!(%error, "the hash tree of the audit log cannot be written; it will be tried again");
+        }
+    }
+
+    /// Hands what was written to the look-up index, and leaves an empty batch.
+    fn hand_to_index(&self, batch: &mut Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let another = batch.another();
+        let written = Written {
+            first: self.segment.next() - batch.len(),
+            segment: self.segment.first(),
+            offset: self.segment.bytes() - batch.bytes().len() as u64,
+            batch: std::mem::replace(batch, another),
+        };
+        if let Some(refused) = self.unindexed.push(written) {
+            *batch = refused;
+            batch.clear();
         }
     }
 

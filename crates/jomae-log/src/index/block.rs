@@ -2,7 +2,8 @@
 //! same in a file.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    borrow::Cow,
+    collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
     io,
     ops::ControlFlow,
@@ -13,10 +14,12 @@ use jomae_crypto::rng;
 use super::{Direction, Query, cursor::Span, event_set::EventSet, terms::HashKey};
 use crate::{
     Timestamp,
-    event::Event,
+    event::{Attribute, Event, Findable, FoundBy, Told},
     layout::index_file::{BLOCK_EVENTS, LENGTH_BITS, LOCATIONS_PER_PAGE},
 };
 
+/// The most accounts that see an event: the caller's, the owner's, the recipient's.
+const ACCOUNTS: usize = 3;
 const OFFSET_MAX: u64 = 1 << (64 - LENGTH_BITS);
 
 /// Where an event is and when it happened. An event that is missing in the log, or that no attribute finds, has none.
@@ -76,12 +79,26 @@ pub(super) struct MemoryBlock {
     pub(super) key: HashKey,
     pub(super) locations: Vec<Location>,
     pub(super) times: Option<Times>,
-    /// Events by term, in the order of the log, each once.
-    pub(super) terms: HashMap<u64, Vec<u16>, BuildHasherDefault<AsItIs>>,
+    /// Lists of events, in the order of the log, each once.
+    lists: Vec<Vec<u16>>,
+    /// The list of a term.
+    by_term: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
+    /// Events by terms that no other event has, as a rule: those of their ids.
+    by_id: Vec<(u64, u16)>,
+    repeated: [Repeated; ACCOUNTS],
     /// The last event that has a location.
     last: Option<u16>,
     /// Its line.
     last_line: Vec<u8>,
+}
+
+/// The lists of what the last events had: the next ones have most of it too. For one account of an event.
+#[derive(Default)]
+struct Repeated {
+    account: Vec<u8>,
+    /// Of all events of the account.
+    all: Option<usize>,
+    values: [Option<(Vec<u8>, usize)>; Attribute::COUNT],
 }
 
 /// Terms are keyed hashes already.
@@ -109,49 +126,110 @@ impl MemoryBlock {
             key: HashKey(rng::public_array()),
             locations: Vec::new(),
             times: None,
-            terms: HashMap::default(),
+            lists: Vec::new(),
+            by_term: HashMap::default(),
+            by_id: Vec::new(),
+            repeated: Default::default(),
             last: None,
             last_line: Vec::new(),
         }
     }
 
     /// Adds an event after the others; one that is not after them, or not of this block, is ignored.
-    pub(super) fn push(&mut self, number: u64, span: Span, line: &[u8]) {
+    pub(super) fn push(&mut self, number: u64, span: Span, line: &[u8], found_by: Option<FoundBy<'_>>) {
         let Some(at) = number.checked_sub(self.first).and_then(|at| u16::try_from(at).ok()) else { return };
         if usize::from(at) >= BLOCK_EVENTS || usize::from(at) < self.locations.len() {
             return;
         }
         self.locations.resize(usize::from(at), Location::NONE);
-        let event = Event::parse(line);
-        let location = event.as_ref().and_then(|(_, time)| Location::new(span, *time)).unwrap_or(Location::NONE);
-        self.locations.push(location);
-        let Some((event, time)) = event.filter(|_| location != Location::NONE) else { return };
+        if let Some(FoundBy { time, values }) = found_by {
+            self.add(at, span, time, line, &Told { line, values });
+        } else if let Some((event, time)) = Event::parse(line) {
+            self.add(at, span, time, line, &event);
+        } else {
+            self.locations.push(Location::NONE);
+        }
+    }
+
+    fn add(&mut self, at: u16, span: Span, time: Timestamp, line: &[u8], event: &impl Findable) {
+        let location = Location::new(span, time);
+        self.locations.push(location.unwrap_or(Location::NONE));
+        if location.is_none() {
+            return;
+        }
         self.last = Some(at);
         self.last_line.clear();
         self.last_line.extend_from_slice(line);
         let times = self.times.get_or_insert(Times { oldest: time, newest: time });
         *times = Times { oldest: times.oldest.min(time), newest: times.newest.max(time) };
-        for account in event.accounts() {
-            self.post(self.key.term(account, None), at);
-            for attribute in event.attributes() {
-                self.post(self.key.term(account, Some(attribute)), at);
-            }
+        for (nth, account) in event.accounts().enumerate().take(ACCOUNTS) {
+            self.add_for(nth, account, event, at);
         }
+    }
+
+    /// Adds what one of the accounts of an event finds it by.
+    fn add_for(&mut self, nth: usize, account: &[u8], event: &impl Findable, at: u16) {
+        let Self { key, lists, by_term, by_id, repeated, .. } = self;
+        let Some(repeated) = repeated.get_mut(nth) else { return };
+        if repeated.account != account {
+            *repeated = Repeated { account: account.to_vec(), ..Repeated::default() };
+        }
+        let mut list_of = |lists: &mut Vec<Vec<u16>>, term| {
+            *by_term.entry(term).or_insert_with(|| {
+                lists.push(Vec::new());
+                lists.len() - 1
+            })
+        };
+        let post = |lists: &mut Vec<Vec<u16>>, list: usize| {
+            if let Some(list) = lists.get_mut(list)
+                && list.last() != Some(&at)
+            {
+                list.push(at);
+            }
+        };
+        let all = *repeated.all.get_or_insert_with(|| list_of(lists, key.term(account, None)));
+        post(lists, all);
+        for (attribute, value) in event.attributes() {
+            if attribute == Attribute::EventId {
+                by_id.push((key.term(account, Some((attribute, value))), at));
+                continue;
+            }
+            let Some(slot) = repeated.values.get_mut(attribute as usize) else { continue };
+            let list = match slot {
+                Some((same, list)) if same == value => *list,
+                _ => {
+                    let list = list_of(lists, key.term(account, Some((attribute, value))));
+                    *slot = Some((value.to_vec(), list));
+                    list
+                }
+            };
+            post(lists, list);
+        }
+    }
+
+    /// Every term with its events, in the order of the terms.
+    pub(super) fn terms(&self) -> Vec<(u64, Cow<'_, [u16]>)> {
+        let mut terms: Vec<(u64, Cow<'_, [u16]>)> =
+            self.by_term.iter().map(|(term, list)| (*term, Cow::Borrowed(self.list(*list)))).collect();
+        let mut by_id = self.by_id.clone();
+        by_id.sort_unstable();
+        by_id.dedup();
+        let of_ids = by_id.chunk_by(|(one, _), (other, _)| one == other);
+        terms.extend(of_ids.filter_map(|of_id| {
+            let (term, _) = of_id.first()?;
+            Some((*term, of_id.iter().map(|(_, at)| *at).collect()))
+        }));
+        terms.sort_unstable_by_key(|(term, _)| *term);
+        terms
+    }
+
+    fn list(&self, list: usize) -> &[u16] {
+        self.lists.get(list).map_or(&[], Vec::as_slice)
     }
 
     /// The last event that has a place, and a sum of its line.
     pub(super) fn last(&self) -> Option<(u16, u64)> {
         self.last.map(|at| (at, self.key.sum(self.first + u64::from(at), &self.last_line)))
-    }
-
-    fn post(&mut self, term: u64, at: u16) {
-        match self.terms.entry(term) {
-            Entry::Vacant(entry) => {
-                entry.insert(vec![at]);
-            }
-            Entry::Occupied(mut entry) if entry.get().last() != Some(&at) => entry.get_mut().push(at),
-            Entry::Occupied(_) => {}
-        }
     }
 }
 
@@ -171,9 +249,16 @@ impl Block for MemoryBlock {
     fn having(&self, terms: &[u64]) -> io::Result<Option<EventSet>> {
         let mut found: Option<EventSet> = None;
         for term in terms {
-            let Some(bits) = self.terms.get(term).and_then(|events| EventSet::of(events.iter().copied())) else {
+            let listed = self.by_term.get(term).map_or(&[][..], |list| self.list(*list));
+            let mut having = listed
+                .iter()
+                .copied()
+                .chain(self.by_id.iter().filter(|(id, _)| id == term).map(|(_, at)| *at))
+                .peekable();
+            if having.peek().is_none() {
                 return Ok(None);
-            };
+            }
+            let Some(bits) = EventSet::of(having) else { return Ok(None) };
             match &mut found {
                 Some(found) => found.intersect(&bits),
                 None => found = Some(bits),

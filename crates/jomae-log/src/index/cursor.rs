@@ -38,6 +38,11 @@ impl Cursor {
         Self { event, at: None }
     }
 
+    /// Goes on to event `event`, at an offset of the segment that begins with event `segment`.
+    pub(super) const fn go_to(&mut self, event: u64, segment: u64, offset: u64) {
+        *self = Self { event, at: Some((segment, offset)) };
+    }
+
     /// Reads whole lines up to, not including, event `until`, or to the end of the log. Events that no segment has are
     /// skipped.
     pub(super) fn read(

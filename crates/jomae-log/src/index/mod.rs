@@ -25,11 +25,12 @@ use jomae_files as files;
 
 use self::{
     block::{Block, Location, MemoryBlock, search},
-    cursor::{Cursor, Events},
+    cursor::{Cursor, Events, Span},
     stored::{StoredBlock, encode},
 };
 use crate::{
     Timestamp,
+    batch::{EventOf, Unindexed, Written},
     event::Attribute,
     layout::{self, Segment, index_file::BLOCK_EVENTS},
 };
@@ -95,6 +96,7 @@ pub struct Index {
 
 struct State {
     segments: Vec<Segment>,
+    unindexed: Arc<Unindexed>,
     /// Behind what the open block has.
     cursor: Cursor,
     open: MemoryBlock,
@@ -145,8 +147,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Index {
     /// Opens the index of the log in `log`, and creates its directory. Reads only the headers of the blocks: what they
-    /// lack is indexed by [`Index::catch_up`].
-    pub fn open(log: &Path) -> io::Result<Self> {
+    /// lack is indexed by [`Index::catch_up`], from what waits in `unindexed` or, before and behind that, from the files.
+    pub(crate) fn open(log: &Path, unindexed: Arc<Unindexed>) -> io::Result<Self> {
         let dir = layout::index(log);
         files::private_dir(&dir)?;
         let segments = layout::segments(log)?;
@@ -162,6 +164,7 @@ impl Index {
         let open = closed.keys().next_back().map_or(oldest, |last| last + 1).max(oldest);
         let state = State {
             segments,
+            unindexed,
             cursor: Cursor::before(first_of(open)),
             open: MemoryBlock::new(first_of(open)),
             closed: Arc::new(closed),
@@ -347,6 +350,17 @@ fn is_of_log(stored: &StoredBlock, first: u64, segments: &[Segment]) -> bool {
     is_own && line.is_some_and(|line| stored.key().sum(event, &line) == sum)
 }
 
+/// Adds events of a batch to a block, from where the cursor is up to, not including, event `until`.
+fn add_written(block: &mut MemoryBlock, cursor: &mut Cursor, written: &Written, until: u64) {
+    let from = cursor.event;
+    let skipped = usize::try_from(from - written.first).unwrap_or(usize::MAX);
+    for (event, EventOf { start, line, found_by }) in (from..until).zip(written.batch.iter(skipped)) {
+        let offset = written.offset + start as u64;
+        block.push(event, Span { offset, bytes: line.len() }, line, found_by);
+        cursor.go_to(event + 1, written.segment, offset + line.len() as u64 + 1);
+    }
+}
+
 impl State {
     /// Indexes at most one block. `true` if there may be more to do.
     fn step(&mut self) -> io::Result<bool> {
@@ -400,7 +414,20 @@ impl State {
 
     fn read_block(&self, mut block: MemoryBlock, mut cursor: Cursor) -> io::Result<(MemoryBlock, Cursor)> {
         let until = first_of(block_of(block.first) + 1);
-        cursor.read(&self.segments, until, |event, span, line| block.push(event, span, line))?;
+        while cursor.event < until {
+            let written = self.unindexed.take(cursor.event);
+            if let Some(written) = written.as_ref().filter(|written| written.first <= cursor.event) {
+                add_written(&mut block, &mut cursor, written, until);
+            } else {
+                let to = written.as_ref().map_or(until, |written| written.first.min(until));
+                cursor.read(&self.segments, to, |event, span, line| block.push(event, span, line, None))?;
+                if cursor.event < to {
+                    self.unindexed.put_back(written);
+                    break;
+                }
+            }
+            self.unindexed.put_back(written.filter(|written| written.events().end > cursor.event));
+        }
         Ok((block, cursor))
     }
 

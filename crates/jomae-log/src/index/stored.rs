@@ -78,12 +78,11 @@ impl Writer {
 /// The content of a block's file. `None` for a block without any event.
 pub(super) fn encode(block: &MemoryBlock) -> Option<Vec<u8>> {
     let (times, last) = (block.times?, block.last()?);
-    let mut terms: Vec<(u64, &[u16])> = block.terms.iter().map(|(term, events)| (*term, events.as_slice())).collect();
-    terms.sort_unstable_by_key(|(term, _)| *term);
+    let terms = block.terms();
     let mut events = Writer { key: block.key, bytes: Vec::new() };
     let mut rows = Vec::with_capacity(terms.len() * ENTRY_BYTES);
     for (term, of_term) in &terms {
-        let at = if let [only] = of_term {
+        let at = if let [only] = &**of_term {
             u32::from(*only)
         } else {
             let at = u32::try_from(events.bytes.len()).ok()?;

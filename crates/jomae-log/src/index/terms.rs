@@ -5,16 +5,16 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 
 use super::Query;
-use crate::event::{Attribute, Event};
+use crate::event::{Attribute, Event, Findable as _};
 
 /// Whether a line is one of the events that are asked for.
 pub(super) fn matches(line: &[u8], query: &Query) -> bool {
     let Some((event, time)) = Event::parse(line) else { return false };
     let has = |(attribute, value): &(Attribute, String)| {
-        event.attributes().any(|(has, text)| has == *attribute && text == value)
+        event.attributes().any(|(has, text)| has == *attribute && text == value.as_bytes())
     };
     (query.from..=query.to).contains(&time)
-        && event.accounts().any(|account| account == query.account.as_str())
+        && event.accounts().any(|account| account == query.account.as_bytes())
         && query.attributes.iter().all(has)
 }
 
@@ -24,26 +24,30 @@ pub(super) struct HashKey(pub(super) [u8; 16]);
 
 impl HashKey {
     /// The term of an account's events with this value; with `None`, of all its events.
-    pub(super) fn term(&self, account: &str, attribute: Option<(Attribute, &str)>) -> u64 {
+    pub(super) fn term(&self, account: &[u8], attribute: Option<(Attribute, &[u8])>) -> u64 {
         // No byte of UTF-8 is 0xff.
         let mut hasher = SipHasher13::new_with_key(&self.0);
-        hasher.write(account.as_bytes());
+        hasher.write(account);
         if let Some((attribute, value)) = attribute {
             hasher.write(&[0xff]);
             hasher.write(attribute.as_str().as_bytes());
             hasher.write(&[0xff]);
-            hasher.write(value.as_bytes());
+            hasher.write(value);
         }
         hasher.finish()
     }
 
     /// The terms that all events of a query have.
     pub(super) fn terms_of(&self, query: &Query) -> Vec<u64> {
-        let account = query.account.as_str();
+        let account = query.account.as_bytes();
         if query.attributes.is_empty() {
             return vec![self.term(account, None)];
         }
-        query.attributes.iter().map(|(attribute, value)| self.term(account, Some((*attribute, value)))).collect()
+        query
+            .attributes
+            .iter()
+            .map(|(attribute, value)| self.term(account, Some((*attribute, value.as_bytes()))))
+            .collect()
     }
 
     /// A checksum that also depends on the offset, so that moved bytes are noticed like damaged ones.
@@ -63,12 +67,12 @@ mod tests {
     fn terms_differ() {
         let key = HashKey([7; 16]);
         let terms = [
-            key.term("1", None),
-            key.term("2", None),
-            key.term("1", Some((Attribute::User, "a"))),
-            key.term("1", Some((Attribute::EventName, "a"))),
-            key.term("1", Some((Attribute::User, "b"))),
-            HashKey([8; 16]).term("1", None),
+            key.term(b"1", None),
+            key.term(b"2", None),
+            key.term(b"1", Some((Attribute::User, b"a"))),
+            key.term(b"1", Some((Attribute::EventName, b"a"))),
+            key.term(b"1", Some((Attribute::User, b"b"))),
+            HashKey([8; 16]).term(b"1", None),
             key.sum(0, b"1"),
             key.sum(1, b"1"),
         ];

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    event::Event,
+    batch::Batch,
+    event::{self, Event, Findable as _, FoundBy, Member},
     log::tests::{Site, hand},
 };
 
@@ -91,7 +92,34 @@ impl Log {
     }
 
     fn index(&self) -> Index {
-        Index::open(self.dir.path()).unwrap()
+        Index::open(self.dir.path(), Arc::default()).unwrap()
+    }
+
+    /// What a writer hands over of the events from `from` on: batches of so many events, some of them not handed over,
+    /// some without what their events are found by.
+    fn unindexed(&self, from: usize, per_segment: usize, batches: &[usize]) -> Arc<Unindexed> {
+        let (unindexed, mut first) = (Unindexed::default(), from);
+        for size in batches.iter().cycle() {
+            let segment = first / per_segment * per_segment;
+            let end = (first + size).min(segment + per_segment).min(self.lines.len());
+            if first == end {
+                break;
+            }
+            let bytes = |lines: &[String]| lines.iter().map(|line| line.len() as u64 + 1).sum();
+            let mut batch = Batch::default();
+            for line in &self.lines[first..end] {
+                let values = values_of(line);
+                let found_by = values.as_ref().map(|(time, values)| FoundBy { time: *time, values });
+                batch.push(line.as_bytes(), found_by.filter(|_| size % 3 == 0));
+            }
+            let offset = bytes(&self.lines[segment..first]);
+            let written = Written { batch, first: first as u64, segment: segment as u64, offset };
+            if size % 7 != 0 {
+                assert!(unindexed.push(written).is_none());
+            }
+            first = end;
+        }
+        Arc::new(unindexed)
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -121,6 +149,18 @@ impl Log {
             events: found.into_iter().map(|(_, line)| line.clone()).collect(),
         }
     }
+}
+
+/// What an event is found by, as the one who writes its line tells.
+fn values_of(line: &str) -> Option<(Timestamp, Vec<event::Value>)> {
+    let (event, time) = Event::parse(line.as_bytes())?;
+    let value = |member, text: &[u8]| {
+        let start = text.as_ptr().addr() - line.as_ptr().addr();
+        event::Value { member, start: u32::try_from(start).unwrap(), bytes: u32::try_from(text.len()).unwrap() }
+    };
+    let accounts = event.accounts().map(|account| value(Member::Account, account));
+    let attributes = event.attributes().map(|(attribute, text)| value(Member::Attribute(attribute), text));
+    Some((time, accounts.chain(attributes).collect()))
 }
 
 fn is_wanted(event: &Value, query: &Query) -> bool {
@@ -238,15 +278,20 @@ proptest! {
         later in many_made(),
         queries in proptest::collection::vec(any_query(), 20),
         per_segment in 1..900usize,
+        batches in proptest::collection::vec(1..60usize, 1..30),
     ) {
         let mut log = Log::new();
         log.append(events, per_segment.max(100));
         let index = log.index();
         index.catch_up().unwrap();
+        let before = log.lines.len();
         log.append(later, per_segment.max(100));
         let again = log.index();
+        let handed = log.unindexed(before, per_segment.max(100), &batches);
+        let handed = Index::open(log.dir.path(), handed).unwrap();
         for query in queries {
             let expected = log.scan(&query, 0);
+            prop_assert_eq!(&handed.lookup(&query).unwrap(), &expected, "{:?}", query);
             prop_assert_eq!(&index.lookup(&query).unwrap(), &expected, "{:?}", query);
             prop_assert_eq!(&again.lookup(&query).unwrap(), &expected, "{:?}", query);
         }
@@ -314,6 +359,7 @@ fn accounts_see_their_own() {
         for line in log.lines.iter().take(40) {
             let (event, _) = Event::parse(line.as_bytes()).unwrap();
             for (attribute, value) in event.attributes() {
+                let value = str::from_utf8(value).unwrap();
                 let query = Query { limit: 1000, ..query(account, &[(attribute, value)]) };
                 assert_eq!(index.lookup(&query).unwrap(), log.scan(&query, 0));
             }

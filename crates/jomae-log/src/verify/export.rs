@@ -19,8 +19,14 @@ use super::{
     prove::{hashes, newest_checkpoint, unverified},
 };
 use crate::{
-    Checkpoint, Hash, Timestamp, VerifierKey, event::Event, inclusion_proof, layout::EVENT_BYTES_MAX, leaf_hash,
-    merkle::hash_text, note::NOTE_BYTES_MAX, verify_inclusion,
+    Checkpoint, Hash, Timestamp, VerifierKey,
+    event::{Event, Findable as _},
+    inclusion_proof,
+    layout::EVENT_BYTES_MAX,
+    leaf_hash,
+    merkle::hash_text,
+    note::NOTE_BYTES_MAX,
+    verify_inclusion,
 };
 
 const FORMAT: &str = "jomae-audit-export/v1";
@@ -43,7 +49,7 @@ pub struct Filter {
 impl Filter {
     fn takes(&self, line: &[u8]) -> bool {
         let Some((event, time)) = Event::parse(line) else { return false };
-        self.account.as_ref().is_none_or(|account| event.accounts().any(|of_event| of_event == account))
+        self.account.as_ref().is_none_or(|account| event.accounts().any(|of_event| of_event == account.as_bytes()))
             && self.from.is_none_or(|from| time >= from)
             && self.to.is_none_or(|to| time <= to)
     }

@@ -112,7 +112,8 @@ impl AuditSink for AuditLog {
                 let _ = sender.send(result);
             })
         };
-        let jomae_log::Appended { index, status } = self.log.append(&event, durability == Durability::OnDisk, callback);
+        let jomae_log::Appended { index, status } =
+            self.log.append(&event, None, durability == Durability::OnDisk, callback);
         let done = match (status, synced) {
             (AppendStatus::Rejected(why), _) => Work::Done(Err(not_written(&why))),
             (AppendStatus::AwaitingSync, Some(synced)) => Work::Later(Box::pin(async move {
