@@ -329,8 +329,8 @@ def envelope_blob(vector):
     """The blob of a vector by the description of the format, without any code of the product."""
     number, key_bytes, purpose, cipher, _ = ENVELOPE[vector.get("cipher", "AES-256")]
     salt = bytes.fromhex(vector["salt"])
-    info = b"jomae/v1/" + purpose.encode() + b"\0" + binding_bytes(vector)
-    okm = hkdf(bytes.fromhex(vector["material"]), salt, info, key_bytes + 32)
+    info = b"jomae/v1/" + purpose.encode() + b"\0" + salt + binding_bytes(vector)
+    okm = hkdf(bytes.fromhex(vector["material"]), bytes(32), info, key_bytes + 32)
     number += 0x10 if vector.get("content") == "text" else 0
     header = vector["version_id"].encode() + bytes([number])
     encryptor = Cipher(cipher(okm[:key_bytes]), modes.GCM(bytes(12))).encryptor()

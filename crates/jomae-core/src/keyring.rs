@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jomae_crypto::{
     purpose::Purpose,
-    sealed::{self, OpenError, SealError},
+    sealed::{self, OpenError, SealError, SealingKey},
     secret::{Key256, SecretBytes},
 };
 
@@ -50,7 +50,7 @@ pub enum Unsealable {
 
 /// All domain keys of a store, unwrapped. The newest seals; every one opens.
 pub struct Keyring {
-    keys: RwLock<Vec<Arc<Key256>>>,
+    keys: RwLock<Vec<Arc<SealingKey>>>,
 }
 
 impl Keyring {
@@ -62,7 +62,8 @@ impl Keyring {
             if path.as_str() != expected {
                 return Err(Fault::internal(format!("the store lacks {expected}, or holds a stray {path}")));
             }
-            keys.push(Arc::new(root.unwrap(path.as_str(), &entry.value).map_err(Fault::internal)?));
+            let key = root.unwrap(path.as_str(), &entry.value).map_err(Fault::internal)?;
+            keys.push(Arc::new(SealingKey::new(key.expose()).map_err(Fault::internal)?));
         }
         let keyring = Self { keys: RwLock::new(keys) };
         if keyring.version() == 0 {
@@ -83,6 +84,7 @@ impl Keyring {
         let path = domain_path(version);
         let key = Key256::random();
         let wrapped = root.wrap(&path, &key)?;
+        let key = SealingKey::new(key.expose()).map_err(Fault::internal)?;
         let path = Path::new(path);
         let commit = Commit { expect: vec![(path.clone(), None)], writes: vec![Write::Put(path, wrapped)] };
         match store.commit(commit).await? {
@@ -101,7 +103,7 @@ impl Keyring {
     }
 
     /// Seals by the given function under the newest domain key.
-    pub fn seal_with(&self, seal: impl FnOnce(&Key256) -> Result<Vec<u8>, SealError>) -> Result<Vec<u8>, Fault> {
+    pub fn seal_with(&self, seal: impl FnOnce(&SealingKey) -> Result<Vec<u8>, SealError>) -> Result<Vec<u8>, Fault> {
         let (version, key) = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             (u32::try_from(keys.len()).unwrap_or(u32::MAX), keys.last().cloned())
@@ -119,7 +121,7 @@ impl Keyring {
     pub fn open_with<T>(
         &self,
         bytes: &[u8],
-        open: impl FnOnce(&Key256, &[u8]) -> Result<T, OpenError>,
+        open: impl FnOnce(&SealingKey, &[u8]) -> Result<T, OpenError>,
     ) -> Result<T, Unsealable> {
         let (head, message) = bytes.split_first_chunk::<HEAD_BYTES>().ok_or(Unsealable::Damaged)?;
         let [FORMAT, version @ ..] = *head else { return Err(Unsealable::UnknownFormat) };
@@ -134,12 +136,12 @@ impl Keyring {
 
     /// Seals a record in its place.
     pub fn seal_record(&self, path: &str, value: &[u8]) -> Result<Vec<u8>, Fault> {
-        self.seal_with(|key| sealed::seal(key.expose(), Purpose::Record, path.as_bytes(), &[], value))
+        self.seal_with(|key| sealed::seal(key, Purpose::Record, path.as_bytes(), &[], value))
     }
 
     /// Opens a record found in this place.
     pub fn open_record(&self, path: &str, bytes: &[u8]) -> Result<SecretBytes, Unsealable> {
-        self.open_with(bytes, |key, message| sealed::open(key.expose(), Purpose::Record, path.as_bytes(), &[], message))
+        self.open_with(bytes, |key, message| sealed::open(key, Purpose::Record, path.as_bytes(), &[], message))
     }
 }
 

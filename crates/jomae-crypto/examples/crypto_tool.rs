@@ -10,6 +10,7 @@ use jomae_crypto::asym::{self, AsymSpec, EncAlg, PrivateKey, SignAlg};
 use jomae_crypto::envelope::{self, Binding, CanonicalContext, Cipher, Content};
 use jomae_crypto::import::{self, WrapAlg};
 use jomae_crypto::mac::{self, MacAlg};
+use jomae_crypto::sealed::SealingKey;
 use jomae_crypto::secret::SecretBytes;
 use serde_json::{Value, json};
 
@@ -122,7 +123,7 @@ fn answer(line: &str) -> Result<Value, Failure> {
         }
         "envelope_seal" => {
             let cipher = request.one_of("cipher", &Cipher::ALL)?;
-            let (material, plaintext) = (SecretBytes::new(request.bytes("material")?), request.bytes("plaintext")?);
+            let (material, plaintext) = (SealingKey::new(&request.bytes("material")?)?, request.bytes("plaintext")?);
             let (binding, context) = (request.binding()?, request.context()?);
             let blob = match request.text("content") {
                 Ok("text") => {
@@ -133,7 +134,7 @@ fn answer(line: &str) -> Result<Value, Failure> {
             json!({ "blob": hex::encode(blob) })
         }
         "envelope_open" => {
-            let (material, blob) = (SecretBytes::new(request.bytes("material")?), request.bytes("blob")?);
+            let (material, blob) = (SealingKey::new(&request.bytes("material")?)?, request.bytes("blob")?);
             let plaintext = envelope::decrypt(&material, &request.binding()?, &request.context()?, &blob)?;
             json!({ "plaintext": hex::encode(plaintext.expose()) })
         }

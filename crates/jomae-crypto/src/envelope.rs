@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::purpose::Purpose;
-use crate::sealed::{self, OpenError};
+use crate::sealed::{self, OpenError, SealingKey};
 use crate::secret::SecretBytes;
 pub use crate::sym::Cipher;
 
@@ -160,15 +160,15 @@ fn push_u32(out: &mut Vec<u8>, n: usize) {
     out.extend_from_slice(&(n as u32).to_be_bytes());
 }
 
-/// Why nothing was encrypted. Each is a mistake of the caller; none depends on secret bytes.
+/// Why nothing was encrypted. None depends on secret bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncryptError {
     /// The plaintext is longer than [`PLAINTEXT_BYTES_MAX`].
     PlaintextTooLong,
     /// The version id of the binding is not 36 characters of `0-9 a-z A-Z -`.
     VersionId,
-    /// The key material is not 16 to 64 bytes long.
-    Material,
+    /// The cipher has failed, which it does not do with so short a plaintext.
+    Cipher,
 }
 
 impl fmt::Display for EncryptError {
@@ -176,7 +176,7 @@ impl fmt::Display for EncryptError {
         match self {
             Self::PlaintextTooLong => write!(f, "the plaintext is longer than {PLAINTEXT_BYTES_MAX} bytes"),
             Self::VersionId => f.write_str("the key version id is malformed"),
-            Self::Material => f.write_str("the key material is not 16 to 64 bytes long"),
+            Self::Cipher => f.write_str("the cipher has failed"),
         }
     }
 }
@@ -186,7 +186,7 @@ impl std::error::Error for EncryptError {}
 /// Encrypts bytes under the material of the key version that `binding` names, with the cipher of its spec.
 pub fn encrypt(
     cipher: Cipher,
-    material: &SecretBytes,
+    material: &SealingKey,
     binding: &Binding<'_>,
     context: &CanonicalContext,
     plaintext: &[u8],
@@ -198,7 +198,7 @@ pub fn encrypt(
 pub fn encrypt_content(
     cipher: Cipher,
     kind: Content,
-    material: &SecretBytes,
+    material: &SealingKey,
     binding: &Binding<'_>,
     context: &CanonicalContext,
     plaintext: &[u8],
@@ -209,7 +209,7 @@ pub fn encrypt_content(
 fn encrypt_with_salt(
     (cipher, kind): (Cipher, Content),
     salt: &[u8; 32],
-    material: &SecretBytes,
+    material: &SealingKey,
     binding: &Binding<'_>,
     context: &CanonicalContext,
     plaintext: &[u8],
@@ -224,9 +224,9 @@ fn encrypt_with_salt(
     out.extend_from_slice(binding.version_id.as_bytes());
     out.push(format_of(cipher, kind));
     let aad = [&out, context.as_bytes()].concat();
-    let (key, purpose) = (material.expose(), purpose_of(cipher));
-    sealed::seal_with_salt(cipher, &mut out, salt, key, purpose, &binding.to_bytes(), &aad, plaintext)
-        .map_err(|_| EncryptError::Material)?;
+    let purpose = purpose_of(cipher);
+    sealed::seal_with_salt(cipher, &mut out, salt, material, purpose, &binding.to_bytes(), &aad, plaintext)
+        .map_err(|_| EncryptError::Cipher)?;
     Ok(out)
 }
 
@@ -268,7 +268,7 @@ fn is_version_id(id: &[u8]) -> bool {
 /// Decrypts a blob that [`encrypt`] or [`encrypt_content`] made with the same material, binding and context. Once it has
 /// opened, what [`content`] says of it is authentic too.
 pub fn decrypt(
-    material: &SecretBytes,
+    material: &SealingKey,
     binding: &Binding<'_>,
     context: &CanonicalContext,
     blob: &[u8],
@@ -279,7 +279,7 @@ pub fn decrypt(
     };
     let (header, sealed) = blob.split_at_checked(HEADER_BYTES).ok_or(OpenError)?;
     let aad = [header, context.as_bytes()].concat();
-    sealed::open_with(cipher, material.expose(), purpose_of(cipher), &binding.to_bytes(), &aad, sealed)
+    sealed::open_with(cipher, material, purpose_of(cipher), &binding.to_bytes(), &aad, sealed)
 }
 
 #[cfg(test)]

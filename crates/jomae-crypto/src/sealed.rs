@@ -32,23 +32,25 @@
 
 use std::fmt;
 
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use zeroize::Zeroizing;
 
 use crate::purpose::Purpose;
 use crate::rng;
-use crate::secret::{SecretBytes, ct_eq};
+use crate::secret::{SecretBytes, assert_not_impl, ct_eq};
 use crate::sym::{Cipher, OneTimeKey, TAG_BYTES};
 
 const SALT_BYTES: usize = 32;
 const COMMITMENT_BYTES: usize = 32;
+/// Of SHA-256.
+const HASH_BYTES: usize = 32;
 const HEAD_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
 const MESSAGE_KEY_BYTES_MAX: usize = 32;
 
 /// What sealing adds to the length of the plaintext, in bytes.
 pub const OVERHEAD_BYTES: usize = HEAD_BYTES + TAG_BYTES;
 
-/// The shortest and the longest key that [`seal`] and [`open`] take, in bytes.
+/// The shortest and the longest key that a [`SealingKey`] is made of, in bytes.
 pub const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// Nothing was sealed: the key is not 16 to 64 bytes long, or the plaintext is longer than AES-GCM allows (64 GiB).
@@ -75,8 +77,53 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// Encrypts `plaintext` under `key` (16 to 64 bytes) in the layout of the module.
-pub fn seal(key: &[u8], purpose: Purpose, binding: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+/// A key that is ready to seal and open: what HKDF-Extract makes of it, as the state of an HMAC. Wiped on drop.
+pub struct SealingKey(hmac::Key);
+
+impl SealingKey {
+    /// Of a key of 16 to 64 bytes.
+    pub fn new(key: &[u8]) -> Result<Self, SealError> {
+        if !KEY_BYTES.contains(&key.len()) {
+            return Err(SealError);
+        }
+        // Without a salt it is as many zero bytes as a hash has (RFC 5869 section 2.2).
+        let salt = hmac::Key::new(hmac::HMAC_SHA256, &[0; HASH_BYTES]);
+        let mut extracted = Zeroizing::new([0; HASH_BYTES]);
+        hmac::sign_to_buffer(&salt, key, &mut *extracted).map_err(|_| SealError)?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &*extracted)))
+    }
+
+    /// HKDF-Expand (RFC 5869 section 2.3). Not the library's, which begins each time with the key of the HMAC.
+    fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        let info_bytes: usize = info.iter().map(|part| part.len()).sum();
+        let mut message = Zeroizing::new(Vec::with_capacity(HASH_BYTES + info_bytes + 1));
+        message.resize(HASH_BYTES, 0);
+        for part in info {
+            message.extend_from_slice(part);
+        }
+        message.push(0);
+        let mut block = Zeroizing::new([0; HASH_BYTES]);
+        for (nth, out) in out.chunks_mut(HASH_BYTES).enumerate() {
+            *message.last_mut()? = u8::try_from(nth + 1).ok()?;
+            let from = if nth == 0 { HASH_BYTES } else { 0 };
+            hmac::sign_to_buffer(&self.0, message.get(from..)?, &mut *block).ok()?;
+            message.get_mut(..HASH_BYTES)?.copy_from_slice(&*block);
+            out.copy_from_slice(block.get(..out.len())?);
+        }
+        Some(())
+    }
+}
+
+assert_not_impl!(SealingKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+
+/// Encrypts `plaintext` in the layout of the module.
+pub fn seal(
+    key: &SealingKey,
+    purpose: Purpose,
+    binding: &[u8],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, SealError> {
     let mut out = Vec::with_capacity(OVERHEAD_BYTES.saturating_add(plaintext.len()));
     seal_onto(&mut out, key, purpose, binding, aad, plaintext)?;
     Ok(out)
@@ -85,7 +132,7 @@ pub fn seal(key: &[u8], purpose: Purpose, binding: &[u8], aad: &[u8], plaintext:
 /// As [`seal`], appending to `out`, which keeps its length on an error.
 pub(crate) fn seal_onto(
     out: &mut Vec<u8>,
-    key: &[u8],
+    key: &SealingKey,
     purpose: Purpose,
     binding: &[u8],
     aad: &[u8],
@@ -101,7 +148,7 @@ pub(crate) fn seal_with_salt(
     cipher: Cipher,
     out: &mut Vec<u8>,
     salt: &[u8; SALT_BYTES],
-    key: &[u8],
+    key: &SealingKey,
     purpose: Purpose,
     binding: &[u8],
     aad: &[u8],
@@ -127,14 +174,20 @@ pub(crate) fn seal_with_salt(
 }
 
 /// Decrypts what [`seal`] made with the same `key`, `purpose`, `binding` and `aad`.
-pub fn open(key: &[u8], purpose: Purpose, binding: &[u8], aad: &[u8], sealed: &[u8]) -> Result<SecretBytes, OpenError> {
+pub fn open(
+    key: &SealingKey,
+    purpose: Purpose,
+    binding: &[u8],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<SecretBytes, OpenError> {
     open_with(Cipher::Aes256, key, purpose, binding, aad, sealed)
 }
 
 /// As [`open`] for a message of `cipher`.
 pub(crate) fn open_with(
     cipher: Cipher,
-    key: &[u8],
+    key: &SealingKey,
     purpose: Purpose,
     binding: &[u8],
     aad: &[u8],
@@ -160,13 +213,16 @@ struct Derived {
 }
 
 impl Derived {
-    fn new(cipher: Cipher, key: &[u8], salt: &[u8; SALT_BYTES], purpose: Purpose, binding: &[u8]) -> Option<Self> {
-        if !KEY_BYTES.contains(&key.len()) {
-            return None;
-        }
+    fn new(
+        cipher: Cipher,
+        key: &SealingKey,
+        salt: &[u8; SALT_BYTES],
+        purpose: Purpose,
+        binding: &[u8],
+    ) -> Option<Self> {
         let mut okm = Zeroizing::new([0; MESSAGE_KEY_BYTES_MAX + COMMITMENT_BYTES]);
         let used = okm.get_mut(..cipher.key_bytes() + COMMITMENT_BYTES)?;
-        hkdf_sha256(key, salt, &[purpose.label().as_bytes(), &[0], binding], used)?;
+        key.expand(&[purpose.label().as_bytes(), &[0], salt, binding], used)?;
         Some(Self { cipher, okm })
     }
 
@@ -201,6 +257,10 @@ mod tests {
 
     const KEY: [u8; 32] = [7; 32];
 
+    fn key_of(key: &[u8]) -> SealingKey {
+        SealingKey::new(key).unwrap()
+    }
+
     fn purpose(name: &str) -> Purpose {
         let of_name = |each: &Purpose| each.label().strip_prefix("jomae/v1/") == Some(name);
         Purpose::ALL.iter().copied().find(of_name).unwrap()
@@ -212,6 +272,7 @@ mod tests {
             let (key, binding, aad, plaintext) =
                 (v.bytes("key"), v.bytes("binding"), v.bytes("aad"), v.bytes("plaintext"));
             let purpose = purpose(v.text("purpose"));
+            let key = key_of(&key);
             let derived = Derived::new(Cipher::Aes256, &key, &v.salt(), purpose, &binding).unwrap();
             assert_eq!(derived.okm[..32], v.bytes("message_key"), "{}", v.text("name"));
             assert_eq!(derived.commitment(), v.bytes("commitment"), "{}", v.text("name"));
@@ -224,47 +285,50 @@ mod tests {
 
     #[test]
     fn no_bit_can_be_flipped() {
-        let sealed = seal(&KEY, Purpose::Record, b"binding", b"aad", b"plaintext").unwrap();
+        let sealed = seal(&key_of(&KEY), Purpose::Record, b"binding", b"aad", b"plaintext").unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut damaged = sealed.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&KEY, Purpose::Record, b"binding", b"aad", &damaged).is_err(), "bit {bit}");
+            assert!(open(&key_of(&KEY), Purpose::Record, b"binding", b"aad", &damaged).is_err(), "bit {bit}");
         }
     }
 
     #[test]
     fn no_byte_can_be_cut_or_added() {
-        let sealed = seal(&KEY, Purpose::Record, b"", b"", b"plaintext").unwrap();
+        let sealed = seal(&key_of(&KEY), Purpose::Record, b"", b"", b"plaintext").unwrap();
         for len in 0..sealed.len() {
-            assert!(open(&KEY, Purpose::Record, b"", b"", &sealed[..len]).is_err(), "first {len}");
-            assert!(open(&KEY, Purpose::Record, b"", b"", &sealed[sealed.len() - len..]).is_err(), "last {len}");
+            assert!(open(&key_of(&KEY), Purpose::Record, b"", b"", &sealed[..len]).is_err(), "first {len}");
+            assert!(
+                open(&key_of(&KEY), Purpose::Record, b"", b"", &sealed[sealed.len() - len..]).is_err(),
+                "last {len}"
+            );
         }
-        assert!(open(&KEY, Purpose::Record, b"", b"", &[&sealed[..], &[0]].concat()).is_err());
-        assert!(open(&KEY, Purpose::Record, b"", b"", &[&[0], &sealed[..]].concat()).is_err());
+        assert!(open(&key_of(&KEY), Purpose::Record, b"", b"", &[&sealed[..], &[0]].concat()).is_err());
+        assert!(open(&key_of(&KEY), Purpose::Record, b"", b"", &[&[0], &sealed[..]].concat()).is_err());
     }
 
     #[test]
     fn every_input_counts() {
-        let sealed = seal(&KEY, Purpose::Record, b"binding", b"aad", b"plaintext").unwrap();
-        assert!(open(&KEY, Purpose::Record, b"binding", b"aad", &sealed).is_ok());
-        assert!(open(&[8; 32], Purpose::Record, b"binding", b"aad", &sealed).is_err());
-        assert!(open(&[7; 31], Purpose::Record, b"binding", b"aad", &sealed).is_err());
-        assert!(open(&KEY, Purpose::AccessKey, b"binding", b"aad", &sealed).is_err());
-        assert!(open(&KEY, Purpose::Record, b"bindinh", b"aad", &sealed).is_err());
-        assert!(open(&KEY, Purpose::Record, b"binding", b"aae", &sealed).is_err());
+        let sealed = seal(&key_of(&KEY), Purpose::Record, b"binding", b"aad", b"plaintext").unwrap();
+        assert!(open(&key_of(&KEY), Purpose::Record, b"binding", b"aad", &sealed).is_ok());
+        assert!(open(&key_of(&[8; 32]), Purpose::Record, b"binding", b"aad", &sealed).is_err());
+        assert!(open(&key_of(&[7; 31]), Purpose::Record, b"binding", b"aad", &sealed).is_err());
+        assert!(open(&key_of(&KEY), Purpose::AccessKey, b"binding", b"aad", &sealed).is_err());
+        assert!(open(&key_of(&KEY), Purpose::Record, b"bindinh", b"aad", &sealed).is_err());
+        assert!(open(&key_of(&KEY), Purpose::Record, b"binding", b"aae", &sealed).is_err());
         // The end of the purpose, and the border between binding and AAD, cannot be moved.
-        let longer = seal(&KEY, Purpose::CmkEnvelopeSm4, b"binding", b"aad", b"plaintext").unwrap();
-        assert!(open(&KEY, Purpose::CmkEnvelope, b"-sm4\0binding", b"aad", &longer).is_err());
-        assert!(open(&KEY, Purpose::Record, b"bindinga", b"ad", &sealed).is_err());
-        assert!(open(&KEY, Purpose::Record, b"bindin", b"gaad", &sealed).is_err());
+        let longer = seal(&key_of(&KEY), Purpose::CmkEnvelopeSm4, b"binding", b"aad", b"plaintext").unwrap();
+        assert!(open(&key_of(&KEY), Purpose::CmkEnvelope, b"-sm4\0binding", b"aad", &longer).is_err());
+        assert!(open(&key_of(&KEY), Purpose::Record, b"bindinga", b"ad", &sealed).is_err());
+        assert!(open(&key_of(&KEY), Purpose::Record, b"bindin", b"gaad", &sealed).is_err());
     }
 
     #[test]
     fn purposes_do_not_open_each_other() {
         for &sealed_for in Purpose::ALL {
-            let sealed = seal(&KEY, sealed_for, b"name", &[], &[2; 32]).unwrap();
+            let sealed = seal(&key_of(&KEY), sealed_for, b"name", &[], &[2; 32]).unwrap();
             for &opened_for in Purpose::ALL {
-                let opened = open(&KEY, opened_for, b"name", &[], &sealed);
+                let opened = open(&key_of(&KEY), opened_for, b"name", &[], &sealed);
                 assert_eq!(opened.is_ok(), sealed_for == opened_for);
             }
         }
@@ -272,37 +336,28 @@ mod tests {
 
     #[test]
     fn keys_have_16_to_64_bytes() {
-        let sealed = seal(&KEY, Purpose::Record, b"", b"", b"plaintext").unwrap();
+        let sealed = seal(&key_of(&KEY), Purpose::Record, b"", b"", b"plaintext").unwrap();
         for len in 0..=80 {
-            let key = vec![7; len];
-            assert_eq!(seal(&key, Purpose::Record, b"", b"", b"").is_ok(), (16..=64).contains(&len), "{len}");
-            assert_eq!(open(&key, Purpose::Record, b"", b"", &sealed).is_ok(), len == 32, "{len}");
+            let key = SealingKey::new(&vec![7; len]);
+            assert_eq!(key.is_ok(), (16..=64).contains(&len), "{len}");
+            let opens = key.is_ok_and(|key| open(&key, Purpose::Record, b"", b"", &sealed).is_ok());
+            assert_eq!(opens, len == 32, "{len}");
         }
-    }
-
-    #[test]
-    fn an_error_leaves_the_output_as_it_was() {
-        let mut out = b"before".to_vec();
-        assert!(
-            seal_with_salt(Cipher::Aes256, &mut out, &[0; 32], &[7; 15], Purpose::Record, b"", b"", b"plaintext")
-                .is_err()
-        );
-        assert_eq!(out, b"before");
     }
 
     /// A ciphertext that is valid AES-GCM under the message key of another key still fails, because of the commitment.
     #[test]
     fn the_commitment_ties_the_message_to_one_key() {
-        let (salt, other) = ([1; 32], [8; 32]);
-        let seal_under = |key: &[u8; 32]| {
+        let (salt, key, other) = ([1; 32], key_of(&KEY), key_of(&[8; 32]));
+        let seal_under = |key: &SealingKey| {
             let mut sealed = Vec::new();
             seal_with_salt(Cipher::Aes256, &mut sealed, &salt, key, Purpose::Record, b"", b"", b"plaintext").unwrap();
             sealed
         };
-        let (one, two) = (seal_under(&KEY), seal_under(&other));
+        let (one, two) = (seal_under(&key), seal_under(&other));
         assert_ne!(one[SALT_BYTES..HEAD_BYTES], two[SALT_BYTES..HEAD_BYTES]);
         let commitment_of_one_body_of_two = [&one[..HEAD_BYTES], &two[HEAD_BYTES..]].concat();
-        assert!(open(&KEY, Purpose::Record, b"", b"", &commitment_of_one_body_of_two).is_err());
+        assert!(open(&key, Purpose::Record, b"", b"", &commitment_of_one_body_of_two).is_err());
         assert!(open(&other, Purpose::Record, b"", b"", &commitment_of_one_body_of_two).is_err());
         // AES-GCM alone would open the body under the other key.
         let derived = Derived::new(Cipher::Aes256, &other, &salt, Purpose::Record, b"").unwrap();
@@ -314,7 +369,7 @@ mod tests {
 
     #[test]
     fn salts_are_new_each_time() {
-        let [a, b] = [(); 2].map(|()| seal(&KEY, Purpose::Record, b"", b"", b"plaintext").unwrap());
+        let [a, b] = [(); 2].map(|()| seal(&key_of(&KEY), Purpose::Record, b"", b"", b"plaintext").unwrap());
         assert_ne!(a[..SALT_BYTES], b[..SALT_BYTES]);
         assert_ne!(a[HEAD_BYTES..], b[HEAD_BYTES..]);
     }
@@ -327,6 +382,7 @@ mod tests {
             aad: Vec<u8>,
             plaintext: Vec<u8>,
         ) {
+            let key = key_of(&key);
             let sealed = seal(&key, Purpose::Record, &binding, &aad, &plaintext).unwrap();
             prop_assert_eq!(sealed.len(), plaintext.len() + OVERHEAD_BYTES);
             let opened = open(&key, Purpose::Record, &binding, &aad, &sealed).unwrap();
@@ -334,9 +390,22 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(key: Vec<u8>, binding: Vec<u8>, aad: Vec<u8>, sealed: Vec<u8>) {
-            prop_assert!(open(&key, Purpose::Record, &binding, &aad, &sealed).is_err());
-            prop_assert_eq!(seal(&key, Purpose::Record, &binding, &aad, &sealed).is_ok(), KEY_BYTES.contains(&key.len()));
+        fn no_bytes_panic(key in prop::collection::vec(any::<u8>(), KEY_BYTES), binding: Vec<u8>, aad: Vec<u8>, sealed: Vec<u8>) {
+            prop_assert!(open(&key_of(&key), Purpose::Record, &binding, &aad, &sealed).is_err());
+        }
+
+        /// Extract and expand are those of HKDF, as another implementation has it.
+        #[test]
+        fn the_derivation_is_hkdf(
+            key in prop::collection::vec(any::<u8>(), KEY_BYTES),
+            info in prop::collection::vec(any::<Vec<u8>>(), 0..4),
+            bytes in 0..300usize,
+        ) {
+            let info: Vec<&[u8]> = info.iter().map(Vec::as_slice).collect();
+            let (mut ours, mut theirs) = (vec![0; bytes], vec![0; bytes]);
+            key_of(&key).expand(&info, &mut ours).unwrap();
+            hkdf_sha256(&key, &[], &info, &mut theirs).unwrap();
+            prop_assert_eq!(ours, theirs);
         }
     }
 }

@@ -12,54 +12,55 @@
 
 use crate::envelope::Binding;
 use crate::purpose::Purpose;
-use crate::sealed::{self, OpenError, SealError};
+use crate::sealed::{self, OpenError, SealError, SealingKey};
 use crate::secret::{Key256, SecretBytes};
 
 /// Wraps a domain key called `name` under the root key.
 pub fn wrap_domain_key(root: &Key256, name: &str, domain_key: &Key256) -> Result<Vec<u8>, SealError> {
-    sealed::seal(root.expose(), Purpose::DomainKey, name.as_bytes(), &[], domain_key.expose())
+    sealed::seal(&SealingKey::new(root.expose())?, Purpose::DomainKey, name.as_bytes(), &[], domain_key.expose())
 }
 
 /// The inverse of [`wrap_domain_key`].
 pub fn unwrap_domain_key(root: &Key256, name: &str, wrapped: &[u8]) -> Result<Key256, OpenError> {
-    let bytes = sealed::open(root.expose(), Purpose::DomainKey, name.as_bytes(), &[], wrapped)?;
+    let root = SealingKey::new(root.expose()).map_err(|_| OpenError)?;
+    let bytes = sealed::open(&root, Purpose::DomainKey, name.as_bytes(), &[], wrapped)?;
     Key256::from_slice(bytes.expose()).ok_or(OpenError)
 }
 
 /// Wraps the material of the key version that `binding` names under a domain key.
 pub fn wrap_cmk_material(
-    domain_key: &Key256,
+    domain_key: &SealingKey,
     binding: &Binding<'_>,
     material: &SecretBytes,
 ) -> Result<Vec<u8>, SealError> {
-    sealed::seal(domain_key.expose(), Purpose::CmkMaterial, &binding.to_bytes(), &[], material.expose())
+    sealed::seal(domain_key, Purpose::CmkMaterial, &binding.to_bytes(), &[], material.expose())
 }
 
 /// The inverse of [`wrap_cmk_material`].
 pub fn unwrap_cmk_material(
-    domain_key: &Key256,
+    domain_key: &SealingKey,
     binding: &Binding<'_>,
     wrapped: &[u8],
 ) -> Result<SecretBytes, OpenError> {
-    sealed::open(domain_key.expose(), Purpose::CmkMaterial, &binding.to_bytes(), &[], wrapped)
+    sealed::open(domain_key, Purpose::CmkMaterial, &binding.to_bytes(), &[], wrapped)
 }
 
 /// Wraps the secret of the access key `access_key_id` under a domain key.
 pub fn wrap_access_key_secret(
-    domain_key: &Key256,
+    domain_key: &SealingKey,
     access_key_id: &str,
     secret: &SecretBytes,
 ) -> Result<Vec<u8>, SealError> {
-    sealed::seal(domain_key.expose(), Purpose::AccessKey, access_key_id.as_bytes(), &[], secret.expose())
+    sealed::seal(domain_key, Purpose::AccessKey, access_key_id.as_bytes(), &[], secret.expose())
 }
 
 /// The inverse of [`wrap_access_key_secret`].
 pub fn unwrap_access_key_secret(
-    domain_key: &Key256,
+    domain_key: &SealingKey,
     access_key_id: &str,
     wrapped: &[u8],
 ) -> Result<SecretBytes, OpenError> {
-    sealed::open(domain_key.expose(), Purpose::AccessKey, access_key_id.as_bytes(), &[], wrapped)
+    sealed::open(domain_key, Purpose::AccessKey, access_key_id.as_bytes(), &[], wrapped)
 }
 
 #[cfg(test)]
@@ -79,6 +80,10 @@ mod tests {
         Key256::from_slice(&[byte; 32]).unwrap()
     }
 
+    fn sealing(byte: u8) -> SealingKey {
+        SealingKey::new(key(byte).expose()).unwrap()
+    }
+
     #[test]
     fn domain_keys_open_under_their_root_and_name_only() {
         let wrapped = wrap_domain_key(&key(1), "store/1", &key(2)).unwrap();
@@ -90,7 +95,7 @@ mod tests {
     #[test]
     fn a_domain_key_of_another_length_does_not_unwrap() {
         for len in [0, 31, 33] {
-            let wrapped = sealed::seal(&[1; 32], Purpose::DomainKey, b"store/1", &[], &vec![2; len]).unwrap();
+            let wrapped = sealed::seal(&sealing(1), Purpose::DomainKey, b"store/1", &[], &vec![2; len]).unwrap();
             assert!(unwrap_domain_key(&key(1), "store/1", &wrapped).is_err(), "{len}");
         }
     }
@@ -99,20 +104,20 @@ mod tests {
     fn material_opens_under_its_key_and_binding_only() {
         for len in [16, 32, 5000] {
             let material = SecretBytes::random(len);
-            let wrapped = wrap_cmk_material(&key(1), &BINDING, &material).unwrap();
-            let unwrapped = unwrap_cmk_material(&key(1), &BINDING, &wrapped).unwrap();
+            let wrapped = wrap_cmk_material(&sealing(1), &BINDING, &material).unwrap();
+            let unwrapped = unwrap_cmk_material(&sealing(1), &BINDING, &wrapped).unwrap();
             assert_eq!(unwrapped.expose(), material.expose());
-            assert!(unwrap_cmk_material(&key(2), &BINDING, &wrapped).is_err());
+            assert!(unwrap_cmk_material(&sealing(2), &BINDING, &wrapped).is_err());
             let other = Binding { spec: "Aliyun_SM4", ..BINDING };
-            assert!(unwrap_cmk_material(&key(1), &other, &wrapped).is_err());
+            assert!(unwrap_cmk_material(&sealing(1), &other, &wrapped).is_err());
         }
     }
 
     #[test]
     fn access_key_secrets_open_under_their_id_only() {
         let secret = SecretBytes::new(b"secret".to_vec());
-        let wrapped = wrap_access_key_secret(&key(1), "LTAI1", &secret).unwrap();
-        assert_eq!(unwrap_access_key_secret(&key(1), "LTAI1", &wrapped).unwrap().expose(), b"secret");
-        assert!(unwrap_access_key_secret(&key(1), "LTAI2", &wrapped).is_err());
+        let wrapped = wrap_access_key_secret(&sealing(1), "LTAI1", &secret).unwrap();
+        assert_eq!(unwrap_access_key_secret(&sealing(1), "LTAI1", &wrapped).unwrap().expose(), b"secret");
+        assert!(unwrap_access_key_secret(&sealing(1), "LTAI2", &wrapped).is_err());
     }
 }

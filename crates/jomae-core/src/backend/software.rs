@@ -14,6 +14,7 @@ use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
     envelope::{self, Binding, Content},
     mac,
+    sealed::SealingKey,
     secret::SecretBytes,
     wrap,
 };
@@ -126,6 +127,9 @@ impl KeyBackend for SoftwareBackend {
             Err(fault) => return Work::Done(Err(fault)),
         };
         match spec.asymmetric() {
+            None if spec.cipher().is_some() => {
+                Work::Done(SealingKey::new(material.expose()).map(KeyHandle::new).map_err(Fault::internal))
+            }
             None => Work::Done(Ok(KeyHandle::new(material))),
             Some(spec) => {
                 Work::Done(PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal))
@@ -142,7 +146,7 @@ impl KeyBackend for SoftwareBackend {
         kind: Content,
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>> {
-        let (Some(cipher), Some(material)) = (spec.cipher(), key.peek::<SecretBytes>()) else {
+        let (Some(cipher), Some(material)) = (spec.cipher(), key.peek::<SealingKey>()) else {
             return Work::Done(Err(unsuitable()));
         };
         let context = envelope::canonical_context(context.pairs());
@@ -160,7 +164,7 @@ impl KeyBackend for SoftwareBackend {
         context: &EncryptionContext,
         ciphertext: &[u8],
     ) -> Work<'_, Result<Result<SecretBytes, Unreadable>, Fault>> {
-        let (Some(_), Some(material)) = (spec.cipher(), key.peek::<SecretBytes>()) else {
+        let (Some(_), Some(material)) = (spec.cipher(), key.peek::<SealingKey>()) else {
             return Work::Done(Err(unsuitable()));
         };
         let context = envelope::canonical_context(context.pairs());

@@ -78,8 +78,7 @@ pub fn seal(keyring: &Keyring, session: &Session, secret: &SecretBytes) -> Resul
     plain.extend_from_slice(&json);
     plain.extend_from_slice(secret.expose());
     let plain = SecretBytes::new(plain);
-    let sealed =
-        keyring.seal_with(|domain| sealed::seal(domain.expose(), Purpose::SecurityToken, &[], &[], plain.expose()))?;
+    let sealed = keyring.seal_with(|domain| sealed::seal(domain, Purpose::SecurityToken, &[], &[], plain.expose()))?;
     Ok(URL_SAFE_NO_PAD.encode(sealed))
 }
 
@@ -90,7 +89,7 @@ pub fn open(keyring: &Keyring, token: &str) -> Option<(Session, SecretBytes)> {
     }
     let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
     let plain = keyring
-        .open_with(&sealed, |domain, message| sealed::open(domain.expose(), Purpose::SecurityToken, &[], &[], message))
+        .open_with(&sealed, |domain, message| sealed::open(domain, Purpose::SecurityToken, &[], &[], message))
         .ok()?;
     let (length, rest) = plain.expose().split_first_chunk::<4>()?;
     let (json, secret) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;

@@ -51,18 +51,14 @@ impl Token {
         plain.extend_from_slice(pkcs8.expose());
         let plain = SecretBytes::new(plain);
         let arn = key.arn();
-        keyring.seal_with(|domain| {
-            sealed::seal(domain.expose(), Purpose::ImportToken, arn.as_bytes(), &[], plain.expose())
-        })
+        keyring.seal_with(|domain| sealed::seal(domain, Purpose::ImportToken, arn.as_bytes(), &[], plain.expose()))
     }
 
     /// Opens a token for this key; one for another key, a damaged one and a foreign one are the same refusal.
     fn open(keyring: &Keyring, key: &KeyPlace, token: &[u8]) -> Result<(Self, SecretBytes), Refusal> {
         let arn = key.arn();
         let plain = keyring
-            .open_with(token, |domain, sealed| {
-                sealed::open(domain.expose(), Purpose::ImportToken, arn.as_bytes(), &[], sealed)
-            })
+            .open_with(token, |domain, sealed| sealed::open(domain, Purpose::ImportToken, arn.as_bytes(), &[], sealed))
             .map_err(|_| Refusal::ImportTokenInvalid)?;
         let (length, rest) = plain.expose().split_first_chunk::<4>().ok_or(Refusal::ImportTokenInvalid)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Refusal::ImportTokenInvalid)?;
