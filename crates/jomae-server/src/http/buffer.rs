@@ -1,4 +1,6 @@
-//! The read buffer of a connection, and wiping.
+//! The buffers of a connection, which belong to the thread and are lent while a request is under way, and wiping.
+
+use std::cell::RefCell;
 
 /// Size of a fresh buffer in bytes.
 const SIZE_INITIAL: usize = 8 * 1024;
@@ -6,6 +8,36 @@ const SIZE_INITIAL: usize = 8 * 1024;
 pub(super) const SIZE_KEPT_MAX: usize = 16 * 1024;
 /// Least room offered to a read.
 const ROOM_MIN: usize = 1024;
+/// The most buffers that a thread keeps for connections that need one.
+const LENT_MAX: usize = 32;
+
+thread_local! {
+    /// Of [`SIZE_INITIAL`] bytes, wiped.
+    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// Empty, with room for an answer, wiped.
+    static OUTBOXES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn keep(lent: &RefCell<Vec<Vec<u8>>>, bytes: Vec<u8>) {
+    let mut lent = lent.borrow_mut();
+    if lent.len() < LENT_MAX {
+        lent.push(bytes);
+    }
+}
+
+/// An empty vector, with room in it if another connection has given one back.
+pub(super) fn borrow_outbox() -> Vec<u8> {
+    OUTBOXES.with(|lent| lent.borrow_mut().pop()).unwrap_or_default()
+}
+
+/// Wipes what a vector holds, and gives it to the next connection.
+pub(super) fn return_outbox(mut bytes: Vec<u8>) {
+    wipe(&mut bytes);
+    bytes.clear();
+    if (1..=SIZE_KEPT_MAX).contains(&bytes.capacity()) {
+        OUTBOXES.with(|lent| keep(lent, bytes));
+    }
+}
 
 /// Overwrites bytes that may have held secrets. A plain fill (the whole slice at memory speed) that the compiler may
 /// not leave out.
@@ -41,7 +73,8 @@ pub(super) fn extend(bytes: &mut Vec<u8>, more: &[u8]) {
     bytes.extend_from_slice(more);
 }
 
-/// Received bytes in order. Bytes are wiped when they are consumed, moved or dropped.
+/// Received bytes in order. Bytes are wiped when they are consumed, moved or dropped. It has memory from
+/// [`Buffer::room`] until [`Buffer::settle`].
 pub(super) struct Buffer {
     memory: Vec<u8>,
     start: usize,
@@ -49,8 +82,8 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn new() -> Self {
-        Self { memory: vec![0; SIZE_INITIAL], start: 0, end: 0 }
+    pub(super) const fn new() -> Self {
+        Self { memory: Vec::new(), start: 0, end: 0 }
     }
 
     /// What was received and not consumed.
@@ -94,7 +127,9 @@ impl Buffer {
                 wipe(old);
             }
         } else {
-            let mut larger = vec![0; self.size_next()];
+            let size = self.size_next();
+            let lent = if size == SIZE_INITIAL { BUFFERS.with(|lent| lent.borrow_mut().pop()) } else { None };
+            let mut larger = lent.unwrap_or_else(|| vec![0; size]);
             if let Some(target) = larger.get_mut(..filled) {
                 target.copy_from_slice(self.filled());
             }
@@ -135,10 +170,14 @@ impl Buffer {
         self.end = end;
     }
 
-    /// Gives the memory of a large request back. To be called before waiting for the next one.
+    /// Gives the memory back if nothing is in it. To be called before waiting for the next request.
     pub(super) fn settle(&mut self) {
-        if self.start == self.end && self.memory.len() > SIZE_KEPT_MAX {
-            *self = Self::new();
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            let memory = std::mem::take(&mut self.memory);
+            if memory.len() == SIZE_INITIAL {
+                BUFFERS.with(|lent| keep(lent, memory));
+            }
         }
     }
 
@@ -151,7 +190,8 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.wipe_filled();
+        self.consume(usize::MAX);
+        self.settle();
     }
 }
 
@@ -188,7 +228,29 @@ mod tests {
         assert!(buffer.memory.iter().all(|b| *b == 0), "wiped");
         assert!(buffer.memory.len() > SIZE_KEPT_MAX);
         buffer.settle();
-        assert_eq!(buffer.memory.len(), SIZE_INITIAL);
+        assert_eq!(buffer.memory.len(), 0);
+    }
+
+    #[test]
+    fn memory_is_lent_to_the_next() {
+        let mut one = Buffer::new();
+        receive(&mut one, b"secret");
+        let memory = one.memory.as_ptr();
+        one.settle();
+        assert_eq!(one.filled(), b"secret", "what is in it stays");
+        one.consume(6);
+        one.settle();
+        let mut other = Buffer::new();
+        assert_eq!(other.size_next(), SIZE_INITIAL);
+        assert!(other.room().iter().all(|byte| *byte == 0));
+        assert_eq!((other.memory.as_ptr(), one.size()), (memory, 0));
+
+        let mut outbox = borrow_outbox();
+        outbox.extend_from_slice(b"secret");
+        let memory = outbox.as_ptr();
+        return_outbox(outbox);
+        let outbox = borrow_outbox();
+        assert_eq!((outbox.len(), outbox.as_ptr()), (0, memory));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::answer::{self, encode};
 use super::budget::Hold;
-use super::buffer::{Buffer, SIZE_KEPT_MAX, capacity_with, clear};
+use super::buffer::{Buffer, SIZE_KEPT_MAX, borrow_outbox, capacity_with, clear, return_outbox};
 use super::chunked::Chunked;
 use super::frame::{self, BodyLength, Framing, HeadScan};
 use super::peers::Seat;
@@ -199,7 +199,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
             if continue_owed && self.inbox.filled().len() == head_bytes && chunked_bytes == 0 {
                 self.outbox.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 self.flush().await?;
-                self.outbox.clear();
+                self.outbox = Vec::new();
             }
             continue_owed = false;
             match self.read(deadline, false).await {
@@ -229,6 +229,8 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                     Err(_) => Read::Broken,
                 });
             }
+            // Whoever waits holds nothing.
+            inbox.settle();
             if idle && stop.poll_asked(cx).is_ready() {
                 return Poll::Ready(Read::Closed);
             }
@@ -241,10 +243,11 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
     }
 
     async fn write(&mut self, answer: Answer, framing: answer::Framing<'_>) -> Result<(), End> {
+        self.outbox = borrow_outbox();
         encode(answer, framing, &mut self.outbox);
         let written = self.flush().await;
         self.shared.stats.bytes_out.add(self.outbox.len() as u64);
-        clear(&mut self.outbox);
+        return_outbox(std::mem::take(&mut self.outbox));
         written
     }
 
