@@ -11,6 +11,7 @@ pub mod answer;
 pub mod api;
 pub mod describe;
 pub mod error;
+pub mod json;
 pub mod limits;
 pub mod names;
 pub mod param;

@@ -375,7 +375,7 @@ impl Service {
             return Ok(Logged::default());
         }
         let Some(event) = self.throttled.note(spec, call, refusal) else { return Ok(Logged::default()) };
-        let appended = self.audit.append(event, Durability::Handed);
+        let appended = self.audit.append(&event, Durability::Handed);
         appended.done.wait().await.map_err(Fault::unavailable)?;
         Ok(Logged { index: Some(appended.index), receipt: None })
     }
@@ -396,9 +396,9 @@ impl Service {
 
     /// Puts the event of a change, which was committed with it, on the log before the answer leaves.
     async fn record_change(&self, pending: Pending, call: &Call, wants_receipt: bool) -> Result<Logged, Fault> {
-        let event = wants_receipt.then(|| pending.event.clone());
+        let event = wants_receipt.then(|| pending.event.line().to_vec());
         let index = self.outbox.append(&*self.audit, pending).await?;
-        self.logged(index, event, &call.request_id, call.now)
+        self.logged(index, event.as_deref(), &call.request_id, call.now)
     }
 
     /// Puts the event of any other authenticated call on the log before its answer leaves.
@@ -415,19 +415,16 @@ impl Service {
             return Ok(Logged::default());
         }
         let event = audit::call_event(spec, event_id, call, telling, refusal);
-        let kept = wants_receipt.then(|| event.clone());
         // A receipt promises that the event is there.
-        let durability = match kept {
-            Some(_) => Durability::OnDisk,
-            None => spec.map_or(Durability::Handed, audit::durability),
-        };
-        let appended = self.audit.append(event, durability);
+        let durability =
+            if wants_receipt { Durability::OnDisk } else { spec.map_or(Durability::Handed, audit::durability) };
+        let appended = self.audit.append(&event, durability);
         appended.done.wait().await.map_err(Fault::unavailable)?;
-        self.logged(appended.index, kept, event_id, call.now)
+        self.logged(appended.index, wants_receipt.then(|| event.line()), event_id, call.now)
     }
 
-    fn logged(&self, index: u64, event: Option<Vec<u8>>, id: &str, now: Timestamp) -> Result<Logged, Fault> {
-        let receipt = event.map(|event| self.audit.receipt(index, &event, id, now)).transpose();
+    fn logged(&self, index: u64, event: Option<&[u8]>, id: &str, now: Timestamp) -> Result<Logged, Fault> {
+        let receipt = event.map(|event| self.audit.receipt(index, event, id, now)).transpose();
         Ok(Logged { index: Some(index), receipt: receipt.map_err(Fault::unavailable)? })
     }
 

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{AuditSink, Durability};
+use super::{AuditSink, Durability, Event};
 use crate::{
     error::Fault,
     store::{COMMIT_ITEMS_MAX, Path, SCAN_LIMIT_MAX},
@@ -20,7 +20,7 @@ const PREFIX: &str = "sys/outbox/";
 /// An event that was committed with its change.
 pub struct Pending {
     path: Path,
-    pub event: Vec<u8>,
+    pub event: Event,
 }
 
 /// An event at rest, as its JSON text.
@@ -37,9 +37,9 @@ impl Record for OutboxRecord {
 }
 
 /// Lets the event be committed with the change.
-pub fn put(tx: &mut Tx<'_>, event_id: &str, event: Vec<u8>) -> Result<Pending, Fault> {
+pub fn put(tx: &mut Tx<'_>, event_id: &str, event: Event) -> Result<Pending, Fault> {
     let path = Path::new(format!("{PREFIX}{event_id}"));
-    tx.put(path.clone(), &OutboxRecord(event.clone()))?;
+    tx.put(path.clone(), &OutboxRecord(event.line().to_vec()))?;
     Ok(Pending { path, event })
 }
 
@@ -59,7 +59,7 @@ struct Lists {
 impl Outbox {
     /// Appends an event that was committed, and waits until it is on disk. Gives its place in the log.
     pub async fn append(&self, audit: &dyn AuditSink, pending: Pending) -> Result<u64, Fault> {
-        let appended = audit.append(pending.event, Durability::OnDisk);
+        let appended = audit.append(&pending.event, Durability::OnDisk);
         let result = appended.done.wait().await;
         let mut lists = self.lists();
         match result {
@@ -114,7 +114,7 @@ impl Outbox {
                 if logged.iter().any(|found| found == id) {
                     self.lists().logged.push(path);
                 } else {
-                    self.append(audit, Pending { path, event: record.0 }).await?;
+                    self.append(audit, Pending { path, event: Event::of_line(record.0) }).await?;
                     recovered += 1;
                 }
             }

@@ -8,7 +8,7 @@ use std::{
 
 use jomae_api::{action::ActionSpec, error::Refusal, names::AccountId, time::Timestamp};
 
-use super::{AuditSink, Durability, Telling, call_event};
+use super::{AuditSink, Durability, Event, Telling, call_event};
 use crate::{
     call::{Call, new_request_id},
     error::Fault,
@@ -32,7 +32,7 @@ struct Counted {
 
 impl Throttled {
     /// Counts a call; gives its event if it is the first of its kind for a while.
-    pub fn note(&self, spec: Option<&'static ActionSpec>, call: Call, refusal: Refusal) -> Option<Vec<u8>> {
+    pub fn note(&self, spec: Option<&'static ActionSpec>, call: Call, refusal: Refusal) -> Option<Event> {
         let kind = (call.caller.account().clone(), spec.map(|spec| spec.name));
         let mut kinds = self.kinds();
         if let Some(counted) = kinds.get_mut(&kind) {
@@ -58,7 +58,7 @@ impl Throttled {
         for Counted { spec, first, refusal, count, .. } in over {
             let Some(first) = first else { continue };
             let event = event(spec, &new_request_id(), &first, refusal, count);
-            audit.append(event, Durability::Handed).done.wait().await.map_err(Fault::unavailable)?;
+            audit.append(&event, Durability::Handed).done.wait().await.map_err(Fault::unavailable)?;
         }
         Ok(())
     }
@@ -68,6 +68,6 @@ impl Throttled {
     }
 }
 
-fn event(spec: Option<&ActionSpec>, id: &str, first: &Call, refusal: Refusal, count: u64) -> Vec<u8> {
+fn event(spec: Option<&ActionSpec>, id: &str, first: &Call, refusal: Refusal, count: u64) -> Event {
     call_event(spec, id, first, &Telling::Throttled { count, since: first.now }, Some(refusal))
 }

@@ -1,14 +1,17 @@
 //! The parts that the server would bring along.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use jomae_api::time::Timestamp;
 
 use jomae_core::{
-    audit::{Appended, AuditError, AuditSink, Durability, Page, Query},
+    audit::{Appended, AuditError, AuditSink, Durability, Event, FoundMember, Page, Query},
     error::Fault,
     keyring::{RootKey, WrongRootKey},
     store::{
@@ -18,7 +21,7 @@ use jomae_core::{
 };
 use jomae_crypto::{secret::Key256, wrap};
 use jomae_sim::faults::FaultStore;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A root key in memory.
 pub struct Root(Key256);
@@ -75,12 +78,61 @@ impl AuditLog {
     }
 }
 
+/// What an event is said to be found by is what stands in its line.
+fn check_found_by(event: &Event) {
+    let Some(found_by) = event.found_by() else { return };
+    let line: Value = serde_json::from_slice(event.line()).unwrap();
+    assert_eq!(line["eventTime"], found_by.time.to_string());
+    let identity = &line["userIdentity"];
+    let mut expected = BTreeSet::new();
+    let mut expect = |member: &str, value: &Value| {
+        if let Some(text) = value.as_str().filter(|text| !text.is_empty()) {
+            expected.insert(format!("{member}={text}"));
+        }
+    };
+    for (member, value) in [
+        ("Account", &identity["accountId"]),
+        ("Account", &line["resourceOwnerId"]),
+        ("ServiceName", &line["serviceName"]),
+        ("EventName", &line["eventName"]),
+        ("User", &identity["userName"]),
+        ("EventId", &line["eventId"]),
+        ("EventRW", &line["eventRW"]),
+        ("EventAccessKeyId", &identity["accessKeyId"]),
+        ("SourceIpAddress", &line["sourceIpAddress"]),
+        ("EventType", &line["eventType"]),
+    ] {
+        expect(member, value);
+    }
+    if identity["type"] == "assumed-role" {
+        expect("RoleName", &json!(identity["userName"].as_str().unwrap().split(':').next()));
+    }
+    for (kind, names) in line["referencedResources"].as_object().into_iter().flatten() {
+        expect("ResourceType", &json!(kind));
+        names.as_array().unwrap().iter().for_each(|name| expect("ResourceName", name));
+    }
+    let told = found_by.values.iter().map(|value| {
+        let text = &event.line()[value.start as usize..][..value.bytes as usize];
+        let member = match value.member {
+            FoundMember::Account => "Account",
+            FoundMember::Attribute(attribute) => attribute.as_str(),
+        };
+        format!("{member}={}", str::from_utf8(text).unwrap())
+    });
+    let told: Vec<String> = told.collect();
+    assert_eq!(told.iter().cloned().collect::<BTreeSet<_>>(), expected);
+    let accounts = told.iter().filter(|told| told.starts_with("Account=")).count();
+    assert_eq!(accounts, expected.iter().filter(|told| told.starts_with("Account=")).count(), "each once");
+}
+
 impl AuditSink for AuditLog {
     fn is_writable(&self) -> bool {
         !self.unwritable.load(Ordering::SeqCst)
     }
 
-    fn append(&self, event: Vec<u8>, durability: Durability) -> Appended<'_> {
+    fn append(&self, event: &Event, durability: Durability) -> Appended<'_> {
+        check_found_by(event);
+        let event = event.line().to_vec();
         let index = self.appended.fetch_add(1, Ordering::SeqCst);
         // Not at once, so that the waiting is exercised too.
         let done = Work::Later(Box::pin(async move {

@@ -18,7 +18,7 @@ use std::{
 use jomae_api::{actions::trail::lookup_events as wire, time::Timestamp};
 use jomae_core::{
     audit::{
-        Appended, AuditError, AuditSink, Durability,
+        self, Appended, AuditError, AuditSink, Durability, Event, FoundMember, FoundValue,
         lookup::{Page, Query},
     },
     error::Fault,
@@ -27,7 +27,10 @@ use jomae_core::{
     wait::Work,
 };
 use jomae_log::{
-    AppendStatus, Counts, Log, SyncCallback, TreeHead, WriteError, event::Attribute, index, witness::Witnesses,
+    AppendStatus, Counts, Log, SyncCallback, TreeHead, WriteError,
+    event::{Attribute, FoundBy, Member, Value},
+    index,
+    witness::Witnesses,
 };
 use tokio::sync::oneshot;
 
@@ -103,7 +106,7 @@ impl AuditSink for AuditLog {
         self.log.is_writable()
     }
 
-    fn append(&self, event: Vec<u8>, durability: Durability) -> Appended<'_> {
+    fn append(&self, event: &Event, durability: Durability) -> Appended<'_> {
         let mut synced = None;
         let callback = || -> SyncCallback {
             let (sender, receiver) = oneshot::channel();
@@ -112,8 +115,10 @@ impl AuditSink for AuditLog {
                 let _ = sender.send(result);
             })
         };
-        let jomae_log::Appended { index, status } =
-            self.log.append(&event, None, durability == Durability::OnDisk, callback);
+        let mut room = [NO_VALUE; VALUES_MAX];
+        let found_by = event.found_by().and_then(|found_by| told(found_by, &mut room));
+        let on_disk = durability == Durability::OnDisk;
+        let jomae_log::Appended { index, status } = self.log.append(event.line(), found_by, on_disk, callback);
         let done = match (status, synced) {
             (AppendStatus::Rejected(why), _) => Work::Done(Err(not_written(&why))),
             (AppendStatus::AwaitingSync, Some(synced)) => Work::Later(Box::pin(async move {
@@ -145,9 +150,25 @@ impl AuditSink for AuditLog {
     }
 }
 
-/// What is asked, in the log's own terms.
-fn of_log(query: &Query) -> index::Query {
-    let attribute = |attribute: wire::Attribute| match attribute {
+/// More values than an event of a call has, as a rule; of an event with more the log reads them itself.
+const VALUES_MAX: usize = 24;
+const NO_VALUE: Value = Value { member: Member::Account, start: 0, bytes: 0 };
+
+/// What an event is found by, in the log's own terms. `None` if that is more than there is room for.
+fn told<'r>(found_by: &audit::FoundBy, room: &'r mut [Value; VALUES_MAX]) -> Option<FoundBy<'r>> {
+    let values = room.get_mut(..found_by.values.len())?;
+    for (to, FoundValue { member, start, bytes }) in values.iter_mut().zip(&found_by.values) {
+        let member = match member {
+            FoundMember::Account => Member::Account,
+            FoundMember::Attribute(attribute) => Member::Attribute(of_wire(*attribute)),
+        };
+        *to = Value { member, start: *start, bytes: *bytes };
+    }
+    Some(FoundBy { time: jomae_log::Timestamp(found_by.time.0), values })
+}
+
+const fn of_wire(attribute: wire::Attribute) -> Attribute {
+    match attribute {
         wire::Attribute::ServiceName => Attribute::ServiceName,
         wire::Attribute::EventName => Attribute::EventName,
         wire::Attribute::User => Attribute::User,
@@ -159,12 +180,16 @@ fn of_log(query: &Query) -> index::Query {
         wire::Attribute::SourceIpAddress => Attribute::SourceIpAddress,
         wire::Attribute::EventType => Attribute::EventType,
         wire::Attribute::RoleName => Attribute::RoleName,
-    };
+    }
+}
+
+/// What is asked, in the log's own terms.
+fn of_log(query: &Query) -> index::Query {
     index::Query {
         account: query.account.as_str().to_owned(),
         from: jomae_log::Timestamp(query.from.0),
         to: jomae_log::Timestamp(query.to.0),
-        attributes: query.attributes.iter().map(|(name, value)| (attribute(*name), value.clone())).collect(),
+        attributes: query.attributes.iter().map(|(name, value)| (of_wire(*name), value.clone())).collect(),
         direction: match query.direction {
             wire::Direction::Backward => index::Direction::Backward,
             wire::Direction::Forward => index::Direction::Forward,

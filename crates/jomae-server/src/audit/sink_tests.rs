@@ -39,7 +39,7 @@ async fn what_was_appended_is_looked_up() {
     let log = begun(&temp.path().join("audit"), &config::Audit::default(), &vault(&store).await).await.unwrap();
     for n in 0..40 {
         let durability = if n % 2 == 0 { Durability::OnDisk } else { Durability::Handed };
-        log.append(event(n).into_bytes(), durability).done.wait().await.unwrap();
+        log.append(&Event::of_line(event(n).into_bytes()), durability).done.wait().await.unwrap();
     }
     let found = |attributes, direction| {
         let (log, query) = (&log, query(attributes, direction));
@@ -54,7 +54,7 @@ async fn what_was_appended_is_looked_up() {
     assert_eq!(oldest, Page { events: vec![event(3), event(4)], next: Some(4) });
     assert_eq!(log.find(&["id-1", "id-77"]).unwrap(), ["id-1"]);
     log.close();
-    let late = log.append(event(40).into_bytes(), Durability::OnDisk).done.wait().await.unwrap_err();
+    let late = log.append(&Event::of_line(event(40).into_bytes()), Durability::OnDisk).done.wait().await.unwrap_err();
     assert_eq!(late.to_string(), "the audit log cannot be written: the log is closed");
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
 use jomae_core::{
-    audit::{AuditSink as _, Durability, OperatorAct, operator_event},
+    audit::{AuditSink as _, Durability, Event, OperatorAct, operator_event},
     call::new_request_id,
     error::Fault,
     tx::Vault,
@@ -133,7 +133,7 @@ impl Opened {
         }
         if let Some(former) = follows.filter(|_| log.counts().size == 0) {
             let event = begin_event(&former, log.log.verifier().name(), region, gateway::now());
-            let appended = log.append(event, Durability::OnDisk);
+            let appended = log.append(&event, Durability::OnDisk);
             appended.done.wait().await.map_err(|error| OpenError::io(log.log.dir())(io::Error::other(error)))?;
         }
         Ok(log)
@@ -141,7 +141,7 @@ impl Opened {
 }
 
 /// The first event of a log that the operator has begun in the place of another.
-fn begin_event(former: &FormerLog, origin: &str, region: &RegionId, now: Timestamp) -> Vec<u8> {
+fn begin_event(former: &FormerLog, origin: &str, region: &RegionId, now: Timestamp) -> Event {
     let size = former.head.map(|head| head.size.to_string()).unwrap_or_default();
     let root = former.head.map(|head| head.root_text()).unwrap_or_default();
     let mut parameters = vec![("Origin", origin), ("FormerOrigin", former.origin.as_str())];

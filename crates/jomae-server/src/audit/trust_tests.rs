@@ -26,7 +26,7 @@ pub fn line(n: u64) -> Vec<u8> {
 pub async fn append(log: &AuditLog, from: u64, to: u64) {
     for n in from..to {
         let durability = if n + 1 == to { Durability::OnDisk } else { Durability::Handed };
-        let Appended { index, done } = log.append(line(n), durability);
+        let Appended { index, done } = log.append(&Event::of_line(line(n)), durability);
         assert_eq!(index, n);
         done.wait().await.unwrap();
     }
@@ -214,7 +214,7 @@ async fn another_course_of_the_log_is_refused() {
     fs::rename(&other, fork.dir()).unwrap();
     let log = fork.start().await.unwrap();
     for n in 400..430 {
-        log.append(line(n), Durability::OnDisk).done.wait().await.unwrap();
+        log.append(&Event::of_line(line(n)), Durability::OnDisk).done.wait().await.unwrap();
     }
     fork.stop(log).await;
     fs::remove_dir_all(service.dir()).unwrap();

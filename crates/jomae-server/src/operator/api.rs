@@ -196,7 +196,7 @@ impl OperatorApi {
         let (region, effect) = (&self.region, Effect::Read);
         let act = OperatorAct { name, effect, region, account, parameters, resources: &[] };
         let event = operator_event(&act, &new_request_id(), gateway::now());
-        let appended = service.audit.append(event, Durability::OnDisk);
+        let appended = service.audit.append(&event, Durability::OnDisk);
         appended.done.wait().await.map_err(|error| refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
     }
 }
