@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use zeroize::Zeroizing;
 
 use crate::{
+    json,
     names::{AccountId, KeyId, KeyVersionId, RegionId},
     param::Plaintext,
     time::Timestamp,
@@ -18,6 +19,9 @@ use crate::{
 pub trait Answer: Serialize {
     /// Its members, in their order on the wire.
     const MEMBERS: &'static [Member];
+
+    /// Writes it as JSON, as its `Serialize` does.
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()>;
 }
 
 /// A row of a list.
@@ -69,7 +73,7 @@ pub enum Shape {
 }
 
 /// A type that members can have.
-pub trait Value {
+pub trait Value: Serialize {
     /// For the reference.
     const SHAPE: Shape;
     /// Whether the member may be absent.
@@ -78,6 +82,11 @@ pub trait Value {
     /// Whether this one is.
     fn is_absent(&self) -> bool {
         false
+    }
+
+    /// Writes it as JSON, as its `Serialize` does.
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(out, self)
     }
 }
 
@@ -88,10 +97,21 @@ impl<T: Value> Value for Option<T> {
     fn is_absent(&self) -> bool {
         self.is_none()
     }
+
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match self {
+            Some(value) => value.write(out),
+            None => serde_json::to_writer(out, &()),
+        }
+    }
 }
 
 impl<T: Answer> Value for T {
     const SHAPE: Shape = Shape::Object(T::MEMBERS);
+
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        Answer::write(self, out)
+    }
 }
 
 impl<T: Row> Value for List<T> {
@@ -106,12 +126,48 @@ macro_rules! shapes {
     };
 }
 shapes! {
-    Text: String, &'static str, AccountId, KeyId, KeyVersionId, RegionId, SecretText;
+    Text: SecretText;
     Date: Timestamp;
-    Base64: Base64, SecretBase64, Plaintext;
+    Base64: SecretBase64, Plaintext;
     Integer: u32, u64, i64;
     Boolean: bool;
     Counts: BTreeMap<String, u64>;
+}
+
+macro_rules! texts {
+    ($($type:ty: $text:expr),+) => {
+        $(impl Value for $type {
+            const SHAPE: Shape = Shape::Text;
+
+            fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+                let text: fn(&Self) -> &str = $text;
+                json::text(out, text(self));
+                Ok(())
+            }
+        })+
+    };
+}
+texts!(
+    String: Self::as_str,
+    &'static str: |text| text,
+    AccountId: Self::as_str,
+    KeyId: Self::as_str,
+    KeyVersionId: Self::as_str,
+    RegionId: Self::as_str
+);
+
+impl Value for Base64 {
+    const SHAPE: Shape = Shape::Base64;
+
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        // Nothing of it has to be escaped.
+        out.push(b'"');
+        let start = out.len();
+        out.resize(start + self.0.len().div_ceil(3) * 4, 0);
+        let written = out.get_mut(start..).map_or(Ok(0), |room| STANDARD.encode_slice(&self.0, room));
+        out.push(b'"');
+        written.map(|_| ()).map_err(serde::ser::Error::custom)
+    }
 }
 
 /// The rows of a list. On the wire an object whose one member has the name of the rows.
@@ -201,6 +257,16 @@ macro_rules! answer {
                 extension: $crate::answer::answer!(@is $($extension)?),
                 doc: $crate::text::sentence(concat!($($doc),+)),
             }),*];
+
+            fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+                let object = &mut $crate::json::Object::begin(out);
+                $(if !$crate::answer::Value::is_absent(&self.$field) {
+                    object.member(concat!("\"", $wire, "\":"));
+                    $crate::answer::Value::write(&self.$field, object.out)?;
+                })*
+                object.end();
+                Ok(())
+            }
         }
 
         $(impl $crate::answer::Row for $name {

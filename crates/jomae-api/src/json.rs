@@ -1,4 +1,4 @@
-//! Text as JSON, into memory.
+//! JSON into memory: texts, and objects member by member.
 
 /// Writes a text with its quotes. `true` if it stands there as it is, without an escape.
 ///
@@ -16,6 +16,34 @@ pub fn text(out: &mut Vec<u8>, text: &str) -> bool {
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');
     true
+}
+
+/// An object whose members are being written.
+pub struct Object<'o> {
+    /// Where the value of a member goes, after [`Object::member`].
+    pub out: &'o mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'o> Object<'o> {
+    /// Begins one.
+    pub fn begin(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, is_empty: true }
+    }
+
+    /// What stands before the value of a member: `"name":`.
+    pub fn member(&mut self, name_and_colon: &str) {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(name_and_colon.as_bytes());
+    }
+
+    /// Ends it.
+    pub fn end(&mut self) {
+        self.out.push(b'}');
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@ use std::{future::Future, sync::Arc};
 use jomae_api::{
     action::{Action, Api, Effect, RamKind},
     actions::params::DRY_RUN,
+    answer::Answer,
     error::Refusal,
     for_each_action,
     names::{KeyPlace, RegionId},
     param::{Input, ParamInfo},
     wire::{Params, render},
 };
-
-use serde::Serialize;
 
 use crate::{
     access::{self, Authorized, FoundKey, FoundRole, Resource},
@@ -126,7 +125,7 @@ impl Run<'_> {
             if let Some(token) = &token
                 && let Some(output) = token.remembered(&mut tx, call.now)?
             {
-                return rendered::<A>(call, &output);
+                return rendered::<A>(call, |out| serde_json::to_writer(out, &output));
             }
             let output = kms.handle(call, &mut tx, &granted).await?;
             if let Some(token) = &token {
@@ -152,7 +151,7 @@ impl Run<'_> {
                         kms.usage.note(number, version, &key.place, &call.caller, call.now);
                     }
                 }
-                return rendered::<A>(call, &output);
+                return rendered::<A>(call, |out| written(&output, out));
             }
         }
         Err(Fault::unavailable("what the call read kept changing").into())
@@ -194,12 +193,22 @@ impl Run<'_> {
     }
 }
 
-fn rendered<A: Action>(call: &Call, output: &impl Serialize) -> Result<Vec<u8>, Error> {
+fn rendered<A: Action>(
+    call: &Call,
+    write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+) -> Result<Vec<u8>, Error> {
     let body = match A::SPEC.api() {
-        Api::Kms => render::success(call.format, output, &call.request_id, "KMS"),
-        _ => render::success(call.format, output, &call.request_id, &format!("{}Response", A::SPEC.name)),
+        Api::Kms => render::success(call.format, write, &call.request_id, "KMS"),
+        _ => render::success(call.format, write, &call.request_id, &format!("{}Response", A::SPEC.name)),
     };
     body.map_err(|error| Fault::internal(format!("{}: {error:?}", A::SPEC.name)).into())
+}
+
+/// Writes an answer as its declaration has it, which is what serde makes of it.
+fn written(answer: &impl Answer, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    answer.write(out)?;
+    debug_assert!(serde_json::to_vec(answer).is_ok_and(|same| same == *out), "two forms of an answer");
+    Ok(())
 }
 
 /// By what type events know a thing of RAM.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Format;
 use crate::error::Origin;
+use crate::json;
 
 /// Why an output cannot be put on the wire. Always a bug of ours, never of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +23,19 @@ pub enum RenderError {
     XmlName,
 }
 
-/// The body of a success: the members of `output`, then `RequestId`. An output without members gives `RequestId`
-/// alone.
+/// The body of a success: the members of an object that `write` writes, then `RequestId`. An object without members
+/// gives `RequestId` alone.
 ///
 /// In XML the members nest exactly as in JSON under the given root (`KMS`, or `<Action>Response` in other APIs); a list
 /// repeats the element of its name.
-pub fn success<T: Serialize>(
+pub fn success(
     format: Format,
-    output: &T,
+    write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
     request_id: &str,
     xml_root: &str,
 ) -> Result<Vec<u8>, RenderError> {
     let mut body = Vec::with_capacity(512);
-    serde_json::to_writer(&mut body, output).map_err(|_| RenderError::Serialize)?;
+    write(&mut body).map_err(|_| RenderError::Serialize)?;
     match body.as_slice() {
         b"null" | b"{}" => {
             body.clear();
@@ -47,7 +48,7 @@ pub fn success<T: Serialize>(
         _ => return Err(RenderError::NotAnObject),
     }
     body.extend_from_slice(b"\"RequestId\":");
-    serde_json::to_writer(&mut body, request_id).map_err(|_| RenderError::Serialize)?;
+    json::text(&mut body, request_id);
     body.push(b'}');
     match format {
         Format::Json => Ok(body),
@@ -192,7 +193,11 @@ mod tests {
     }
 
     fn ok(format: Format, output: &impl Serialize) -> String {
-        text(success(format, output, "id", "KMS").unwrap())
+        text(of(format, output).unwrap())
+    }
+
+    fn of(format: Format, output: &impl Serialize) -> Result<Vec<u8>, RenderError> {
+        success(format, |out| serde_json::to_writer(out, output), "id", "KMS")
     }
 
     #[derive(Serialize)]
@@ -245,13 +250,10 @@ mod tests {
             assert_eq!(body, r#"{"RequestId":"id"}"#);
         }
         assert_eq!(ok(Format::Xml, &Nothing {}), "<KMS><RequestId>id</RequestId></KMS>");
-        assert_eq!(success(Format::Json, &"text", "id", "KMS"), Err(RenderError::NotAnObject));
-        assert_eq!(success(Format::Json, &[1], "id", "KMS"), Err(RenderError::NotAnObject));
-        assert_eq!(success(Format::Xml, &json!({"a b": 1}), "id", "KMS"), Err(RenderError::XmlName));
-        assert_eq!(
-            success(Format::Json, &json!({"a b": 1}), "id", "KMS").map(text).unwrap(),
-            r#"{"a b":1,"RequestId":"id"}"#
-        );
+        assert_eq!(of(Format::Json, &"text"), Err(RenderError::NotAnObject));
+        assert_eq!(of(Format::Json, &[1]), Err(RenderError::NotAnObject));
+        assert_eq!(of(Format::Xml, &json!({"a b": 1})), Err(RenderError::XmlName));
+        assert_eq!(of(Format::Json, &json!({"a b": 1})).map(text).unwrap(), r#"{"a b":1,"RequestId":"id"}"#);
     }
 
     #[test]

@@ -294,7 +294,12 @@ mod tests {
         assert_eq!(json, line);
         let xml = crate::wire::render::success(
             Format::Xml,
-            &serde_json::json!({"Events": [serde_json::to_value(Event::new(line, Format::Xml).unwrap()).unwrap()]}),
+            |out| {
+                serde_json::to_writer(
+                    out,
+                    &serde_json::json!({"Events": [serde_json::to_value(Event::new(line, Format::Xml).unwrap()).unwrap()]}),
+                )
+            },
             "id",
             "Trail",
         );
