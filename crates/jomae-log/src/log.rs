@@ -177,6 +177,8 @@ impl Shared {
     /// Waits until what was handed over by now is in the files, where look-ups find it; not for ever.
     fn wait_for_files(&self) {
         let handed = self.buffer().next;
+        // It may be gathering.
+        self.filled.notify_one();
         for _ in 0..IN_FILES_TRIES_MAX {
             if self.in_files.load(Ordering::Acquire) >= handed {
                 return;

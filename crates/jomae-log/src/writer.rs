@@ -20,10 +20,12 @@ use crate::{
     witness::NewestCheckpoint,
 };
 
-/// Events are gathered for this long before they are written.
-const GATHER: Duration = Duration::from_millis(2);
-/// Written events are synced no later than this.
-const SYNC_WITHIN: Duration = Duration::from_millis(100);
+/// Events are gathered for this long before they are written, if nobody waits for them: what wakes this thread takes
+/// the processor from a request.
+const GATHER: Duration = Duration::from_millis(20);
+/// Written events are synced no later than this. With the gathering before, every event is on disk within a tenth of a
+/// second.
+const SYNC_WITHIN: Duration = Duration::from_millis(80);
 /// How soon a failed write is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 /// How often old segments are looked for.
