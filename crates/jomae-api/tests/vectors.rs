@@ -10,8 +10,9 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jomae_api::error::Refusal;
-use jomae_api::sign::{Credential, Presented, Scheme, check_time};
+use jomae_api::sign::{Credential, Presented, Scheme, SigningSecret, check_time};
 use jomae_api::wire::{Header, Params, Request};
+use jomae_crypto::secret::SecretBytes;
 use serde::Deserialize;
 
 /// File, number of cases, number of valid ones: so that no case is lost.
@@ -85,15 +86,19 @@ struct Server {
 }
 
 enum Held {
-    Secret(Vec<u8>),
+    Secret(Box<SigningSecret>),
     RsaPublicKey(Vec<u8>),
+}
+
+fn secret(text: &str) -> SigningSecret {
+    SigningSecret::new(SecretBytes::new(text.as_bytes().to_vec()))
 }
 
 impl Server {
     fn new(file: &File) -> Self {
         let mut keys = BTreeMap::new();
         for key in &file.credentials {
-            keys.insert(key.access_key_id.clone(), Held::Secret(key.access_key_secret.clone().into_bytes()));
+            keys.insert(key.access_key_id.clone(), Held::Secret(Box::new(secret(&key.access_key_secret))));
         }
         if let Some(pem) = &file.public_key_pem {
             let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
@@ -121,7 +126,7 @@ impl Server {
             Some(Held::Secret(secret)) => Credential::Secret(secret),
             Some(Held::RsaPublicKey(spki)) => Credential::RsaPublicKey(spki),
             None => {
-                assert!(presented.verify(Credential::Secret(b"nobody's")).is_err());
+                assert!(presented.verify(Credential::Secret(&secret("nobody's"))).is_err());
                 return Err(Refusal::AccessKeyNotFound);
             }
         };
@@ -180,7 +185,7 @@ fn every_case_of_every_client() {
             let mut server = Server::new(&file);
             match case.name.as_str() {
                 "wrong-secret" => {
-                    server.keys.insert("testAccessKeyId".to_owned(), Held::Secret(b"another".to_vec()));
+                    server.keys.insert("testAccessKeyId".to_owned(), Held::Secret(Box::new(secret("another"))));
                 }
                 "unknown-access-key" => server.keys.clear(),
                 _ => {}

@@ -11,6 +11,7 @@ use jomae_api::{
     },
     names::{AccountId, AliasName, KeyId, KeyPlace, KeyVersionId, RegionId},
     policy::{Form, KeyPolicy},
+    sign::SigningSecret,
     spec::{KeySpec, KeyUsage},
     time::Timestamp,
 };
@@ -157,7 +158,7 @@ pub struct Marker {}
 /// The credential of a caller.
 pub struct AccessKeyRecord {
     pub stored: StoredAccessKey,
-    pub secret: OnceLock<Arc<jomae_crypto::secret::SecretBytes>>,
+    pub secret: OnceLock<SigningSecret>,
     /// When its use was last noted, in Unix seconds.
     pub noted: AtomicI64,
 }

@@ -8,7 +8,7 @@ use ::hmac::{Hmac, KeyInit as _, Mac as _};
 use aws_lc_rs::hmac;
 use sm3::Sm3;
 
-use crate::secret::ct_eq;
+use crate::secret::{assert_not_impl, ct_eq};
 
 /// Length of the longest tag in bytes.
 pub const TAG_BYTES_MAX: usize = 64;
@@ -46,7 +46,36 @@ impl MacAlg {
     }
 }
 
-/// An HMAC in progress: `new`, any number of `update`, `finish`.
+/// A key as HMACs begin with it: the state after its block. Wiped on drop.
+pub struct MacKey(KeyState);
+
+#[expect(clippy::large_enum_variant, reason = "nearly all keys are the large one")]
+enum KeyState {
+    Sha(hmac::Key),
+    Sm3(Hmac<Sm3>),
+}
+
+impl MacKey {
+    /// A key of any length is taken, as RFC 2104 has it.
+    pub fn new(alg: MacAlg, key: &[u8]) -> Self {
+        let sha = |alg| KeyState::Sha(hmac::Key::new(alg, key));
+        Self(match alg {
+            MacAlg::Sha1 => sha(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+            MacAlg::Sha224 => sha(hmac::HMAC_SHA224),
+            MacAlg::Sha256 => sha(hmac::HMAC_SHA256),
+            MacAlg::Sha384 => sha(hmac::HMAC_SHA384),
+            MacAlg::Sha512 => sha(hmac::HMAC_SHA512),
+            MacAlg::Sm3 => match Hmac::new_from_slice(key) {
+                Ok(mac) => KeyState::Sm3(mac),
+                Err(_) => unreachable!("HMAC takes a key of any length"),
+            },
+        })
+    }
+}
+
+assert_not_impl!(MacKey: std::fmt::Debug, std::fmt::Display, Clone, PartialEq, serde::Serialize);
+
+/// An HMAC in progress: `new` or `with_key`, any number of `update`, `finish`.
 pub struct Mac(State);
 
 #[expect(clippy::large_enum_variant, reason = "lives on the stack for one message; a box would cost more")]
@@ -56,19 +85,16 @@ enum State {
 }
 
 impl Mac {
-    /// Starts an HMAC over no bytes. A key of any length is taken, as RFC 2104 has it.
+    /// Starts an HMAC over no bytes.
     pub fn new(alg: MacAlg, key: &[u8]) -> Self {
-        let sha = |alg| State::Sha(hmac::Context::with_key(&hmac::Key::new(alg, key)));
-        Self(match alg {
-            MacAlg::Sha1 => sha(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
-            MacAlg::Sha224 => sha(hmac::HMAC_SHA224),
-            MacAlg::Sha256 => sha(hmac::HMAC_SHA256),
-            MacAlg::Sha384 => sha(hmac::HMAC_SHA384),
-            MacAlg::Sha512 => sha(hmac::HMAC_SHA512),
-            MacAlg::Sm3 => match Hmac::new_from_slice(key) {
-                Ok(mac) => State::Sm3(mac),
-                Err(_) => unreachable!("HMAC takes a key of any length"),
-            },
+        Self::with_key(&MacKey::new(alg, key))
+    }
+
+    /// The same under a key that is ready.
+    pub fn with_key(key: &MacKey) -> Self {
+        Self(match &key.0 {
+            KeyState::Sha(key) => State::Sha(hmac::Context::with_key(key)),
+            KeyState::Sm3(mac) => State::Sm3(mac.clone()),
         })
     }
 
@@ -165,6 +191,20 @@ mod tests {
             assert!(!tag.verify(&received[1..]));
             received[7] ^= 1;
             assert!(!tag.verify(&received));
+        }
+    }
+
+    #[test]
+    fn a_key_is_as_new_after_each_tag() {
+        for alg in MacAlg::ALL {
+            for bytes in [0, 5, 64, 65, 200] {
+                let key = MacKey::new(alg, &vec![7; bytes]);
+                for message in [&b"one"[..], b"", b"another"] {
+                    let mut again = Mac::with_key(&key);
+                    again.update(message);
+                    assert_eq!(hex::encode(&*again.finish()), mac(alg, &vec![7; bytes], message), "{alg:?} {bytes}");
+                }
+            }
         }
     }
 

@@ -1,9 +1,8 @@
 //! ACS3 and ACS4: the signature is in `Authorization` and covers the headers that it lists.
 
 use jomae_crypto::hash::{DIGEST_BYTES, Hasher};
-use jomae_crypto::mac::{Mac, Tag};
+use jomae_crypto::mac::{Mac, MacKey, Tag};
 use jomae_crypto::{rsa, secret};
-use zeroize::Zeroizing;
 
 use super::{
     AUTHORIZATION_BYTES_MAX, Credential, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, Presented, RSA_SIGNATURE_BYTES_MAX,
@@ -243,7 +242,8 @@ pub(super) fn verify_head(presented: &Presented<'_>, proof: &Proof<'_>, credenti
     let to_sign = digest_to_sign(presented, proof);
     let genuine = match (scheme.is_rsa(), credential) {
         (false, Credential::Secret(secret)) => {
-            let tag = tag(scheme, secret, proof.scope.as_ref(), &to_sign);
+            let Some(key) = secret.mac_key(scheme) else { return false };
+            let tag = tag(scheme, key, proof.scope.as_ref(), &to_sign);
             let expected = <&[u8; DIGEST_BYTES]>::try_from(&*tag).map(digest_hex);
             expected.is_ok_and(|expected| secret::ct_eq(&expected, proof.signature.as_bytes()))
         }
@@ -273,19 +273,17 @@ fn digest_hex(digest: &[u8; DIGEST_BYTES]) -> [u8; DIGEST_BYTES * 2] {
     text
 }
 
-/// The HMAC of `message` under the secret (ACS3) or under the key derived from it for the scope (ACS4).
-pub(super) fn tag(scheme: Scheme, secret: &[u8], scope: Option<&Scope<'_>>, message: &str) -> Tag {
-    let mac = |key: &[u8], text: &str| {
-        let mut mac = Mac::new(scheme.mac_alg(), key);
+/// The HMAC of `message` under the key of the secret (ACS3) or under the one derived from it for the scope (ACS4).
+pub(super) fn tag(scheme: Scheme, key: &MacKey, scope: Option<&Scope<'_>>, message: &str) -> Tag {
+    let mac = |key: &MacKey, text: &str| {
+        let mut mac = Mac::with_key(key);
         mac.update(text.as_bytes());
         mac.finish()
     };
     let Some(scope) = scope else {
-        return mac(secret, message);
+        return mac(key, message);
     };
-    let mut key = Zeroizing::new(Vec::with_capacity(secret.len() + 9));
-    key.extend_from_slice(b"aliyun_v4");
-    key.extend_from_slice(secret);
-    let key = mac(&mac(&mac(&mac(&key, scope.date), scope.region), scope.product), SCOPE_END);
-    mac(&key, message)
+    let derived = |key: &MacKey, text: &str| MacKey::new(scheme.mac_alg(), &mac(key, text));
+    let of_product = derived(&derived(&derived(key, scope.date), scope.region), scope.product);
+    mac(&derived(&of_product, SCOPE_END), message)
 }

@@ -7,6 +7,7 @@ use jomae_crypto::rsa;
 use zeroize::Zeroizing;
 
 use super::acs::{self, SCOPE_END, Scope};
+use super::secret::mac_key;
 use super::{Scheme, canonical, rpc};
 use crate::wire::percent;
 
@@ -117,7 +118,8 @@ impl SignRequest<'_> {
         let pairs = all.iter().copied();
         let signature = match (self.scheme.is_rsa(), self.key) {
             (false, SigningKey::Secret(secret)) => {
-                STANDARD.encode(&*rpc::tag(secret, |mac| canonical::rpc(self.method, pairs, mac)))
+                let key = mac_key(self.scheme, secret);
+                STANDARD.encode(&*rpc::tag(&key, |mac| canonical::rpc(self.method, pairs, mac)))
             }
             (true, SigningKey::Pkcs8(key)) => {
                 let mut message = Zeroizing::new(Vec::new());
@@ -184,7 +186,8 @@ impl SignRequest<'_> {
         let scope = self.scheme.is_acs4().then_some(Scope { date: &day, region: self.region, product: "Kms" });
         let signature = match (self.scheme.is_rsa(), self.key) {
             (false, SigningKey::Secret(secret)) => {
-                hex::encode(&*acs::tag(self.scheme, secret, scope.as_ref(), &to_sign))
+                let key = mac_key(self.scheme, secret);
+                hex::encode(&*acs::tag(self.scheme, &key, scope.as_ref(), &to_sign))
             }
             (true, SigningKey::Pkcs8(key)) => {
                 hex::encode(rsa::sign_pkcs1_sha256(key, to_sign.as_bytes()).map_err(|_| ClientError::WrongKey)?)

@@ -8,6 +8,7 @@ mod acs;
 mod canonical;
 pub mod client;
 mod rpc;
+mod secret;
 
 use jomae_crypto::hash::HashAlg;
 use jomae_crypto::mac::MacAlg;
@@ -16,6 +17,7 @@ use crate::error::Refusal;
 use crate::time::Timestamp;
 use crate::wire::{Format, Params, Request};
 
+pub use self::secret::SigningSecret;
 pub use crate::limits::{ACCESS_KEY_ID_BYTES_MAX, NONCE_BYTES_MAX, SKEW_SECS_MAX};
 /// Longest security token, and longest value of a signed header, in bytes.
 pub const HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
@@ -111,7 +113,7 @@ impl Scheme {
 #[derive(Clone, Copy)]
 pub enum Credential<'c> {
     /// The access key secret.
-    Secret(&'c [u8]),
+    Secret(&'c SigningSecret),
     /// A DER `SubjectPublicKeyInfo` of an RSA key.
     RsaPublicKey(&'c [u8]),
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jomae_crypto::mac::{Mac, MacAlg, Tag};
+use jomae_crypto::mac::{Mac, MacKey, Tag};
 use jomae_crypto::{rsa, secret};
 use zeroize::Zeroizing;
 
@@ -55,7 +55,8 @@ pub(super) fn canonical<S: Sink>(presented: &Presented<'_>, sink: &mut S) {
 pub(super) fn verify(presented: &Presented<'_>, signature: &str, credential: Credential<'_>) -> bool {
     match (presented.scheme, credential) {
         (Scheme::RpcV1HmacSha1, Credential::Secret(secret)) => {
-            let tag = tag(secret, |mac| canonical(presented, mac));
+            let Some(key) = secret.mac_key(presented.scheme) else { return false };
+            let tag = tag(key, |mac| canonical(presented, mac));
             let mut expected = [0; 28];
             let written = STANDARD.encode_slice(&*tag, &mut expected).unwrap_or_default();
             written == expected.len() && secret::ct_eq(&expected, signature.as_bytes())
@@ -72,12 +73,9 @@ pub(super) fn verify(presented: &Presented<'_>, signature: &str, credential: Cre
     }
 }
 
-/// HMAC-SHA1 of what `write` writes, under the secret and a `&`.
-pub(super) fn tag(secret: &[u8], write: impl FnOnce(&mut Mac)) -> Tag {
-    let mut key = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
-    key.extend_from_slice(secret);
-    key.push(b'&');
-    let mut mac = Mac::new(MacAlg::Sha1, &key);
+/// The HMAC of what `write` writes.
+pub(super) fn tag(key: &MacKey, write: impl FnOnce(&mut Mac)) -> Tag {
+    let mut mac = Mac::with_key(key);
     write(&mut mac);
     mac.finish()
 }

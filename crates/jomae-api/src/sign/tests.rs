@@ -1,5 +1,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jomae_crypto::secret::SecretBytes;
 use proptest::prelude::*;
 
 use super::client::{ClientError, SignRequest, SignedRequest, SigningKey};
@@ -9,6 +10,10 @@ use crate::wire::Header;
 const NOW: i64 = 1_795_432_407;
 const DATE: &str = "2026-11-23T11:13:27Z";
 const SECRET: &[u8] = b"testAccessKeySecret";
+
+fn secret(secret: &[u8]) -> SigningSecret {
+    SigningSecret::new(SecretBytes::new(secret.to_vec()))
+}
 
 fn der(base64: &str) -> Vec<u8> {
     STANDARD.decode(base64.lines().collect::<String>()).unwrap()
@@ -89,8 +94,9 @@ impl Sent {
 
     fn see<T>(&self, see: impl FnOnce(&Presented<'_>, &Params<'_>) -> T) -> Result<T, SignError> {
         let public_key = public_key();
+        let secret = secret(SECRET);
         let rsa = self.scheme.is_rsa();
-        self.with(if rsa { Credential::RsaPublicKey(&public_key) } else { Credential::Secret(SECRET) }, see)
+        self.with(if rsa { Credential::RsaPublicKey(&public_key) } else { Credential::Secret(&secret) }, see)
     }
 
     fn answer(&self) -> Result<(), SignError> {
@@ -156,13 +162,26 @@ fn time_stamps() {
 #[test]
 fn the_other_kind_of_credential_never_matches() {
     let public_key = public_key();
+    let (right, empty) = (secret(SECRET), secret(b""));
     for scheme in Scheme::ALL {
         let sent = Sent::simple(scheme);
         assert_eq!(sent.answer(), Ok(()), "{scheme:?}");
-        let other = if scheme.is_rsa() { Credential::Secret(SECRET) } else { Credential::RsaPublicKey(&public_key) };
+        let other = if scheme.is_rsa() { Credential::Secret(&right) } else { Credential::RsaPublicKey(&public_key) };
         assert_eq!(sent.with(other, |_, _| ()), Err(SignError::DoesNotMatch), "{scheme:?}");
-        let wrong = if scheme.is_rsa() { Credential::RsaPublicKey(b"") } else { Credential::Secret(b"") };
+        let wrong = if scheme.is_rsa() { Credential::RsaPublicKey(b"") } else { Credential::Secret(&empty) };
         assert_eq!(sent.with(wrong, |_, _| ()), Err(SignError::DoesNotMatch), "{scheme:?}");
+    }
+}
+
+#[test]
+fn one_secret_serves_every_scheme_more_than_once() {
+    let (right, wrong) = (secret(SECRET), secret(b"another"));
+    for scheme in Scheme::ALL.repeat(2).into_iter().filter(|scheme| !scheme.is_rsa()) {
+        for sent in [Sent::simple(scheme), Sent::sign(scheme, &[], &[("KeyId", "k")], None)] {
+            assert_eq!(sent.with(Credential::Secret(&right), |_, _| ()), Ok(()), "{scheme:?}");
+            let refused = sent.with(Credential::Secret(&wrong), |_, _| ());
+            assert_eq!(refused, Err(SignError::DoesNotMatch), "{scheme:?}");
+        }
     }
 }
 

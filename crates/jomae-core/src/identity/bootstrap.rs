@@ -5,12 +5,11 @@
 //! reads the secret back from its sealed record.
 
 use jomae_api::time::Timestamp;
-use jomae_crypto::secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
     accounts::{self, AccountKey},
-    secret,
+    open_secret,
 };
 use crate::{
     error::Fault,
@@ -68,10 +67,9 @@ fn read_back(vault: &Vault, access_key_id: &str) -> Result<AccountKey, Fault> {
         .reading()
         .get::<AccessKeyRecord>(&path::access_key(access_key_id))?
         .ok_or_else(|| Fault::internal("the first access key is missing"))?;
-    let secret = secret(vault.keyring(), access_key_id, &record)?;
     Ok(AccountKey {
         account: record.stored.account.clone(),
         access_key_id: access_key_id.to_owned(),
-        secret: SecretBytes::new(secret.expose().to_vec()),
+        secret: open_secret(vault.keyring(), access_key_id, &record.stored)?,
     })
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jomae_api::{
     error::Refusal,
     names::AccountId,
-    sign::{self, Credential, Presented, SignError},
+    sign::{self, Credential, Presented, SignError, SigningSecret},
     time::Timestamp,
 };
 use jomae_crypto::{rng, secret::SecretBytes, wrap};
@@ -35,16 +35,6 @@ use crate::{
 /// What the access key ids of temporary credentials start with.
 pub const TEMPORARY_PREFIX: &str = "STS.";
 
-/// The secret that stands in for one that does not exist, so that an unknown access key costs the same work as a
-/// wrong signature.
-pub struct DummySecret(SecretBytes);
-
-impl Default for DummySecret {
-    fn default() -> Self {
-        Self(SecretBytes::random(30))
-    }
-}
-
 /// How much of a request a signature is compared with: all of it, or its head.
 type Verify<'p> = fn(&Presented<'p>, Credential<'_>) -> Result<(), SignError>;
 
@@ -53,7 +43,9 @@ pub struct Authenticator {
     pub nonces: NonceMemory,
     pub lockout: Lockout,
     pub sessions: Sessions,
-    dummy: DummySecret,
+    /// Stands in for a secret that does not exist, so that an unknown access key costs the same work as a wrong
+    /// signature.
+    dummy: SigningSecret,
 }
 
 impl Authenticator {
@@ -62,7 +54,7 @@ impl Authenticator {
             nonces: NonceMemory::new(nonces_max),
             lockout: Lockout::default(),
             sessions: Sessions::default(),
-            dummy: DummySecret::default(),
+            dummy: SigningSecret::new(SecretBytes::random(30)),
         }
     }
 
@@ -145,11 +137,11 @@ impl Authenticator {
         let id = presented.access_key_id;
         let mut tx = vault.reading();
         let Some(record) = tx.get::<AccessKeyRecord>(&path::access_key(id))? else {
-            let _ = verify(presented, Credential::Secret(self.dummy.0.expose()));
+            let _ = verify(presented, Credential::Secret(&self.dummy));
             return Err(Refusal::AccessKeyNotFound.into());
         };
         let secret = secret(vault.keyring(), id, &record)?;
-        verify(presented, Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+        verify(presented, Credential::Secret(secret)).map_err(Refusal::from)?;
         // What the account has switched off is told only to who holds the secret.
         if !record.stored.active {
             return Err(Refusal::AccessKeyInactive.into());
@@ -182,14 +174,14 @@ impl Authenticator {
             Ok(opened) => (opened, None),
             Err(place) => {
                 let (session, secret) = token::open(keyring, token).ok_or(Refusal::SecurityTokenMalformed)?;
-                (Arc::new(Opened { session: Arc::new(session), secret }), Some(place))
+                (Arc::new(Opened { session: Arc::new(session), secret: SigningSecret::new(secret) }), Some(place))
             }
         };
         let Opened { session, secret } = &*opened;
         if session.access_key_id != presented.access_key_id {
             return Err(Refusal::SecurityTokenMismatch.into());
         }
-        verify(presented, Credential::Secret(secret.expose())).map_err(Refusal::from)?;
+        verify(presented, Credential::Secret(secret)).map_err(Refusal::from)?;
         if session.expires <= now.0 {
             return Err(Refusal::SecurityTokenExpired.into());
         }
@@ -238,14 +230,18 @@ pub struct Signed {
     signed_at_secs: i64,
 }
 
-fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Result<&'r SecretBytes, Fault> {
+fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Result<&'r SigningSecret, Fault> {
     if let Some(secret) = record.secret.get() {
         return Ok(secret);
     }
-    let opened = keyring
-        .open_with(&record.stored.secret.0, |domain, wrapped| wrap::unwrap_access_key_secret(domain, id, wrapped))
-        .map_err(|error| Fault::internal(format!("secret of access key {id}: {error}")))?;
-    Ok(record.secret.get_or_init(|| Arc::new(opened)))
+    let opened = open_secret(keyring, id, &record.stored)?;
+    Ok(record.secret.get_or_init(|| SigningSecret::new(opened)))
+}
+
+fn open_secret(keyring: &Keyring, id: &str, stored: &StoredAccessKey) -> Result<SecretBytes, Fault> {
+    keyring
+        .open_with(&stored.secret.0, |domain, wrapped| wrap::unwrap_access_key_secret(domain, id, wrapped))
+        .map_err(|error| Fault::internal(format!("secret of access key {id}: {error}")))
 }
 
 /// A new access key of the account (`user_id` none) or of a user: its id, its secret (to be shown once), its record.

@@ -8,8 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jomae_api::time::Timestamp;
-use jomae_crypto::secret::SecretBytes;
+use jomae_api::{sign::SigningSecret, time::Timestamp};
 
 use super::token::Session;
 use crate::hashed::{HashKey, Prehashed, shard};
@@ -21,7 +20,7 @@ const SHARD_SESSIONS_MAX: usize = 64;
 /// What a token holds. No `Debug`.
 pub(super) struct Opened {
     pub session: Arc<Session>,
-    pub secret: SecretBytes,
+    pub secret: SigningSecret,
 }
 
 impl Opened {
@@ -100,6 +99,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use jomae_api::names::AccountId;
+    use jomae_crypto::secret::SecretBytes;
 
     use super::*;
     use crate::{
@@ -133,7 +133,7 @@ mod tests {
                 subject: None,
             },
         };
-        Arc::new(Opened { session: Arc::new(session), secret: SecretBytes::random(30) })
+        Arc::new(Opened { session: Arc::new(session), secret: SigningSecret::new(SecretBytes::random(30)) })
     }
 
     fn keep(sessions: &Sessions, token: &str, expires: i64) {
