@@ -21,6 +21,25 @@ const UNRESERVED: [bool; 256] = {
     table
 };
 
+/// Zero for what is [`UNRESERVED`]. Only arithmetic of bytes, no branch and no table: compilers do it for all bytes of a
+/// [`Window`] at once.
+fn reserved(byte: u8) -> u8 {
+    let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
+    let digit = byte.wrapping_sub(b'0').saturating_sub(9);
+    let dash_or_dot = byte.wrapping_sub(b'-').saturating_sub(1);
+    letter.min(digit).min(dash_or_dot).min(byte ^ b'_').min(byte ^ b'~')
+}
+
+/// The bytes that are looked at together.
+type Window = [u8; WINDOW_BYTES];
+const WINDOW_BYTES: usize = 16;
+
+/// How many bytes from the start of the window stay.
+fn unreserved_run(window: &Window) -> usize {
+    let first_bit = u128::from_le_bytes(window.map(reserved)).trailing_zeros();
+    first_bit as usize / 8
+}
+
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Bytes collected before the sink is called: hashes are called a few times a request instead of once a byte.
@@ -70,22 +89,54 @@ impl<'s, S: Sink> Buffered<'s, S> {
     }
 
     fn encode<const N: usize>(&mut self, text: &str, escape: impl Fn(u8) -> [u8; N]) {
-        for chunk in text.as_bytes().chunks(BUFFER_BYTES / 8) {
-            if self.len + chunk.len() * N > BUFFER_BYTES {
-                self.flush();
-            }
-            let mut len = self.len;
-            for &byte in chunk {
-                if UNRESERVED[usize::from(byte)] {
-                    self.bytes[len] = byte;
-                    len += 1;
-                } else {
-                    self.bytes[len..len + N].copy_from_slice(&escape(byte));
-                    len += N;
-                }
-            }
-            self.len = len;
+        let mut rest = text.as_bytes();
+        while let Some(window) = rest.first_chunk() {
+            rest = self.encode_window(window, rest, &escape);
         }
+        while !rest.is_empty() {
+            // Filled up with what stays.
+            let mut window = [b'0'; WINDOW_BYTES];
+            window[..rest.len()].copy_from_slice(rest);
+            rest = self.encode_window(&window, rest, &escape);
+        }
+    }
+
+    /// Encodes the run at the start of `rest` that stays, as far as `window` shows it, and the run after it that does not.
+    /// Returns what is left.
+    #[inline]
+    fn encode_window<'t, const N: usize>(
+        &mut self,
+        window: &Window,
+        rest: &'t [u8],
+        escape: &impl Fn(u8) -> [u8; N],
+    ) -> &'t [u8] {
+        // A copy of fixed length is cheaper than one of the run; what is too much of it is written over.
+        *self.room() = *window;
+        let run = unreserved_run(window).min(rest.len());
+        self.len += run;
+        let mut rest = &rest[run..];
+        if run == WINDOW_BYTES {
+            return rest;
+        }
+        // Mostly one, but many in text that is not ASCII.
+        while let Some((&byte, tail)) = rest.split_first()
+            && !UNRESERVED[usize::from(byte)]
+        {
+            *self.room() = escape(byte);
+            self.len += N;
+            rest = tail;
+        }
+        rest
+    }
+
+    /// The next bytes of the buffer, which is emptied if it has not so many left.
+    #[inline]
+    fn room<const N: usize>(&mut self) -> &mut [u8; N] {
+        if self.len > const { BUFFER_BYTES - N } {
+            self.flush();
+        }
+        let Some(room) = self.bytes[self.len..].first_chunk_mut() else { unreachable!("there is room after a flush") };
+        room
     }
 
     fn flush(&mut self) {
@@ -159,6 +210,30 @@ mod tests {
         assert_eq!(once("aZ09-_.~"), "aZ09-_.~");
         assert_eq!(once(" *+/é\n\0"), "%20%2A%2B%2F%C3%A9%0A%00");
         assert_eq!(twice(" a*"), "%2520a%252A");
+    }
+
+    #[test]
+    fn every_byte_stays_or_not_at_every_place_of_a_window() {
+        for byte in 0..=u8::MAX {
+            let stays = UNRESERVED[usize::from(byte)];
+            for at in 0..WINDOW_BYTES {
+                let mut window = [b'a'; WINDOW_BYTES];
+                window[at] = byte;
+                assert_eq!(unreserved_run(&window), if stays { WINDOW_BYTES } else { at }, "{byte} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn runs_of_every_length_end_where_they_end() {
+        for run in 0..70 {
+            for after in ["", "/", "é", "/a", "//"] {
+                let text = "x".repeat(run) + after;
+                let escaped = after.replace('/', "%2F").replace('é', "%C3%A9");
+                assert_eq!(once(&text), "x".repeat(run) + &escaped);
+                assert_eq!(once(&text.repeat(40)), ("x".repeat(run) + &escaped).repeat(40));
+            }
+        }
     }
 
     #[test]
