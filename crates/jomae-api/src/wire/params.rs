@@ -52,8 +52,24 @@ pub struct Params<'a> {
 
 struct Pair<'a> {
     name: Text<'a>,
+    head: NameHead,
     value: Text<'a>,
     from_query: bool,
+}
+
+/// The first eight bytes of a name, in its order: what nearly always tells two names apart, without a look at their text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct NameHead(u64);
+
+impl NameHead {
+    fn of(name: &[u8]) -> Self {
+        let mut head = [0; 8];
+        match name.first_chunk() {
+            Some(first) => head = *first,
+            None => head[..name.len()].copy_from_slice(name),
+        }
+        Self(u64::from_be_bytes(head))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -114,6 +130,7 @@ impl<'a> Params<'a> {
         }
         let pair = |(name, value): &(&'a str, &'a str)| Pair {
             name: Text::AsSent(name),
+            head: NameHead::of(name.as_bytes()),
             value: Text::AsSent(value),
             from_query: false,
         };
@@ -122,11 +139,13 @@ impl<'a> Params<'a> {
 
     /// The value of a name, if it was sent at all; it may be empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        // Nearly all requests have a dozen parameters: comparing lengths first beats halving.
+        let head = NameHead::of(name.as_bytes());
+        // Nearly all requests have a dozen parameters: looking through them beats halving.
         let found = if self.pairs.len() <= SCANNED_PAIRS_MAX {
-            self.pairs.iter().find(|pair| pair.name.get(&self.decoded) == name)
+            self.pairs.iter().find(|pair| pair.head == head && pair.name.get(&self.decoded) == name)
         } else {
-            let at = self.pairs.binary_search_by(|pair| pair.name.get(&self.decoded).cmp(name)).ok()?;
+            let order = |pair: &Pair<'a>| pair.head.cmp(&head).then_with(|| pair.name.get(&self.decoded).cmp(name));
+            let at = self.pairs.binary_search_by(order).ok()?;
             self.pairs.get(at)
         };
         found.map(|pair| pair.value.get(&self.decoded))
@@ -214,8 +233,12 @@ impl<'a> Reader<'a> {
             if name.is_empty() {
                 return Err(ParamsError::Malformed);
             }
-            let pair = Pair { name: self.decode(name)?, value: self.decode(value)?, from_query };
-            self.pairs.push(pair);
+            let (name, value) = (self.decode(name)?, self.decode(value)?);
+            let head = match name {
+                Text::AsSent(name) => NameHead::of(name.as_bytes()),
+                Text::Decoded { start, end } => NameHead::of(self.decoded.get(start..end).unwrap_or_default()),
+            };
+            self.pairs.push(Pair { name, head, value, from_query });
         }
         Ok(())
     }
@@ -272,7 +295,9 @@ impl<'a> Reader<'a> {
         if !pairs.iter().all(|pair| whole(pair.name) && whole(pair.value)) {
             return Err(ParamsError::Malformed);
         }
-        let by_name = |a: &Pair<'a>, b: &Pair<'a>| a.name.get(&decoded).cmp(b.name.get(&decoded));
+        let by_name = |a: &Pair<'a>, b: &Pair<'a>| {
+            a.head.cmp(&b.head).then_with(|| a.name.get(&decoded).cmp(b.name.get(&decoded)))
+        };
         pairs.sort_unstable_by(by_name);
         if pairs.array_windows().any(|[a, b]| by_name(a, b) == Ordering::Equal) {
             return Err(ParamsError::Duplicate);
@@ -356,6 +381,37 @@ mod tests {
         assert_eq!(short("ResourceId").len(), 2);
         assert_eq!(short("None"), []);
         assert_eq!(short(""), []);
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_told_apart() {
+        let names = [
+            "a",
+            "a\0",
+            "a\0\0\0\0\0\0\0\0",
+            "Signatur",
+            "Signature",
+            "SignatureMethod",
+            "SignatureNonce",
+            "é",
+            "éééé",
+        ];
+        for fillers in [0, SCANNED_PAIRS_MAX] {
+            let fillers: Vec<String> = (0..fillers).map(|n| format!("Signature.{n}")).collect();
+            let mut sent: Vec<(&str, &str)> = names.iter().map(|name| (*name, *name)).collect();
+            sent.extend(fillers.iter().map(|name| (name.as_str(), name.as_str())));
+            let mut query = String::new();
+            for (name, value) in &sent {
+                percent::push_pair(&mut query, name, value);
+            }
+            for params in [Params::parse(&query, None).unwrap(), Params::of(&sent).unwrap()] {
+                assert!(params.iter().is_sorted_by(|(a, _), (b, _)| a < b));
+                assert!(sent.iter().all(|(name, value)| params.get(name) == Some(*value)));
+                for absent in ["", "\0", "a\0\0", "Signatu", "SignatureM", "Signature.", "ééé"] {
+                    assert_eq!(params.get(absent), None, "{absent:?}");
+                }
+            }
+        }
     }
 
     proptest! {
