@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jomae_crypto::envelope::{self, BLOB_BYTES_MAX, BLOB_BYTES_MIN, Binding, CanonicalContext};
-use jomae_crypto::secret::SecretBytes;
+use jomae_crypto::sealed::SealingKey;
 use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 struct Vector {
     json: Value,
-    material: SecretBytes,
+    material: SealingKey,
     context: CanonicalContext,
     plaintext: Vec<u8>,
     blob: Vec<u8>,
@@ -48,7 +48,7 @@ static VECTORS: LazyLock<Vec<Vector>> = LazyLock::new(|| {
     let vector = |json: &Value| {
         let pairs: Option<BTreeMap<String, String>> = serde_json::from_value(json["context"].clone()).unwrap();
         Vector {
-            material: SecretBytes::new(bytes(json, "material")),
+            material: SealingKey::new(&bytes(json, "material")).unwrap(),
             context: pairs.as_ref().map(envelope::canonical_context).unwrap_or_default(),
             plaintext: bytes(json, "plaintext"),
             blob: bytes(json, "blob"),
@@ -93,7 +93,7 @@ fuzz_target!(|data: &[u8]| {
         }
         let other = envelope::canonical_context(&BTreeMap::from([("another".to_owned(), "context".to_owned())]));
         assert!(envelope::decrypt(&vector.material, &binding, &other, &blob).is_err());
-        let material = SecretBytes::new(vec![7; 32]);
+        let material = SealingKey::new(&[7; 32]).unwrap();
         assert!(envelope::decrypt(&material, &binding, &vector.context, &blob).is_err());
     }
 });
