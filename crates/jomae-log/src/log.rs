@@ -232,7 +232,8 @@ impl Log {
         let mut writer =
             Writer::new(Arc::clone(&shared), settings, Arc::clone(&signer), parts, tail, Arc::clone(&newest));
         writer.begin().map_err(OpenError::io(&dir))?;
-        let index = Index::open(&dir, Arc::clone(writer.unindexed())).map_err(OpenError::io(&layout::index(&dir)))?;
+        let index =
+            Index::open_beside(&dir, Arc::clone(writer.unindexed())).map_err(OpenError::io(&layout::index(&dir)))?;
         let index = Arc::new(index);
         let thread = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(thread.map_err(OpenError::io(&dir))?));

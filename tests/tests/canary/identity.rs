@@ -14,7 +14,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jomae_core::{
-    audit::{AuditSink as _, Durability},
+    audit::{AuditSink as _, Durability, Event},
     keyring::Keyring,
     store::Store as _,
 };
@@ -107,7 +107,8 @@ async fn fill_log(site: &Site) {
             "eventId": format!("old-{number}"), "eventTime": "2026-01-01T00:00:00Z", "eventName": "Encrypt",
             "userIdentity": { "accountId": "1" },
         });
-        started.audit.append(event.to_string().into_bytes(), Durability::Handed).done.wait().await.unwrap();
+        let event = Event::of_line(event.to_string().into_bytes());
+        started.audit.append(&event, Durability::Handed).done.wait().await.unwrap();
     }
     started.audit.close();
     started.audit.keep_end(&started.service.kms.vault).await.unwrap();

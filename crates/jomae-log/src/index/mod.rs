@@ -147,8 +147,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Index {
     /// Opens the index of the log in `log`, and creates its directory. Reads only the headers of the blocks: what they
-    /// lack is indexed by [`Index::catch_up`], from what waits in `unindexed` or, before and behind that, from the files.
-    pub(crate) fn open(log: &Path, unindexed: Arc<Unindexed>) -> io::Result<Self> {
+    /// lack is indexed by [`Index::catch_up`].
+    pub fn open(log: &Path) -> io::Result<Self> {
+        Self::open_beside(log, Arc::default())
+    }
+
+    /// As [`Index::open`], beside a writer that hands over what it has written: what waits there is not read in the files.
+    pub(crate) fn open_beside(log: &Path, unindexed: Arc<Unindexed>) -> io::Result<Self> {
         let dir = layout::index(log);
         files::private_dir(&dir)?;
         let segments = layout::segments(log)?;

@@ -92,7 +92,7 @@ impl Log {
     }
 
     fn index(&self) -> Index {
-        Index::open(self.dir.path(), Arc::default()).unwrap()
+        Index::open(self.dir.path()).unwrap()
     }
 
     /// What a writer hands over of the events from `from` on: batches of so many events, some of them not handed over,
@@ -288,7 +288,7 @@ proptest! {
         log.append(later, per_segment.max(100));
         let again = log.index();
         let handed = log.unindexed(before, per_segment.max(100), &batches);
-        let handed = Index::open(log.dir.path(), handed).unwrap();
+        let handed = Index::open_beside(log.dir.path(), handed).unwrap();
         for query in queries {
             let expected = log.scan(&query, 0);
             prop_assert_eq!(&handed.lookup(&query).unwrap(), &expected, "{:?}", query);
