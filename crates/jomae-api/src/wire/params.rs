@@ -1,8 +1,8 @@
 //! The parameters of a request: query and form body, decoded once, borrowed where nothing is escaped.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Range};
 
-use memchr::{memchr, memchr2};
+use memchr::{Memchr2, memchr_iter, memchr2_iter};
 use zeroize::Zeroizing;
 
 use super::{BODY_BYTES_MAX, QUERY_BYTES_MAX, percent};
@@ -46,6 +46,7 @@ impl From<ParamsError> for Refusal {
 /// be plaintexts.
 pub struct Params<'a> {
     pairs: Vec<Pair<'a>>,
+    names: NameSet,
     /// All text that had to be decoded, one after the other: one allocation for a request, not one for each value.
     decoded: Zeroizing<String>,
 }
@@ -62,13 +63,41 @@ struct Pair<'a> {
 struct NameHead(u64);
 
 impl NameHead {
-    fn of(name: &[u8]) -> Self {
-        let mut head = [0; 8];
-        match name.first_chunk() {
-            Some(first) => head = *first,
-            None => head[..name.len()].copy_from_slice(name),
+    // Of a name that stands in the code it is a constant.
+    #[inline]
+    const fn of(name: &[u8]) -> Self {
+        if let Some(first) = name.first_chunk() {
+            return Self(u64::from_be_bytes(*first));
         }
-        Self(u64::from_be_bytes(head))
+        let mut head = 0;
+        let mut at = 0;
+        while at < name.len() {
+            head |= (name[at] as u64) << (56 - 8 * at);
+            at += 1;
+        }
+        Self(head)
+    }
+}
+
+/// Which names there may be, a bit for each: most of what is asked for is not there, and then nothing has to be looked
+/// through.
+#[derive(Clone, Copy, Default)]
+struct NameSet(u64);
+
+impl NameSet {
+    #[inline]
+    const fn of(head: NameHead) -> Self {
+        // Fibonacci hashing: the highest bits depend on all the others.
+        Self(1 << (head.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58))
+    }
+
+    fn add(&mut self, head: NameHead) {
+        self.0 |= Self::of(head).0;
+    }
+
+    #[inline]
+    const fn may_have(self, head: NameHead) -> bool {
+        self.0 & Self::of(head).0 != 0
     }
 }
 
@@ -138,8 +167,13 @@ impl<'a> Params<'a> {
     }
 
     /// The value of a name, if it was sent at all; it may be empty.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&str> {
         let head = NameHead::of(name.as_bytes());
+        if self.names.may_have(head) { self.find(head, name) } else { None }
+    }
+
+    fn find(&self, head: NameHead, name: &str) -> Option<&str> {
         // Nearly all requests have a dozen parameters: looking through them beats halving.
         let found = if self.pairs.len() <= SCANNED_PAIRS_MAX {
             self.pairs.iter().find(|pair| pair.head == head && pair.name.get(&self.decoded) == name)
@@ -152,6 +186,7 @@ impl<'a> Params<'a> {
     }
 
     /// The value of a name unless it is absent or empty: clients send empty values for what they do not mean.
+    #[inline]
     pub fn given(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
@@ -219,21 +254,28 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn read(&mut self, mut rest: &'a str, from_query: bool) -> Result<(), ParamsError> {
-        while !rest.is_empty() {
-            let (pair, tail) = split_at_byte(rest, b'&');
-            rest = tail;
-            if pair.is_empty() {
+    fn read(&mut self, text: &'a str, from_query: bool) -> Result<(), ParamsError> {
+        let bytes = text.as_bytes();
+        // Both look through the text once, however many parameters there are.
+        let mut escapes = Escapes::of(bytes);
+        let mut start = 0;
+        for end in memchr_iter(b'&', bytes).chain([bytes.len()]) {
+            let (begin, piece) = (start, bytes.get(start..end).unwrap_or_default());
+            start = end + 1;
+            if piece.is_empty() {
                 continue;
             }
             if self.pairs.len() == PARAMS_MAX {
                 return Err(ParamsError::TooMany);
             }
-            let (name, value) = split_at_byte(pair, b'=');
-            if name.is_empty() {
+            // Names are short.
+            let name_bytes = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
+            if name_bytes == 0 {
                 return Err(ParamsError::Malformed);
             }
-            let (name, value) = (self.decode(name)?, self.decode(value)?);
+            let name_end = begin + name_bytes;
+            let name = self.decode(text, begin..name_end, &mut escapes)?;
+            let value = self.decode(text, (name_end + 1).min(end)..end, &mut escapes)?;
             let head = match name {
                 Text::AsSent(name) => NameHead::of(name.as_bytes()),
                 Text::Decoded { start, end } => NameHead::of(self.decoded.get(start..end).unwrap_or_default()),
@@ -243,38 +285,36 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn decode(&mut self, text: &'a str) -> Result<Text<'a>, ParamsError> {
-        let mut rest = text.as_bytes();
-        let Some(mut at) = memchr2(b'%', b'+', rest) else {
-            return Ok(Text::AsSent(text));
-        };
+    /// Decodes a piece of `text`. `escapes` stands before it, or in it, and stands behind it afterwards.
+    fn decode(
+        &mut self,
+        text: &'a str,
+        piece: Range<usize>,
+        escapes: &mut Escapes<'a>,
+    ) -> Result<Text<'a>, ParamsError> {
+        if escapes.next >= piece.end {
+            return Ok(Text::AsSent(text.get(piece).unwrap_or_default()));
+        }
         if self.decoded.capacity() == 0 {
             // Decoding never lengthens text, so this is enough for the whole request and nothing secret is left
             // behind in a smaller buffer.
             self.decoded.reserve_exact(self.raw_bytes);
         }
         let start = self.decoded.len();
-        loop {
-            let (plain, tail) = rest.split_at(at);
-            self.decoded.extend_from_slice(plain);
-            rest = match tail {
-                [b'+', tail @ ..] => {
-                    self.decoded.push(b' ');
-                    tail
-                }
-                [b'%', high, low, tail @ ..] => {
-                    self.decoded.push(percent::unhex(*high, *low).ok_or(ParamsError::Malformed)?);
-                    tail
-                }
-                [] => break,
+        let bytes = text.as_bytes().get(..piece.end).unwrap_or_default();
+        let mut plain = piece.start;
+        while escapes.next < piece.end {
+            self.decoded.extend_from_slice(bytes.get(plain..escapes.next).unwrap_or_default());
+            let (byte, sent_bytes) = match bytes.get(escapes.next..).unwrap_or_default() {
+                [b'+', ..] => (b' ', 1),
+                [b'%', high, low, ..] => (percent::unhex(*high, *low).ok_or(ParamsError::Malformed)?, 3),
                 _ => return Err(ParamsError::Malformed),
             };
-            // What is escaped at all often is so in runs.
-            at = match rest {
-                [b'%' | b'+', ..] => 0,
-                _ => memchr2(b'%', b'+', rest).unwrap_or(rest.len()),
-            };
+            self.decoded.push(byte);
+            plain = escapes.next + sent_bytes;
+            escapes.advance();
         }
+        self.decoded.extend_from_slice(bytes.get(plain..).unwrap_or_default());
         Ok(Text::Decoded { start, end: self.decoded.len() })
     }
 
@@ -302,15 +342,29 @@ impl<'a> Reader<'a> {
         if pairs.array_windows().any(|[a, b]| by_name(a, b) == Ordering::Equal) {
             return Err(ParamsError::Duplicate);
         }
-        Ok(Params { pairs, decoded })
+        let mut names = NameSet::default();
+        for pair in &pairs {
+            names.add(pair.head);
+        }
+        Ok(Params { pairs, names, decoded })
     }
 }
 
-/// What is before the first such ASCII byte, and what is after it.
-fn split_at_byte(text: &str, byte: u8) -> (&str, &str) {
-    match memchr(byte, text.as_bytes()).and_then(|at| text.split_at_checked(at)) {
-        Some((before, after)) => (before, after.get(1..).unwrap_or_default()),
-        None => (text, ""),
+/// Where in a text the escapes stand, one after the other.
+struct Escapes<'a> {
+    places: Memchr2<'a>,
+    next: usize,
+}
+
+impl<'a> Escapes<'a> {
+    fn of(text: &'a [u8]) -> Self {
+        let mut escapes = Self { places: memchr2_iter(b'%', b'+', text), next: 0 };
+        escapes.advance();
+        escapes
+    }
+
+    fn advance(&mut self) {
+        self.next = self.places.next().unwrap_or(usize::MAX);
     }
 }
 
