@@ -64,23 +64,23 @@ impl Gateway {
 impl http::Service for Gateway {
     async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
         let began = Instant::now();
-        let source_ip = incoming.peer.ip().to_canonical().to_string();
+        let source_ip = &incoming.peer.ip;
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
-        let arrival = Arrival { source_ip: &source_ip, now: now(), steady_ns, abandonment: incoming.abandonment };
+        let arrival = Arrival { source_ip, now: now(), steady_ns, abandonment: incoming.abandonment };
         let (reply, worked) = measured(self.service.answer(&incoming.request, arrival)).await;
         if let Some(bill) = &reply.outcome.bill {
             bill.charge(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX));
         }
         self.metrics.count(&reply, began.elapsed());
-        self.note(&reply, &source_ip);
+        self.note(&reply, source_ip);
         answer(reply)
     }
 
     fn vouches(&self, incoming: Incoming<'_>) -> bool {
-        let source_ip = incoming.peer.ip().to_canonical().to_string();
+        let source_ip = &incoming.peer.ip;
         // Rates do not count here.
         let Incoming { request, abandonment, .. } = &incoming;
-        self.service.vouches(request, Arrival { source_ip: &source_ip, now: now(), steady_ns: 0, abandonment })
+        self.service.vouches(request, Arrival { source_ip, now: now(), steady_ns: 0, abandonment })
     }
 
     fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer {

@@ -19,7 +19,7 @@ use super::chunked::Chunked;
 use super::frame::{self, BodyLength, Framing, HeadScan};
 use super::peers::Seat;
 use super::serve::Stop;
-use super::{Answer, HttpFailure, Incoming, Service, Shared};
+use super::{Answer, HttpFailure, Incoming, Peer, Service, Shared};
 
 /// Why a connection ends.
 enum End {
@@ -34,7 +34,7 @@ enum End {
 pub(super) struct Connection<'s, IO, S> {
     io: IO,
     shared: &'s Shared<S>,
-    peer: SocketAddr,
+    peer: Peer,
     tls: bool,
     stop: Stop,
     seat: Arc<Seat>,
@@ -55,7 +55,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         Self {
             io,
             shared,
-            peer,
+            peer: Peer::new(peer),
             tls,
             stop,
             told_to_go: Box::pin(seat.told_to_go()),
@@ -84,7 +84,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
 
     /// Gives the answer to something that is not a request, and closes.
     pub(super) async fn refuse(mut self, why: HttpFailure) {
-        let answer = self.shared.malformed(why, self.peer);
+        let answer = self.shared.malformed(why, self.peer.address);
         if self.write(answer, answer::Framing { close: true, keep_alive: "", head_only: false }).await.is_ok() {
             self.linger().await;
         }
@@ -113,7 +113,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                         body: &[],
                     };
                     let abandonment = &Abandonment::default();
-                    let incoming = Incoming { request: head, peer: self.peer, tls: self.tls, abandonment };
+                    let incoming = Incoming { request: head, peer: &self.peer, tls: self.tls, abandonment };
                     shared.vouch(incoming, &mut self.hold);
                 }
                 drop(first);
@@ -128,7 +128,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         let head_only = head.method == "HEAD";
         let request = Request { method: head.method, path: head.path, query: head.query, headers: &head.headers, body };
         shared.stats.bytes_in.add(total as u64);
-        let incoming = Incoming { request, peer: self.peer, tls: self.tls, abandonment: &Abandonment::default() };
+        let incoming = Incoming { request, peer: &self.peer, tls: self.tls, abandonment: &Abandonment::default() };
         let answer = shared.answer(incoming, &self.seat).await;
 
         // The joined chunks were taken out of the inbox as they came.

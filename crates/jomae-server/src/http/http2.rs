@@ -30,7 +30,7 @@ use super::budget::Hold;
 use super::buffer::{SIZE_KEPT_MAX, capacity_with, extend};
 use super::peers::Seat;
 use super::serve::Stop;
-use super::{Answer, HttpFailure, Incoming, Service, Shared, answer};
+use super::{Answer, HttpFailure, Incoming, Peer, Service, Shared, answer};
 
 const STREAMS_MAX: u32 = 128;
 /// Bytes of a body, and of all bodies of a connection, that may be under way before they were read. What arrives is
@@ -99,7 +99,7 @@ pub(super) async fn run<S: Service>(
     let (idle_timeout, last_timeout) = (shared.limits.idle_timeout, shared.limits.drain_timeout);
     let linger_timeout = shared.limits.linger_timeout;
     let activity = Arc::new(Activity::default());
-    let seat = Arc::new(seat);
+    let (seat, peer) = (Arc::new(seat), Arc::new(Peer::new(peer)));
     let mut told_to_go = std::pin::pin!(seat.told_to_go());
     let service = {
         let seat = Arc::clone(&seat);
@@ -107,7 +107,7 @@ pub(super) async fn run<S: Service>(
         let exchanges = Arc::new(Semaphore::new(STREAMS_MAX as usize));
         service_fn(move |request| {
             let (shared, activity, seat) = (Arc::clone(&shared), Arc::clone(&activity), Arc::clone(&seat));
-            let exchanges = Arc::clone(&exchanges);
+            let (exchanges, peer) = (Arc::clone(&exchanges), Arc::clone(&peer));
             async move {
                 // Held to the end of the exchange, which can be after that of its stream. It is never closed.
                 let place = exchanges.acquire_owned().await;
@@ -120,7 +120,7 @@ pub(super) async fn run<S: Service>(
                     abandonment: abandonment.clone(),
                     exchange: tokio::spawn(async move {
                         let _until_the_end = (place, ended);
-                        exchange(&shared, request, peer, &seat, &abandonment).await
+                        exchange(&shared, request, &peer, &seat, &abandonment).await
                     }),
                 };
                 carried.await
@@ -180,7 +180,7 @@ pub(super) async fn run<S: Service>(
 async fn exchange<S: Service>(
     shared: &Shared<S>,
     request: http::Request<Body>,
-    peer: SocketAddr,
+    peer: &Peer,
     seat: &Arc<Seat>,
     abandonment: &Abandonment,
 ) -> http::Response<Full<Bytes>> {
@@ -188,7 +188,7 @@ async fn exchange<S: Service>(
     let is_head = parts.method == http::Method::HEAD;
     let answer = match ask(shared, &parts, body, peer, seat, abandonment).await {
         Ok(answer) => answer,
-        Err(why) => shared.malformed(why, peer),
+        Err(why) => shared.malformed(why, peer.address),
     };
     shared.stats.bytes_out.add(answer.body.len() as u64);
     response(answer, is_head)
@@ -199,7 +199,7 @@ async fn ask<S: Service>(
     shared: &Shared<S>,
     parts: &http::request::Parts,
     body: Body,
-    peer: SocketAddr,
+    peer: &Peer,
     seat: &Arc<Seat>,
     abandonment: &Abandonment,
 ) -> Result<Answer, HttpFailure> {

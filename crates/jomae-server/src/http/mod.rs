@@ -41,12 +41,27 @@ pub use stats::{Counter, HttpStats};
 pub struct Incoming<'a> {
     /// The request as received; a chunked body is already joined.
     pub request: jomae_api::wire::Request<'a>,
-    /// Address of the client: of the other end of the TCP connection, or what a trusted proxy has told.
-    pub peer: SocketAddr,
+    /// The client: the other end of the TCP connection, or what a trusted proxy has told.
+    pub peer: &'a Peer,
     /// Whether the connection is encrypted.
     pub tls: bool,
     /// Whether the call is given up when its client has gone.
     pub abandonment: &'a Abandonment,
+}
+
+/// Where requests come from. Their address is written into each event, so its text is kept with the connection.
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The IP address, one of IPv4 that is mapped into IPv6 as one of IPv4.
+    pub ip: String,
+}
+
+impl Peer {
+    /// Of this address.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, ip: address.ip().to_canonical().to_string() }
+    }
 }
 
 /// What goes back to the client. `Content-Length` and `Date` are added when it is written.
@@ -199,7 +214,8 @@ impl<S: Service> Shared<S> {
     /// Calls the service; a panic is caught and becomes an answer.
     async fn answer(&self, incoming: Incoming<'_>, seat: &Seat) -> Answer {
         self.stats.requests.add(1);
-        let incoming = self.as_told_by_proxies(incoming);
+        let told = self.told_by_proxies(&incoming);
+        let incoming = Incoming { peer: told.as_ref().unwrap_or(incoming.peer), ..incoming };
         match guard::catch(async { self.service.call(incoming).await }).await {
             Some(answer) => {
                 if answer.known && !seat.is_known() {
@@ -207,20 +223,23 @@ impl<S: Service> Shared<S> {
                 }
                 answer
             }
-            None => self.malformed(HttpFailure::InternalPanic, incoming.peer),
+            None => self.malformed(HttpFailure::InternalPanic, incoming.peer.address),
         }
     }
 
     /// Lets bytes that are still to come count as a known caller's, if the head of the request is signed by one.
     fn vouch(&self, head: Incoming<'_>, hold: &mut Hold) {
+        let told = self.told_by_proxies(&head);
+        let head = Incoming { peer: told.as_ref().unwrap_or(head.peer), ..head };
         // A panic is the same as no.
-        if catch_unwind(AssertUnwindSafe(|| self.service.vouches(self.as_told_by_proxies(head)))).unwrap_or(false) {
+        if catch_unwind(AssertUnwindSafe(|| self.service.vouches(head))).unwrap_or(false) {
             hold.vouched();
         }
     }
 
-    /// With the address that a trusted proxy has told.
-    fn as_told_by_proxies<'a>(&self, incoming: Incoming<'a>) -> Incoming<'a> {
-        Incoming { peer: self.proxies.forwarded(&incoming.request, incoming.peer), ..incoming }
+    /// The client, if a trusted proxy has told another one than the other end.
+    fn told_by_proxies(&self, incoming: &Incoming<'_>) -> Option<Peer> {
+        let client = self.proxies.forwarded(&incoming.request, incoming.peer.address);
+        (client != incoming.peer.address).then(|| Peer::new(client))
     }
 }

@@ -81,7 +81,7 @@ impl Service for Mirror {
             }
             "/close" => return Answer { close: true, ..answer(200, Vec::new()) },
             "/known" => return Answer { known: true, ..answer(200, Vec::new()) },
-            "/peer" => return answer(200, incoming.peer.ip().to_string().into_bytes()),
+            "/peer" => return answer(200, incoming.peer.address.ip().to_string().into_bytes()),
             "/host" => return answer(200, incoming.request.header("host").unwrap_or(b"none").to_vec()),
             _ => {}
         }
