@@ -4,18 +4,33 @@
 ///
 /// Nearly every text does, and to know that takes less than looking for what to escape byte by byte.
 pub fn text(out: &mut Vec<u8>, text: &str) -> bool {
-    // Without a way out of the loop, which is done many bytes at a time.
-    let special = |byte| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    if text.bytes().fold(0, |found, byte| found | special(byte)) != 0 {
+    if !is_plain(text.as_bytes()) {
         // A text into memory: it cannot fail.
         let _ = serde_json::to_writer(out, text);
         return false;
     }
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    out.extend_from_slice(text.as_bytes());
-    out.push(b'"');
+    // Quotes all over, and the text over those in between: one check of the capacity instead of three.
+    let start = out.len() + 1;
+    out.resize(start + text.len() + 1, b'"');
+    if let Some(between) = out.get_mut(start..start + text.len()) {
+        between.copy_from_slice(text.as_bytes());
+    }
     true
+}
+
+/// Whether there is nothing in it to escape. Looks at 16 bytes at once, without a way out of the loop, which compilers
+/// turn into a handful of instructions.
+fn is_plain(text: &[u8]) -> bool {
+    const BYTES: usize = 16;
+    let special = |byte| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    let special_in = |bytes: &[u8; BYTES]| u128::from_ne_bytes(bytes.map(special));
+    let Some(last) = text.last_chunk() else {
+        let mut filled_up = [b' '; BYTES];
+        filled_up[..text.len()].copy_from_slice(text);
+        return special_in(&filled_up) == 0;
+    };
+    // The last ones overlap with those before.
+    text.as_chunks().0.iter().fold(special_in(last), |found, bytes| found | special_in(bytes)) == 0
 }
 
 /// An object whose members are being written.
