@@ -65,16 +65,20 @@ impl Kms {
     /// Unwraps the material of a version; it is done once while the record stays in memory.
     pub(crate) async fn ready(&self, key: &FoundKey, version: Arc<VersionRecord>) -> Result<Ready> {
         key.uses(&version)?;
-        if let Some(handle) = version.handle.get() {
-            let handle = handle.clone();
-            return Ok(Ready { version, handle });
-        }
+        let handle = match version.handle.get() {
+            Some(handle) => handle.clone(),
+            // Boxed: it is seldom needed, and would make every call larger.
+            None => Box::pin(self.load(key, &version)).await?,
+        };
+        Ok(Ready { version, handle })
+    }
+
+    async fn load(&self, key: &FoundKey, version: &VersionRecord) -> Result<KeyHandle> {
         let blob = version.stored.blob.clone();
         let blob = blob.ok_or_else(|| Fault::internal(format!("version {} has no material", version.stored.id)))?;
         let binding = binding(&key.place, &key.record, &version.stored.id);
         let handle = self.backend.load(key.record.spec, &KeyBlob(blob.0), &binding).wait().await?;
-        let handle = version.handle.get_or_init(|| handle).clone();
-        Ok(Ready { version, handle })
+        Ok(version.handle.get_or_init(|| handle).clone())
     }
 
     /// The version that encrypts, or computes MACs.
