@@ -9,6 +9,7 @@ use std::{
 };
 
 use jomae_api::{
+    action::Class,
     actions::{ACTIONS, metadata::UsageStatistics},
     names::KeyPlace,
     time::Timestamp,
@@ -17,12 +18,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::stored::plain_records;
 
+/// The number of each action among those that use key versions: none of management does.
+const PLACES: [Option<usize>; ACTIONS.len()] = {
+    let mut places = [None; ACTIONS.len()];
+    let (mut action, mut counted) = (0, 0);
+    while action < ACTIONS.len() {
+        if !matches!(ACTIONS[action].class, Class::Management) {
+            places[action] = Some(counted);
+            counted += 1;
+        }
+        action += 1;
+    }
+    places
+};
+
+/// How many actions use key versions.
+const COUNTED: usize = {
+    let (mut action, mut counted) = (0, 0);
+    while action < PLACES.len() {
+        counted += PLACES[action].is_some() as usize;
+        action += 1;
+    }
+    counted
+};
+
 /// Uses of one version since the last flush.
 pub struct UsageCell {
     pub(super) place: KeyPlace,
     pub(super) number: u32,
-    /// By action, in the order of [`ACTIONS`].
-    counts: Vec<AtomicU64>,
+    /// By action, as [`PLACES`] has them.
+    counts: [AtomicU64; COUNTED],
     first: AtomicI64,
     last: AtomicI64,
     last_by: Mutex<String>,
@@ -41,6 +66,11 @@ pub struct UsageRecord {
 
 plain_records!(UsageRecord);
 
+/// The names of the actions that are counted, in the order of their counts.
+fn counted_actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().zip(PLACES).filter_map(|(spec, place)| place.map(|_| spec.name))
+}
+
 /// Where a version keeps its cell, once it has been used.
 pub type UsageSlot = OnceLock<Arc<UsageCell>>;
 
@@ -49,7 +79,7 @@ impl UsageCell {
         Self {
             place,
             number,
-            counts: ACTIONS.iter().map(|_| AtomicU64::new(0)).collect(),
+            counts: [const { AtomicU64::new(0) }; COUNTED],
             first: AtomicI64::new(i64::MAX),
             last: AtomicI64::new(0),
             last_by: Mutex::default(),
@@ -59,7 +89,9 @@ impl UsageCell {
 
     /// Counts one use by an action.
     pub(super) fn count(&self, action: usize, caller: &str, now: Timestamp) {
-        if let Some(count) = self.counts.get(action) {
+        let place = PLACES.get(action).copied().flatten();
+        debug_assert!(place.is_some(), "an action of management uses a key version");
+        if let Some(count) = place.and_then(|place| self.counts.get(place)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         self.first.fetch_min(now.0, Ordering::Relaxed);
@@ -79,10 +111,9 @@ impl UsageCell {
     pub(super) fn take(&self) -> UsageRecord {
         // First, so that a use counted from here on puts the cell on the list again.
         self.waits.store(false, Ordering::Release);
-        let counts = ACTIONS
-            .iter()
+        let counts = counted_actions()
             .zip(&self.counts)
-            .map(|(spec, count)| (spec.name.to_owned(), count.swap(0, Ordering::AcqRel)))
+            .map(|(name, count)| (name.to_owned(), count.swap(0, Ordering::AcqRel)))
             .filter(|(_, count)| *count > 0)
             .collect();
         let known = |moment: i64| (moment != 0 && moment != i64::MAX).then_some(moment);
@@ -95,8 +126,8 @@ impl UsageCell {
     }
 
     pub(super) fn put_back(&self, record: &UsageRecord) {
-        for (spec, count) in ACTIONS.iter().zip(&self.counts) {
-            count.fetch_add(record.counts.get(spec.name).copied().unwrap_or(0), Ordering::Relaxed);
+        for (name, count) in counted_actions().zip(&self.counts) {
+            count.fetch_add(record.counts.get(name).copied().unwrap_or(0), Ordering::Relaxed);
         }
     }
 }
