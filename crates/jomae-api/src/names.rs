@@ -1,18 +1,20 @@
 //! Names of things: keys, versions, aliases, accounts, regions, and the resource names (ARN) made of them.
 
+use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
+// A name that is copied with every call stands in an `ArrayString`, which needs no memory of its own.
 macro_rules! text_name {
-    ($(#[$doc:meta])* $name:ident, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident: $text:ty, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(Box<str>);
+        pub struct $name($text);
 
         impl $name {
             /// `None` if the text is not of this name's form.
             pub fn new(text: &str) -> Option<Self> {
                 let valid: fn(&str) -> bool = $valid;
-                valid(text).then(|| Self(text.into()))
+                if valid(text) { <$text>::try_from(text).ok().map(Self) } else { None }
             }
 
             /// As it was read, and as it is written.
@@ -31,7 +33,7 @@ macro_rules! text_name {
 
 text_name!(
     /// A role of RAM: 1–64 letters, digits, `.` and `-`.
-    RoleName,
+    RoleName: Box<str>,
     |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
 );
 
@@ -63,22 +65,22 @@ fn plain_id(text: &str) -> bool {
 
 text_name!(
     /// A key: 1–64 letters, digits and hyphens; the keys that we make have a lower-case UUID.
-    KeyId,
+    KeyId: Box<str>,
     plain_id
 );
 text_name!(
     /// One version of a key, in the form of a [`KeyId`].
-    KeyVersionId,
+    KeyVersionId: Box<str>,
     plain_id
 );
 text_name!(
     /// An account (tenant): 16 digits.
-    AccountId,
+    AccountId: ArrayString<16>,
     |text| text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit())
 );
 text_name!(
     /// A region such as `cn-hangzhou`: 2–32 lower-case letters, digits and hyphens.
-    RegionId,
+    RegionId: ArrayString<32>,
     |text| {
         (2..=32).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -87,7 +89,7 @@ text_name!(
 );
 text_name!(
     /// An alias without its prefix `alias/`: 1–255 letters, digits, `_`, `-` and `/`.
-    AliasName,
+    AliasName: Box<str>,
     |text| {
         crate::limits::ALIAS_CHARS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/'))

@@ -1,5 +1,7 @@
 //! What is known of a call before its action is.
 
+use std::borrow::Cow;
+
 use jomae_api::{
     names::{KeyId, KeyPlace, RegionId},
     time::Timestamp,
@@ -10,27 +12,40 @@ use jomae_crypto::rng;
 use crate::{identity::caller::Caller, wait::Abandonment};
 
 /// One call: who, when, where. The clock was read once.
-pub struct Call {
+pub struct Call<'r> {
     /// A lower-case UUID.
-    pub request_id: String,
+    pub request_id: Cow<'r, str>,
     pub now: Timestamp,
     pub caller: Caller,
     pub region: RegionId,
     /// The Host that the client named.
-    pub host: String,
-    pub source_ip: String,
-    pub user_agent: String,
+    pub host: Cow<'r, str>,
+    pub source_ip: Cow<'r, str>,
+    pub user_agent: Cow<'r, str>,
     pub format: Format,
     /// `ExternalId`, which trust policies can ask for.
-    pub external_id: Option<String>,
+    pub external_id: Option<Cow<'r, str>>,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
 }
 
-impl Call {
+impl Call<'_> {
     /// A key of the caller's account, in the region of the call.
     pub fn own_key(&self, id: KeyId) -> KeyPlace {
         KeyPlace { account: self.caller.account().clone(), region: self.region.clone(), id }
+    }
+
+    /// The same, to be kept longer than its request.
+    pub fn into_owned(self) -> Call<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Call {
+            request_id: owned(self.request_id),
+            host: owned(self.host),
+            source_ip: owned(self.source_ip),
+            user_agent: owned(self.user_agent),
+            external_id: self.external_id.map(owned),
+            ..self
+        }
     }
 }
 

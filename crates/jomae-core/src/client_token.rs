@@ -38,7 +38,7 @@ pub struct Token {
 
 impl Token {
     /// The token among the parameters, if the action takes one. They have been parsed already.
-    pub fn of(spec: &ActionSpec, call: &Call, params: &Params<'_>) -> Option<Self> {
+    pub fn of(spec: &ActionSpec, call: &Call<'_>, params: &Params<'_>) -> Option<Self> {
         let takes = spec.params.iter().any(|used| used.param.name() == CLIENT_TOKEN.name());
         let token = params.given(CLIENT_TOKEN.name()).filter(|_| takes)?;
         let account = call.caller.account().as_str();

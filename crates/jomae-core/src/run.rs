@@ -53,13 +53,13 @@ pub struct Kms {
 pub trait Handle<A: Action> {
     fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, A>,
     ) -> impl Future<Output = Result<A::Output, Error>> + Send;
 
     /// The key that the call has made, for its event.
-    fn made(_: &Call, _: &A::Output) -> Option<KeyPlace> {
+    fn made(_: &Call<'_>, _: &A::Output) -> Option<KeyPlace> {
         None
     }
 }
@@ -69,7 +69,7 @@ pub struct ActionReport {
     pub result: Result<Vec<u8>, Error>,
     pub trace: CallTrace,
     /// The event of a change. It was committed with the change, or may have been.
-    pub pending: Option<Pending>,
+    pub pending: Option<Box<Pending>>,
 }
 
 impl ActionReport {
@@ -82,16 +82,17 @@ impl ActionReport {
 /// A call on its way, and what is to be reported of it so far.
 struct Run<'c> {
     kms: &'c Kms,
-    call: &'c Call,
+    call: &'c Call<'c>,
     params: &'c Params<'c>,
     /// The number of the action in the list of all actions.
     action: usize,
     trace: CallTrace,
-    pending: Option<Pending>,
+    // Boxed, as most calls change nothing.
+    pending: Option<Box<Pending>>,
 }
 
 /// Runs one call. Handlers may run more than once: they change nothing except through the transaction.
-async fn run<A: Action>(kms: &Kms, call: &Call, params: &Params<'_>, action: usize) -> ActionReport
+async fn run<A: Action>(kms: &Kms, call: &Call<'_>, params: &Params<'_>, action: usize) -> ActionReport
 where
     Kms: Handle<A>,
 {
@@ -140,7 +141,7 @@ impl Run<'_> {
                 call.abandonment.decide().await;
                 let event = Telling::Whole { params, trace: &self.trace };
                 let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, &event, None);
-                Some(outbox::put(&mut tx, &call.request_id, event)?)
+                Some(Box::new(outbox::put(&mut tx, &call.request_id, event)?))
             } else {
                 None
             };
@@ -194,7 +195,7 @@ impl Run<'_> {
 }
 
 fn rendered<A: Action>(
-    call: &Call,
+    call: &Call<'_>,
     write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
 ) -> Result<Vec<u8>, Error> {
     let body = match A::SPEC.api() {
@@ -239,7 +240,7 @@ fn dry_run_error(error: Error) -> Error {
 }
 
 /// How a call of an action is run.
-pub type Route = for<'a> fn(&'a Kms, &'a Call, &'a Params<'a>, usize) -> BoxFuture<'a, ActionReport>;
+pub type Route = for<'a> fn(&'a Kms, &'a Call<'a>, &'a Params<'a>, usize) -> BoxFuture<'a, ActionReport>;
 
 const fn route<A: Action>() -> (&'static jomae_api::action::ActionSpec, Route)
 where

@@ -1,6 +1,6 @@
 //! From a request to its answer: who calls, what they call, how it went, and the record of it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jomae_api::{
     action::{ActionSpec, Api, Class},
@@ -261,15 +261,15 @@ impl Service {
         let spec = found.flatten().map(|(_, spec, _)| spec);
         let host = text_header(request, "host", HOST_BYTES_MAX);
         let call = Call {
-            request_id: request_id.to_owned(),
+            request_id: request_id.into(),
             now: arrival.now,
             caller: named.caller,
             region: self.region_of(&host),
             host,
-            source_ip: arrival.source_ip.to_owned(),
+            source_ip: arrival.source_ip.into(),
             user_agent: text_header(request, "user-agent", USER_AGENT_BYTES_MAX),
             format: named.format,
-            external_id: params.given("ExternalId").map(str::to_owned),
+            external_id: params.given("ExternalId").map(Cow::Borrowed),
             abandonment: arrival.abandonment.clone(),
         };
         let share = self.shares.of(call.caller.account());
@@ -291,11 +291,11 @@ impl Service {
         let refusal = result.as_ref().err().map(|error| error.refusal().in_api(api));
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
         let logged = match (pending, refusal) {
-            (Some(pending), None) => self.record_change(pending, &call, wants_receipt).await,
+            (Some(pending), None) => self.record_change(*pending, &call, wants_receipt).await,
             (pending, refusal) => {
                 // The change may have happened all the same, and then its own event will be found in the outbox: it
                 // must not be taken for this one.
-                let id = if pending.is_some() { new_request_id() } else { call.request_id.clone() };
+                let id = if pending.is_some() { Cow::Owned(new_request_id()) } else { Cow::Borrowed(request_id) };
                 let telling = Telling::Whole { params, trace: &trace };
                 self.record(spec, &id, &call, &telling, refusal, wants_receipt).await
             }
@@ -343,7 +343,7 @@ impl Service {
     fn admit(
         &self,
         share: &Arc<Share>,
-        call: &Call,
+        call: &Call<'_>,
         spec: Option<&ActionSpec>,
         signature: Option<&Signature<'_>>,
         steady_ns: u64,
@@ -368,7 +368,7 @@ impl Service {
     async fn note_throttled(
         &self,
         spec: Option<&'static ActionSpec>,
-        call: Call,
+        call: Call<'_>,
         refusal: Refusal,
     ) -> Result<Logged, Fault> {
         if refusal == Refusal::NonceUsed || spec.is_some_and(|spec| !spec.recorded) {
@@ -385,7 +385,7 @@ impl Service {
         &self,
         (index, _, route): RouteEntry,
         share: &Share,
-        call: &Call,
+        call: &Call<'_>,
         params: &Params<'_>,
     ) -> ActionReport {
         match self.shares.turn(share, index).await {
@@ -395,7 +395,7 @@ impl Service {
     }
 
     /// Puts the event of a change, which was committed with it, on the log before the answer leaves.
-    async fn record_change(&self, pending: Pending, call: &Call, wants_receipt: bool) -> Result<Logged, Fault> {
+    async fn record_change(&self, pending: Pending, call: &Call<'_>, wants_receipt: bool) -> Result<Logged, Fault> {
         let event = wants_receipt.then(|| pending.event.line().to_vec());
         let index = self.outbox.append(&*self.audit, pending).await?;
         self.logged(index, event.as_deref(), &call.request_id, call.now)
@@ -406,7 +406,7 @@ impl Service {
         &self,
         spec: Option<&'static ActionSpec>,
         event_id: &str,
-        call: &Call,
+        call: &Call<'_>,
         telling: &Telling<'_>,
         refusal: Option<Refusal>,
         wants_receipt: bool,
@@ -499,7 +499,7 @@ impl CallReport {
             message.push_str(echo);
         }
         let from_gateway = row.origin == Origin::Gateway;
-        let host = if from_gateway { text_header(request, "host", HOST_BYTES_MAX) } else { String::new() };
+        let host = if from_gateway { text_header(request, "host", HOST_BYTES_MAX) } else { Cow::Borrowed("") };
         let body = render::error(format, row.origin, row.status, row.code, &message, &request_id, &host);
         let (fault, denial) = match error {
             Error::Refused(_) => (None, None),
@@ -512,7 +512,7 @@ impl CallReport {
     }
 }
 
-fn text_header(request: &Request<'_>, name: &str, bytes_max: usize) -> String {
+fn text_header<'r>(request: &Request<'r>, name: &str, bytes_max: usize) -> Cow<'r, str> {
     let value = request.header(name).unwrap_or_default();
-    String::from_utf8_lossy(value.get(..bytes_max).unwrap_or(value)).into_owned()
+    String::from_utf8_lossy(value.get(..bytes_max).unwrap_or(value))
 }

@@ -35,7 +35,7 @@ pub struct Authorized<'a, A> {
 /// Checks every permission that the call needs.
 pub fn authorize<'a, A: Action>(
     tx: &mut Tx<'_>,
-    call: &Call,
+    call: &Call<'_>,
     action: &'a A,
     found: Resolved<'a>,
 ) -> Result<Authorized<'a, A>, Error> {
@@ -68,7 +68,7 @@ pub fn authorize<'a, A: Action>(
 }
 
 /// Whether it is something that the caller's account has: then no policy binds the account itself.
-fn is_there_and_own(call: &Call, resource: &Resource) -> bool {
+fn is_there_and_own(call: &Call<'_>, resource: &Resource) -> bool {
     match resource {
         Resource::SignatureOnly
         | Resource::Service
@@ -91,7 +91,7 @@ pub(super) enum NotPermitted {
 
 /// One call, ready to be judged.
 pub(super) struct PolicyEvaluator<'c> {
-    call: &'c Call,
+    call: &'c Call<'c>,
     rights: &'c Rights,
     principal_arn: String,
     source_ip: Option<IpAddr>,
@@ -99,7 +99,7 @@ pub(super) struct PolicyEvaluator<'c> {
 }
 
 impl<'c> PolicyEvaluator<'c> {
-    pub(super) fn new(call: &'c Call, rights: &'c Rights, request_tags: Option<&'c Tags>) -> Self {
+    pub(super) fn new(call: &'c Call<'c>, rights: &'c Rights, request_tags: Option<&'c Tags>) -> Self {
         let principal_arn = match &call.caller.who {
             Who::Session(session) => format!("acs:ram::{}:role/{}", session.account, session.role_name),
             Who::Root | Who::User { .. } | Who::Federated(_) => call.caller.arn(),
@@ -258,16 +258,16 @@ impl<'c> PolicyEvaluator<'c> {
 }
 
 /// What a trust policy can ask about a call.
-pub(crate) fn trusted_of(call: &Call, who: TrustedPrincipal) -> Trusted {
+pub(crate) fn trusted_of(call: &Call<'_>, who: TrustedPrincipal) -> Trusted {
     let federated = match &call.caller.who {
         Who::Federated(federated) => Some(federated),
         _ => None,
     };
     Trusted {
         who,
-        source_ip: call.source_ip.clone(),
+        source_ip: call.source_ip.clone().into_owned(),
         // AssumeRoleWithOIDC has no such parameter: nobody has looked at what stands there.
-        external_id: call.external_id.clone().filter(|_| federated.is_none()),
+        external_id: call.external_id.as_deref().filter(|_| federated.is_none()).map(str::to_owned),
         issuer: federated.map(|federated| federated.issuer.clone()),
         audience: federated.map(|federated| federated.audience.clone()),
         subject: federated.map(|federated| federated.subject.clone()),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Looks up every target. Nothing is decided here, and nothing is revealed.
-pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<Resolved<'a>, Error> {
+pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call<'_>, access: &Access<'a>) -> Result<Resolved<'a>, Error> {
     let mut needs = Vec::with_capacity(2);
     for Need { permission, target, context } in access.iter() {
         let required = |resource| Required { permission, resource, context };
@@ -55,12 +55,12 @@ pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call, access: &Access<'a>) -> Result<
     Ok(Resolved { needs })
 }
 
-fn alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<FoundAlias, Error> {
+fn alias(tx: &mut Tx<'_>, call: &Call<'_>, name: &AliasName) -> Result<FoundAlias, Error> {
     let record = tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))?;
     Ok(FoundAlias { name: name.clone(), record })
 }
 
-fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Resource, Error> {
+fn by_reference(tx: &mut Tx<'_>, call: &Call<'_>, reference: &KeyRef) -> Result<Resource, Error> {
     match reference {
         KeyRef::Id(id) => key(tx, call, call.own_key(id.clone()), None),
         KeyRef::Alias(name) => by_alias(tx, call, name),
@@ -79,7 +79,7 @@ fn by_reference(tx: &mut Tx<'_>, call: &Call, reference: &KeyRef) -> Result<Reso
     }
 }
 
-fn by_alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<Resource, Error> {
+fn by_alias(tx: &mut Tx<'_>, call: &Call<'_>, name: &AliasName) -> Result<Resource, Error> {
     match tx.get::<AliasRecord>(&path::alias(call.caller.account(), &call.region, name))? {
         Some(alias) => key(tx, call, call.own_key(alias.key.clone()), None),
         None => Ok(alias_missing(call, name)),
@@ -90,7 +90,7 @@ fn by_alias(tx: &mut Tx<'_>, call: &Call, name: &AliasName) -> Result<Resource, 
 /// which decides; whether there is such an alias is not told to who may not use the key.
 fn by_alias_elsewhere(
     tx: &mut Tx<'_>,
-    call: &Call,
+    call: &Call<'_>,
     (region, account): (&RegionId, &AccountId),
     name: &AliasName,
 ) -> Result<Resource, Error> {
@@ -108,35 +108,35 @@ fn by_alias_elsewhere(
     }
 }
 
-fn key(tx: &mut Tx<'_>, call: &Call, place: KeyPlace, version: Option<u32>) -> Result<Resource, Error> {
+fn key(tx: &mut Tx<'_>, call: &Call<'_>, place: KeyPlace, version: Option<u32>) -> Result<Resource, Error> {
     Ok(match tx.get::<KeyRecord>(&path::key(&place))? {
         Some(record) => Resource::Key(FoundKey::new(place, record, version)),
         None => key_missing(call, &place),
     })
 }
 
-fn key_missing(call: &Call, place: &KeyPlace) -> Resource {
+fn key_missing(call: &Call<'_>, place: &KeyPlace) -> Resource {
     let owner = owner(call, &place.account);
     Resource::Missing { owner, arn: place.arn(), refusal: Refusal::KeyNotFound }
 }
 
 /// An alias that is not there names no key: the permission is asked for on any.
-fn alias_missing(call: &Call, name: &AliasName) -> Resource {
+fn alias_missing(call: &Call<'_>, name: &AliasName) -> Resource {
     let arn = format!("acs:kms:{}:{}:key/{}", call.region, call.caller.account(), name.to_wire());
     Resource::Missing { owner: Owner::Caller, arn, refusal: Refusal::AliasNotFound }
 }
 
 /// The key of a ciphertext that nobody knows.
-fn nobodys(call: &Call, version: &KeyVersionId) -> Resource {
+fn nobodys(call: &Call<'_>, version: &KeyVersionId) -> Resource {
     Resource::Missing { owner: Owner::Nobody, arn: stand_in(call, version), refusal: Refusal::KeyNotFound }
 }
 
 /// The name under which permission is asked for a key that the caller shall not learn of.
-fn stand_in(call: &Call, version: &KeyVersionId) -> String {
+fn stand_in(call: &Call<'_>, version: &KeyVersionId) -> String {
     format!("acs:kms:{}:{}:key/{version}", call.region, call.caller.account())
 }
 
-fn hidden(call: &Call, version: &KeyVersionId, found: Resource) -> Resource {
+fn hidden(call: &Call<'_>, version: &KeyVersionId, found: Resource) -> Resource {
     match found {
         Resource::Key(key) if key.place.account != *call.caller.account() => {
             Resource::Key(FoundKey { hidden_as: Some(stand_in(call, version)), ..key })
@@ -156,6 +156,6 @@ fn find_role(tx: &mut Tx<'_>, role: &RoleRef) -> Result<FoundRole, Error> {
     Ok(FoundRole { role: role.clone(), record })
 }
 
-fn owner(call: &Call, account: &AccountId) -> Owner {
+fn owner(call: &Call<'_>, account: &AccountId) -> Owner {
     if account == call.caller.account() { Owner::Caller } else { Owner::Another }
 }

@@ -63,7 +63,7 @@ const MOMENTS_MAX: u32 = 64;
 
 /// Reads the policies of the caller, all as they stood at one moment. That RAM has not changed since is part of what
 /// the call's commit compares.
-pub fn rights_of(tx: &mut Tx<'_>, call: &Call) -> Result<Rights, Fault> {
+pub fn rights_of(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Rights, Fault> {
     let account = &call.caller.account;
     match &call.caller.who {
         Who::Root | Who::Federated(_) => Ok(Rights::none()),

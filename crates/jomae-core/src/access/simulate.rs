@@ -7,7 +7,7 @@ mod asked;
 mod question;
 pub mod replay;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jomae_api::{
     actions::params::Tags,
@@ -180,7 +180,7 @@ enum Decision {
 
 /// Decides about one permission, by the evaluator of the calls.
 fn decide(
-    call: &Call,
+    call: &Call<'_>,
     rights: &Rights,
     (permission, resource): (&'static str, &Resource),
     context: Option<&EncryptionContext>,
@@ -198,17 +198,23 @@ fn decide(
 }
 
 /// A call with what decisions look at, and nothing else.
-fn call_of(caller: Caller, region: RegionId, now: Timestamp, source_ip: &str, external_id: Option<String>) -> Call {
+fn call_of(
+    caller: Caller,
+    region: RegionId,
+    now: Timestamp,
+    source_ip: &str,
+    external_id: Option<String>,
+) -> Call<'static> {
     Call {
-        request_id: String::new(),
+        request_id: Cow::default(),
         now,
         caller,
         region,
-        host: String::new(),
-        source_ip: source_ip.to_owned(),
-        user_agent: String::new(),
+        host: Cow::default(),
+        source_ip: source_ip.to_owned().into(),
+        user_agent: Cow::default(),
         format: Format::Json,
-        external_id,
+        external_id: external_id.map(Cow::Owned),
         abandonment: Abandonment::default(),
     }
 }

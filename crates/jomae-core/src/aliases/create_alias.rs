@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Handle<CreateAlias> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateAlias>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateAlias>) -> Result<Empty> {
         let alias = granted.alias()?;
         let key = granted.key()?;
         if alias.record.is_some() {

@@ -3,7 +3,7 @@ use jomae_api::actions::aliases::delete_alias::DeleteAlias;
 use crate::{prelude::*, quota::Counted, record::path};
 
 impl Handle<DeleteAlias> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteAlias>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteAlias>) -> Result<Empty> {
         let alias = granted.alias()?;
         let key = granted.key()?;
         if alias.record.is_none() {

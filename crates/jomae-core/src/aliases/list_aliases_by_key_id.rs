@@ -5,7 +5,7 @@ use crate::{prelude::*, record::path};
 impl Handle<ListAliasesByKeyId> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListAliasesByKeyId>,
     ) -> Result<Output> {

@@ -25,7 +25,7 @@ impl Kms {
     /// `of`: only those of this key. An index entry that the alias itself does not confirm is no row.
     async fn alias_page(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         prefix: &str,
         of: Option<&KeyId>,

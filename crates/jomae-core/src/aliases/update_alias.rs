@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Handle<UpdateAlias> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateAlias>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateAlias>) -> Result<Empty> {
         let alias = granted.alias()?;
         let key = granted.key()?;
         let Some(old) = &alias.record else { return Err(Refusal::AliasNotFound.into()) };

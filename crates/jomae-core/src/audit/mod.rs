@@ -106,7 +106,7 @@ pub enum Telling<'a> {
 pub fn call_event(
     spec: Option<&ActionSpec>,
     event_id: &str,
-    call: &Call,
+    call: &Call<'_>,
     telling: &Telling<'_>,
     refusal: Option<Refusal>,
 ) -> Event {

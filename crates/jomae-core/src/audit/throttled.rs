@@ -24,7 +24,7 @@ pub struct Throttled(Mutex<HashMap<(AccountId, Option<&'static str>), Counted>>)
 struct Counted {
     spec: Option<&'static ActionSpec>,
     /// The first call after the one that has an event of its own.
-    first: Option<Call>,
+    first: Option<Call<'static>>,
     refusal: Refusal,
     count: u64,
     begun: Timestamp,
@@ -32,13 +32,15 @@ struct Counted {
 
 impl Throttled {
     /// Counts a call; gives its event if it is the first of its kind for a while.
-    pub fn note(&self, spec: Option<&'static ActionSpec>, call: Call, refusal: Refusal) -> Option<Event> {
+    pub fn note(&self, spec: Option<&'static ActionSpec>, call: Call<'_>, refusal: Refusal) -> Option<Event> {
         let kind = (call.caller.account().clone(), spec.map(|spec| spec.name));
         let mut kinds = self.kinds();
         if let Some(counted) = kinds.get_mut(&kind) {
             counted.count += 1;
             counted.refusal = refusal;
-            counted.first.get_or_insert(call);
+            if counted.first.is_none() {
+                counted.first = Some(call.into_owned());
+            }
             return None;
         }
         let event = event(spec, &call.request_id, &call, refusal, 1);
@@ -68,6 +70,6 @@ impl Throttled {
     }
 }
 
-fn event(spec: Option<&ActionSpec>, id: &str, first: &Call, refusal: Refusal, count: u64) -> Event {
+fn event(spec: Option<&ActionSpec>, id: &str, first: &Call<'_>, refusal: Refusal, count: u64) -> Event {
     call_event(spec, id, first, &Telling::Throttled { count, since: first.now }, Some(refusal))
 }

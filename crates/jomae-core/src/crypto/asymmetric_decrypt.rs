@@ -5,7 +5,7 @@ use crate::prelude::*;
 impl Handle<AsymmetricDecrypt> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AsymmetricDecrypt>,
     ) -> Result<Output> {

@@ -5,7 +5,12 @@ use super::{ENCRYPTION, expect_algorithm, expect_kind, public_key};
 use crate::prelude::*;
 
 impl Handle<AsymmetricEncrypt> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricEncrypt>) -> Result<Output> {
+    async fn handle(
+        &self,
+        _: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricEncrypt>,
+    ) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm, ENCRYPTION)?;

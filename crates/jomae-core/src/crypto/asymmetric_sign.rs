@@ -4,7 +4,12 @@ use super::{expect_algorithm, expect_digest, expect_kind};
 use crate::prelude::*;
 
 impl Handle<AsymmetricSign> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AsymmetricSign>) -> Result<Output> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AsymmetricSign>,
+    ) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Sign])?;

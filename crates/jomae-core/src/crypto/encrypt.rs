@@ -6,7 +6,7 @@ use jomae_api::{
 use crate::prelude::*;
 
 impl Handle<Encrypt> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Encrypt>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, Encrypt>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let Plaintext { content, bytes } = &wanted.plaintext;
         let (version, blob) = self.encrypt_under(tx, key, &wanted.context, *content, bytes).await?;

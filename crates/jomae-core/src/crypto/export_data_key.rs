@@ -4,7 +4,7 @@ use super::export;
 use crate::prelude::*;
 
 impl Handle<ExportDataKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ExportDataKey>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ExportDataKey>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         let opened = self.decrypt_under(tx, key, &wanted.context, &wanted.ciphertext.blob).await?;
         let exported = export(&opened.plaintext.bytes, &wanted.to)?;

@@ -6,7 +6,7 @@ use crate::prelude::*;
 impl Handle<GenerateAndExportDataKey> for Kms {
     async fn handle(
         &self,
-        _: &Call,
+        _: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GenerateAndExportDataKey>,
     ) -> Result<Output> {

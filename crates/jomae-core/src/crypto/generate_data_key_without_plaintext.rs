@@ -5,7 +5,7 @@ use crate::prelude::*;
 impl Handle<GenerateDataKeyWithoutPlaintext> for Kms {
     async fn handle(
         &self,
-        _: &Call,
+        _: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GenerateDataKeyWithoutPlaintext>,
     ) -> Result<Output> {

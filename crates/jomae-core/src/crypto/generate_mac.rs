@@ -4,7 +4,7 @@ use super::{expect_algorithm, expect_kind};
 use crate::prelude::*;
 
 impl Handle<GenerateMac> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GenerateMac>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, GenerateMac>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Mac)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;

@@ -5,7 +5,7 @@ use super::{expect_kind, public_key};
 use crate::prelude::*;
 
 impl Handle<GetPublicKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPublicKey>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPublicKey>) -> Result<Output> {
         let (key, wanted) = (granted.key()?, granted.action());
         expect_kind(key, KeyKind::Asymmetric)?;
         let version = Self::named_version(tx, key, &wanted.version)?;

@@ -6,7 +6,7 @@ use jomae_api::{
 use crate::prelude::*;
 
 impl Handle<ReEncrypt> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ReEncrypt>) -> Result<Output> {
         let wanted = granted.action();
         let mut keys = granted.keys();
         let (Some(from), Some(to)) = (keys.next(), keys.next()) else {

@@ -9,7 +9,7 @@ use crate::prelude::*;
 impl Handle<GetParametersForImport> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         _: &mut Tx<'_>,
         granted: &Authorized<'_, GetParametersForImport>,
     ) -> Result<Output> {

@@ -12,7 +12,12 @@ use crate::{
 };
 
 impl Handle<ImportKeyMaterial> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ImportKeyMaterial>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ImportKeyMaterial>,
+    ) -> Result<Empty> {
         let (key, wanted) = (granted.key()?, granted.action());
         if key.record.origin != KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

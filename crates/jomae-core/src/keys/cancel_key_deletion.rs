@@ -7,7 +7,12 @@ use crate::{
 };
 
 impl Handle<CancelKeyDeletion> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CancelKeyDeletion>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CancelKeyDeletion>,
+    ) -> Result<Empty> {
         let key = granted.key()?;
         if let Some(at) = key.record.delete_at {
             // Its destruction may have begun: some of its versions may be gone already.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Handle<CreateKey> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKey>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKey>) -> Result<Output> {
         let wanted = granted.action();
         if !self.backend.supports(wanted.spec) {
             return Err(Refusal::ParameterInvalid("KeySpec").into());
@@ -69,7 +69,7 @@ impl Handle<CreateKey> for Kms {
         Ok(Output { key_metadata: metadata(&place, &record) })
     }
 
-    fn made(call: &Call, output: &Output) -> Option<KeyPlace> {
+    fn made(call: &Call<'_>, output: &Output) -> Option<KeyPlace> {
         Some(call.own_key(output.key_metadata.key_id.clone()))
     }
 }

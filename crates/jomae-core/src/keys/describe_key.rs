@@ -7,7 +7,7 @@ use super::metadata;
 use crate::{prelude::*, record::path, usage::cell::UsageRecord};
 
 impl Handle<DescribeKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKey>) -> Result<Output> {
         let key = granted.key()?;
         let mut key_metadata = metadata(&key.place, &key.record);
         key_metadata.deletion_protection = Some(OnOrOff::of(key.record.deletion_protection));

@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Handle<DisableKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DisableKey>) -> Result<Empty> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DisableKey>) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.state != KeyState::Disabled {
             tx.put(path::key(&key.place), &KeyRecord { state: KeyState::Disabled, ..(*key.record).clone() })?;

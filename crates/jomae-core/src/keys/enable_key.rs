@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Handle<EnableKey> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, EnableKey>) -> Result<Empty> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, EnableKey>) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.state != KeyState::Enabled {
             let record = KeyRecord { state: KeyState::Enabled, ..(*key.record).clone() };

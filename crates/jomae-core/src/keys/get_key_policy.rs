@@ -6,7 +6,7 @@ use jomae_api::{
 use crate::prelude::*;
 
 impl Handle<GetKeyPolicy> for Kms {
-    async fn handle(&self, _: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, GetKeyPolicy>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, _: &mut Tx<'_>, granted: &Authorized<'_, GetKeyPolicy>) -> Result<Output> {
         let key = granted.key()?;
         let policy = key.record.policy.clone().unwrap_or_else(|| KeyPolicy::default_of(&key.place.account));
         Ok(Output { policy: policy.as_str().to_owned() })

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Handle<ListKeys> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeys>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeys>) -> Result<Output> {
         let wanted = granted.action();
         let prefix = path::keys(call.caller.account(), &call.region);
         let (offset, limit) = (wanted.page.offset(), wanted.page.size as usize);
@@ -41,7 +41,7 @@ impl Kms {
     /// What the filters leave of the account's keys in the region.
     async fn filtered(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         prefix: &str,
         wanted: &ListKeys,
@@ -98,7 +98,7 @@ impl Rows {
 
 /// The keys that filters by name leave, oldest first, if there is such a filter: a few, which are looked up. A filter
 /// that no key here can pass leaves none.
-fn named(call: &Call, tx: &mut Tx<'_>, filters: &[Filter]) -> Result<Option<Vec<KeyId>>> {
+fn named(call: &Call<'_>, tx: &mut Tx<'_>, filters: &[Filter]) -> Result<Option<Vec<KeyId>>> {
     let (account, region) = (call.caller.account(), &call.region);
     let mut left: Option<BTreeSet<KeyId>> = None;
     for Filter { property, values } in filters {

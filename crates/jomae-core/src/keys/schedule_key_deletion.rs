@@ -10,7 +10,7 @@ const DAY_SECS: i64 = 86_400;
 impl Handle<ScheduleKeyDeletion> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ScheduleKeyDeletion>,
     ) -> Result<Empty> {

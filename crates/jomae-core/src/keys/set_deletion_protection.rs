@@ -8,7 +8,7 @@ use crate::{
 impl Handle<SetDeletionProtection> for Kms {
     async fn handle(
         &self,
-        _: &Call,
+        _: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, SetDeletionProtection>,
     ) -> Result<Empty> {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Handle<SetKeyPolicy> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, SetKeyPolicy>) -> Result<Empty> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, SetKeyPolicy>) -> Result<Empty> {
         let key = granted.key()?;
         check_key_policy(&granted.action().policy.policy().map_err(Refusal::KeyPolicyMalformed)?)?;
         let policy = Some(granted.action().policy.clone());

@@ -6,7 +6,12 @@ use crate::{
 };
 
 impl Handle<UpdateKeyDescription> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateKeyDescription>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        _: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateKeyDescription>,
+    ) -> Result<Empty> {
         let key = granted.key()?;
         let description = granted.action().description.clone();
         tx.put(path::key(&key.place), &KeyRecord { description, ..(*key.record).clone() })?;

@@ -4,7 +4,7 @@ use super::{Wanted, assume};
 use crate::prelude::*;
 
 impl Handle<AssumeRole> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AssumeRole>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, AssumeRole>) -> Result<Output> {
         let asked = granted.action();
         let wanted = Wanted {
             session_name: &asked.session_name,

@@ -6,7 +6,7 @@ use crate::{identity::Who, prelude::*};
 impl Handle<AssumeRoleWithOIDC> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, AssumeRoleWithOIDC>,
     ) -> Result<Output> {

@@ -3,7 +3,7 @@ use jomae_api::actions::sts::get_caller_identity::{GetCallerIdentity, Output};
 use crate::{identity::Who, prelude::*};
 
 impl Handle<GetCallerIdentity> for Kms {
-    async fn handle(&self, call: &Call, _: &mut Tx<'_>, _: &Authorized<'_, GetCallerIdentity>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, _: &mut Tx<'_>, _: &Authorized<'_, GetCallerIdentity>) -> Result<Output> {
         let caller = &call.caller;
         let (identity_type, user_id, role_id) = match &caller.who {
             Who::Root | Who::Federated(_) => ("Account", None, None),

@@ -96,7 +96,7 @@ struct Wanted<'a> {
 fn assume(
     tx: &mut Tx<'_>,
     keyring: &Keyring,
-    call: &Call,
+    call: &Call<'_>,
     found: &FoundRole,
     wanted: &Wanted<'_>,
 ) -> Result<(Credentials, AssumedRoleUser)> {

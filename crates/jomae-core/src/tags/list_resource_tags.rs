@@ -3,7 +3,7 @@ use jomae_api::actions::tags::list_resource_tags::{ListResourceTags, Output, Tag
 use crate::prelude::*;
 
 impl Handle<ListResourceTags> for Kms {
-    async fn handle(&self, _: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, ListResourceTags>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, _: &mut Tx<'_>, granted: &Authorized<'_, ListResourceTags>) -> Result<Output> {
         let key = granted.key()?;
         let tag = key
             .record

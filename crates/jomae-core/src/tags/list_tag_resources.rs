@@ -17,7 +17,12 @@ use crate::{
 };
 
 impl Handle<ListTagResources> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListTagResources>) -> Result<Output> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListTagResources>,
+    ) -> Result<Output> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         let mut rows = Vec::new();

@@ -36,6 +36,6 @@ fn remove_tags(tx: &mut Tx<'_>, key: &FoundKey, is_named: impl Fn(&str) -> bool)
 }
 
 /// Resources of another region cannot be reached from here.
-fn expect_region(call: &Call, region: &RegionId) -> Result<(), Refusal> {
+fn expect_region(call: &Call<'_>, region: &RegionId) -> Result<(), Refusal> {
     if *region == call.region { Ok(()) } else { Err(Refusal::ParameterInvalid("RegionId")) }
 }

@@ -4,7 +4,7 @@ use super::add_tags;
 use crate::prelude::*;
 
 impl Handle<TagResource> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResource>) -> Result<Empty> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResource>) -> Result<Empty> {
         let wanted = granted.action();
         add_tags(tx, granted.key()?, &wanted.tags)?;
         Ok(Empty {})

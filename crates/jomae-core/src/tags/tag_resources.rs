@@ -4,7 +4,7 @@ use super::{add_tags, expect_region};
 use crate::prelude::*;
 
 impl Handle<TagResources> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResources>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, TagResources>) -> Result<Empty> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         for key in granted.keys() {

@@ -4,7 +4,12 @@ use super::{expect_region, remove_tags};
 use crate::prelude::*;
 
 impl Handle<UntagResources> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UntagResources>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UntagResources>,
+    ) -> Result<Empty> {
         let wanted = granted.action();
         expect_region(call, &wanted.region)?;
         for key in granted.keys() {

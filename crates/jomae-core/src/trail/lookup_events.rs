@@ -6,7 +6,7 @@ use jomae_api::actions::trail::{
 use crate::{audit::lookup::Query, prelude::*};
 
 impl Handle<LookupEvents> for Kms {
-    async fn handle(&self, call: &Call, _: &mut Tx<'_>, granted: &Authorized<'_, LookupEvents>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, _: &mut Tx<'_>, granted: &Authorized<'_, LookupEvents>) -> Result<Output> {
         let wanted = granted.action();
         let account = call.caller.account();
         let fingerprint = wanted.fingerprint(account);

@@ -10,7 +10,12 @@ use crate::{
 };
 
 impl Handle<CreateKeyVersion> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKeyVersion>) -> Result<Output> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateKeyVersion>,
+    ) -> Result<Output> {
         let key = granted.key()?;
         let mut record = (*key.record).clone();
         match (record.origin, record.spec.row().kind) {

@@ -4,7 +4,12 @@ use super::row;
 use crate::{prelude::*, record::path, usage::cell::UsageRecord};
 
 impl Handle<DescribeKeyVersion> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DescribeKeyVersion>) -> Result<Output> {
+    async fn handle(
+        &self,
+        _: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, DescribeKeyVersion>,
+    ) -> Result<Output> {
         let key = granted.key()?;
         let version = Self::named_version(tx, key, &granted.action().version)?;
         let usage = tx.get::<UsageRecord>(&path::version_usage(&key.place, version.stored.number))?;

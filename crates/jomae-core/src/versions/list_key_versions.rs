@@ -4,7 +4,7 @@ use super::row;
 use crate::prelude::*;
 
 impl Handle<ListKeyVersions> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeyVersions>) -> Result<Output> {
+    async fn handle(&self, _: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeyVersions>) -> Result<Output> {
         let (key, page) = (granted.key()?, granted.action().page);
         // Versions are numbered from 1 without gaps, so a page is a range of numbers.
         let total = key.record.versions;

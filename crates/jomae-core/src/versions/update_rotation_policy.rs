@@ -7,7 +7,12 @@ use crate::{
 };
 
 impl Handle<UpdateRotationPolicy> for Kms {
-    async fn handle(&self, _: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateRotationPolicy>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        _: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateRotationPolicy>,
+    ) -> Result<Empty> {
         let key = granted.key()?;
         if key.record.origin == KeyOrigin::External {
             return Err(Refusal::OriginUnsupported.into());

@@ -38,7 +38,7 @@ pub(super) enum Shape {
 struct Way {
     spec: &'static ActionSpec,
     shapes: fn() -> Vec<(&'static str, Shape)>,
-    needs: fn(&mut Tx<'_>, &Call, &Recorded<'_>) -> Result<Option<Needs>, Fault>,
+    needs: fn(&mut Tx<'_>, &Call<'_>, &Recorded<'_>) -> Result<Option<Needs>, Fault>,
 }
 
 macro_rules! ways {
@@ -114,7 +114,7 @@ impl Need {
 /// What a recorded call of an action needs. `None`: the event does not tell.
 pub(super) fn needs_of(
     tx: &mut Tx<'_>,
-    call: &Call,
+    call: &Call<'_>,
     spec: &ActionSpec,
     recorded: &Recorded<'_>,
 ) -> Result<Option<Needs>, Fault> {
@@ -156,7 +156,7 @@ fn filled<'e>(spec: &ActionSpec, recorded: &'e BTreeMap<String, String>) -> Fill
     filled
 }
 
-fn needs<A: Action>(tx: &mut Tx<'_>, call: &Call, recorded: &Recorded<'_>) -> Result<Option<Needs>, Fault> {
+fn needs<A: Action>(tx: &mut Tx<'_>, call: &Call<'_>, recorded: &Recorded<'_>) -> Result<Option<Needs>, Fault> {
     let filled = filled(&A::SPEC, recorded.params);
     let Ok(params) = Params::of(&filled.pairs) else { return Ok(None) };
     let Ok(action) = A::parse(Input::new(&params)) else { return Ok(None) };
@@ -183,7 +183,7 @@ struct Names<'e> {
 }
 
 impl<'e> Names<'e> {
-    fn new(tx: &mut Tx<'_>, call: &Call, recorded: &Recorded<'e>) -> Result<Self, Fault> {
+    fn new(tx: &mut Tx<'_>, call: &Call<'_>, recorded: &Recorded<'e>) -> Result<Self, Fault> {
         let mut keys = Vec::new();
         for id in recorded.resources.get("ACS::KMS::Key").into_iter().flatten().filter_map(|id| KeyId::new(id)) {
             keys.push(place_of(tx, call, &id, recorded.owner)?);
@@ -193,7 +193,7 @@ impl<'e> Names<'e> {
     }
 
     /// One permission on each key of a list.
-    fn list(&self, tx: &mut Tx<'_>, call: &Call, asked: &[api::Need<'_>]) -> Result<Option<Vec<Need>>, Fault> {
+    fn list(&self, tx: &mut Tx<'_>, call: &Call<'_>, asked: &[api::Need<'_>]) -> Result<Option<Vec<Need>>, Fault> {
         let Some(first) = asked.first() else { return Ok(None) };
         if self.keys.is_empty() {
             return Ok(None);
@@ -206,7 +206,7 @@ impl<'e> Names<'e> {
     fn each(
         &mut self,
         tx: &mut Tx<'_>,
-        call: &Call,
+        call: &Call<'_>,
         asked: &[api::Need<'_>],
         hides_names: bool,
     ) -> Result<Option<Vec<Need>>, Fault> {
@@ -238,7 +238,7 @@ impl<'e> Names<'e> {
     fn plain(
         &mut self,
         tx: &mut Tx<'_>,
-        call: &Call,
+        call: &Call<'_>,
         asked: &api::Need<'_>,
         hides_names: bool,
     ) -> Result<Option<Vec<Need>>, Fault> {
@@ -294,7 +294,7 @@ impl<'e> Names<'e> {
 }
 
 /// A key that an event names is the caller's own if there is such a one.
-fn place_of(tx: &mut Tx<'_>, call: &Call, id: &KeyId, owner: Option<&AccountId>) -> Result<KeyPlace, Fault> {
+fn place_of(tx: &mut Tx<'_>, call: &Call<'_>, id: &KeyId, owner: Option<&AccountId>) -> Result<KeyPlace, Fault> {
     let place =
         |account: &AccountId| KeyPlace { account: account.clone(), region: call.region.clone(), id: id.clone() };
     let own = place(call.caller.account());
@@ -312,7 +312,7 @@ fn reference(place: &KeyPlace) -> KeyRef {
 /// Looks up one target.
 pub(super) fn one(
     tx: &mut Tx<'_>,
-    call: &Call,
+    call: &Call<'_>,
     permission: &'static str,
     target: Target<'_>,
 ) -> Result<Resource, SimulateError> {
@@ -325,7 +325,7 @@ pub(super) fn one(
     resource.ok_or_else(|| Fault::internal("a target without a resource").into())
 }
 
-fn resource(tx: &mut Tx<'_>, call: &Call, permission: &'static str, key: &KeyRef) -> Result<Resource, Fault> {
+fn resource(tx: &mut Tx<'_>, call: &Call<'_>, permission: &'static str, key: &KeyRef) -> Result<Resource, Fault> {
     one(tx, call, permission, Target::Key(key)).map_err(|error| match error {
         SimulateError::Failed(fault) => fault,
         other => Fault::internal(other.to_string()),

@@ -238,7 +238,7 @@ fn unnamed(permission: &str, shape: Shape) -> Result<Resource, SimulateError> {
 }
 
 /// What a full name means to the caller.
-fn named(tx: &mut Tx<'_>, call: &Call, permission: &'static str, name: &str) -> Result<Resource, SimulateError> {
+fn named(tx: &mut Tx<'_>, call: &Call<'_>, permission: &'static str, name: &str) -> Result<Resource, SimulateError> {
     let wrong = || {
         SimulateError::Resource(format!(
             "{name} is no full name; such are acs:kms:<region>:<account>:key/<id>, \
@@ -301,7 +301,7 @@ fn foreign(name: &str) -> Resource {
 struct Asked<'a> {
     evaluator: &'a PolicyEvaluator<'a>,
     rights: &'a Rights,
-    call: &'a Call,
+    call: &'a Call<'a>,
     permission: &'static str,
     resource: &'a Resource,
     arn: &'a str,

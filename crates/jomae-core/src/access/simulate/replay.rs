@@ -233,7 +233,7 @@ fn spec_of(event: &Event<'_>) -> Option<&'static ActionSpec> {
 }
 
 /// The first permission that is missing, and why.
-fn decide_all(call: &Call, rights: &Rights, needs: &Needs) -> Result<Option<(usize, String)>, Fault> {
+fn decide_all(call: &Call<'_>, rights: &Rights, needs: &Needs) -> Result<Option<(usize, String)>, Fault> {
     for (at, need) in needs.all.iter().enumerate() {
         let asked = (need.permission, &need.resource);
         if let Decision::Denied(reason) =

@@ -12,7 +12,12 @@ use crate::{
 };
 
 impl Handle<CreateAccessKey> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateAccessKey>) -> Result<Output> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateAccessKey>,
+    ) -> Result<Output> {
         let account = call.caller.account();
         let owner = KeyOwner::find(call, tx, granted.action().user_name.as_deref())?;
         // Written with every access key of the account itself, so that two calls at once do not both find room.

@@ -4,7 +4,12 @@ use super::KeyOwner;
 use crate::{prelude::*, ram::record::path as ram_path, record::path};
 
 impl Handle<DeleteAccessKey> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteAccessKey>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, DeleteAccessKey>,
+    ) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let id = &action.access_key_id;
         let owner = KeyOwner::find(call, tx, action.user_name.as_deref())?;

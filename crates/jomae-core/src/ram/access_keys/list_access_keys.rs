@@ -10,7 +10,12 @@ use crate::{
 };
 
 impl Handle<ListAccessKeys> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListAccessKeys>) -> Result<Output> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, ListAccessKeys>,
+    ) -> Result<Output> {
         let owner = KeyOwner::find(call, tx, granted.action().user_name.as_deref())?;
         let mut access_key = Vec::new();
         for id in owner.access_key_ids(call, tx)? {

@@ -28,7 +28,7 @@ enum KeyOwner {
 
 impl KeyOwner {
     /// The user of this name, or the caller.
-    fn find(call: &Call, tx: &mut Tx<'_>, user_name: Option<&str>) -> Result<Self> {
+    fn find(call: &Call<'_>, tx: &mut Tx<'_>, user_name: Option<&str>) -> Result<Self> {
         let account = call.caller.account();
         if let Some(name) = user_name {
             return Ok(Self::User(find::user(tx, account, name)?));
@@ -59,7 +59,7 @@ impl KeyOwner {
         }
     }
 
-    fn access_key_ids(&self, call: &Call, tx: &Tx<'_>) -> Result<Vec<String>, Fault> {
+    fn access_key_ids(&self, call: &Call<'_>, tx: &Tx<'_>) -> Result<Vec<String>, Fault> {
         let user = match self {
             Self::User(user) => return Ok(user.access_keys.clone()),
             Self::Account => call.caller.account(),
@@ -70,7 +70,7 @@ impl KeyOwner {
     }
 
     /// The access key of this id, if it is the owner's.
-    fn access_key(&self, call: &Call, tx: &mut Tx<'_>, id: &str) -> Result<Arc<AccessKeyRecord>> {
+    fn access_key(&self, call: &Call<'_>, tx: &mut Tx<'_>, id: &str) -> Result<Arc<AccessKeyRecord>> {
         let record = tx.get::<AccessKeyRecord>(&path::access_key(id))?;
         let is_theirs = |record: &Arc<AccessKeyRecord>| {
             record.stored.account == *call.caller.account() && record.stored.user.as_deref() == self.user_id()
@@ -82,7 +82,7 @@ impl KeyOwner {
     ///
     /// What makes another one active is read by the transaction, so two calls that each rely on the other's cannot both
     /// succeed.
-    fn keep_one_active(&self, call: &Call, tx: &mut Tx<'_>, but: &str) -> Result<()> {
+    fn keep_one_active(&self, call: &Call<'_>, tx: &mut Tx<'_>, but: &str) -> Result<()> {
         if matches!(self, Self::User(_)) {
             return Ok(());
         }

@@ -7,7 +7,12 @@ use crate::{
 };
 
 impl Handle<UpdateAccessKey> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateAccessKey>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateAccessKey>,
+    ) -> Result<Empty> {
         let action = granted.action();
         let owner = KeyOwner::find(call, tx, action.user_name.as_deref())?;
         let record = owner.access_key(call, tx, &action.access_key_id)?;

@@ -9,7 +9,12 @@ use crate::{
 };
 
 impl Handle<AddUserToGroup> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, AddUserToGroup>) -> Result<Empty> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, AddUserToGroup>,
+    ) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let mut user = (*find::user(tx, account, &action.user_name)?).clone();
         let mut group = (*find::group(tx, account, &action.group_name)?).clone();

@@ -8,7 +8,12 @@ use crate::{
 };
 
 impl Handle<CreateGroup> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateGroup>) -> Result<GroupOutput> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateGroup>,
+    ) -> Result<GroupOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         entities::expect_free::<GroupRecord>(tx, account, &action.group_name)?;
         let record = GroupRecord {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Handle<DeleteGroup> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteGroup>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteGroup>) -> Result<Empty> {
         let account = call.caller.account();
         let record = find::group(tx, account, &granted.action().group_name)?;
         if record.users > 0 {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Handle<ListGroups> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListGroups>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ListGroups>) -> Result<Output> {
         let page = entities::page::<GroupRecord>(tx, call.caller.account(), &granted.action().listing)?;
         let groups = page.rows.iter().map(|record| info(record)).collect();
         Ok(Output { groups: List(groups), is_truncated: page.marker.is_some(), marker: page.marker })

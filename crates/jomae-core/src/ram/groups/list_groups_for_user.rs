@@ -11,7 +11,7 @@ use crate::{
 impl Handle<ListGroupsForUser> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListGroupsForUser>,
     ) -> Result<Output> {

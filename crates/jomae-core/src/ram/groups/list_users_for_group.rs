@@ -13,7 +13,7 @@ use crate::{
 impl Handle<ListUsersForGroup> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListUsersForGroup>,
     ) -> Result<Output> {

@@ -8,7 +8,7 @@ use crate::{
 impl Handle<RemoveUserFromGroup> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, RemoveUserFromGroup>,
     ) -> Result<Empty> {

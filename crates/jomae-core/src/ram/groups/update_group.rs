@@ -7,7 +7,12 @@ use crate::{
 };
 
 impl Handle<UpdateGroup> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateGroup>) -> Result<GroupOutput> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateGroup>,
+    ) -> Result<GroupOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let old = find::group(tx, account, &action.group_name)?;
         let record = GroupRecord {

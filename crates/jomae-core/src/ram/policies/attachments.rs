@@ -34,7 +34,7 @@ impl Recorded for attachments::Role {
 }
 
 impl<E: Recorded> Handle<Attach<E>> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Attach<E>>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, Attach<E>>) -> Result<Empty> {
         let action = granted.action();
         let entity = find::entity::<E::Record>(tx, call.caller.account(), &action.entity)?;
         attach(call, tx, &*entity, &action.policy)
@@ -42,7 +42,7 @@ impl<E: Recorded> Handle<Attach<E>> for Kms {
 }
 
 impl<E: Recorded> Handle<Detach<E>> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, Detach<E>>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, Detach<E>>) -> Result<Empty> {
         let action = granted.action();
         let entity = find::entity::<E::Record>(tx, call.caller.account(), &action.entity)?;
         detach(call, tx, &*entity, &action.policy)
@@ -52,7 +52,7 @@ impl<E: Recorded> Handle<Detach<E>> for Kms {
 impl<E: Recorded> Handle<ListPolicies<E>> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListPolicies<E>>,
     ) -> Result<AttachedOutput> {
@@ -62,7 +62,7 @@ impl<E: Recorded> Handle<ListPolicies<E>> for Kms {
 }
 
 /// Attaches a policy to a entity, or refuses what is attached already.
-fn attach<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R, policy: &PolicyRef) -> Result<Empty> {
+fn attach<R: EntityRecord>(call: &Call<'_>, tx: &mut Tx<'_>, entity: &R, policy: &PolicyRef) -> Result<Empty> {
     let account = call.caller.account();
     let found = found(tx, account, policy)?;
     let kind = policy.kind;
@@ -86,7 +86,7 @@ fn attach<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R, policy: &Po
 }
 
 /// Detaches a policy from a entity, or refuses what is not attached.
-fn detach<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R, policy: &PolicyRef) -> Result<Empty> {
+fn detach<R: EntityRecord>(call: &Call<'_>, tx: &mut Tx<'_>, entity: &R, policy: &PolicyRef) -> Result<Empty> {
     let account = call.caller.account();
     let found = found(tx, account, policy)?;
     if !entity.policies().iter().any(|attached| is_of(attached, policy)) {
@@ -100,7 +100,7 @@ fn detach<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R, policy: &Po
 }
 
 /// The policies of a entity, in the order of their attachment.
-fn attached<R: EntityRecord>(call: &Call, tx: &mut Tx<'_>, entity: &R) -> Result<AttachedOutput> {
+fn attached<R: EntityRecord>(call: &Call<'_>, tx: &mut Tx<'_>, entity: &R) -> Result<AttachedOutput> {
     let account = call.caller.account();
     let mut rows = Vec::with_capacity(entity.policies().len());
     for attached in entity.policies() {

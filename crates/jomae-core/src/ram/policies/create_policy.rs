@@ -18,7 +18,7 @@ use crate::{
 impl Handle<CreatePolicy> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, CreatePolicy>,
     ) -> Result<PolicyOutput> {

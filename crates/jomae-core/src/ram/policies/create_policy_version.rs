@@ -15,7 +15,7 @@ use crate::{
 impl Handle<CreatePolicyVersion> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, CreatePolicyVersion>,
     ) -> Result<VersionOutput> {

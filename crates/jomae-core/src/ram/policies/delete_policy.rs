@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Handle<DeletePolicy> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeletePolicy>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DeletePolicy>) -> Result<Empty> {
         let (account, action) = (call.caller.account(), granted.action());
         let policy = find::policy(tx, account, &action.name)?;
         if policy.attachments > 0 {

@@ -9,7 +9,7 @@ use crate::{
 impl Handle<DeletePolicyVersion> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, DeletePolicyVersion>,
     ) -> Result<Empty> {

@@ -4,7 +4,7 @@ use super::{AnyPolicy, custom_row, custom_version, found, system_row, system_ver
 use crate::prelude::*;
 
 impl Handle<GetPolicy> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPolicy>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, GetPolicy>) -> Result<Output> {
         let account = call.caller.account();
         Ok(match found(tx, account, &granted.action().policy)? {
             AnyPolicy::System(policy) => {

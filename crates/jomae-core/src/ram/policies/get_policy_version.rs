@@ -9,7 +9,7 @@ use crate::prelude::*;
 impl Handle<GetPolicyVersion> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, GetPolicyVersion>,
     ) -> Result<VersionOutput> {

@@ -49,7 +49,7 @@ const HOLDERS_MAX: usize = 5000;
 impl Handle<ListEntitiesForPolicy> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListEntitiesForPolicy>,
     ) -> Result<Output> {

@@ -21,7 +21,7 @@ const OF_SYSTEM: &str = "S";
 const OF_CUSTOM: &str = "C";
 
 impl Handle<ListPolicies> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListPolicies>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ListPolicies>) -> Result<Output> {
         let (account, action) = (call.caller.account(), granted.action());
         let rows_max = action.listing.rows_max;
         let (mut after_system, mut after_custom) = (None, None);

@@ -6,7 +6,7 @@ use crate::prelude::*;
 impl Handle<ListPolicyVersions> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, ListPolicyVersions>,
     ) -> Result<Output> {

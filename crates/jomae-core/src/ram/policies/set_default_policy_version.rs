@@ -9,7 +9,7 @@ use crate::{
 impl Handle<SetDefaultPolicyVersion> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, SetDefaultPolicyVersion>,
     ) -> Result<Empty> {

@@ -12,7 +12,7 @@ use crate::{
 impl Handle<UpdatePolicyDescription> for Kms {
     async fn handle(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         tx: &mut Tx<'_>,
         granted: &Authorized<'_, UpdatePolicyDescription>,
     ) -> Result<PolicyOutput> {

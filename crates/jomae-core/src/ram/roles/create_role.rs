@@ -9,7 +9,12 @@ use crate::{
 };
 
 impl Handle<CreateRole> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateRole>) -> Result<RoleOutput> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateRole>,
+    ) -> Result<RoleOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         entities::expect_free::<RoleRecord>(tx, account, &action.name)?;
         cost::check_trust(&action.trust)?;

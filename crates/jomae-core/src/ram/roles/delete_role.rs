@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Handle<DeleteRole> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteRole>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteRole>) -> Result<Empty> {
         let account = call.caller.account();
         let role = find::role(tx, account, &granted.action().name)?;
         if !role.policies.is_empty() {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Handle<ListRoles> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, ListRoles>) -> Result<Output> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ListRoles>) -> Result<Output> {
         let account = call.caller.account();
         let page = entities::page::<RoleRecord>(tx, account, &granted.action().listing)?;
         let roles = page.rows.iter().map(|role| row(account, role)).collect();

@@ -7,7 +7,12 @@ use crate::{
 };
 
 impl Handle<UpdateRole> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateRole>) -> Result<RoleOutput> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateRole>,
+    ) -> Result<RoleOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let old = find::role(tx, account, &action.name)?;
         let mut role = (*old).clone();

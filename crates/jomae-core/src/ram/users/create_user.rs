@@ -8,7 +8,12 @@ use crate::{
 };
 
 impl Handle<CreateUser> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateUser>) -> Result<UserOutput> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, CreateUser>,
+    ) -> Result<UserOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         entities::expect_free::<UserRecord>(tx, account, &action.user_name)?;
         let record = UserRecord {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Handle<DeleteUser> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteUser>) -> Result<Empty> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteUser>) -> Result<Empty> {
         let account = call.caller.account();
         let record = find::user(tx, account, &granted.action().user_name)?;
         for (is_free, conflict) in [

@@ -4,7 +4,7 @@ use super::info;
 use crate::{prelude::*, ram::find};
 
 impl Handle<GetUser> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, GetUser>) -> Result<UserOutput> {
+    async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, GetUser>) -> Result<UserOutput> {
         let record = find::user(tx, call.caller.account(), &granted.action().user_name)?;
         Ok(UserOutput { user: info(&record) })
     }

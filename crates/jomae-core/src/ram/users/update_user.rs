@@ -7,7 +7,12 @@ use crate::{
 };
 
 impl Handle<UpdateUser> for Kms {
-    async fn handle(&self, call: &Call, tx: &mut Tx<'_>, granted: &Authorized<'_, UpdateUser>) -> Result<UserOutput> {
+    async fn handle(
+        &self,
+        call: &Call<'_>,
+        tx: &mut Tx<'_>,
+        granted: &Authorized<'_, UpdateUser>,
+    ) -> Result<UserOutput> {
         let (account, action) = (call.caller.account(), granted.action());
         let old = find::user(tx, account, &action.user_name)?;
         let or = |new: &Option<String>, old: &String| new.as_ref().unwrap_or(old).clone();
