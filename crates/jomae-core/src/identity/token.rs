@@ -1,7 +1,8 @@
 //! Security tokens: what a role session is, sealed so that any node verifies it without a look-up.
 //!
-//! A token holds the session and the secret of its access key, as one message sealed under a domain key: a length
-//! (u32, big-endian), the session as JSON, the secret. Nothing is stored when a role is assumed. What can be taken away
+//! A token holds the session and the secret of its access key, as one message sealed under a domain key: the session in
+//! the form of Postcard, which names no members (the token travels with each call, and is hashed with it), and behind it
+//! the secret. Nothing is stored when a role is assumed. What can be taken away
 //! (the role, its policies, its trust) is looked at with every call, in the records that every node has: a session dies
 //! with its role in [`crate::access::rights`].
 
@@ -71,11 +72,9 @@ pub enum TrustedPrincipal {
 
 /// Seals a session with the secret of its access key.
 pub fn seal(keyring: &Keyring, session: &Session, secret: &SecretBytes) -> Result<String, Fault> {
-    let json = serde_json::to_vec(session).map_err(Fault::internal)?;
-    let length = u32::try_from(json.len()).map_err(Fault::internal)?;
-    let mut plain = Vec::with_capacity(4 + json.len() + secret.len());
-    plain.extend_from_slice(&length.to_be_bytes());
-    plain.extend_from_slice(&json);
+    let session = postcard::to_allocvec(session).map_err(Fault::internal)?;
+    let mut plain = Vec::with_capacity(session.len() + secret.len());
+    plain.extend_from_slice(&session);
     plain.extend_from_slice(secret.expose());
     let plain = SecretBytes::new(plain);
     let sealed = keyring.seal_with(|domain| sealed::seal(domain, Purpose::SecurityToken, &[], &[], plain.expose()))?;
@@ -91,7 +90,6 @@ pub fn open(keyring: &Keyring, token: &str) -> Option<(Session, SecretBytes)> {
     let plain = keyring
         .open_with(&sealed, |domain, message| sealed::open(domain, Purpose::SecurityToken, &[], &[], message))
         .ok()?;
-    let (length, rest) = plain.expose().split_first_chunk::<4>()?;
-    let (json, secret) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-    Some((serde_json::from_slice(json).ok()?, SecretBytes::new(secret.to_vec())))
+    let (session, secret) = postcard::take_from_bytes(plain.expose()).ok()?;
+    Some((session, SecretBytes::new(secret.to_vec())))
 }
