@@ -1,10 +1,15 @@
 //! Copying a log, in use or not: for backups.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, Read as _, Write as _},
+    path::Path,
+};
 
 use jomae_files as files;
 
 use crate::{FileError, layout};
+
+const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Copies a log into an existing directory; returns how many segments were copied. The look-up index is left out: it is
 /// rebuilt.
@@ -25,8 +30,9 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
     }
     let mut copied = 0;
     // The newest first: retention removes the oldest, and so it leaves no gap.
-    for segment in layout::segments(from).map_err(FileError::of(from))?.into_iter().rev() {
-        copied += usize::from(copy_file(&segment.path, to)?);
+    for (age, segment) in layout::segments(from).map_err(FileError::of(from))?.into_iter().rev().enumerate() {
+        let copy = if age == 0 { copy_lines } else { files::copy_of_others };
+        copied += usize::from(copy_file_with(copy, &segment.path, to)?);
     }
     files::sync_dir_of(&layout::tree_level(&to_tree, 0))
         .and_then(|()| files::sync_dir_of(&to_tree))
@@ -36,10 +42,31 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
 
 /// Copies a file into a directory. `false` if there is none: retention may have removed it meanwhile.
 fn copy_file(from: &Path, to: &Path) -> Result<bool, FileError> {
-    let copy = to.join(from.file_name().unwrap_or_default());
-    match files::copy_of_others(from, &copy) {
+    copy_file_with(files::copy_of_others, from, to)
+}
+
+fn copy_file_with(copy: fn(&Path, &Path) -> io::Result<()>, from: &Path, to: &Path) -> Result<bool, FileError> {
+    match copy(from, &to.join(from.file_name().unwrap_or_default())) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound && files::about(from).is_err() => Ok(false),
         Err(source) => Err(FileError { path: from.to_owned(), source }),
+    }
+}
+
+/// Copies the newest segment, which may be being written, without the room behind its lines.
+fn copy_lines(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut source, mut copy) = (files::open_of_others(from)?, files::create_new(to, 0o600)?);
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        let read = match source.read(&mut block) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let read = block.get(..read).unwrap_or_default();
+        let lines = memchr::memchr(0, read).and_then(|end| read.get(..end)).unwrap_or(read);
+        copy.write_all(lines)?;
+        if read.is_empty() || lines.len() < read.len() {
+            return copy.sync_all();
+        }
     }
 }

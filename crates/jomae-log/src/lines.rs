@@ -21,13 +21,17 @@ pub enum Line<'a> {
     TooLong(&'a [u8]),
 }
 
-/// The whole lines of a file as it was when it was opened.
+/// The whole lines of a file as it was when it was opened. Behind the lines of the segment that is written there may be
+/// zeros, room for more of them.
 pub struct Lines {
     reader: Take<BufReader<File>>,
     line: Vec<u8>,
     line_bytes_max: usize,
+    /// Length of the file.
+    bytes: u64,
     offset: u64,
     torn_bytes: u64,
+    rest_bytes: u64,
 }
 
 impl Lines {
@@ -42,31 +46,63 @@ impl Lines {
     }
 
     /// The lines from `offset` on, where one begins. Longer ones than `line_bytes_max` are not kept.
-    pub(crate) fn of(mut file: File, offset: u64, line_bytes_max: usize) -> io::Result<Self> {
-        let bytes = file.metadata()?.len().saturating_sub(offset);
-        if offset > 0 {
-            file.seek(SeekFrom::Start(offset))?;
-        }
-        let reader = BufReader::with_capacity(READ_BYTES, file).take(bytes);
-        Ok(Self { reader, line: Vec::new(), line_bytes_max, offset, torn_bytes: 0 })
+    pub(crate) fn of(file: File, offset: u64, line_bytes_max: usize) -> io::Result<Self> {
+        let bytes = file.metadata()?.len();
+        let reader = BufReader::with_capacity(READ_BYTES, file).take(0);
+        let mut lines = Self { reader, line: Vec::new(), line_bytes_max, bytes, offset, torn_bytes: 0, rest_bytes: 0 };
+        lines.go_to_offset()?;
+        Ok(lines)
+    }
+
+    fn go_to_offset(&mut self) -> io::Result<()> {
+        self.reader.get_mut().seek(SeekFrom::Start(self.offset))?;
+        self.reader.set_limit(self.bytes.saturating_sub(self.offset));
+        Ok(())
     }
 
     /// The next line; none after the last whole one.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        let mut read = self.read()?;
+        if read.is_some() && memchr::memchr(0, &self.line).is_some() {
+            // It was read while it was written, and what stands behind it already came with it. It is whole by now.
+            self.go_to_offset()?;
+            read = self.read()?;
+        }
+        let Some(bytes) = read else { return Ok(None) };
+        self.offset += bytes;
+        let is_event = self.line.len() <= self.line_bytes_max;
+        Ok(Some(if is_event { Line::Event(&self.line) } else { Line::TooLong(&self.line) }))
+    }
+
+    /// Reads a whole line, and tells its length with the newline.
+    fn read(&mut self) -> io::Result<Option<u64>> {
         self.line.clear();
         let room = self.line_bytes_max as u64 + 1;
         let read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.line)? as u64;
         if self.line.pop_if(|last| *last == b'\n').is_some() {
-            self.offset += read;
-            return Ok(Some(Line::Event(&self.line)));
+            return Ok(Some(read));
         }
-        let (rest, ended) = if read == room { self.skip_line()? } else { (0, false) };
-        if ended {
-            self.offset += read + rest;
-            return Ok(Some(Line::TooLong(&self.line)));
+        let filled = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+        (self.torn_bytes, self.rest_bytes) = (filled(&self.line), read);
+        if read < room {
+            return Ok(None);
         }
-        self.torn_bytes = read + rest;
-        Ok(None)
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            let newline = memchr::memchr(b'\n', buffer);
+            let used = newline.map_or(buffer.len(), |at| at + 1);
+            if used == 0 {
+                return Ok(None);
+            }
+            if let filled @ 1.. = filled(buffer) {
+                self.torn_bytes = self.rest_bytes + filled;
+            }
+            self.reader.consume(used);
+            self.rest_bytes += used as u64;
+            if newline.is_some() {
+                return Ok(Some(self.rest_bytes));
+            }
+        }
     }
 
     /// The next event; none after the last whole line. A line that can be no event is an error.
@@ -81,28 +117,11 @@ impl Lines {
     /// Skips so many lines. `false` if there are fewer.
     pub(crate) fn skip(&mut self, lines: u64) -> io::Result<bool> {
         for _ in 0..lines {
-            let (bytes, ended) = self.skip_line()?;
-            if !ended {
+            if self.next()?.is_none() {
                 return Ok(false);
             }
-            self.offset += bytes;
         }
         Ok(true)
-    }
-
-    /// Skips the rest of a line: how many bytes, and whether a newline ended it.
-    fn skip_line(&mut self) -> io::Result<(u64, bool)> {
-        let mut bytes = 0;
-        loop {
-            let buffer = self.reader.fill_buf()?;
-            let newline = memchr::memchr(b'\n', buffer);
-            let used = newline.map_or(buffer.len(), |at| at + 1);
-            self.reader.consume(used);
-            bytes += used as u64;
-            if newline.is_some() || used == 0 {
-                return Ok((bytes, newline.is_some()));
-            }
-        }
     }
 
     /// Where the next line begins.
@@ -110,9 +129,14 @@ impl Lines {
         self.offset
     }
 
-    /// How many bytes follow the last newline, once the end is reached.
+    /// How many bytes follow the last newline, once the end is reached; zeros behind them do not count.
     pub(crate) const fn torn_bytes(&self) -> u64 {
         self.torn_bytes
+    }
+
+    /// How many bytes follow the last newline, zeros too.
+    pub(crate) const fn rest_bytes(&self) -> u64 {
+        self.rest_bytes
     }
 }
 
@@ -148,11 +172,35 @@ mod tests {
 
     #[test]
     fn what_is_torn_is_counted() {
-        for (content, torn) in [("", 0), ("a\n", 0), ("a\nbc", 2), ("a\nbcdefgh", 7)] {
+        let cases = [
+            ("", 0),
+            ("a\n", 0),
+            ("a\nbc", 2),
+            ("a\nbcdefgh", 7),
+            ("a\n\0\0\0", 0),
+            ("a\nb\0\0\0\0\0\0", 1),
+            ("a\n\0\0\0\0\0\0\0\0b\0", 9),
+        ];
+        for (content, torn) in cases {
             let (_dir, mut lines) = lines(content, 0);
             while lines.next().unwrap().is_some() {}
             assert_eq!(lines.torn_bytes(), torn, "{content:?}");
+            assert_eq!(lines.rest_bytes(), content.trim_start_matches("a\n").len() as u64, "{content:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_being_written_is_read_again() {
+        let (dir, mut lines) = lines("a\n\0\0\nc\n\0\0", 0);
+        assert_eq!(lines.next_line().unwrap(), Some(&b"a"[..]));
+        fs::write(dir.path().join("lines"), "a\nbb\nc\n\0\0").unwrap();
+        assert_eq!(lines.next_line().unwrap(), Some(&b"bb"[..]));
+        assert_eq!(lines.next_line().unwrap(), Some(&b"c"[..]));
+        assert_eq!(lines.next_line().unwrap(), None);
+        // Zeros that stay are damage, and stand where the line stood.
+        let (_dir, mut lines) = self::lines("\0\0\nc\n", 0);
+        assert_eq!(lines.next_line().unwrap(), Some(&b"\0\0"[..]));
+        assert_eq!(lines.next_line().unwrap(), Some(&b"c"[..]));
     }
 
     #[test]

@@ -67,9 +67,14 @@ impl<'a> Compare<'a> {
         })
     }
 
-    /// Bytes behind the last newline, once all steps are done.
+    /// Bytes behind the last newline, once all steps are done, without the zeros at the end.
     pub fn torn_bytes(&self) -> u64 {
         self.lines.torn_bytes()
+    }
+
+    /// Bytes behind the last newline.
+    pub fn rest_bytes(&self) -> u64 {
+        self.lines.rest_bytes()
     }
 
     /// Reads ahead so that `count` hashes of each kind are there, if the files have them. `seen` gets every line once.

@@ -52,9 +52,14 @@ impl<'a> SegmentLines<'a> {
         Ok(line.map(|(Line::Event(line) | Line::TooLong(line))| line))
     }
 
-    /// How many bytes follow the last newline, once the end is reached.
+    /// How many bytes follow the last newline, once the end is reached; zeros behind them do not count.
     pub fn torn_bytes(&self) -> u64 {
         self.lines.torn_bytes()
+    }
+
+    /// How many bytes there are behind the last newline.
+    pub fn rest_bytes(&self) -> u64 {
+        self.lines.rest_bytes()
     }
 }
 

@@ -211,7 +211,7 @@ impl Walk<'_> {
         (self.report.time_range, self.waiting) = (times, waiting);
         self.report.torn_bytes += compare.torn_bytes();
         self.report.events = end.unwrap_or(compare.index);
-        if compare.torn_bytes() > 0 && end.is_some() {
+        if compare.rest_bytes() > 0 && end.is_some() {
             self.report.found(found(
                 FindingKind::Changed,
                 compare.line,
