@@ -21,6 +21,8 @@ use crate::{
 pub(crate) const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// At most this much of a torn last line is kept in the file beside the segment, in bytes.
 const TORN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// So many zeros are written behind the lines at a time, in bytes.
+const AHEAD_BYTES: usize = 512 * 1024;
 /// Leaf hashes per call of the closure.
 const LEAVES_AT_ONCE: usize = 4096;
 
@@ -123,13 +125,18 @@ pub(crate) fn leaves(
     if at < to { Err(LeavesError::Missing(at)) } else { Ok(()) }
 }
 
-/// Truncates a file to `bytes` bytes, and moves the rest to a file of its own, named by that offset.
-fn cut_at(path: &Path, file: &mut File, bytes: u64) -> io::Result<()> {
+/// Truncates a file to `bytes` bytes, and moves the rest to a file of its own, named by that offset. `false` if the rest
+/// was nothing but room for more lines.
+fn cut_at(path: &Path, file: &mut File, bytes: u64) -> io::Result<bool> {
     let mut torn = Vec::new();
     file.seek(SeekFrom::Start(bytes))?;
     io::Read::by_ref(file).take(TORN_BYTES_MAX).read_to_end(&mut torn)?;
-    files::write_private(&layout::torn(path, bytes), &torn)?;
-    file.set_len(bytes)
+    let torn = torn.iter().rposition(|byte| *byte != 0).and_then(|last| torn.get(..=last));
+    if let Some(torn) = torn {
+        files::write_private(&layout::torn(path, bytes), torn)?;
+    }
+    file.set_len(bytes)?;
+    Ok(torn.is_some())
 }
 
 /// Moves event `event` and all later ones of a segment to a file of their own.
@@ -152,6 +159,11 @@ pub(crate) struct OpenSegment {
     events: u64,
     /// Bytes that are whole lines.
     bytes: u64,
+    /// Bytes of the file: behind the lines there may be zeros, room for more of them.
+    length: u64,
+    /// Whether there is to be such room: a sync that does not change the length of the file spares the file system a
+    /// commit.
+    ahead: bool,
     file: File,
     /// The last of these bytes, which have not been synced.
     unsynced: Vec<u8>,
@@ -166,14 +178,13 @@ impl OpenSegment {
         let path = layout::segment(dir, first);
         let mut file = files::open_to_write(&path)?;
         let Measured { events, bytes, torn_bytes } = measure(&path)?;
-        if torn_bytes > 0 {
+        if torn_bytes > 0 && cut_at(&path, &mut file, bytes)? {
             tracing::warn!(file = %path.display(), at = bytes, "a crash cut off the last audit event; it was set aside");
-            cut_at(&path, &mut file, bytes)?;
         }
         file.sync_all()?;
         files::sync_dir_of(&path)?;
-        let dir = dir.to_owned();
-        Ok(Self { dir, path, first, events, bytes, file, unsynced: Vec::new(), doubtful: false })
+        let (dir, unsynced) = (dir.to_owned(), Vec::new());
+        Ok(Self { dir, path, first, events, bytes, length: bytes, ahead: false, file, unsynced, doubtful: false })
     }
 
     pub fn path(&self) -> &Path {
@@ -222,20 +233,41 @@ impl OpenSegment {
         Ok(())
     }
 
-    fn write(&self, lines: &[u8], sync: bool) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8], sync: bool) -> io::Result<()> {
         // Also without new lines: nothing may be left behind the last line of a segment that is closed.
-        if self.file.metadata()?.len() != self.bytes {
+        let length = if self.ahead { self.length } else { self.bytes };
+        if self.doubtful || self.file.metadata()?.len() != length {
             self.file.set_len(self.bytes)?;
+            self.length = self.bytes;
         }
         if self.doubtful {
             // A sync that failed may have dropped what it could not write, and the next one would not tell.
             self.file.write_all_at(&self.unsynced, self.bytes - self.unsynced.len() as u64)?;
         }
+        let end = self.bytes + lines.len() as u64;
+        if end > self.length {
+            self.length = end;
+            // Without room it goes on as well.
+            if self.ahead && self.file.write_all_at(&vec![0; AHEAD_BYTES], end).is_ok() {
+                self.length += AHEAD_BYTES as u64;
+            }
+        }
         self.file.write_all_at(lines, self.bytes)?;
         if sync { self.file.sync_data() } else { Ok(()) }
     }
 
-    /// The segment that follows. The caller has synced this one.
+    /// Whether to make room behind the lines, from the next write on.
+    pub const fn go_ahead(&mut self, ahead: bool) {
+        self.ahead = ahead;
+    }
+
+    /// Gives back what room there is, and syncs.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.go_ahead(false);
+        self.append(b"", 0, true)
+    }
+
+    /// The segment that follows. The caller has finished this one.
     pub fn follow(&self) -> io::Result<Self> {
         Self::open(&self.dir, self.next())
     }
@@ -271,10 +303,67 @@ mod tests {
             fs::write(&file, [&b"{\"a\":1}\n{}\n"[..], rest].concat()).unwrap();
             assert_eq!(measure(&file).unwrap(), Measured { events: 2, bytes: 11, torn_bytes });
             let mut segment = OpenSegment::open(dir.path(), 0).unwrap();
-            assert_eq!(fs::read(layout::torn(&file, 11)).unwrap(), rest);
+            let torn = fs::read(layout::torn(&file, 11)).unwrap_or_default();
+            assert_eq!(torn, if rest == b"\0\0\0\0" { b"" } else { rest });
             segment.append(b"{\"b\":2}\n", 1, true).unwrap();
             assert_eq!(fs::read(&file).unwrap(), b"{\"a\":1}\n{}\n{\"b\":2}\n");
         }
+    }
+
+    #[test]
+    fn room_behind_the_lines_is_no_part_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = path(dir.path(), 0);
+        let begin = || {
+            let mut segment = OpenSegment::open(dir.path(), 0).unwrap();
+            segment.go_ahead(true);
+            segment
+        };
+        let length = || fs::metadata(&file).unwrap().len();
+        let mut segment = begin();
+        assert_eq!(length(), 0);
+        segment.append(b"a\n", 1, true).unwrap();
+        let room = length();
+        assert_eq!(room, 2 + AHEAD_BYTES as u64);
+        segment.append(&[vec![b'b'; AHEAD_BYTES - 1], b"\n".to_vec()].concat(), 1, true).unwrap();
+        assert_eq!(length(), room, "what fits does not change the length");
+        segment.append(b"c\n", 1, true).unwrap();
+        assert!(length() > room);
+        let mut lines = Lines::open(&file).unwrap();
+        let mut read = Vec::new();
+        while let Some(line) = lines.next_line().unwrap() {
+            read.push(line.len());
+        }
+        assert_eq!((read, lines.torn_bytes()), (vec![1, AHEAD_BYTES - 1, 1], 0));
+        // A crash leaves it; the next start gives it back, without a word of damage.
+        let segment = begin();
+        assert_eq!((segment.next(), segment.bytes(), length()), (3, room + 2, room + 2));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        // A line that a crash cut off is set aside without it.
+        let mut segment = begin();
+        segment.append(b"d\n", 1, true).unwrap();
+        segment.file.write_all_at(b"{\"e", room + 4).unwrap();
+        let mut segment = begin();
+        assert_eq!((segment.next(), length()), (4, room + 4));
+        assert_eq!(fs::read(layout::torn(&file, room + 4)).unwrap(), b"{\"e");
+        segment.append(b"e\n", 1, true).unwrap();
+        segment.finish().unwrap();
+        assert_eq!((segment.next(), length()), (5, room + 6));
+        segment.append(b"f\n", 1, true).unwrap();
+        assert_eq!(length(), room + 8, "a finished segment has no more room");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_in_the_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segment = OpenSegment::open(dir.path(), 0).unwrap();
+        segment.go_ahead(true);
+        segment.append(b"a\nb\n", 2, true).unwrap();
+        segment.file.write_all_at(b"c\nhalf", 4).unwrap();
+        segment.doubtful = true;
+        segment.append(b"d\n", 1, true).unwrap();
+        let content = fs::read(segment.path()).unwrap();
+        assert_eq!(content, [&b"a\nb\nd\n"[..], &vec![0; AHEAD_BYTES]].concat());
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Writer {
         tail: Tail,
         newest: Arc<NewestCheckpoint>,
     ) -> Self {
-        let OpenedFiles { segment, tree, checkpoints, newest: found } = parts;
+        let OpenedFiles { mut segment, tree, checkpoints, newest: found } = parts;
+        segment.go_ahead(settings.strict);
         let covered = found.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
         if let Some((checkpoint, note)) = found {
             shared.note_checkpoint(&checkpoint);
@@ -163,6 +164,9 @@ impl Writer {
         taken.closing = buffer.closing;
         taken.in_file = false;
     }
+                if let Err(error) = self.segment.finish() {
+                    tracing::warn!(%error, "room behind the last audit event cannot be given back");
+                }
 
     /// Writes a batch, retrying until that succeeds. `false` if the log was closed before.
     fn write(&mut self, taken: &mut Taken) -> bool {
@@ -240,7 +244,7 @@ impl Writer {
 
     /// Closes the segment, and begins the next one.
     fn rotate(&mut self) -> io::Result<()> {
-        self.segment.append(b"", 0, true)?;
+        self.segment.finish()?;
         self.try_checkpoint();
         self.shared.rotated.store(true, Ordering::Release);
         self.segment = self.segment.follow()?;
@@ -294,6 +298,7 @@ impl Writer {
     }
 
     fn try_checkpoint(&mut self) {
+        self.segment.go_ahead(self.settings.strict);
         if self.segment.next() <= self.covered {
             return;
         }
