@@ -149,12 +149,44 @@ pub(crate) struct Buffer {
     pub next: u64,
     pub waiting: Vec<SyncCallback>,
     pub closing: bool,
+    pub sleep: Sleep,
+}
+
+/// What the writer sleeps for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// It is awake, and will look at the buffer by itself.
+    Awake,
+    ForEvents,
+    /// Until so many callers wait.
+    ForCallers(usize),
+}
+
+impl Buffer {
+    /// Whether what is in the buffer now ends the writer's sleep; if so, it counts as awake.
+    fn wakes_writer(&mut self) -> bool {
+        let wakes = match self.sleep {
+            Sleep::Awake => false,
+            Sleep::ForEvents => true,
+            Sleep::ForCallers(callers) => self.waiting.len() >= callers,
+        };
+        if wakes {
+            self.sleep = Sleep::Awake;
+        }
+        wakes
+    }
 }
 
 impl Shared {
     fn new(next: u64) -> Self {
         Self {
-            buffer: Mutex::new(Buffer { batch: Batch::default(), next, waiting: Vec::new(), closing: false }),
+            buffer: Mutex::new(Buffer {
+                batch: Batch::default(),
+                next,
+                waiting: Vec::new(),
+                closing: false,
+                sleep: Sleep::Awake,
+            }),
             filled: Condvar::new(),
             writable: AtomicBool::new(true),
             events: AtomicU64::new(0),
@@ -176,8 +208,12 @@ impl Shared {
 
     /// Waits until what was handed over by now is in the files, where look-ups find it; not for ever.
     fn wait_for_files(&self) {
-        let handed = self.buffer().next;
-        // It may be gathering.
+        let handed = {
+            let mut buffer = self.buffer();
+            // It may be gathering.
+            buffer.sleep = Sleep::Awake;
+            buffer.next
+        };
         self.filled.notify_one();
         for _ in 0..IN_FILES_TRIES_MAX {
             if self.in_files.load(Ordering::Acquire) >= handed {
@@ -313,7 +349,6 @@ impl Log {
         if let Some(wrong) = wrong {
             return Appended { index, status: AppendStatus::Rejected(wrong) };
         }
-        let first = buffer.batch.is_empty();
         buffer.batch.push(event, found_by);
         buffer.next += 1;
         self.shared.events.fetch_add(1, Ordering::Relaxed);
@@ -321,8 +356,9 @@ impl Log {
         if waits {
             buffer.waiting.push(callback());
         }
+        let wakes = buffer.wakes_writer();
         drop(buffer);
-        if first || waits {
+        if wakes {
             self.shared.filled.notify_one();
         }
         Appended { index, status: if waits { AppendStatus::AwaitingSync } else { AppendStatus::Buffered } }

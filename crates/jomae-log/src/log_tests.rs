@@ -228,6 +228,60 @@ fn waiting_calls_share_syncs_and_their_numbers_are_their_lines() {
 }
 
 #[test]
+fn only_sleep_is_disturbed() {
+    let shared = Shared::new(0);
+    let mut buffer = shared.buffer();
+    let mut wakes = |sleep, waiting: usize| {
+        buffer.sleep = sleep;
+        buffer.waiting = (0..waiting).map(|_| -> SyncCallback { Box::new(|_| ()) }).collect();
+        buffer.wakes_writer() && !buffer.wakes_writer()
+    };
+    assert!(!wakes(Sleep::Awake, 5));
+    assert!(wakes(Sleep::ForEvents, 0));
+    assert!(!wakes(Sleep::ForCallers(3), 2));
+    assert!(wakes(Sleep::ForCallers(3), 3));
+}
+
+#[test]
+fn room_in_the_newest_file_is_no_damage_and_zeros_elsewhere_are() {
+    let site = Site::new();
+    let log = site.open_with(|settings| {
+        settings.strict = true;
+        settings.segment_bytes_max = 1000;
+    });
+    append(&log, 0, 30);
+    let live = verify(&site.dir(), &site.key(), &[]).unwrap();
+    assert!(live.is_intact() && live.torn_bytes == 0 && live.events == 30, "{live}");
+    drop(log);
+    let segments = layout::segments(&site.dir()).unwrap();
+    for segment in &segments {
+        assert!(!fs::read(&segment.path).unwrap().contains(&0), "a stop and a new file give it back");
+    }
+    let with = |segment: &layout::Segment, change: &dyn Fn(&mut Vec<u8>)| {
+        let before = fs::read(&segment.path).unwrap();
+        let mut content = before.clone();
+        change(&mut content);
+        fs::write(&segment.path, content).unwrap();
+        let report = verify(&site.dir(), &site.key(), &[]).unwrap();
+        fs::write(&segment.path, before).unwrap();
+        report
+    };
+    let (first, last) = (segments.first().unwrap(), segments.last().unwrap());
+    let room = |content: &mut Vec<u8>| content.extend([0; 5000]);
+    assert!(with(last, &room).is_intact());
+    assert!(!with(first, &room).is_intact());
+    let middle = |content: &mut Vec<u8>| content[10..20].fill(0);
+    assert!(!with(last, &middle).is_intact());
+    assert!(!with(first, &middle).is_intact());
+    let behind = |content: &mut Vec<u8>| {
+        content.extend([0; 5000]);
+        content.extend(b"x");
+    };
+    assert_eq!(with(last, &behind).torn_bytes, 5001);
+    site.assert_intact(30);
+}
+
+#[test]
 fn events_are_found_by_id() {
     let site = Site::new();
     let log = site.open();
@@ -274,8 +328,14 @@ fn every_event_that_is_taken_can_be_verified() {
 
 #[test]
 fn a_log_in_use_is_intact_and_so_is_every_copy() {
+    in_use(false);
+    in_use(true);
+}
+
+fn in_use(strict: bool) {
     let site = Site::new();
     let log = Arc::new(site.open_with(|settings| {
+        settings.strict = strict;
         settings.segment_bytes_max = 200_000;
         settings.checkpoint_every = Duration::from_millis(1);
     }));
@@ -476,9 +536,16 @@ fn failed_writes_are_repeated_in_order() {
 
 #[test]
 fn whatever_moment_a_kill_meets_the_log_goes_on() {
+    kills(false);
+    kills(true);
+}
+
+fn kills(strict: bool) {
     static ROUND: AtomicU32 = AtomicU32::new(0);
+    ROUND.store(0, Ordering::SeqCst);
     let site = Site::new();
     let settings = |settings: &mut Settings| {
+        settings.strict = strict;
         settings.segment_bytes_max = 20_000;
         settings.checkpoint_every = Duration::from_millis(2);
     };

@@ -11,7 +11,7 @@ use crate::{
     batch::{Batch, Unindexed, Written},
     checkpoint_file::CheckpointFile,
     layout, leaf_hash,
-    log::{Settings, Shared, SyncCallback, WriteError},
+    log::{Settings, Shared, Sleep, SyncCallback, WriteError},
     open::{self, OpenedFiles},
     retention::{self, Removed},
     segment::OpenSegment,
@@ -31,6 +31,38 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How often old segments are looked for.
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
 const SECS_PER_DAY: i64 = 86_400;
+
+/// Callers that wait for the disk wait for others no longer than this part of what a sync takes, and never longer than
+/// the second.
+const GROUP_SYNC_SHARE: u32 = 2;
+const GROUP_PAUSE_MAX: Duration = Duration::from_millis(1);
+
+/// How callers have shared the last syncs: by that it is judged whether it pays to wait for more of them.
+#[derive(Default)]
+struct Groups {
+    /// How many callers shared each of the last syncs.
+    callers: [usize; 2],
+    /// How long the last one took.
+    sync: Duration,
+}
+
+impl Groups {
+    fn note(&mut self, callers: usize, sync: Duration) {
+        self.callers = [callers, self.callers[0]];
+        self.sync = sync;
+    }
+
+    /// With so many callers a sync is worth its time. A lone caller waits for nobody.
+    fn expected(&self) -> usize {
+        let [last, before] = self.callers;
+        last.max(before).max(1)
+    }
+
+    /// How long it may take until they have come.
+    fn pause(&self) -> Duration {
+        (self.sync / GROUP_SYNC_SHARE).min(GROUP_PAUSE_MAX)
+    }
+}
 
 /// What the writer takes from the buffer at a time.
 #[derive(Default)]
@@ -55,6 +87,7 @@ pub(crate) struct Writer {
     day: Option<i64>,
     /// Since when there have been events that may not be on disk.
     unsynced_since: Option<Instant>,
+    groups: Groups,
     /// The size that the newest checkpoint covers.
     covered: u64,
     /// When a checkpoint was last tried.
@@ -91,6 +124,7 @@ impl Writer {
             tail,
             newest,
             unsynced_since: None,
+            groups: Groups::default(),
             covered,
             checkpoint_at: None,
             checkpoint_fails: false,
@@ -130,6 +164,9 @@ impl Writer {
                 self.try_checkpoint();
             }
             if last {
+                if let Err(error) = self.segment.finish() {
+                    tracing::warn!(%error, "room behind the last audit event cannot be given back");
+                }
                 return;
             }
             self.remove_old();
@@ -140,6 +177,7 @@ impl Writer {
     fn gather(&self, taken: &mut Taken) {
         let mut buffer = self.shared.buffer();
         while buffer.batch.is_empty() && !buffer.closing {
+            buffer.sleep = Sleep::ForEvents;
             let deadlines = [
                 self.unsynced_since.map(|since| since + SYNC_WITHIN),
                 self.checkpoint_due().filter(|_| self.unsynced_since.is_none()),
@@ -155,18 +193,27 @@ impl Writer {
             }
             buffer = self.shared.filled.wait_timeout(buffer, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        // Without anyone waiting, a pause lets more events share the write.
-        if buffer.waiting.is_empty() && !buffer.batch.is_empty() && !buffer.closing {
-            buffer = self.shared.filled.wait_timeout(buffer, GATHER).unwrap_or_else(PoisonError::into_inner).0;
+        // Without anyone waiting, a pause lets more events share the write; with a few, a short one lets more callers
+        // share the sync.
+        if !buffer.batch.is_empty() && !buffer.closing {
+            let (callers, pause) =
+                if buffer.waiting.is_empty() { (1, GATHER) } else { (self.groups.expected(), self.groups.pause()) };
+            let until = Instant::now() + pause;
+            buffer.sleep = Sleep::ForCallers(callers);
+            while buffer.waiting.len() < callers && buffer.sleep != Sleep::Awake && !buffer.closing {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                buffer = self.shared.filled.wait_timeout(buffer, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
+        buffer.sleep = Sleep::Awake;
         std::mem::swap(&mut taken.batch, &mut buffer.batch);
         taken.waiting = std::mem::take(&mut buffer.waiting);
         taken.closing = buffer.closing;
         taken.in_file = false;
     }
-                if let Err(error) = self.segment.finish() {
-                    tracing::warn!(%error, "room behind the last audit event cannot be given back");
-                }
 
     /// Writes a batch, retrying until that succeeds. `false` if the log was closed before.
     fn write(&mut self, taken: &mut Taken) -> bool {
@@ -190,6 +237,9 @@ impl Writer {
         }
         let mut synced = sync && failed.is_none();
         if synced {
+            if !taken.waiting.is_empty() {
+                self.groups.note(taken.waiting.len(), now.elapsed());
+            }
             self.shared.on_disk.store(self.segment.next(), Ordering::Release);
         }
         for done in taken.waiting.drain(..) {
@@ -248,6 +298,7 @@ impl Writer {
         self.try_checkpoint();
         self.shared.rotated.store(true, Ordering::Release);
         self.segment = self.segment.follow()?;
+        self.segment.go_ahead(self.settings.strict);
         self.retention_at = Instant::now();
         Ok(())
     }
@@ -298,7 +349,6 @@ impl Writer {
     }
 
     fn try_checkpoint(&mut self) {
-        self.segment.go_ahead(self.settings.strict);
         if self.segment.next() <= self.covered {
             return;
         }
@@ -378,5 +428,24 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.newest.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_waits_for_callers_that_came_before_and_not_for_long() {
+        let mut groups = Groups::default();
+        assert_eq!((groups.expected(), groups.pause()), (1, Duration::ZERO));
+        groups.note(1, Duration::from_micros(400));
+        groups.note(1, Duration::from_micros(400));
+        assert_eq!(groups.expected(), 1, "a lone caller waits for nobody");
+        groups.note(40, Duration::from_micros(400));
+        groups.note(8, Duration::from_micros(600));
+        assert_eq!((groups.expected(), groups.pause()), (40, Duration::from_micros(300)));
+        groups.note(9, Duration::from_secs(3));
+        assert_eq!((groups.expected(), groups.pause()), (9, GROUP_PAUSE_MAX));
     }
 }
