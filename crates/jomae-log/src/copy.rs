@@ -31,8 +31,12 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
     let mut copied = 0;
     // The newest first: retention removes the oldest, and so it leaves no gap.
     for (age, segment) in layout::segments(from).map_err(FileError::of(from))?.into_iter().rev().enumerate() {
-        let copy = if age == 0 { copy_lines } else { files::copy_of_others };
-        copied += usize::from(copy_file_with(copy, &segment.path, to)?);
+        let is_written = age == 0 && !segment.is_compressed();
+        let copy = if is_written { copy_lines } else { files::copy_of_others };
+        // Since it was listed it may have been compressed.
+        let found = copy_file_with(copy, &segment.path, to)?
+            || (!segment.is_compressed() && copy_file(&layout::compressed(&segment.path), to)?);
+        copied += usize::from(found);
     }
     files::sync_dir_of(&layout::tree_level(&to_tree, 0))
         .and_then(|()| files::sync_dir_of(&to_tree))

@@ -4,6 +4,8 @@
 //! | file | content |
 //! |---|---|
 //! | `<number of the first event, 20 digits>.jsonl` | a segment; its line *k*, from 0, is event first + *k* |
+//! | `<number of the first event, 20 digits>.jsonl.zst` | a closed segment, compressed: [`frames`] |
+//! | `*.jsonl.zst.new` | one that is being made |
 //! | `tree/0`, `8`, `16`, `24` | hashes: the leaves, and the roots of the complete subtrees of 256, 256², 256³ |
 //! | `checkpoints` | signed notes, each followed by an empty line |
 //! | `key.pub` | the verifier key that the notes are signed with, and a newline |
@@ -34,12 +36,29 @@ pub const CHECKPOINTS: &str = "checkpoints";
 pub const PUBLIC_KEY: &str = "key.pub";
 
 const SEGMENT_ENDING: &str = ".jsonl";
+const COMPRESSED_ENDING: &str = ".jsonl.zst";
+const PARTIAL_ENDING: &str = ".jsonl.zst.new";
 const BLOCK_ENDING: &str = ".idx";
 const NUMBER_DIGITS: usize = 20;
 
 /// The segment that begins with event `first`.
 pub fn segment(log: &Path, first: u64) -> PathBuf {
     log.join(numbered(first, SEGMENT_ENDING))
+}
+
+/// The compressed form of a segment, which is in the file `segment`.
+pub fn compressed(segment: &Path) -> PathBuf {
+    segment.with_extension("jsonl.zst")
+}
+
+/// The compressed form of a segment while it is made.
+pub fn partial(segment: &Path) -> PathBuf {
+    segment.with_extension("jsonl.zst.new")
+}
+
+/// Whether a file of events is a compressed one, by its name.
+pub fn is_compressed(segment: &Path) -> bool {
+    segment.extension().is_some_and(|ending| ending == "zst")
 }
 
 /// The file with what was cut off a segment after its first `offset` bytes.
@@ -119,7 +138,12 @@ pub struct Segment {
 impl Segment {
     /// Its name without the directory.
     pub fn name(&self) -> String {
-        numbered(self.first, SEGMENT_ENDING)
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Whether it is compressed.
+    pub fn is_compressed(&self) -> bool {
+        is_compressed(&self.path)
     }
 }
 
@@ -128,22 +152,37 @@ pub fn segments(log: &Path) -> io::Result<Vec<Segment>> {
     Ok(segments_and_others(log)?.0)
 }
 
-/// The segments of a log, oldest first, and the names of files that end like one and are none.
+/// The segments of a log, oldest first, and the names of files that end like one and are none. Of a segment that is there
+/// in both forms the compressed one does not count: it may be from before a change.
 pub fn segments_and_others(log: &Path) -> io::Result<(Vec<Segment>, Vec<String>)> {
     let (mut segments, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(log)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        match number(&name, SEGMENT_ENDING) {
+        match number(&name, SEGMENT_ENDING).or_else(|| number(&name, COMPRESSED_ENDING)) {
             Some(first) => segments.push(Segment { first, path: entry.path() }),
-            None if name.ends_with(SEGMENT_ENDING) => others.push(name.into_owned()),
+            None if name.ends_with(SEGMENT_ENDING) || name.ends_with(COMPRESSED_ENDING) => {
+                others.push(name.into_owned());
+            }
             None => {}
         }
     }
-    segments.sort_by_key(|segment| segment.first);
+    segments.sort_by_key(|segment| (segment.first, segment.is_compressed()));
+    segments.dedup_by_key(|segment| segment.first);
     others.sort();
     Ok((segments, others))
+}
+
+/// Compressed segments that a crash has left half made.
+pub fn partials(log: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut partials = Vec::new();
+    for entry in fs::read_dir(log)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        partials.extend(name.and_then(|name| number(name, PARTIAL_ENDING)).map(|_| path.clone()));
+    }
+    Ok(partials)
 }
 
 /// The blocks in the directory of an index, by the number of their first event.
@@ -173,6 +212,35 @@ pub mod tail {
     pub const SLOTS: usize = 2;
     /// The file, in bytes.
     pub const FILE_BYTES: usize = SLOTS * SLOT_BYTES;
+}
+
+/// A compressed segment: the seekable format of zstd.
+///
+/// ```text
+/// frames   each a frame of zstd by itself, of whole lines, with its content's length and a checksum
+/// table    a skippable frame: of each frame its length and that of its content, then how many there are
+/// ```
+///
+/// Numbers are little-endian.
+pub mod frames {
+    use super::EVENT_BYTES_MAX;
+
+    /// With as many bytes of lines a frame is closed, at the last line that fits.
+    pub const FRAME_LINES_BYTES: usize = 256 * 1024;
+    /// The most that a frame holds, in bytes of lines: those, or the longest line.
+    pub const FRAME_BYTES_MAX: usize = EVENT_BYTES_MAX + 1;
+    /// The most frames of a segment.
+    pub const FRAMES_MAX: usize = 1 << 20;
+    /// How the table begins: a skippable frame.
+    pub const TABLE_MAGIC: u32 = 0x184D_2A5E;
+    /// How the table ends.
+    pub const SEEKABLE_MAGIC: u32 = 0x8F92_EAB1;
+    /// Magic and length before the entries of the table, in bytes.
+    pub const TABLE_HEAD_BYTES: usize = 4 + 4;
+    /// An entry of the table: the length of the frame, the length of its content; in bytes.
+    pub const ENTRY_BYTES: usize = 4 + 4;
+    /// Number of frames, descriptor (0), magic; in bytes.
+    pub const FOOTER_BYTES: usize = 4 + 1 + 4;
 }
 
 /// A block of the look-up index in a file, which never changes.
@@ -245,15 +313,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let odd = ["+0000000000000000001.jsonl", "00000001.jsonl", "99999999999999999999.jsonl"];
         let segments = ["00000000000000000000.jsonl", "00000000000000000300.jsonl", "00000000000000000020.jsonl"];
-        let none = ["00000000000000000000.torn-at-7", "00000000000000000001.jsonl.new", "00000000000000000007.json"];
+        let none = [
+            "00000000000000000000.torn-at-7",
+            "00000000000000000001.jsonl.new",
+            "00000000000000000007.json",
+            "00000000000000000001.jsonl.zst.new",
+            "00000000000000000020.jsonl.zst",
+        ];
         for name in odd.iter().chain(&segments).chain(&none) {
             fs::write(dir.path().join(name), "").unwrap();
         }
         let (found, others) = segments_and_others(dir.path()).unwrap();
         assert_eq!(found.iter().map(|segment| segment.first).collect::<Vec<_>>(), [0, 20, 300]);
-        assert!(found.iter().all(|found| found.path == segment(dir.path(), found.first)));
+        assert!(found.iter().all(|found| found.path == segment(dir.path(), found.first) && !found.is_compressed()));
         assert_eq!(others, odd);
         assert_eq!(found.iter().map(Segment::name).collect::<Vec<_>>(), [segments[0], segments[2], segments[1]]);
+        assert_eq!(partials(dir.path()).unwrap(), [partial(&segment(dir.path(), 1))]);
+        fs::remove_file(dir.path().join(segments[2])).unwrap();
+        let found = super::segments(dir.path()).unwrap();
+        assert_eq!(found.iter().map(Segment::name).collect::<Vec<_>>(), [segments[0], none[4], segments[1]]);
+        assert!(found[1].is_compressed() && found[1].path == compressed(&segment(dir.path(), 20)));
     }
 
     #[test]

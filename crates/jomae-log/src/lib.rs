@@ -21,6 +21,7 @@ mod copy;
 mod error;
 pub mod event;
 pub mod event_proof;
+pub mod frames;
 pub mod index;
 pub mod layout;
 mod lines;

@@ -2,13 +2,16 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Take},
+    io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Take},
     path::Path,
 };
 
 use jomae_files as files;
 
-use crate::layout::EVENT_BYTES_MAX;
+use crate::{
+    frames::Frames,
+    layout::{self, EVENT_BYTES_MAX},
+};
 
 const READ_BYTES: usize = 256 * 1024;
 
@@ -21,10 +24,54 @@ pub enum Line<'a> {
     TooLong(&'a [u8]),
 }
 
+/// Opens a file of events as it is now: since it was listed, it may have been compressed.
+pub(crate) fn open_segment(path: &Path, open: fn(&Path) -> io::Result<File>) -> io::Result<Opened> {
+    if layout::is_compressed(path) {
+        return Ok(Opened::Compressed(Frames::open(open(path)?)?));
+    }
+    match open(path) {
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => match open(&layout::compressed(path)) {
+            Ok(file) => Ok(Opened::Compressed(Frames::open(file)?)),
+            Err(_) => Err(gone),
+        },
+        file => Ok(Opened::Plain(file?)),
+    }
+}
+
+/// A file of events in one of its forms.
+pub(crate) enum Opened {
+    Plain(File),
+    Compressed(Frames<File>),
+}
+
+impl Opened {
+    /// The length of the lines in it.
+    pub fn bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => Ok(file.metadata()?.len()),
+            Self::Compressed(frames) => Ok(frames.content_bytes()),
+        }
+    }
+}
+
+enum Reader {
+    Plain(Take<BufReader<File>>),
+    Compressed(Box<Frames<File>>),
+}
+
+impl Reader {
+    fn buffers(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::Plain(file) => file,
+            Self::Compressed(frames) => &mut **frames,
+        }
+    }
+}
+
 /// The whole lines of a file as it was when it was opened. Behind the lines of the segment that is written there may be
 /// zeros, room for more of them.
 pub struct Lines {
-    reader: Take<BufReader<File>>,
+    reader: Reader,
     line: Vec<u8>,
     line_bytes_max: usize,
     /// Length of the file.
@@ -42,22 +89,30 @@ impl Lines {
 
     /// Those from `offset` on, where one begins.
     pub fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
-        Self::of(files::open(path)?, offset, EVENT_BYTES_MAX)
+        Self::of(open_segment(path, files::open)?, offset, EVENT_BYTES_MAX)
     }
 
     /// The lines from `offset` on, where one begins. Longer ones than `line_bytes_max` are not kept.
-    pub(crate) fn of(file: File, offset: u64, line_bytes_max: usize) -> io::Result<Self> {
-        let bytes = file.metadata()?.len();
-        let reader = BufReader::with_capacity(READ_BYTES, file).take(0);
+    pub(crate) fn of(file: Opened, offset: u64, line_bytes_max: usize) -> io::Result<Self> {
+        let bytes = file.bytes()?;
+        let reader = match file {
+            Opened::Plain(file) => Reader::Plain(BufReader::with_capacity(READ_BYTES, file).take(0)),
+            Opened::Compressed(frames) => Reader::Compressed(Box::new(frames)),
+        };
         let mut lines = Self { reader, line: Vec::new(), line_bytes_max, bytes, offset, torn_bytes: 0, rest_bytes: 0 };
         lines.go_to_offset()?;
         Ok(lines)
     }
 
     fn go_to_offset(&mut self) -> io::Result<()> {
-        self.reader.get_mut().seek(SeekFrom::Start(self.offset))?;
-        self.reader.set_limit(self.bytes.saturating_sub(self.offset));
-        Ok(())
+        match &mut self.reader {
+            Reader::Plain(file) => {
+                file.get_mut().seek(SeekFrom::Start(self.offset))?;
+                file.set_limit(self.bytes.saturating_sub(self.offset));
+                Ok(())
+            }
+            Reader::Compressed(frames) => frames.seek(self.offset),
+        }
     }
 
     /// The next line; none after the last whole one.
@@ -78,7 +133,7 @@ impl Lines {
     fn read(&mut self) -> io::Result<Option<u64>> {
         self.line.clear();
         let room = self.line_bytes_max as u64 + 1;
-        let read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.line)? as u64;
+        let read = self.reader.buffers().take(room).read_until(b'\n', &mut self.line)? as u64;
         if self.line.pop_if(|last| *last == b'\n').is_some() {
             return Ok(Some(read));
         }
@@ -88,16 +143,18 @@ impl Lines {
             return Ok(None);
         }
         loop {
-            let buffer = self.reader.fill_buf()?;
+            let reader = self.reader.buffers();
+            let buffer = reader.fill_buf()?;
             let newline = memchr::memchr(b'\n', buffer);
             let used = newline.map_or(buffer.len(), |at| at + 1);
             if used == 0 {
                 return Ok(None);
             }
-            if let filled @ 1.. = filled(buffer) {
+            let filled = filled(buffer);
+            reader.consume(used);
+            if filled > 0 {
                 self.torn_bytes = self.rest_bytes + filled;
             }
-            self.reader.consume(used);
             self.rest_bytes += used as u64;
             if newline.is_some() {
                 return Ok(Some(self.rest_bytes));
@@ -150,7 +207,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lines");
         fs::write(&path, content).unwrap();
-        let lines = Lines::of(File::open(path).unwrap(), offset, 4).unwrap();
+        let lines = Lines::of(Opened::Plain(File::open(path).unwrap()), offset, 4).unwrap();
         (dir, lines)
     }
 

@@ -266,9 +266,21 @@ fn check_dirs(dir: &Path) -> Result<(), OpenError> {
         .try_for_each(|dir| files::check_dir(dir).map_err(OpenError::io(dir)))
 }
 
-/// The first event of the newest segment, and how many there are in all.
+/// The first event of the segment that is written to, and how many there are in all.
 fn last_of(segments: &[Segment]) -> Result<(u64, u64), OpenError> {
     let Some(last) = segments.last() else { return Ok((0, 0)) };
+    if last.is_compressed() {
+        // It is closed, and the one behind it had no event.
+        let count = || {
+            let (mut lines, mut end) = (Lines::open(&last.path)?, last.first);
+            while lines.next_line()?.is_some() {
+                end = end.saturating_add(1);
+            }
+            Ok(end)
+        };
+        let end = count().map_err(OpenError::io(&last.path))?;
+        return Ok((end, end));
+    }
     let measured = segment::measure(&last.path).map_err(OpenError::io(&last.path))?;
     Ok((last.first, last.first.saturating_add(measured.events)))
 }

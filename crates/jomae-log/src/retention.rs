@@ -1,10 +1,21 @@
 //! Old segments go; their hashes stay, so that every proof still works.
 
-use std::{fs, io, os::unix::fs::FileExt as _, path::Path, time::UNIX_EPOCH};
+use std::{
+    fs,
+    io::{self, Read as _},
+    os::unix::fs::FileExt as _,
+    path::Path,
+    time::UNIX_EPOCH,
+};
 
 use jomae_files as files;
 
-use crate::{Timestamp, event::event_time, layout, lines::Lines};
+use crate::{
+    Timestamp,
+    event::event_time,
+    layout,
+    lines::{Lines, Opened, open_segment},
+};
 
 /// How much of a segment's end is searched for its last event, in bytes.
 const END_BYTES: u64 = 1024 * 1024;
@@ -30,7 +41,11 @@ pub(crate) fn remove_expired(dir: &Path, before: Timestamp, covered: u64) -> io:
             break;
         }
         bytes += files::about(&segment.path)?.len();
-        fs::remove_file(&segment.path)?;
+        if !segment.is_compressed() {
+            // Left by a crash: without the other it would count.
+            remove(&layout::compressed(&segment.path))?;
+        }
+        remove(&segment.path)?;
         removed.files += 1;
         if bytes >= BYTES_AT_ONCE {
             removed.more = true;
@@ -43,13 +58,26 @@ pub(crate) fn remove_expired(dir: &Path, before: Timestamp, covered: u64) -> io:
     Ok(removed)
 }
 
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// When the last event of a segment was; if it does not tell, when the file was last written.
 fn last_event(path: &Path) -> io::Result<Timestamp> {
-    let file = files::open(path)?;
-    let about = file.metadata()?;
-    let length = about.len().min(END_BYTES);
+    let (mut file, about) = (open_segment(path, files::open)?, files::about(path)?);
+    let bytes = file.bytes()?;
+    let length = bytes.min(END_BYTES);
     let mut end = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read_exact_at(&mut end, about.len() - length)?;
+    match &mut file {
+        Opened::Plain(file) => file.read_exact_at(&mut end, bytes - length)?,
+        Opened::Compressed(frames) => {
+            frames.seek(bytes - length)?;
+            frames.read_exact(&mut end)?;
+        }
+    }
     let lines = end.strip_suffix(b"\n").unwrap_or(&end);
     let last = lines.rsplit(|byte| *byte == b'\n').next().and_then(event_time);
     last.map_or_else(|| written(&about), Ok)

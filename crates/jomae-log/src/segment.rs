@@ -141,6 +141,9 @@ fn cut_at(path: &Path, file: &mut File, bytes: u64) -> io::Result<bool> {
 
 /// Moves event `event` and all later ones of a segment to a file of their own.
 pub(crate) fn cut(segment: &Segment, event: u64) -> io::Result<()> {
+    if segment.is_compressed() {
+        return Err(io::Error::other("is compressed, which only events are that a checkpoint covers"));
+    }
     let mut lines = Lines::open(&segment.path)?;
     if !lines.skip(event - segment.first)? {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -1,12 +1,16 @@
 //! Reading events from the segments: in order, to index them, and one by one, to check what the index says.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _};
+use std::{
+    io::{self, Read as _},
+    os::unix::fs::FileExt as _,
+};
 
 use jomae_files as files;
 
 use crate::{
+    frames::is_damage,
     layout::{EVENT_BYTES_MAX, Segment},
-    lines::{Line, Lines},
+    lines::{Line, Lines, Opened, open_segment},
 };
 
 /// The segment that holds an event, if there is one, and the number of the first event of the next segment.
@@ -57,25 +61,11 @@ impl Cursor {
         }
         while self.event < until {
             let Some((segment, behind)) = segment_of(segments, self.event) else { return Ok(()) };
-            let mut lines = match self.at {
-                Some((of, offset)) if of == segment.first => Lines::open_at(&segment.path, offset)?,
-                _ => {
-                    let mut lines = Lines::open(&segment.path)?;
-                    lines.skip(self.event - segment.first)?;
-                    lines
-                }
-            };
             let until_here = until.min(behind);
-            while self.event < until_here {
-                let offset = lines.offset();
-                match lines.next()? {
-                    Some(Line::Event(line)) => each(self.event, Span { offset, bytes: line.len() }, line),
-                    // It can be looked up by nothing.
-                    Some(Line::TooLong(_)) => {}
-                    None => break,
-                }
-                self.event += 1;
-                self.at = Some((segment.first, lines.offset()));
+            match self.read_segment(segment, until_here, &mut each) {
+                // Verification tells of it. What can be read is indexed.
+                Err(error) if is_damage(&error) && behind != u64::MAX => {}
+                read => read?,
             }
             if self.event < until_here {
                 if behind == u64::MAX {
@@ -88,22 +78,55 @@ impl Cursor {
         Ok(())
     }
 
+    fn read_segment(
+        &mut self,
+        segment: &Segment,
+        until: u64,
+        each: &mut impl FnMut(u64, Span, &[u8]),
+    ) -> io::Result<()> {
+        let mut lines = match self.at {
+            Some((of, offset)) if of == segment.first => Lines::open_at(&segment.path, offset)?,
+            _ => {
+                let mut lines = Lines::open(&segment.path)?;
+                lines.skip(self.event - segment.first)?;
+                lines
+            }
+        };
+        while self.event < until {
+            let offset = lines.offset();
+            match lines.next()? {
+                Some(Line::Event(line)) => each(self.event, Span { offset, bytes: line.len() }, line),
+                // It can be looked up by nothing.
+                Some(Line::TooLong(_)) => {}
+                None => break,
+            }
+            self.event += 1;
+            self.at = Some((segment.first, lines.offset()));
+        }
+        Ok(())
+    }
+
     /// Bytes of the log that are not read yet.
     pub(super) fn bytes_left(&self, segments: &[Segment]) -> io::Result<u64> {
         let from = segment_of(segments, self.event).map_or(0, |(segment, _)| segment.first);
         let mut left = 0u64;
         for segment in segments.iter().filter(|segment| segment.first >= from) {
             let read = self.at.filter(|(of, _)| *of == segment.first).map_or(0, |(_, offset)| offset);
-            left += files::about(&segment.path)?.len().saturating_sub(read);
+            left += open_segment(&segment.path, files::open)?.bytes()?.saturating_sub(read);
         }
         Ok(left)
     }
 }
 
+/// Says which file is damaged.
+fn in_file(segment: &Segment, error: io::Error) -> io::Error {
+    if is_damage(&error) { io::Error::other(format!("{}: {error}", segment.path.display())) } else { error }
+}
+
 /// Reads single events; keeps the last segment open.
 pub(super) struct Events<'a> {
     segments: &'a [Segment],
-    open: Option<(u64, File)>,
+    open: Option<(u64, Opened)>,
 }
 
 impl<'a> Events<'a> {
@@ -117,17 +140,23 @@ impl<'a> Events<'a> {
         let Some((segment, _)) = segment_of(self.segments, event) else { return Ok(None) };
         let file = match &mut self.open {
             Some((of, file)) if *of == segment.first => file,
-            open => match files::open(&segment.path) {
+            open => match open_segment(&segment.path, files::open) {
                 Ok(file) => &mut open.insert((segment.first, file)).1,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
+                Err(error) => return Err(in_file(segment, error)),
             },
         };
         let before = usize::from(span.offset > 0);
         let mut bytes = vec![0; before + span.bytes.min(EVENT_BYTES_MAX) + 1];
-        let read = file.read_exact_at(&mut bytes, span.offset - before as u64);
-        if read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::UnexpectedEof) {
-            read?;
+        let read = match file {
+            Opened::Plain(file) => file.read_exact_at(&mut bytes, span.offset - before as u64),
+            Opened::Compressed(frames) => {
+                frames.seek(span.offset - before as u64).and_then(|()| frames.read_exact(&mut bytes))
+            }
+        };
+        match read {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(in_file(segment, error)),
+            _ => {}
         }
         let starts = before == 0 || bytes.first() == Some(&b'\n');
         bytes.drain(..before);

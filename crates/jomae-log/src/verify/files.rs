@@ -12,7 +12,7 @@ use super::VerifyError;
 use crate::{
     FileError, VerifierKey,
     layout::{self, Segment},
-    lines::{Line, Lines},
+    lines::{Line, Lines, open_segment},
     tree_files::TreeFiles,
 };
 
@@ -42,7 +42,7 @@ pub(super) struct SegmentLines<'a> {
 impl<'a> SegmentLines<'a> {
     pub fn open(segment: &'a Segment) -> Result<Self, VerifyError> {
         let path = segment.path.as_path();
-        let lines = files::open_of_others(path).and_then(|file| Lines::of(file, 0, LINE_BYTES_MAX));
+        let lines = open_segment(path, files::open_of_others).and_then(|file| Lines::of(file, 0, LINE_BYTES_MAX));
         Ok(Self { path, lines: lines.map_err(FileError::of(path))? })
     }
 

@@ -15,7 +15,7 @@ mod report;
 mod tests;
 mod tree;
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use self::{
     checkpoints::{SignedHead, Source},
@@ -32,6 +32,7 @@ pub use self::{
 use crate::{
     FileError, Frontier, Hash, Timestamp, TlogError, VerifierKey,
     event::event_time,
+    frames::is_damage,
     layout::{CHECKPOINTS, PUBLIC_KEY, Segment, tree_level_name},
     tree_files::TreeFiles,
 };
@@ -159,7 +160,13 @@ impl Walk<'_> {
 
     /// The events of one file, which ends before event `end`; `None` for the last file.
     fn segment(&mut self, segment: &Segment, end: Option<u64>) -> Result<(), VerifyError> {
-        let mut compare = Compare::new(segment, end, self.tree)?;
+        let mut compare = match Compare::new(segment, end, self.tree) {
+            Err(VerifyError::File(error)) if is_damage(&error.source) => {
+                self.damaged(segment, segment.first, end, &error.source);
+                return Ok(());
+            }
+            opened => opened?,
+        };
         let (mut times, mut waiting) = (self.report.time_range, self.waiting);
         let (mut number, covered) = (segment.first, self.report.covered);
         let mut seen = |line: &[u8]| {
@@ -176,7 +183,14 @@ impl Walk<'_> {
         let found = |kind, line, detail: &str| Finding::of_file(kind, &segment.name(), detail).at_line(line);
         loop {
             let (index, line) = (compare.index, compare.line);
-            let Some(step) = compare.step(&mut seen)? else { break };
+            let step = match compare.step(&mut seen) {
+                Err(VerifyError::File(error)) if is_damage(&error.source) => {
+                    self.damaged(segment, index, end, &error.source);
+                    return Ok(());
+                }
+                step => step?,
+            };
+            let Some(step) = step else { break };
             match step {
                 Step::Same(hash) => self.push(hash),
                 Step::Changed(hash) => {
@@ -231,6 +245,16 @@ impl Walk<'_> {
             self.report.found(found(kind, compare.line, detail).of_events(from, count));
         }
         Ok(())
+    }
+
+    /// That a compressed file cannot be read on from event `index`. Of those behind it the hashes tell.
+    fn damaged(&mut self, segment: &Segment, index: u64, end: Option<u64>, why: &io::Error) {
+        let leaves = self.tree.leaves();
+        let end = end.unwrap_or(leaves).max(index);
+        let finding = Finding::of_file(FindingKind::Changed, &segment.name(), &why.to_string());
+        self.report.found(finding.of_events(index, end - index));
+        self.report.events = end;
+        self.lines = None;
     }
 
     fn end(&mut self) {

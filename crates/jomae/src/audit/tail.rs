@@ -1,10 +1,6 @@
 //! The newest events, and what comes after them.
 
-use std::{
-    collections::VecDeque,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::VecDeque, path::Path, time::Duration};
 
 use jomae_api::time::Timestamp;
 use jomae_client::api::Client;
@@ -113,7 +109,7 @@ pub fn of_files(connection: &Connection, dir: &Path, follow: bool, count: usize)
     let mut position = None;
     for segment in segments.iter().rev() {
         let (lines, bytes) = last_lines(segment, count.min(EVENTS_MAX) - newest.len().min(count)).map_err(failed)?;
-        position.get_or_insert_with(|| Position { path: segment.path.clone(), bytes });
+        position.get_or_insert_with(|| Position { segment: segment.clone(), bytes });
         for line in lines.into_iter().rev() {
             newest.push_front(line);
         }
@@ -138,7 +134,7 @@ fn show_line(connection: &Connection, line: &str) -> Result<(), Failure> {
 
 /// How far a file has been read.
 struct Position {
-    path: PathBuf,
+    segment: Segment,
     bytes: u64,
 }
 
@@ -164,17 +160,18 @@ fn read_on(
     // A file that has a successor gets no more lines: the list is made before the last look at it.
     let segments = layout::segments(dir).map_err(failed)?;
     if position.is_none() {
-        *position = segments.first().map(|segment| Position { path: segment.path.clone(), bytes: 0 });
+        *position = segments.first().map(|segment| Position { segment: segment.clone(), bytes: 0 });
     }
     while let Some(at) = position {
-        let mut lines = Lines::open_at(&at.path, at.bytes).map_err(failed)?;
+        let mut lines = Lines::open_at(&at.segment.path, at.bytes).map_err(failed)?;
         while let Some(line) = lines.next_line().map_err(failed)? {
             each(&String::from_utf8_lossy(line))?;
         }
         at.bytes = lines.offset();
-        let current = segments.iter().position(|segment| segment.path == at.path);
+        // By its number: it may have been compressed meanwhile.
+        let current = segments.iter().position(|segment| segment.first == at.segment.first);
         match current.and_then(|current| segments.get(current + 1)) {
-            Some(next) => *position = Some(Position { path: next.path.clone(), bytes: 0 }),
+            Some(next) => *position = Some(Position { segment: next.clone(), bytes: 0 }),
             None => return Ok(()),
         }
     }
