@@ -57,6 +57,7 @@ fn run(dir: &Path, strict: bool, secs: u64, connections: usize, server: u64, cli
         rotate_daily: false,
         checkpoint_every: Duration::from_secs(1),
         retention_days: 0,
+        compress_closed: false,
         clock: || Timestamp(1_800_000_000),
     };
     let name = "durability.example/log";

@@ -17,6 +17,7 @@
 mod batch;
 pub mod checkpoint;
 mod checkpoint_file;
+mod compress;
 mod copy;
 mod error;
 pub mod event;

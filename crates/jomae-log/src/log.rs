@@ -23,6 +23,7 @@ use jomae_files as files;
 use crate::{
     Checkpoint, FileError, Receipt, Signer, Timestamp, TlogError, VerifierKey,
     batch::Batch,
+    compress::{self, Closed},
     event::FoundBy,
     index::{Index, LookupError, Page, Query},
     layout::{self, EVENT_BYTES_MAX},
@@ -59,6 +60,8 @@ pub struct Settings {
     pub checkpoint_every: Duration,
     /// Days for which events are kept; 0: for ever.
     pub retention_days: u32,
+    /// Whether closed segments are compressed, once [`Log::keep_compressed`] is called.
+    pub compress_closed: bool,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }
@@ -115,6 +118,8 @@ pub struct Log {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
     strict: bool,
+    compress_closed: bool,
+    compressor: Mutex<Option<JoinHandle<()>>>,
     signer: Arc<Signer>,
     newest: Arc<NewestCheckpoint>,
     witness_stats: Arc<WitnessStats>,
@@ -141,6 +146,7 @@ pub(crate) struct Shared {
     pub head: Mutex<Option<TreeHead>>,
     /// Whether a segment was closed since somebody asked.
     pub rotated: AtomicBool,
+    pub closed: Closed,
 }
 
 pub(crate) struct Buffer {
@@ -199,6 +205,7 @@ impl Shared {
             covered_at: AtomicI64::new(0),
             head: Mutex::new(None),
             rotated: AtomicBool::new(false),
+            closed: Closed::default(),
         }
     }
 
@@ -260,11 +267,15 @@ impl Log {
         let dir = settings.dir.clone();
         let Trust { known, tail_key } = trust;
         let parts = open::open(&dir, signer.verifier(), known.as_ref())?;
+        for partial in layout::partials(&dir).map_err(OpenError::io(&dir))? {
+            std::fs::remove_file(&partial).map_err(OpenError::io(&partial))?;
+        }
         let tail = Tail::open(&dir, tail_key, parts.tree.frontier().clone());
         let tail = tail.map_err(OpenError::io(&layout::tail_mac(&dir)))?;
         write_public_key(&dir, signer.verifier()).map_err(OpenError::io(&layout::public_key(&dir)))?;
         let shared = Arc::new(Shared::new(parts.segment.next()));
-        let (strict, signer, newest) = (settings.strict, Arc::new(signer), Arc::<NewestCheckpoint>::default());
+        let Settings { strict, compress_closed, .. } = settings;
+        let (signer, newest) = (Arc::new(signer), Arc::<NewestCheckpoint>::default());
         let mut writer =
             Writer::new(Arc::clone(&shared), settings, Arc::clone(&signer), parts, tail, Arc::clone(&newest));
         writer.begin().map_err(OpenError::io(&dir))?;
@@ -273,7 +284,18 @@ impl Log {
         let index = Arc::new(index);
         let thread = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(thread.map_err(OpenError::io(&dir))?));
-        Ok(Self { dir, shared, writer, strict, signer, newest, witness_stats: Arc::default(), index })
+        Ok(Self {
+            dir,
+            shared,
+            writer,
+            strict,
+            compress_closed,
+            compressor: Mutex::default(),
+            signer,
+            newest,
+            witness_stats: Arc::default(),
+            index,
+        })
     }
 
     /// Where it is.
@@ -438,8 +460,25 @@ impl Log {
         std::thread::Builder::new().name("audit-index".into()).spawn(work).map(|_| ())
     }
 
+    /// Begins to compress segments as they are closed, if the settings say so.
+    pub fn keep_compressed(&self) -> io::Result<()> {
+        if !self.compress_closed {
+            return Ok(());
+        }
+        let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        let work = move || compress::run(&dir, &shared.closed, || shared.covered.load(Ordering::Relaxed));
+        let thread = std::thread::Builder::new().name("audit-zstd".into()).spawn(work)?;
+        *self.compressor.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
     /// Writes what is in the buffer, signs it, and ends. What is appended afterwards is refused.
     pub fn close(&self) {
+        self.shared.closed.stop.store(true, Ordering::Release);
+        if let Some(compressor) = self.compressor.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            compressor.thread().unpark();
+            let _ = compressor.join();
+        }
         self.shared.buffer().closing = true;
         self.shared.filled.notify_one();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();

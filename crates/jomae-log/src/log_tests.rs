@@ -75,6 +75,7 @@ impl Site {
             rotate_daily: false,
             checkpoint_every: Duration::from_secs(1),
             retention_days: 0,
+            compress_closed: true,
             clock: now,
         }
     }
@@ -336,9 +337,10 @@ fn in_use(strict: bool) {
     let site = Site::new();
     let log = Arc::new(site.open_with(|settings| {
         settings.strict = strict;
-        settings.segment_bytes_max = 200_000;
+        settings.segment_bytes_max = 100_000;
         settings.checkpoint_every = Duration::from_millis(1);
     }));
+    log.keep_compressed().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let (writing, stopped) = (Arc::clone(&log), Arc::clone(&stop));
     let writer = thread::spawn(move || {
@@ -550,6 +552,7 @@ fn kills(strict: bool) {
         settings.checkpoint_every = Duration::from_millis(2);
     };
     let log = Arc::new(site.open_with(settings));
+    log.keep_compressed().unwrap();
     let writing = {
         let log = Arc::clone(&log);
         thread::spawn(move || {
@@ -583,6 +586,91 @@ fn kills(strict: bool) {
     site.assert_intact(written);
 }
 
+fn wait_until_compressed(site: &Site) {
+    let compressed = || {
+        let mut segments = layout::segments(&site.dir()).unwrap();
+        segments.pop();
+        segments.iter().all(layout::Segment::is_compressed)
+    };
+    while !compressed() {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn compressed_segments_serve_as_the_others_do() {
+    let site = Site::new();
+    let small = |settings: &mut Settings| settings.segment_bytes_max = 2000;
+    let log = site.open_with(small);
+    let before = verify::Filter::default();
+    append(&log, 0, 1);
+    for n in 1..400 {
+        append(&log, n, n + 1);
+    }
+    let export = |site: &Site| {
+        let mut excerpt = Vec::new();
+        assert_eq!(verify::export(&site.dir(), &site.key(), &before, &mut excerpt).unwrap().events, 400);
+        excerpt
+    };
+    log.close();
+    let plain = export(&site);
+    let log = site.open_with(small);
+    log.keep_compressed().unwrap();
+    wait_until_compressed(&site);
+    assert!(site.segments().len() > 10);
+    for n in [0, 7, 133, 399] {
+        assert_eq!(log.event(n).unwrap(), Some(line(n)));
+        let proof = verify::prove(&site.dir(), &site.key(), verify::EventRef::Index(n)).unwrap();
+        assert_eq!(proof.event.as_bytes(), line(n));
+        proof.verify(&site.key()).unwrap();
+    }
+    assert_eq!(log.find(&["id-200", "id-390"]).unwrap().len(), 2);
+    drop(log);
+    assert_eq!((export(&site), lines_of(&site.dir())), (plain, lines(0, 400)));
+    site.assert_intact(400);
+    // A copy of it, and a log whose tree is lost, go on.
+    let copied = Site { root: tempfile::tempdir().unwrap(), key: site.key.clone() };
+    copy(&site.dir(), &copied.dir()).unwrap();
+    fs::remove_dir_all(layout::tree(&copied.dir())).unwrap();
+    let log = copied.open_with(small);
+    append(&log, 400, 410);
+    drop(log);
+    assert_eq!(lines_of(&copied.dir()), lines(0, 410));
+    copied.assert_intact(410);
+    // The newest file had no event, and is gone: the next one is behind the compressed ones.
+    let last = layout::segments(&site.dir()).unwrap().pop().unwrap();
+    let closed = Site { root: tempfile::tempdir().unwrap(), key: site.key.clone() };
+    copy(&site.dir(), &closed.dir()).unwrap();
+    fs::remove_file(closed.dir().join(last.name())).unwrap();
+    fs::remove_dir_all(layout::tree(&closed.dir())).unwrap();
+    fs::remove_file(layout::checkpoints(&closed.dir())).unwrap();
+    drop(closed.open());
+    assert_eq!(*closed.segments().last().unwrap(), last.first);
+}
+
+#[test]
+fn a_damaged_frame_is_told_with_its_place() {
+    let site = Site::new();
+    let log = site.open_with(|settings| settings.segment_bytes_max = 2000);
+    log.keep_compressed().unwrap();
+    for n in 0..100 {
+        append(&log, n, n + 1);
+    }
+    wait_until_compressed(&site);
+    drop(log);
+    let segment = layout::segments(&site.dir()).unwrap().remove(1);
+    let mut content = fs::read(&segment.path).unwrap();
+    content[20] ^= 1;
+    fs::write(&segment.path, &content).unwrap();
+    let report = verify(&site.dir(), &site.key(), &[]).unwrap();
+    let text = report.to_string();
+    assert!(!report.is_intact() && text.contains(&segment.name()) && text.contains("frame at byte 0"), "{text}");
+    assert_eq!(report.events, 100, "the others are checked all the same");
+    fs::write(&segment.path, "no frames at all").unwrap();
+    let text = verify(&site.dir(), &site.key(), &[]).unwrap().to_string();
+    assert!(text.contains(&segment.name()) && text.contains("no table"), "{text}");
+}
+
 #[test]
 fn events_past_their_retention_go_and_their_proofs_stay() {
     static CLOCK: AtomicI64 = AtomicI64::new(0);
@@ -614,6 +702,12 @@ fn events_past_their_retention_go_and_their_proofs_stay() {
     in_days(9);
     drop(site.open_with(keep));
     assert_eq!(site.segments(), before, "nothing is old enough");
+    // Compressed or not.
+    let log = site.open_with(keep);
+    log.keep_compressed().unwrap();
+    wait_until_compressed(&site);
+    drop(log);
+    assert_eq!(site.segments(), before);
     in_days(11);
     // The newest segment is never removed.
     let log = site.open_with(keep);

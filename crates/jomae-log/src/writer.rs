@@ -412,7 +412,10 @@ impl Writer {
         let Timestamp(now) = (self.settings.clock)();
         let before = Timestamp(now.saturating_sub(i64::from(self.settings.retention_days) * SECS_PER_DAY));
         // The tree was synced before the checkpoint that covers it.
-        match retention::remove_expired(&self.settings.dir, before, self.covered) {
+        let changing = self.shared.closed.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = retention::remove_expired(&self.settings.dir, before, self.covered);
+        drop(changing);
+        match removed {
             Ok(Removed { files: 0, .. }) => {}
             Ok(Removed { files, more }) => {
                 tracing::info!(files, "audit events past their retention were removed; their hashes stay");

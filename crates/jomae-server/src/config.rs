@@ -166,6 +166,8 @@ pub struct Audit {
     pub rotate_daily: bool,
     /// Days for which events are kept; 0: for ever. Their hashes always are.
     pub retention_days: u32,
+    /// Whether closed segments are compressed.
+    pub compress_closed: bool,
     /// Seconds between signed checkpoints, while events arrive.
     pub checkpoint_secs: u64,
     /// The name of a new log and its key; default `jomae-` and 8 random digits.
@@ -187,6 +189,7 @@ impl Default for Audit {
             segment_bytes_max: 64 * 1024 * 1024,
             rotate_daily: false,
             retention_days: 0,
+            compress_closed: true,
             checkpoint_secs: 1,
             origin: None,
             witness_file: None,

@@ -81,6 +81,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let (started, mut certificates) = bootstrap::open_with(&config, gateway::now(), certificates).await?;
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
+    started.audit.keep_compressed().map_err(StartError::io(&config.data_dir))?;
     let witnesses = started
         .audit
         .send_to_witnesses(&config.audit)

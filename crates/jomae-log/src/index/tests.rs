@@ -554,6 +554,29 @@ fn through_the_log() {
         assert_eq!(log.lookup(&query).unwrap(), same.scan(&query, 0), "{query:?}");
     }
     assert!(layout::segments(&site.dir()).unwrap().len() > 2);
+    // In compressed segments too, by what was indexed before and by what is indexed again.
+    log.keep_compressed().unwrap();
+    let is_plain = |segment: &layout::Segment| !segment.is_compressed();
+    while layout::segments(&site.dir()).unwrap().iter().filter(|segment| is_plain(segment)).count() > 1 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    for query in some_queries() {
+        assert_eq!(log.lookup(&query).unwrap(), same.scan(&query, 0), "{query:?}");
+    }
+    fs::remove_dir_all(layout::index(&site.dir())).unwrap();
+    let index = Index::open(&site.dir()).unwrap();
+    index.catch_up().unwrap();
+    for query in some_queries() {
+        assert_eq!(index.lookup(&query).unwrap(), same.scan(&query, 0), "{query:?}");
+    }
+    // What is damaged is not found; the rest is.
+    let segment = layout::segments(&site.dir()).unwrap().remove(0);
+    fs::write(&segment.path, "no frames").unwrap();
+    fs::remove_dir_all(layout::index(&site.dir())).unwrap();
+    let index = Index::open(&site.dir()).unwrap();
+    index.catch_up().unwrap();
+    let last = query(0, &[(Attribute::EventId, "none")]);
+    index.lookup(&last).unwrap();
 }
 
 /// Many look-ups while the log grows: each sees at least what was there before it began, in order.

@@ -91,6 +91,11 @@ impl AuditLog {
         self.log.keep_indexed()
     }
 
+    /// Begins to compress the files of events that are closed, unless that is switched off.
+    pub fn keep_compressed(&self) -> io::Result<()> {
+        self.log.keep_compressed()
+    }
+
     /// Writes what is in the buffer, signs it, and ends. What is appended afterwards is refused.
     pub fn close(&self) {
         self.log.close();

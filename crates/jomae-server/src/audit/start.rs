@@ -36,6 +36,7 @@ fn settings(dir: &Path, config: &config::Audit) -> Settings {
         rotate_daily: config.rotate_daily,
         checkpoint_every: Duration::from_secs(config.checkpoint_secs),
         retention_days: config.retention_days,
+        compress_closed: config.compress_closed,
         clock: || jomae_log::Timestamp(gateway::now().0),
     }
 }
