@@ -45,6 +45,8 @@ mod writer;
 #[cfg(test)]
 mod merkle_tests;
 #[cfg(test)]
+mod segment_form_tests;
+#[cfg(test)]
 mod signed_tests;
 
 pub use self::{

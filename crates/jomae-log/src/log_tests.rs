@@ -46,6 +46,11 @@ impl Site {
         Self { root: tempfile::tempdir().unwrap(), key: key.expose().to_vec() }
     }
 
+    /// Another place for a log with the same key.
+    pub fn another(&self) -> Self {
+        Self { root: tempfile::tempdir().unwrap(), key: self.key.clone() }
+    }
+
     pub fn dir(&self) -> PathBuf {
         let dir = self.root.path().join("audit");
         fs::create_dir_all(&dir).unwrap();
@@ -92,6 +97,18 @@ impl Site {
 
     pub fn segments(&self) -> Vec<u64> {
         layout::segments(&self.dir()).unwrap().iter().map(|segment| segment.first).collect()
+    }
+
+    /// Waits until all closed segments are compressed.
+    pub fn wait_until_compressed(&self) {
+        let compressed = || {
+            let mut segments = layout::segments(&self.dir()).unwrap();
+            segments.pop();
+            segments.iter().all(layout::Segment::is_compressed)
+        };
+        while !compressed() {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The checkpoints on disk, oldest first, each with a valid signature.
@@ -165,7 +182,7 @@ pub fn lines_of(dir: &Path) -> Vec<Vec<u8>> {
     all
 }
 
-fn lines(from: u64, to: u64) -> Vec<Vec<u8>> {
+pub fn lines(from: u64, to: u64) -> Vec<Vec<u8>> {
     (from..to).map(line).collect()
 }
 
@@ -241,45 +258,6 @@ fn only_sleep_is_disturbed() {
     assert!(wakes(Sleep::ForEvents, 0));
     assert!(!wakes(Sleep::ForCallers(3), 2));
     assert!(wakes(Sleep::ForCallers(3), 3));
-}
-
-#[test]
-fn room_in_the_newest_file_is_no_damage_and_zeros_elsewhere_are() {
-    let site = Site::new();
-    let log = site.open_with(|settings| {
-        settings.strict = true;
-        settings.segment_bytes_max = 1000;
-    });
-    append(&log, 0, 30);
-    let live = verify(&site.dir(), &site.key(), &[]).unwrap();
-    assert!(live.is_intact() && live.torn_bytes == 0 && live.events == 30, "{live}");
-    drop(log);
-    let segments = layout::segments(&site.dir()).unwrap();
-    for segment in &segments {
-        assert!(!fs::read(&segment.path).unwrap().contains(&0), "a stop and a new file give it back");
-    }
-    let with = |segment: &layout::Segment, change: &dyn Fn(&mut Vec<u8>)| {
-        let before = fs::read(&segment.path).unwrap();
-        let mut content = before.clone();
-        change(&mut content);
-        fs::write(&segment.path, content).unwrap();
-        let report = verify(&site.dir(), &site.key(), &[]).unwrap();
-        fs::write(&segment.path, before).unwrap();
-        report
-    };
-    let (first, last) = (segments.first().unwrap(), segments.last().unwrap());
-    let room = |content: &mut Vec<u8>| content.extend([0; 5000]);
-    assert!(with(last, &room).is_intact());
-    assert!(!with(first, &room).is_intact());
-    let middle = |content: &mut Vec<u8>| content[10..20].fill(0);
-    assert!(!with(last, &middle).is_intact());
-    assert!(!with(first, &middle).is_intact());
-    let behind = |content: &mut Vec<u8>| {
-        content.extend([0; 5000]);
-        content.extend(b"x");
-    };
-    assert_eq!(with(last, &behind).torn_bytes, 5001);
-    site.assert_intact(30);
 }
 
 #[test]
@@ -570,7 +548,7 @@ fn kills(strict: bool) {
             thread::yield_now();
         }
         let answered = log.counts().size;
-        let killed = Site { root: tempfile::tempdir().unwrap(), key: site.key.clone() };
+        let killed = site.another();
         copy(&site.dir(), &killed.dir()).unwrap();
         let again = killed.open_with(settings);
         let events = again.counts().size;
@@ -584,91 +562,6 @@ fn kills(strict: bool) {
     let written = writing.join().unwrap();
     drop(log);
     site.assert_intact(written);
-}
-
-fn wait_until_compressed(site: &Site) {
-    let compressed = || {
-        let mut segments = layout::segments(&site.dir()).unwrap();
-        segments.pop();
-        segments.iter().all(layout::Segment::is_compressed)
-    };
-    while !compressed() {
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-#[test]
-fn compressed_segments_serve_as_the_others_do() {
-    let site = Site::new();
-    let small = |settings: &mut Settings| settings.segment_bytes_max = 2000;
-    let log = site.open_with(small);
-    let before = verify::Filter::default();
-    append(&log, 0, 1);
-    for n in 1..400 {
-        append(&log, n, n + 1);
-    }
-    let export = |site: &Site| {
-        let mut excerpt = Vec::new();
-        assert_eq!(verify::export(&site.dir(), &site.key(), &before, &mut excerpt).unwrap().events, 400);
-        excerpt
-    };
-    log.close();
-    let plain = export(&site);
-    let log = site.open_with(small);
-    log.keep_compressed().unwrap();
-    wait_until_compressed(&site);
-    assert!(site.segments().len() > 10);
-    for n in [0, 7, 133, 399] {
-        assert_eq!(log.event(n).unwrap(), Some(line(n)));
-        let proof = verify::prove(&site.dir(), &site.key(), verify::EventRef::Index(n)).unwrap();
-        assert_eq!(proof.event.as_bytes(), line(n));
-        proof.verify(&site.key()).unwrap();
-    }
-    assert_eq!(log.find(&["id-200", "id-390"]).unwrap().len(), 2);
-    drop(log);
-    assert_eq!((export(&site), lines_of(&site.dir())), (plain, lines(0, 400)));
-    site.assert_intact(400);
-    // A copy of it, and a log whose tree is lost, go on.
-    let copied = Site { root: tempfile::tempdir().unwrap(), key: site.key.clone() };
-    copy(&site.dir(), &copied.dir()).unwrap();
-    fs::remove_dir_all(layout::tree(&copied.dir())).unwrap();
-    let log = copied.open_with(small);
-    append(&log, 400, 410);
-    drop(log);
-    assert_eq!(lines_of(&copied.dir()), lines(0, 410));
-    copied.assert_intact(410);
-    // The newest file had no event, and is gone: the next one is behind the compressed ones.
-    let last = layout::segments(&site.dir()).unwrap().pop().unwrap();
-    let closed = Site { root: tempfile::tempdir().unwrap(), key: site.key.clone() };
-    copy(&site.dir(), &closed.dir()).unwrap();
-    fs::remove_file(closed.dir().join(last.name())).unwrap();
-    fs::remove_dir_all(layout::tree(&closed.dir())).unwrap();
-    fs::remove_file(layout::checkpoints(&closed.dir())).unwrap();
-    drop(closed.open());
-    assert_eq!(*closed.segments().last().unwrap(), last.first);
-}
-
-#[test]
-fn a_damaged_frame_is_told_with_its_place() {
-    let site = Site::new();
-    let log = site.open_with(|settings| settings.segment_bytes_max = 2000);
-    log.keep_compressed().unwrap();
-    for n in 0..100 {
-        append(&log, n, n + 1);
-    }
-    wait_until_compressed(&site);
-    drop(log);
-    let segment = layout::segments(&site.dir()).unwrap().remove(1);
-    let mut content = fs::read(&segment.path).unwrap();
-    content[20] ^= 1;
-    fs::write(&segment.path, &content).unwrap();
-    let report = verify(&site.dir(), &site.key(), &[]).unwrap();
-    let text = report.to_string();
-    assert!(!report.is_intact() && text.contains(&segment.name()) && text.contains("frame at byte 0"), "{text}");
-    assert_eq!(report.events, 100, "the others are checked all the same");
-    fs::write(&segment.path, "no frames at all").unwrap();
-    let text = verify(&site.dir(), &site.key(), &[]).unwrap().to_string();
-    assert!(text.contains(&segment.name()) && text.contains("no table"), "{text}");
 }
 
 #[test]
@@ -705,7 +598,7 @@ fn events_past_their_retention_go_and_their_proofs_stay() {
     // Compressed or not.
     let log = site.open_with(keep);
     log.keep_compressed().unwrap();
-    wait_until_compressed(&site);
+    site.wait_until_compressed();
     drop(log);
     assert_eq!(site.segments(), before);
     in_days(11);
