@@ -13,9 +13,10 @@ use std::{
 use clap::{Parser, Subcommand};
 use jomae_bench::{histogram::Histogram, keys::Failure, process::Usage};
 use jomae_log::{
-    Timestamp,
+    Timestamp, compress_segment,
     event::Attribute,
     index::{Direction, Index, Query},
+    layout,
 };
 
 /// Measures the look-up index of the audit log.
@@ -35,6 +36,8 @@ struct Options {
 enum Step {
     /// Writes the segments.
     Fill,
+    /// Compresses all segments but the last.
+    Compress,
     /// Makes the index.
     Index,
     /// Looks up.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match options.step {
         Step::Fill => fill(&options.dir, options.events),
+        Step::Compress => compress(&options.dir, options.events),
         Step::Index => index(&options.dir, options.events),
         Step::Query { count } => query(&options.dir, options.events, count),
     };
@@ -164,6 +168,31 @@ fn fill(dir: &Path, events: u64) -> Result<(), Failure> {
         file.flush()?;
     }
     println!("events={events} log_bytes={bytes} bytes_per_event={}", bytes / events.max(1));
+    Ok(())
+}
+
+fn compress(dir: &Path, events: u64) -> Result<(), Failure> {
+    let segments = layout::segments(dir)?;
+    let last = segments.last().map_or(0, |last| last.first);
+    let start = Instant::now();
+    for segment in segments.iter().filter(|segment| segment.first < last) {
+        compress_segment(segment)?;
+    }
+    let elapsed_ns = start.elapsed().as_nanos();
+    let cpu_us = Usage::of(std::process::id())?.cpu_us;
+    let mut bytes = 0;
+    for segment in layout::segments(dir)?.iter().filter(|segment| segment.is_compressed()) {
+        bytes += fs::metadata(&segment.path)?.len();
+    }
+    if last == 0 {
+        return Err(format!("a log of {events} events has one segment").into());
+    }
+    println!(
+        "compressed_events={last} compressed_bytes={bytes} bytes_per_event={} ns_per_event={} cpu_ns_per_event={}",
+        bytes / last,
+        elapsed_ns / u128::from(last),
+        cpu_us * 1000 / last
+    );
     Ok(())
 }
 

@@ -82,6 +82,11 @@ fn compress_all(dir: &Path, closed: &Closed, covered: u64, refused: &mut BTreeSe
     Ok(())
 }
 
+/// Compresses a segment that is closed. A log that is in use does this by itself, and nobody else may then.
+pub fn compress_segment(segment: &Segment) -> io::Result<()> {
+    compress(segment, &Closed::default())
+}
+
 /// Puts the compressed form of a closed segment in its place.
 fn compress(segment: &Segment, closed: &Closed) -> io::Result<()> {
     let partial = layout::partial(&segment.path);

@@ -52,6 +52,7 @@ mod signed_tests;
 pub use self::{
     checkpoint::Checkpoint,
     checkpoint_file::newest_note,
+    compress::compress_segment,
     copy::copy,
     error::{FileError, TlogError},
     event_proof::EventProof,
