@@ -6,7 +6,13 @@
 //! ones, so that a crash in the middle of a write cannot destroy a MAC that an answered call relies on. The key is
 //! random for each run and kept by whoever opens the log: MACs of earlier runs prove nothing.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{Arc, mpsc},
+};
 
 use jomae_crypto::{
     mac::{Mac, MacAlg},
@@ -113,9 +119,33 @@ pub(crate) fn authenticated(dir: &Path, key: &TailKey, known: Frontier, events: 
     Ok(authentic)
 }
 
+/// A thread that syncs a file while its owner does the same with another: the disk takes both at once.
+struct Syncer {
+    ask: mpsc::Sender<()>,
+    done: mpsc::Receiver<io::Result<()>>,
+}
+
+impl Syncer {
+    fn of(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        let ((ask, asked), (tell, done)) = (mpsc::channel(), mpsc::channel());
+        let work = move || while asked.recv().is_ok() && tell.send(file.sync_data()).is_ok() {};
+        std::thread::Builder::new().name("audit-mac".into()).spawn(work)?;
+        Ok(Self { ask, done })
+    }
+
+    fn sync_beside(&self, other: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let gone = || io::Error::other("the thread that syncs has ended");
+        self.ask.send(()).map_err(|_| gone())?;
+        let other = other();
+        self.done.recv().unwrap_or_else(|_| Err(gone())).and(other)
+    }
+}
+
 /// The file as it is written, with the tree that its MACs cover.
 pub(crate) struct Tail {
     file: File,
+    syncer: Syncer,
     key: TailKey,
     tree: Frontier,
     /// Which slot holds the MAC that is on disk with all that it covers.
@@ -134,7 +164,8 @@ impl Tail {
             file.sync_all()?;
             files::sync_dir_of(&path)?;
         }
-        Ok(Self { file, key, tree, synced: 0, unsynced: false })
+        let syncer = Syncer::of(&file)?;
+        Ok(Self { file, syncer, key, tree, synced: 0, unsynced: false })
     }
 
     /// The tree over all that was written.
@@ -150,19 +181,28 @@ impl Tail {
         self.unsynced |= !leaves.is_empty();
     }
 
-    /// Writes the MAC over all that was added, after the events themselves; with `sync`, they must be on disk already.
-    pub fn write(&mut self, sync: bool) -> io::Result<()> {
+    const fn next_slot(&self) -> usize {
+        (self.synced + 1) % SLOTS
+    }
+
+    /// Writes the MAC over all that was added, after the events themselves.
+    pub fn write(&mut self) -> io::Result<()> {
         if !self.unsynced {
             return Ok(());
         }
         let mac = self.key.mac(self.tree.size(), &self.tree.root()).to_bytes();
-        let slot = (self.synced + 1) % SLOTS;
-        self.file.write_all_at(&mac, (slot * SLOT_BYTES) as u64)?;
-        if sync {
-            self.file.sync_data()?;
-            self.synced = slot;
-            self.unsynced = false;
+        self.file.write_all_at(&mac, (self.next_slot() * SLOT_BYTES) as u64)
+    }
+
+    /// Syncs the MAC that was written, while `events` syncs what it covers. Which of them is on disk first does not matter: a
+    /// MAC of events that are not there proves nothing, and the other one stays until both are.
+    pub fn sync_beside(&mut self, events: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        if !self.unsynced {
+            return events();
         }
+        self.syncer.sync_beside(events)?;
+        self.synced = self.next_slot();
+        self.unsynced = false;
         Ok(())
     }
 }

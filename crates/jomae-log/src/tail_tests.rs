@@ -23,6 +23,13 @@ fn lines(from: u64, to: u64) -> String {
     (from..to).map(|n| line(n) + "\n").collect()
 }
 
+fn write(tail: &mut Tail, sync: bool) {
+    tail.write().unwrap();
+    if sync {
+        tail.sync_beside(|| Ok(())).unwrap();
+    }
+}
+
 fn proven(dir: &Path, known: &Frontier, events: u64) -> u64 {
     authenticated(dir, &key(7), known.clone(), events).unwrap()
 }
@@ -36,15 +43,15 @@ fn each_batch_has_its_proof_and_nothing_else_has() {
     fs::write(&segment, lines(0, 9)).unwrap();
     assert_eq!(proven(dir, &none, 9), 0, "no file, no proof");
     let mut tail = Tail::open(dir, key(7), none.clone()).unwrap();
-    tail.write(true).unwrap();
+    write(&mut tail, true);
     assert_eq!(proven(dir, &none, 9), 0, "nothing was added");
     tail.add(&leaves(0, 3));
-    tail.write(true).unwrap();
+    write(&mut tail, true);
     tail.add(&leaves(3, 5));
-    tail.write(false).unwrap();
+    write(&mut tail, false);
     tail.add(&leaves(5, 9));
     assert_eq!(proven(dir, &none, 9), 5, "not written yet");
-    tail.write(false).unwrap();
+    write(&mut tail, false);
     assert_eq!(proven(dir, &none, 9), 9);
     // A power cut may take the events of what was not synced, never those of what was.
     for there in 3..9 {
@@ -94,7 +101,7 @@ fn the_mac_that_answers_rely_on_is_never_written_over() {
         tail.add(&leaves(n, n + 1));
         let sync = n % 3 == 0;
         let before = fs::read(path(dir)).unwrap();
-        tail.write(sync).unwrap();
+        write(&mut tail, sync);
         // Whatever of this write a power cut destroys.
         let after = fs::read(path(dir)).unwrap();
         let torn: Vec<u8> = before.iter().zip(&after).map(|(a, b)| if a == b { *a } else { 0 }).collect();
@@ -106,6 +113,24 @@ fn the_mac_that_answers_rely_on_is_never_written_over() {
         }
         assert_eq!(proven(dir, &Frontier::default(), n + 1), n + 1);
     }
+}
+
+#[test]
+fn a_mac_counts_as_synced_only_with_its_events() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path();
+    fs::write(layout::segment(dir, 0), lines(0, 3)).unwrap();
+    let mut tail = Tail::open(dir, key(7), Frontier::default()).unwrap();
+    tail.add(&leaves(0, 1));
+    write(&mut tail, true);
+    tail.add(&leaves(1, 2));
+    tail.write().unwrap();
+    tail.sync_beside(|| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
+    tail.add(&leaves(2, 3));
+    tail.write().unwrap();
+    assert_eq!(proven(dir, &Frontier::default(), 2), 1, "that of one event is still there");
+    tail.sync_beside(|| Ok(())).unwrap();
+    assert_eq!(proven(dir, &Frontier::default(), 3), 3);
 }
 
 #[test]

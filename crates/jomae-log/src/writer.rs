@@ -268,12 +268,8 @@ impl Writer {
 
     /// Writes what is not written yet: events, then the MAC, and if they are to be on disk, so is the MAC.
     fn append(&mut self, taken: &mut Taken, sync: bool) -> io::Result<()> {
-        if taken.in_file {
-            self.segment.append(b"", 0, sync)?;
-            return self.tail.write(sync);
-        }
         let batch = &taken.batch;
-        if !batch.is_empty() {
+        if !taken.in_file && !batch.is_empty() {
             let today = (self.settings.clock)().day();
             if !self.segment.is_empty() && self.must_rotate(batch.bytes().len() as u64, today) {
                 self.rotate()?;
@@ -282,9 +278,12 @@ impl Writer {
                 self.day = Some(today);
             }
         }
-        self.segment.append(batch.bytes(), batch.len(), sync)?;
-        taken.in_file = true;
-        self.tail.write(sync)
+        if !taken.in_file {
+            self.segment.append(batch.bytes(), batch.len(), false)?;
+            taken.in_file = true;
+        }
+        self.tail.write()?;
+        if sync { self.tail.sync_beside(|| self.segment.append(b"", 0, true)) } else { Ok(()) }
     }
 
     fn must_rotate(&self, more_bytes: u64, today: i64) -> bool {
