@@ -1,10 +1,18 @@
-//! Callers that policies speak for: a user, and a session of a role.
+//! Callers that policies speak for: a user, and a session of a role; or many users.
 
-use std::{fs, os::unix::fs::OpenOptionsExt as _, path::Path};
-
-use std::io::Write as _;
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     drive::{Caller, Failure},
@@ -15,6 +23,8 @@ use crate::{
 const USER: &str = "bench-user";
 const ROLE: &str = "bench-role";
 const ASSUMER: &str = "bench-assumer";
+/// The most access keys that a user may have.
+const ACCESS_KEYS: usize = 2;
 /// Custom policies of the user and of the role, of two statements each.
 const POLICIES: usize = 5;
 
@@ -63,9 +73,58 @@ async fn done(caller: &mut Caller<'_>, action: &'static str, params: &[(&'static
 
 async fn create_user(root: &mut Caller<'_>, name: &str) -> Result<Credentials, Failure> {
     done(root, "CreateUser", &[("UserName", name)]).await?;
+    create_access_key(root, name).await
+}
+
+async fn create_access_key(root: &mut Caller<'_>, name: &str) -> Result<Credentials, Failure> {
     let members = ["/AccessKey/AccessKeyId", "/AccessKey/AccessKeySecret"];
     let [access_key_id, secret] = root.call(&any("CreateAccessKey", &[("UserName", name)]), members).await?;
     Ok(Credentials { access_key_id, secret, security_token: None })
+}
+
+/// Makes users with as many access keys as they may have, so many at once as there are connections.
+pub async fn create_users(
+    target: &Target,
+    signer: Signer,
+    connections: u16,
+    count: u32,
+    out: &Path,
+) -> Result<(), Failure> {
+    let (left, signer) = (Arc::new(AtomicU32::new(count)), Arc::new(signer));
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        let (target, left, signer) = (target.clone(), left.clone(), signer.clone());
+        tasks.spawn(async move {
+            let (mut root, mut made) = (Caller::new(&target, &signer).await?, Vec::new());
+            while let Ok(number) = left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                let name = format!("bench-user-{number}");
+                done(&mut root, "CreateUser", &[("UserName", &name)]).await?;
+                let policy = [("PolicyType", "System"), ("PolicyName", "AliyunKMSFullAccess"), ("UserName", &*name)];
+                done(&mut root, "AttachPolicyToUser", &policy).await?;
+                for _ in 0..ACCESS_KEYS {
+                    made.push(create_access_key(&mut root, &name).await?);
+                }
+            }
+            Ok::<_, Failure>(made)
+        });
+    }
+    let mut file = io::BufWriter::new(new_file(out)?);
+    while let Some(made) = tasks.join_next().await {
+        for credentials in made?? {
+            writeln!(file, "{} {}", credentials.access_key_id, credentials.secret)?;
+        }
+    }
+    Ok(file.flush()?)
+}
+
+/// What [`create_users`] wrote.
+pub fn read(path: &Path) -> Result<Vec<Credentials>, Failure> {
+    let credentials = |line: &str| {
+        let (id, secret) = line.split_once(' ')?;
+        Some(Credentials { access_key_id: id.to_owned(), secret: secret.to_owned(), security_token: None })
+    };
+    let all: Option<Vec<_>> = fs::read_to_string(path)?.lines().map(credentials).collect();
+    all.filter(|all| !all.is_empty()).ok_or_else(|| "the file of callers is not one".into())
 }
 
 fn name(number: usize) -> String {
@@ -95,7 +154,7 @@ fn trust(account: &str) -> String {
 
 /// What `DIR/env` says of credentials, for others.
 fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = new_file(path)?;
     let token = credentials.security_token.as_deref().unwrap_or_default();
     for (name, value) in [
         ("ACCESS_KEY_ID", credentials.access_key_id.as_str()),
@@ -107,6 +166,11 @@ fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A new file that only its owner reads.
+fn new_file(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

@@ -11,7 +11,11 @@ use std::{
 };
 
 use jomae_bench::{histogram::Histogram, process::Usage};
-use tokio::{sync::Notify, task::JoinSet, time::timeout};
+use tokio::{
+    sync::{Mutex as Turns, Notify},
+    task::{JoinSet, yield_now},
+    time::{sleep, timeout},
+};
 
 use crate::{
     request::{Call, Date, Signer, Work},
@@ -24,10 +28,17 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// How long a server may take to finish the last requests.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// How long idle connections are left alone before the server's memory is read.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// How to load.
 pub struct Plan {
     pub connections: u16,
+    /// Connections beside these, which have had one answer and are kept open.
+    pub idle: u16,
+    /// The time between two requests, of all connections together, whenever the answers come; none: each connection
+    /// waits for its answer only.
+    pub every: Option<Duration>,
     /// How long to send before measuring.
     pub warm_up: Duration,
     pub end: End,
@@ -49,6 +60,8 @@ pub struct Measured {
     pub first_refusal: Option<String>,
     elapsed: Duration,
     body_bytes: u64,
+    /// What the idle connections take of the server's memory, all together.
+    idle_kib: u64,
     before: Usage,
     after: Usage,
 }
@@ -71,13 +84,14 @@ impl fmt::Display for Measured {
         )?;
         write!(
             f,
-            "cpu_ns_per_request={} cpu_percent={} rss_before_kib={} rss_after_kib={} peak_kib={} body_bytes={}",
+            "cpu_ns_per_request={} cpu_percent={} rss_before_kib={} rss_after_kib={} peak_kib={} body_bytes={} idle_kib={}",
             cpu_us * 1000 / self.requests.max(1),
             cpu_us * 100 / elapsed_us,
             self.before.rss_kib,
             self.after.rss_kib,
             self.after.peak_kib,
             self.body_bytes,
+            self.idle_kib,
         )
     }
 }
@@ -94,6 +108,32 @@ struct Shared {
     body_bytes: AtomicU64,
     /// The wanted number was answered, or a connection broke.
     over: Notify,
+    pace: Option<Pace>,
+}
+
+/// Requests at fixed intervals.
+struct Pace {
+    every: Duration,
+    /// When the next one is due.
+    due: Turns<Instant>,
+}
+
+impl Pace {
+    fn of(every: Duration) -> Self {
+        Self { every, due: Turns::new(Instant::now()) }
+    }
+
+    /// Waits until the next request is due; returns when it was, which is earlier if no connection was free then.
+    async fn turn(&self) -> Instant {
+        let mut next = self.due.lock().await;
+        let due = *next;
+        *next += self.every;
+        // A timer would ring up to a millisecond late.
+        while Instant::now() < due {
+            yield_now().await;
+        }
+        due
+    }
 }
 
 const WARMING_UP: u8 = 0;
@@ -106,8 +146,13 @@ pub async fn measure(target: Target, work: Work, plan: &Plan) -> Result<Measured
         End::After(_) => u64::MAX,
         End::Requests(requests) => requests,
     };
-    let shared = Arc::new(Shared { phase: AtomicU8::new(WARMING_UP), answered_max, ..Shared::default() });
     let work = Arc::new(work);
+    let without_idle = Usage::of(plan.server_pid)?;
+    let mut idle = open_idle(&target, &work, plan.idle).await?;
+    let with_idle = Usage::of(plan.server_pid)?;
+
+    let pace = plan.every.map(Pace::of);
+    let shared = Arc::new(Shared { phase: AtomicU8::new(WARMING_UP), answered_max, pace, ..Shared::default() });
     let mut connections = JoinSet::new();
     for _ in 0..plan.connections {
         let connection = Connection::open(&target).await?;
@@ -133,6 +178,9 @@ pub async fn measure(target: Target, work: Work, plan: &Plan) -> Result<Measured
     while let Some(ended) = timeout(DRAIN_MAX, connections.join_next()).await? {
         latencies.merge(&ended??);
     }
+    for connection in &mut idle {
+        send_once(connection, &work).await?;
+    }
     let first_refusal = shared.first_refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(Measured {
         latencies,
@@ -141,9 +189,31 @@ pub async fn measure(target: Target, work: Work, plan: &Plan) -> Result<Measured
         first_refusal,
         elapsed,
         body_bytes: shared.body_bytes.load(Ordering::Relaxed),
+        idle_kib: with_idle.rss_kib.saturating_sub(without_idle.rss_kib),
         before,
         after,
     })
+}
+
+/// Opens connections, each of which gets one answer: strangers may not keep many.
+async fn open_idle(target: &Target, work: &Work, count: u16) -> Result<Vec<Connection>, Failure> {
+    let mut idle = Vec::with_capacity(usize::from(count));
+    for _ in 0..count {
+        let mut connection = Connection::open(target).await?;
+        send_once(&mut connection, work).await?;
+        idle.push(connection);
+    }
+    if count > 0 {
+        sleep(SETTLE).await;
+    }
+    Ok(idle)
+}
+
+/// One request, which must be answered well.
+async fn send_once(connection: &mut Connection, work: &Work) -> Result<(), Failure> {
+    let mut request = Vec::new();
+    let expected = work.next(&mut Date::default(), &mut request)?;
+    holds(&connection.send(&request).await?, expected)
 }
 
 /// Polls without ever sleeping.
@@ -152,7 +222,7 @@ pub async fn measure(target: Target, work: Work, plan: &Plan) -> Result<Measured
 /// would bear that; here the server would, in proportion to how often the client has nothing to do.
 async fn stay_awake(shared: Arc<Shared>) {
     while shared.phase.load(Ordering::Relaxed) != OVER {
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
 }
 
@@ -174,7 +244,10 @@ async fn send_until_over(connection: &mut Connection, work: &Work, shared: &Shar
             return Ok(latencies);
         }
         let expected = work.next(&mut date, &mut request)?;
-        let started = Instant::now();
+        let started = match &shared.pace {
+            Some(pace) => pace.turn().await,
+            None => Instant::now(),
+        };
         let answer = connection.send(&request).await?;
         let elapsed_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         if answer.status != 200 {

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     drive::{End, Failure, Plan},
-    request::{Call, Credentials, Signer, Work},
+    request::{Call, Credentials, Signer, Work, post},
     target::Target,
 };
 
@@ -70,6 +70,14 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Makes RAM users that may do everything with keys, with two access keys each, and writes these to a file: id and
+    /// secret in a line.
+    CreateUsers {
+        #[arg(long)]
+        count: u32,
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Makes a RAM user and a session of a role, each with policies that let it encrypt, and writes their credentials to
     /// the files `user` and `session` of a directory, as lines for a shell.
     CreateCallers {
@@ -91,6 +99,16 @@ struct RunOptions {
     /// The page that list-keys asks for, of 100 keys each.
     #[arg(long, default_value_t = 1)]
     page: u32,
+    /// Access keys that sign in turn, from `create-users`.
+    #[arg(long)]
+    callers_file: Option<PathBuf>,
+    /// Send so many requests a second, of all connections together, whenever the answers come, and count each one's
+    /// latency from when it was due.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    per_sec: Option<u32>,
+    /// Connections beside the busy ones, which get one answer each, and one more at the end.
+    #[arg(long, default_value_t = 0)]
+    idle: u16,
     /// How long to send before measuring.
     #[arg(long, default_value_t = 1000)]
     warm_up_ms: u64,
@@ -106,12 +124,23 @@ struct RunOptions {
     /// The target is the bare server: sign one request, repeat it, and do not look into the answers.
     #[arg(long)]
     bare: bool,
+    /// The target is somebody else's server: send this path the body and headers that are given, unsigned, and look at
+    /// the status of its answers only.
+    #[arg(long, conflicts_with = "bare", requires = "body_file")]
+    post: Option<String>,
+    /// What is posted.
+    #[arg(long, requires = "post")]
+    body_file: Option<PathBuf>,
+    /// `NAME: VALUE`; any number of them.
+    #[arg(long, requires = "post")]
+    header: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ActionName {
     Encrypt,
     Decrypt,
+    GenerateDataKey,
     Describe,
     Sign,
     CreateKey,
@@ -153,32 +182,50 @@ async fn run(options: &Options) -> Result<(), Failure> {
             text.push('\n');
             Ok(fs::write(out, text)?)
         }
+        Command::CreateUsers { count, out } => callers::create_users(&target, signer, connections, *count, out).await,
         Command::CreateCallers { out_dir } => callers::create(&target, &signer, out_dir).await,
     }
 }
 
 async fn measure(target: Target, signer: Signer, connections: u16, options: &RunOptions) -> Result<(), Failure> {
-    let calls: Vec<Call> = match options.action {
-        ActionName::Encrypt => keys(options)?.into_iter().map(Call::Encrypt).collect(),
-        ActionName::Describe => keys(options)?.into_iter().map(Call::Describe).collect(),
-        ActionName::Decrypt => drive::ciphertexts(&target, &signer, keys(options)?).await?,
-        ActionName::Sign => drive::signatures(&target, &signer, keys(options)?).await?,
-        ActionName::CreateKey => vec![Call::CreateKey(DEFAULT_SPEC.to_owned())],
-        ActionName::ListKeys => vec![Call::ListKeys(options.page.to_string())],
-    };
     let plan = Plan {
         connections,
+        idle: options.idle,
+        every: options.per_sec.map(|per_sec| Duration::from_secs(1) / per_sec),
         warm_up: Duration::from_millis(options.warm_up_ms),
         end: options.requests.map_or(End::After(Duration::from_millis(options.duration_ms)), End::Requests),
         server_pid: options.server_pid,
     };
-    let work = if options.bare { Work::repeated(&signer, &calls)? } else { Work::signed(signer, calls) };
+    let work = work(&target, signer, options).await?;
     let measured = drive::measure(target, work, &plan).await?;
     writeln!(std::io::stdout(), "{measured}")?;
     match measured.first_refusal {
         Some(refusal) => Err(format!("{} answers were not 200; the first: {refusal}", measured.refused).into()),
         None => Ok(()),
     }
+}
+
+async fn work(target: &Target, signer: Signer, options: &RunOptions) -> Result<Work, Failure> {
+    if let (Some(path), Some(body_file)) = (&options.post, &options.body_file) {
+        return Ok(Work::Repeated(post(target.host(), path, &options.header, &fs::read(body_file)?)));
+    }
+    let calls: Vec<Call> = match options.action {
+        ActionName::Encrypt => keys(options)?.into_iter().map(Call::Encrypt).collect(),
+        ActionName::GenerateDataKey => keys(options)?.into_iter().map(Call::GenerateDataKey).collect(),
+        ActionName::Describe => keys(options)?.into_iter().map(Call::Describe).collect(),
+        ActionName::Decrypt => drive::ciphertexts(target, &signer, keys(options)?).await?,
+        ActionName::Sign => drive::signatures(target, &signer, keys(options)?).await?,
+        ActionName::CreateKey => vec![Call::CreateKey(DEFAULT_SPEC.to_owned())],
+        ActionName::ListKeys => vec![Call::ListKeys(options.page.to_string())],
+    };
+    if options.bare {
+        return Ok(Work::repeated(&signer, &calls)?);
+    }
+    let signers = match &options.callers_file {
+        Some(path) => callers::read(path)?.into_iter().map(|credentials| signer.of(credentials)).collect(),
+        None => vec![signer],
+    };
+    Ok(Work::signed(signers, calls))
 }
 
 fn keys(options: &RunOptions) -> Result<Vec<String>, Failure> {

@@ -1,6 +1,7 @@
 //! The requests: what they ask for and how they are signed.
 
 use std::{
+    fmt::Write as _,
     hash::{BuildHasher as _, RandomState},
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::{SystemTime, UNIX_EPOCH},
@@ -24,6 +25,8 @@ pub enum Call {
     Encrypt(String),
     /// Decrypts this blob.
     Decrypt(String),
+    /// Makes a data key under the key with this id.
+    GenerateDataKey(String),
     /// Describes the key with this id.
     Describe(String),
     /// Signs [`PLAINTEXT`], which is as long as a SHA-256 digest.
@@ -40,7 +43,7 @@ impl Call {
     /// Text that stands in every good answer.
     pub const fn expected(&self) -> &'static str {
         match self {
-            Self::Encrypt(_) => r#""CiphertextBlob":""#,
+            Self::Encrypt(_) | Self::GenerateDataKey(_) => r#""CiphertextBlob":""#,
             Self::Decrypt(_) => PLAINTEXT,
             Self::Describe(_) | Self::CreateKey(_) => r#""KeyMetadata":{"#,
             Self::Sign { .. } => r#""Value":""#,
@@ -91,6 +94,7 @@ impl Signer {
         let (action, params): (_, &[(&str, &str)]) = match call {
             Call::Encrypt(key) => ("Encrypt", &[("KeyId", key), ("Plaintext", PLAINTEXT)]),
             Call::Decrypt(blob) => ("Decrypt", &[("CiphertextBlob", blob)]),
+            Call::GenerateDataKey(key) => ("GenerateDataKey", &[("KeyId", key)]),
             Call::Describe(key) => ("DescribeKey", &[("KeyId", key)]),
             Call::Sign { key, version, algorithm } => (
                 "AsymmetricSign",
@@ -152,17 +156,27 @@ impl Date {
     }
 }
 
+/// The bytes of a request that nobody signs; each header as `NAME: VALUE`.
+pub fn post(host: &str, path: &str, headers: &[String], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\n");
+    for header in headers {
+        let _ = write!(head, "{header}\r\n");
+    }
+    let _ = write!(head, "content-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
 /// What the connections send, in turn.
 pub enum Work {
-    /// Calls, each signed when it is sent.
-    Signed { signer: Signer, calls: Vec<Call>, next: AtomicUsize },
+    /// Calls, each signed when it is sent, by the signers in turn.
+    Signed { signers: Vec<Signer>, calls: Vec<Call>, next: AtomicUsize },
     /// The same bytes again and again.
     Repeated(Vec<u8>),
 }
 
 impl Work {
-    pub fn signed(signer: Signer, calls: Vec<Call>) -> Self {
-        Self::Signed { signer, calls, next: AtomicUsize::new(0) }
+    pub fn signed(signers: Vec<Signer>, calls: Vec<Call>) -> Self {
+        Self::Signed { signers, calls, next: AtomicUsize::new(0) }
     }
 
     /// The first of the calls.
@@ -177,9 +191,11 @@ impl Work {
     /// Puts the next request in place of `out`; returns what must stand in the answer.
     pub fn next(&self, date: &mut Date, out: &mut Vec<u8>) -> Result<&'static str, ClientError> {
         match self {
-            Self::Signed { signer, calls, next } => {
-                let at = next.fetch_add(1, Ordering::Relaxed) % calls.len().max(1);
-                let Some(call) = calls.get(at) else { return Ok("") };
+            Self::Signed { signers, calls, next } => {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let call = calls.get(at % calls.len().max(1));
+                let signer = signers.get(at % signers.len().max(1));
+                let (Some(call), Some(signer)) = (call, signer) else { return Ok("") };
                 signer.write(call, date, out)?;
                 Ok(call.expected())
             }
@@ -208,8 +224,8 @@ mod tests {
     #[test]
     fn every_request_has_its_own_nonce_and_signature() {
         for scheme in [Scheme::RpcV1HmacSha1, Scheme::Acs3HmacSha256] {
-            let signer = signer(scheme, None);
-            let work = Work::signed(signer, vec![Call::Encrypt("a".to_owned()), Call::Decrypt("b".to_owned())]);
+            let signers = vec![signer(scheme, None)];
+            let work = Work::signed(signers, vec![Call::Encrypt("a".to_owned()), Call::Decrypt("b".to_owned())]);
             let (mut seen, mut out, mut date) = (HashSet::new(), Vec::new(), Date::default());
             for _ in 0..10 {
                 work.next(&mut date, &mut out).unwrap();
@@ -220,6 +236,28 @@ mod tests {
                 assert!(seen.insert(text));
             }
         }
+    }
+
+    #[test]
+    fn signers_take_turns() {
+        let signers = ["first", "second"].map(|id| {
+            let credentials =
+                Credentials { access_key_id: id.to_owned(), secret: "secret".to_owned(), security_token: None };
+            Signer::new(Scheme::RpcV1HmacSha1, credentials, "127.0.0.1:8443")
+        });
+        let work = Work::signed(signers.into(), vec![Call::Encrypt("a".to_owned())]);
+        let (mut out, mut date) = (Vec::new(), Date::default());
+        for id in ["first", "second", "first"] {
+            work.next(&mut date, &mut out).unwrap();
+            assert!(str::from_utf8(&out).unwrap().contains(&format!("AccessKeyId={id}")));
+        }
+    }
+
+    #[test]
+    fn a_post_is_what_was_given() {
+        let bytes = post("127.0.0.1:1", "/v1/x", &["X-Token: t".to_owned()], b"{}");
+        let text = "POST /v1/x HTTP/1.1\r\nhost: 127.0.0.1:1\r\nX-Token: t\r\ncontent-length: 2\r\n\r\n{}";
+        assert_eq!(bytes, text.as_bytes());
     }
 
     #[test]
