@@ -1,7 +1,17 @@
 //! The floor: hyper and rustls alone. Reads a request and answers a constant JSON body.
 
 use std::{
-    convert::Infallible, error::Error, fs, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc,
+    convert::Infallible,
+    error::Error,
+    fs,
+    future::poll_fn,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    pin::Pin,
+    process::ExitCode,
+    sync::Arc,
+    task::{Poll, ready},
 };
 
 use bytes::Bytes;
@@ -15,8 +25,14 @@ use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::{
+    io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// Longer than any request.
+const READ_BYTES: usize = 8 * 1024;
 
 /// A server that does nothing but HTTP and TLS.
 #[derive(Parser)]
@@ -30,6 +46,9 @@ struct Options {
     /// Length of the answer's body.
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u16).range(16..))]
     body_bytes: u16,
+    /// rustls without hyper: what a connection keeps is its own. Takes each read for a whole request.
+    #[arg(long)]
+    tls_only: bool,
 }
 
 fn main() -> ExitCode {
@@ -57,8 +76,33 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     loop {
         let (tcp, _) = listener.accept().await?;
         tcp.set_nodelay(true)?;
-        tokio::spawn(connection(acceptor.clone(), tcp, body.clone()));
+        if options.tls_only {
+            tokio::spawn(tls_connection(acceptor.clone(), tcp, body.clone()));
+        } else {
+            tokio::spawn(connection(acceptor.clone(), tcp, body.clone()));
+        }
     }
+}
+
+async fn tls_connection(acceptor: TlsAcceptor, tcp: TcpStream, body: Bytes) -> io::Result<()> {
+    let mut tls = acceptor.accept(tcp).await?;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    while read(&mut tls).await? > 0 {
+        tls.write_all(&[head.as_bytes(), &body].concat()).await?;
+        tls.flush().await?;
+    }
+    Ok(())
+}
+
+/// Reads into a buffer that is there only while something comes.
+async fn read(tls: &mut TlsStream<TcpStream>) -> io::Result<usize> {
+    poll_fn(|context| {
+        let mut bytes = [0; READ_BYTES];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut *tls).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
+    .await
 }
 
 async fn connection(acceptor: TlsAcceptor, tcp: TcpStream, body: Bytes) {
