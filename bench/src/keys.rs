@@ -26,6 +26,12 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 /// Writes that make one key: the key, its version, and the index entry of the version.
 pub const WRITES_PER_KEY: usize = 3;
 
+/// A new key that is in no store yet.
+pub struct NewKey {
+    pub id: KeyId,
+    pub writes: [Write; WRITES_PER_KEY],
+}
+
 /// The service of a data directory, without a socket, and whose keys it makes.
 pub struct Maker {
     pub service: Arc<Service>,
@@ -48,8 +54,8 @@ impl Maker {
         Ok(Self { service, store, account, region })
     }
 
-    /// The writes of a new key with fresh material, sealed.
-    pub async fn new_key(&self) -> Result<[Write; WRITES_PER_KEY], Failure> {
+    /// A new key with fresh material, sealed.
+    pub async fn new_key(&self) -> Result<NewKey, Failure> {
         let now = gateway::now();
         let spec = KeySpec::AliyunAes256;
         let id = KeyId::new(&new_id(now)).ok_or("no key id")?;
@@ -86,11 +92,12 @@ impl Maker {
         let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
         let version = StoredVersion { id: version_id.clone(), number, created: now.0, blob, public };
         let index = VersionIndex { key: place.clone(), number };
-        Ok([
+        let writes = [
             self.sealed(path::key(&place), &record)?,
             self.sealed(path::version(&place, number), &VersionRecord::of(version))?,
             self.sealed(path::version_index(&place.region, &version_id), &index)?,
-        ])
+        ];
+        Ok(NewKey { id: place.id, writes })
     }
 
     fn sealed<R: Record>(&self, path: Path, record: &R) -> Result<Write, Failure> {

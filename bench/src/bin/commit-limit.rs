@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 async fn measure(options: &Options) -> Result<(), Failure> {
     let maker = Maker::open(&options.data_dir).await?;
-    let mut writes = maker.new_key().await?.to_vec();
+    let mut writes = maker.new_key().await?.writes.to_vec();
     let event = Path::new("sys/outbox/00000000-0000-0000-0000-000000000000");
     let sealed = maker.service.kms.vault.keyring().seal_record(event.as_str(), &vec![b'x'; options.event_bytes])?;
     writes.push(Write::Put(event, sealed));
