@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 ready_secs_max=60
-# Where servers run: the first core, if nothing else is said.
-server_cores=0
+# Where servers run: the first core, if nothing else is said; and the load.
+server_cores=0 load_cores=1
 
 say() { printf 'bench: %s\n' "$*" >&2; }
 fail() {
@@ -68,45 +68,51 @@ stop() {
     wait "${pid[$1]}" || fail "the server did not stop well: $(tail -n 5 "$work/$1.log")"
     unset "pid[$1]"
 }
-# start_again NAME: a stopped server, on the same ports, with the same data.
+# start_again NAME [FLAG...]: a stopped server, on the same ports, with the same data.
 start_again() {
-    local listen admin_listen
-    listen=$(. "$work/$1/env" && echo "${JOMAE_ENDPOINT#https://}")
-    admin_listen=$(. "$work/$1/env" && echo "${JOMAE_ADMIN#http://}")
-    start "$1" --listen "$listen" --admin-listen "$admin_listen"
+    local name=$1 listen admin_listen
+    shift
+    listen=$(. "$work/$name/env" && echo "${JOMAE_ENDPOINT#https://}")
+    admin_listen=$(. "$work/$name/env" && echo "${JOMAE_ADMIN#http://}")
+    start "$name" --listen "$listen" --admin-listen "$admin_listen" "$@"
 }
 restart() {
     stop "$1"
     start_again "$1"
 }
+# start_bare BODY_BYTES [NAME [FLAG...]]
 start_bare() {
-    taskset -c 0 "$bin/bare" --ca-file "$work/bare-ca.pem" --body-bytes "$1" >"$work/bare-address" &
-    pid[bare]=$!
+    local body_bytes=$1 name=${2:-bare}
+    shift $(($# > 1 ? 2 : 1))
+    taskset -c "$server_cores" "$bin/bare" --ca-file "$work/$name-ca.pem" --body-bytes "$body_bytes" "$@" >"$work/$name-address" &
+    pid[$name]=$!
     for _ in $(seq 100); do
-        [ -s "$work/bare-address" ] && return
+        [ -s "$work/$name-address" ] && return
         sleep 0.05
     done
     fail "the bare server does not start"
 }
-# load NAME ARGUMENT...: the load generator on the second core, against a server of ours.
+# load NAME ARGUMENT...: the load generator on its core, against a server of ours.
 load() {
     local name=$1
     shift
-    (. "$work/$name/env" && exec taskset -c 1 "$bin/load" "$@")
+    (. "$work/$name/env" && exec taskset -c "$load_cores" "$bin/load" "$@")
 }
 # load_as CREDENTIALS NAME ARGUMENT...: the same with the credentials that a file exports.
 load_as() {
     local credentials=$1 name=$2
     shift 2
-    (. "$work/$name/env" && . "$credentials" && exec taskset -c 1 "$bin/load" "$@")
+    (. "$work/$name/env" && . "$credentials" && exec taskset -c "$load_cores" "$bin/load" "$@")
 }
-# load_bare NAME ARGUMENT...: the same against the bare server, with the requests that are meant for ours.
-load_bare() {
-    local name=$1
-    shift
-    (. "$work/$name/env" && JOMAE_ENDPOINT=$(cat "$work/bare-address") JOMAE_CA_FILE=$work/bare-ca.pem \
-        exec taskset -c 1 "$bin/load" "$@")
+# load_at SERVER NAME ARGUMENT...: the same against the server that wrote SERVER-address and SERVER-ca.pem, with the
+# requests that are meant for ours.
+load_at() {
+    local server=$1 name=$2
+    shift 2
+    (. "$work/$name/env" && JOMAE_ENDPOINT=$(cat "$work/$server-address") JOMAE_CA_FILE=$work/$server-ca.pem \
+        exec taskset -c "$load_cores" "$bin/load" "$@")
 }
+load_bare() { load_at bare "$@"; }
 
 # keep LABEL CONNECTIONS: notes a result, from its input.
 keep() { sed "s/^/$1 $2 /" >>"$rows"; }
@@ -122,5 +128,7 @@ quotient() { awk -v a="$1" -v b="$2" -v digits="$3" 'BEGIN { printf "%.*f", digi
 # verdict VALUE BAR: the value may be as high as the bar. verdict_min: it must be as high.
 verdict() { awk -v a="$1" -v bar="$2" 'BEGIN { print (a <= bar ? "met" : "NOT met") }'; }
 verdict_min() { awk -v a="$1" -v bar="$2" 'BEGIN { print (a >= bar ? "met" : "NOT met") }'; }
+# short_run: says so, if it is one.
+short_run() { [ "${quick:-no}" = no ] || printf '\n**A short run, to see that it works: judge nothing by it.**\n'; }
 # machine: the processor's name, if the system tells it.
 machine() { sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1; }
