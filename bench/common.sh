@@ -28,6 +28,7 @@ set_up() {
     # Beside the binaries and not in /tmp, which is often memory: a commit must cost what it costs on a disk.
     work=$(mktemp -d "$built/bench-XXXXXX")
     rows=$work/rows
+    [ "${quick:-no}" = no ] || figure quick yes
     declare -gA pid
     trap stop_all EXIT
     trap 'exit 130' INT TERM
@@ -128,6 +129,8 @@ quotient() { awk -v a="$1" -v b="$2" -v digits="$3" 'BEGIN { printf "%.*f", digi
 # verdict VALUE BAR: the value may be as high as the bar. verdict_min: it must be as high.
 verdict() { awk -v a="$1" -v bar="$2" 'BEGIN { print (a <= bar ? "met" : "NOT met") }'; }
 verdict_min() { awk -v a="$1" -v bar="$2" 'BEGIN { print (a >= bar ? "met" : "NOT met") }'; }
+# figure NAME VALUE: notes it for bench/reach, if --figures named a file.
+figure() { [ -z "${figures:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$figures"; }
 # short_run: says so, if it is one.
 short_run() { [ "${quick:-no}" = no ] || printf '\n**A short run, to see that it works: judge nothing by it.**\n'; }
 # machine: the processor's name, if the system tells it.
