@@ -33,6 +33,7 @@ pub mod ram;
 pub mod rank;
 pub mod rate;
 pub mod record;
+pub mod rivals;
 pub mod run;
 pub mod service;
 pub mod shares;

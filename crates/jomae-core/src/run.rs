@@ -26,6 +26,7 @@ use crate::{
     quota::Ledger,
     ram::epoch,
     rank::Ranks,
+    rivals::Rivals,
     store::BoxFuture,
     tx::{CommitOutcome, Tx, Vault},
     usage::Usage,
@@ -43,6 +44,7 @@ pub struct Kms {
     pub pool: Arc<dyn Pool>,
     pub usage: Usage,
     pub quotas: Ledger,
+    pub rivals: Rivals,
     /// For actions that read it; what is written to it goes through [`crate::service`].
     pub audit: Arc<dyn AuditSink>,
     /// Every region that this deployment serves.
@@ -112,6 +114,7 @@ impl Run<'_> {
     {
         let Self { kms, call, params, action: number, .. } = *self;
         let action = A::parse(Input::new(params))?;
+        let mut turn = None;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let mut tx = match A::SPEC.effect {
                 Effect::Read => kms.vault.reading(),
@@ -153,6 +156,10 @@ impl Run<'_> {
                     }
                 }
                 return rendered::<A>(call, |out| written(&output, out));
+            }
+            if turn.is_none() {
+                // Boxed: most calls lose to nobody.
+                turn = Some(Box::new(Box::pin(kms.rivals.turn(call.caller.account())).await));
             }
         }
         Err(Fault::unavailable("what the call read kept changing").into())

@@ -15,6 +15,7 @@ use jomae_core::{
     keyring::Keyring,
     quota::Ledger,
     rank::Ranks,
+    rivals::Rivals,
     run::Kms,
     service::Service,
     store::Store,
@@ -137,7 +138,8 @@ pub(crate) async fn open_with<T>(
     let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
-    let kms = Kms { vault, backend, ranks, pool, usage, quotas, audit: sink, regions };
+    let rivals = Rivals::default();
+    let kms = Kms { vault, backend, ranks, pool, usage, quotas, rivals, audit: sink, regions };
     let service = Service::new(kms, oidc, default_region, config.service_limits());
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {

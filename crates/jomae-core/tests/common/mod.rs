@@ -27,6 +27,7 @@ use jomae_core::{
     quota::{Ledger, Quotas},
     rank::Ranks,
     record::{AccessKeyRecord, KeyRecord, path},
+    rivals::Rivals,
     run::Kms,
     service::{Arrival, Limits, Reply, Service},
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
@@ -276,6 +277,7 @@ fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Set
         pool: Arc::new(Inline),
         usage: Usage::default(),
         quotas: Ledger::new(setup.quotas),
+        rivals: Rivals::default(),
         audit,
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };

@@ -6,6 +6,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use jomae_api::time::Timestamp;
@@ -179,11 +180,13 @@ type Hook = Box<dyn FnOnce() + Send>;
 pub struct HookStore {
     faults: FaultStore<MemoryStore>,
     before_commit: Mutex<Option<Hook>>,
+    /// Whether each commit takes a while, as on a disk, so that others decide meanwhile.
+    pub slow: AtomicBool,
 }
 
 impl HookStore {
     pub fn new(faults: FaultStore<MemoryStore>) -> Self {
-        Self { faults, before_commit: Mutex::default() }
+        Self { faults, before_commit: Mutex::default(), slow: AtomicBool::new(false) }
     }
 
     pub fn faults(&self) -> &FaultStore<MemoryStore> {
@@ -209,10 +212,14 @@ impl Store for HookStore {
         self.faults.scan(prefix, after, limit)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "it stands for a disk, which does wait")]
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, StoreError>> {
         let hook = self.before_commit.lock().unwrap().take();
         if let Some(hook) = hook {
             hook();
+        }
+        if self.slow.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
         }
         self.faults.commit(commit)
     }

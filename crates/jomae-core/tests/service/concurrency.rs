@@ -88,6 +88,26 @@ fn one_of_many_gets_the_name() {
     assert_names_agree(&world);
 }
 
+/// All changes of RAM count in one record of their account. However many come at once, none loses until it gives up.
+#[test]
+fn many_changes_of_one_account_at_once_are_all_made() {
+    let world = World::new();
+    world.store.slow.store(true, Ordering::Relaxed);
+    let start = Barrier::new(80);
+    let answers: Vec<String> = thread::scope(|scope| {
+        let create = |n| {
+            let (world, start) = (&world, &start);
+            move || {
+                start.wait();
+                code_of(&world.alice().call("CreateUser", &[("UserName", &format!("u{n}"))]))
+            }
+        };
+        let threads: Vec<_> = (0..80).map(|n| scope.spawn(create(n))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(answers.iter().all(|answer| answer == "200"), "{answers:?}");
+}
+
 /// Every alias stands in both of its places, and nowhere else.
 fn assert_names_agree(world: &World) {
     let rows = world.dump();
