@@ -19,9 +19,9 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
     ("jomae-log", &["jomae-crypto", "jomae-files"]),
-    ("jomae-client", &["jomae-api", "jomae-crypto"]),
+    ("jomae-client", &["jomae-api", "jomae-crypto", "jomae-files"]),
     ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-files", "jomae-log"]),
-    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-log", "jomae-server"]),
+    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-files", "jomae-log", "jomae-server"]),
     ("jomae-sim", &["jomae-core"]),
 ];
 

@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod unfinished;
+
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Write},
@@ -17,6 +19,8 @@ use std::{
 
 use rustix::{fs::OFlags, io::Errno};
 use zeroize::Zeroizing;
+
+pub use unfinished::{NothingMore, Unfinished, remove_unfinished};
 
 /// Bits of a mode that let the group or the world read or write.
 const OTHERS: u32 = 0o077;

@@ -4,11 +4,11 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use jomae_files::Unfinished;
 
 use super::Error;
 
-/// Permission bits of an output whose source has none (a pipe).
+/// Permission bits of an output whose source has none (a pipe), and of every output while it is not whole.
 const MODE_DEFAULT: u32 = 0o600;
 /// Read, write and execute; never set-user-id and the like.
 const MODE_MASK: u32 = 0o777;
@@ -50,13 +50,12 @@ pub struct Output<'a>(Kind<'a>);
 
 enum Kind<'a> {
     Stream(Box<dyn Write + Send + 'a>),
-    File { temporary: NamedTempFile, path: PathBuf, force: bool },
+    File { unfinished: Unfinished, path: PathBuf, force: bool },
 }
 
 impl<'a> Output<'a> {
-    /// The file at `path`. Bytes go to a temporary file `.NAME.*.jomae-tmp` beside it, which takes the name only when
-    /// all of it is verified and on disk; until then whatever has the name stays as it is. The temporary file is
-    /// removed on failure; only a kill leaves it behind.
+    /// The file at `path`. It gets its name only when all of it is verified and on disk; until then whatever has the
+    /// name stays as it is. On failure nothing is left, see [`Unfinished`].
     ///
     /// An existing file is refused unless `force` is given. With `force`, `path` may be the input itself. Symbolic
     /// links are followed; anything else than a regular file is refused, as a rename would replace it.
@@ -73,16 +72,8 @@ impl<'a> Output<'a> {
                 return Err(Error::OutputNotRegular(path.to_owned()));
             }
         }
-        let no_name = || Error::path(path, io::ErrorKind::InvalidInput.into());
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(place.file_name().ok_or_else(no_name)?);
-        prefix.push(".");
-        let temporary = tempfile::Builder::new()
-            .prefix(&prefix)
-            .suffix(".jomae-tmp")
-            .tempfile_in(directory(&place))
-            .map_err(|error| Error::path(path, error))?;
-        Ok(Self(Kind::File { temporary, path: place, force }))
+        let unfinished = Unfinished::create(&place, MODE_DEFAULT).map_err(|error| Error::path(path, error))?;
+        Ok(Self(Kind::File { unfinished, path: place, force }))
     }
 
     /// Standard output, without a buffer between.
@@ -99,33 +90,21 @@ impl<'a> Output<'a> {
     pub(super) fn writer_mut(&mut self) -> &mut (dyn Write + Send) {
         match &mut self.0 {
             Kind::Stream(writer) => writer,
-            Kind::File { temporary, .. } => temporary.as_file_mut(),
+            Kind::File { unfinished, .. } => unfinished.file(),
         }
     }
 
     /// Declares the output complete: flushes a stream, or syncs a file and puts it in place with `input`'s mode.
     pub(super) fn finish(self, input: &Input<'_>) -> Result<(), Error> {
-        let (temporary, path, force) = match self.0 {
+        let (mut unfinished, path, force) = match self.0 {
             Kind::Stream(mut writer) => return writer.flush().map_err(Error::write),
-            Kind::File { temporary, path, force } => (temporary, path, force),
+            Kind::File { unfinished, path, force } => (unfinished, path, force),
         };
-        let file = temporary.as_file();
-        file.set_permissions(Permissions::from_mode(input.mode)).map_err(Error::write)?;
-        file.sync_all().map_err(Error::write)?;
-        let placed = if force { temporary.persist(&path) } else { temporary.persist_noclobber(&path) };
-        placed.map_err(|failed| match failed.error.kind() {
-            io::ErrorKind::AlreadyExists => Error::OutputExists(path.clone()),
-            _ => Error::path(&path, failed.error),
-        })?;
-        // The content is on disk under one name or the other; some file systems cannot sync a directory at all.
-        let _ = File::open(directory(&path)).and_then(|directory| directory.sync_all());
-        Ok(())
-    }
-}
-
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+        unfinished.file().set_permissions(Permissions::from_mode(input.mode)).map_err(Error::write)?;
+        unfinished.finish(force).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Error::OutputExists(path),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull,
+            _ => Error::path(&path, error),
+        })
     }
 }
