@@ -11,7 +11,11 @@ use jomae_api::{
         client::{SignRequest, SigningKey},
     },
 };
-use jomae_crypto::{rng, secret::SecretBytes};
+use jomae_crypto::{
+    envelope::{self, Content},
+    rng,
+    secret::SecretBytes,
+};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -181,6 +185,32 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Encrypts at most 6144 bytes under a key (id, ARN or alias): the bytes of the service's `CiphertextBlob`.
+    pub async fn encrypt(&self, key_id: &str, context: &EncryptionContext, plain: &[u8]) -> Result<Vec<u8>, KeysError> {
+        let plain = Zeroizing::new(STANDARD.encode(plain));
+        let context = context_json(context);
+        let mut params = vec![("KeyId", key_id), ("Plaintext", plain.as_str())];
+        params.extend(context.as_deref().map(|json| ("EncryptionContext", json)));
+        bytes_member(&self.call("Encrypt", &params).await?, "CiphertextBlob")
+    }
+
+    /// What [`Client::encrypt`] encrypted, or anybody else who called Encrypt. `context` must be the same.
+    pub async fn decrypt(&self, blob: &[u8], context: &EncryptionContext) -> Result<SecretBytes, KeysError> {
+        let encoded = STANDARD.encode(blob);
+        let context = context_json(context);
+        let mut params = vec![("CiphertextBlob", encoded.as_str())];
+        params.extend(context.as_deref().map(|json| ("EncryptionContext", json)));
+        let answer = self.call("Decrypt", &params).await?;
+        let plain = match envelope::content(blob) {
+            // What was encrypted without Base64 comes back without it.
+            Some(Content::Text) => text_member(&answer, "Plaintext")?.into_bytes(),
+            _ => bytes_member(&answer, "Plaintext")?,
+        };
+        Ok(SecretBytes::new(plain))
+    }
+}
+
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, CallError> {
     let wrong = |cause: String| CallError::Settings(format!("the CA file {}: {cause}", path.display()));
     if std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len() > CA_FILE_BYTES_MAX {
@@ -230,11 +260,6 @@ impl DataKeys for Client {
     }
 
     async fn decrypt(&self, header: &Header, context: &EncryptionContext) -> Result<SecretBytes, KeysError> {
-        let blob = STANDARD.encode(&header.encrypted_key);
-        let context = context_json(context);
-        let mut params = vec![("CiphertextBlob", blob.as_str())];
-        params.extend(context.as_deref().map(|json| ("EncryptionContext", json)));
-        let answer = self.call("Decrypt", &params).await?;
-        Ok(SecretBytes::new(bytes_member(&answer, "Plaintext")?))
+        self.decrypt(&header.encrypted_key, context).await
     }
 }

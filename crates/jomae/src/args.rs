@@ -69,6 +69,10 @@ pub enum Command {
     Serve(Serve),
     /// Call any action of the API: jomae call Encrypt --KeyId alias/x --Plaintext @server.key
     Call(Call),
+    /// Encrypt a password, a private key or other small data, up to 6144 bytes.
+    Encrypt(Encrypt),
+    /// Decrypt what `encrypt` made, or any CiphertextBlob of Encrypt.
+    Decrypt(Decrypt),
     /// Make and manage keys.
     Key {
         #[command(subcommand)]
@@ -156,6 +160,40 @@ pub struct Call {
     /// @- that of standard input, @@ begins a value with @.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "--Name value")]
     pub parameters: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub struct Encrypt {
+    /// Key to use: an alias, with or without alias/, or an ID.
+    #[arg(long)]
+    pub key: String,
+    #[command(flatten)]
+    pub data: SmallData,
+    /// Write the ciphertext as bytes, not as Base64.
+    #[arg(long)]
+    pub raw: bool,
+}
+
+#[derive(ClapArgs)]
+pub struct Decrypt {
+    #[command(flatten)]
+    pub data: SmallData,
+}
+
+#[derive(ClapArgs)]
+pub struct SmallData {
+    /// The file to read [default: standard input].
+    #[arg(long = "in", short = 'i', value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// The file to write; what is decrypted can be read by you alone [default: standard output].
+    #[arg(long = "out", short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A pair of the encryption context, NAME=VALUE; may be given often. Decrypt needs the same pairs.
+    #[arg(long = "context", value_name = "NAME=VALUE")]
+    pub context: Vec<String>,
+    /// Replace the output if it is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Subcommand)]
@@ -258,7 +296,7 @@ pub enum Alias {
 pub enum File {
     /// Encrypt a file under a data key of the service.
     Encrypt {
-        /// Key to use: an ID or alias/<name>.
+        /// Key to use: an alias, with or without alias/, or an ID.
         #[arg(long)]
         key: String,
         #[command(flatten)]
@@ -282,6 +320,9 @@ pub struct Data {
     pub input: PathBuf,
     /// The file to write; - is standard output [default: INPUT.jomae, or INPUT without .jomae].
     pub target: Option<PathBuf>,
+    /// The same as TARGET.
+    #[arg(long = "out", short = 'o', value_name = "TARGET", conflicts_with = "target")]
+    pub out: Option<PathBuf>,
     /// A pair of the encryption context, NAME=VALUE; may be given often. Decrypt needs the same pairs.
     #[arg(long = "context", value_name = "NAME=VALUE")]
     pub context: Vec<String>,

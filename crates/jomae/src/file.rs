@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -10,14 +10,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jomae_api::param::EncryptionContext;
 use jomae_client::{
     api::CallError,
-    file::{self, Error, Header, Input, Output, Progress},
+    file::{self, Error, Header, Input, KeysError, Output, Progress},
 };
 use serde_json::json;
 
 use crate::{
     args::{Connection, Data, File},
     connect::{block_on, client},
+    names,
     output::{self, Failure},
+    signals,
 };
 
 const SUFFIX: &str = "jomae";
@@ -25,15 +27,19 @@ const SUFFIX: &str = "jomae";
 pub fn run(connection: &Connection, command: File) -> Result<(), Failure> {
     match command {
         File::Encrypt { key, data } => {
-            let target = data.target.clone().unwrap_or_else(|| with_suffix(&data.input));
+            let target = named(&data).unwrap_or_else(|| with_suffix(&data.input));
+            let key = names::key(&key)?;
+            if is_dash(&target) && std::io::stdout().is_terminal() {
+                return Err(on_terminal("an encrypted file"));
+            }
             let client = client(connection)?;
             process(&data, &target, async |context, input, output, on_progress| {
                 file::encrypt(&client, &key, context, input, output, on_progress).await
             })
         }
         File::Decrypt { data } => {
-            let target = match &data.target {
-                Some(target) => target.clone(),
+            let target = match named(&data) {
+                Some(target) => target,
                 None => without_suffix(&data.input)?,
             };
             let client = client(connection)?;
@@ -45,14 +51,46 @@ pub fn run(connection: &Connection, command: File) -> Result<(), Failure> {
     }
 }
 
+/// The output that was named, in either way.
+fn named(data: &Data) -> Option<PathBuf> {
+    data.target.clone().or_else(|| data.out.clone())
+}
+
+/// What is not text could command a terminal, and is of no use there.
+pub fn on_terminal(what: &str) -> Failure {
+    Failure::Local(format!("{what} is binary, which is not written to a terminal: name a file with -o, or use a pipe"))
+}
+
+/// Standard output; nothing but text if it is a terminal.
+fn standard_output() -> Result<Output<'static>, Error> {
+    if std::io::stdout().is_terminal() { Ok(Output::writer(TextOnly)) } else { Output::stdout() }
+}
+
+struct TextOnly;
+
+impl Write for TextOnly {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !output::is_text(bytes) {
+            return Err(std::io::Error::other(
+                "the data is binary, and standard output a terminal: name a file with -o, or use a pipe",
+            ));
+        }
+        std::io::stdout().lock().write_all(bytes).map(|()| bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().lock().flush()
+    }
+}
+
 fn process(
     data: &Data,
     target: &Path,
     work: impl AsyncFnOnce(&EncryptionContext, Input<'_>, Output<'_>, file::OnProgress<'_>) -> Result<Header, Error>,
 ) -> Result<(), Failure> {
     let context = context(&data.context)?;
+    signals::leave_nothing_behind();
     let input = if is_dash(&data.input) { Input::stdin() } else { Input::file(&data.input) }.map_err(failure)?;
-    let output = if is_dash(target) { Output::stdout() } else { Output::file(target, data.force) }.map_err(failure)?;
+    let output = if is_dash(target) { standard_output() } else { Output::file(target, data.force) }.map_err(failure)?;
     let bar = (!data.quiet && std::io::stderr().is_terminal()).then(bar);
     let mut on_progress = |progress: Progress| {
         if let Some(bar) = &bar {
@@ -94,7 +132,7 @@ fn inspect(connection: &Connection, input: &Path) -> Result<(), Failure> {
     output::answer(connection.output, &shown)
 }
 
-fn context(pairs: &[String]) -> Result<EncryptionContext, Failure> {
+pub fn context(pairs: &[String]) -> Result<EncryptionContext, Failure> {
     let mut seen = std::collections::BTreeMap::new();
     for pair in pairs {
         let (name, value) = pair
@@ -107,7 +145,7 @@ fn context(pairs: &[String]) -> Result<EncryptionContext, Failure> {
     Ok(seen.into_iter().collect())
 }
 
-fn is_dash(path: &Path) -> bool {
+pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -132,13 +170,17 @@ fn without_suffix(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// A refusal of the service keeps its own exit code.
-fn failure(error: Error) -> Failure {
+pub fn failure(error: Error) -> Failure {
     match error {
-        Error::Keys(cause) => match cause.downcast::<CallError>() {
-            Ok(call) => Failure::Call(*call),
-            Err(cause) => Failure::Local(cause.to_string()),
-        },
+        Error::Keys(cause) => of_keys(cause),
         other => Failure::Local(other.to_string()),
+    }
+}
+
+pub fn of_keys(cause: KeysError) -> Failure {
+    match cause.downcast::<CallError>() {
+        Ok(call) => Failure::Call(*call),
+        Err(cause) => Failure::Local(cause.to_string()),
     }
 }
 

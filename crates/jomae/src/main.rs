@@ -5,14 +5,17 @@ mod args;
 mod audit;
 mod call;
 mod connect;
+mod crypt;
 mod document;
 mod file;
 mod import;
 mod keys;
+mod names;
 mod operate;
 mod output;
 mod policy;
 mod serve;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,8 @@ fn run(args: Args, region_is_flag: bool) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve::run(serve, connection.region.filter(|_| region_is_flag)),
         Command::Call(call) => call::run(&connection, &call),
+        Command::Encrypt(encrypt) => crypt::encrypt(&connection, &encrypt),
+        Command::Decrypt(decrypt) => crypt::decrypt(&connection, &decrypt),
         Command::Key { command } => keys::key(&connection, command),
         Command::Alias { command } => keys::alias(&connection, command),
         Command::File { command } => file::run(&connection, command),

@@ -114,6 +114,22 @@ fn harmless(text: &str) -> String {
     shown
 }
 
+/// Whether bytes, which may begin or end within a character, are text that does nothing to a terminal.
+pub fn is_text(bytes: &[u8]) -> bool {
+    let mut chunks = bytes.utf8_chunks().peekable();
+    let mut is_first = true;
+    while let Some(chunk) = chunks.next() {
+        let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        // Whole characters before the cut one at the start there are none, behind the one at the end neither.
+        let is_cut = (is_first && chunk.valid().is_empty()) || chunks.peek().is_none();
+        if !chunk.valid().chars().all(harmless) || !(chunk.invalid().is_empty() || is_cut) {
+            return false;
+        }
+        is_first = false;
+    }
+    true
+}
+
 /// Columns, aligned.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     write_out(laid_out(head, rows).as_bytes())
@@ -146,6 +162,18 @@ fn laid_out(head: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_what_a_terminal_takes() {
+        for text in ["", "a\tb\r\n", "鍵"] {
+            assert!(is_text(text.as_bytes()), "{text:?}");
+        }
+        for binary in [&b"\0"[..], b"\x1b[2J", b"a\xffb", &[0xff; 32], "\u{9b}2J".as_bytes()] {
+            assert!(!is_text(binary), "{binary:?}");
+        }
+        // Cut within a character.
+        assert!(is_text(&"鍵".as_bytes()[..2]));
+    }
 
     #[test]
     fn what_others_wrote_stays_in_its_cell() {

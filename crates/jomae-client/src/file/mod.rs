@@ -155,7 +155,7 @@ pub fn seal(
         at_start,
         pipeline::workers_default(),
     )?;
-    output.finish(&input)
+    output.finish(input.mode)
 }
 
 /// The part of [`decrypt`] that needs no key service: `input` stands after the header, whose bytes are `header_bytes`.
@@ -187,7 +187,7 @@ pub fn open(
         at_start,
         pipeline::workers_default(),
     )?;
-    output.finish(&input)
+    output.finish(input.mode)
 }
 
 fn stream_key(plain: &SecretBytes) -> Result<Key256, Error> {

@@ -15,9 +15,12 @@ const MODE_MASK: u32 = 0o777;
 
 /// Where bytes come from.
 pub struct Input<'a> {
-    pub(super) reader: Box<dyn Read + Send + 'a>,
-    pub(super) bytes: Option<u64>,
-    mode: u32,
+    /// The bytes. Reads should be large: there is no buffer between.
+    pub reader: Box<dyn Read + Send + 'a>,
+    /// How many there are, if that is known beforehand.
+    pub bytes: Option<u64>,
+    /// Permission bits that a copy of it should have.
+    pub mode: u32,
 }
 
 impl<'a> Input<'a> {
@@ -94,13 +97,19 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Declares the output complete: flushes a stream, or syncs a file and puts it in place with `input`'s mode.
-    pub(super) fn finish(self, input: &Input<'_>) -> Result<(), Error> {
+    /// Writes everything at once: see [`Output::finish`].
+    pub fn put(mut self, content: &[u8], mode: u32) -> Result<(), Error> {
+        self.writer_mut().write_all(content).map_err(Error::write)?;
+        self.finish(mode)
+    }
+
+    /// Declares the output complete: flushes a stream, or syncs a file and puts it in place with this mode.
+    pub(super) fn finish(self, mode: u32) -> Result<(), Error> {
         let (mut unfinished, path, force) = match self.0 {
             Kind::Stream(mut writer) => return writer.flush().map_err(Error::write),
             Kind::File { unfinished, path, force } => (unfinished, path, force),
         };
-        unfinished.file().set_permissions(Permissions::from_mode(input.mode)).map_err(Error::write)?;
+        unfinished.file().set_permissions(Permissions::from_mode(mode)).map_err(Error::write)?;
         unfinished.finish(force).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::OutputExists(path),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull,
