@@ -1,7 +1,7 @@
 //! The server's certificate: the operator's own, or one of a private CA in the data directory.
 
 use std::{
-    fs, io,
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 use crate::{
     config::Config,
     files,
-    tls::{self, ServerTls, TlsError},
+    tls::{self, Issued, ServerTls, TlsError},
 };
 
 const PEM_BYTES_MAX: usize = 64 * 1024;
@@ -29,9 +29,10 @@ pub enum CertificateError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(
-        "the private CA is damaged: {present} is there, but {missing} is not; put it back, or remove both for a new CA (clients must then trust the new ca.pem)"
+        "the certificate authority is not whole: {missing} is missing{back}; or, for a new one, whose certificate every \
+         client must then be given: rm -r {all}"
     )]
-    HalfACa { present: String, missing: String },
+    LostCa { missing: String, back: String, all: String },
     #[error("{} with {}: {source}", cert.display(), key.display())]
     Pair { cert: PathBuf, key: PathBuf, source: TlsError },
     #[error(transparent)]
@@ -54,13 +55,28 @@ pub(crate) struct Certificates {
     pub(crate) tls: Arc<ServerTls>,
     /// None with a certificate of the operator's.
     private: Option<PrivateCa>,
+    /// Whether the authority was made just now.
+    pub(crate) is_new_authority: bool,
     /// What the clock showed when the certificate in use was made.
     made: SystemTime,
     retry_at: Option<Instant>,
 }
 
+/// Where the certificate of the private CA is, which clients trust.
+pub(crate) fn ca_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("ca.pem")
+}
+
+/// Where its private key is.
+pub(crate) fn ca_key_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("tls/ca.key")
+}
+
 struct PrivateCa {
+    /// The certificate, where clients find it.
     ca: PathBuf,
+    /// The same beside its key, which is written before the key.
+    ca_copy: PathBuf,
     ca_key: PathBuf,
     cert: PathBuf,
     key: PathBuf,
@@ -74,21 +90,15 @@ impl Certificates {
     pub(crate) fn prepare(config: &Config, listening: SocketAddr, now: SystemTime) -> Result<Self, CertificateError> {
         if let (Some(cert), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
             let tls = ServerTls::load(cert, key).map_err(pair_error(cert, key))?;
-            return Ok(Self { tls, private: None, made: now, retry_at: None });
+            return Ok(Self { tls, private: None, is_new_authority: false, made: now, retry_at: None });
         }
+        let private = PrivateCa::of(&config.data_dir, listening);
         let dir = config.data_dir.join("tls");
         files::private_dir(&dir).map_err(io_error(&dir))?;
-        let private = PrivateCa {
-            ca: config.data_dir.join("ca.pem"),
-            ca_key: dir.join("ca.key"),
-            cert: dir.join("server.pem"),
-            key: dir.join("server.key"),
-            listening,
-        };
-        private.ensure_ca(now)?;
+        let is_new_authority = private.ensure_ca(now)?;
         private.issue(config, now)?;
         let tls = ServerTls::load(&private.cert, &private.key).map_err(pair_error(&private.cert, &private.key))?;
-        Ok(Self { tls, private: Some(private), made: now, retry_at: None })
+        Ok(Self { tls, private: Some(private), is_new_authority, made: now, retry_at: None })
     }
 
     /// Issues a fresh certificate if the private CA is in use, and takes what the files hold now.
@@ -114,6 +124,36 @@ impl Certificates {
     }
 }
 
+/// Which files of the private CA are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CaState {
+    None,
+    /// All but the certificate where clients find it.
+    Unfinished,
+    Whole,
+}
+
+/// Whether a start would have a certificate, and for how long it is good; nothing is made.
+pub(crate) fn examine(config: &Config, now: SystemTime) -> Result<String, CertificateError> {
+    if let (Some(cert), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
+        ServerTls::load(cert, key).map_err(pair_error(cert, key))?;
+        let days = tls::days_left(cert, now).map_err(pair_error(cert, key))?;
+        return Ok(format!("{} and its key belong together; {days} day(s) left", cert.display()));
+    }
+    let private = PrivateCa::of(&config.data_dir, SocketAddr::from(([127, 0, 0, 1], 0)));
+    match private.state()? {
+        CaState::None | CaState::Unfinished => {
+            Ok("no certificate authority yet: the next start makes one, which clients must be given".to_owned())
+        }
+        CaState::Whole => {
+            private.issued(config, now)?;
+            let (ca, key) = (&private.ca, &private.ca_key);
+            let days = tls::days_left(ca, now).map_err(pair_error(ca, key))?;
+            Ok(format!("{} and its key belong together; {days} day(s) left", ca.display()))
+        }
+    }
+}
+
 /// Whether a certificate that was made when the clock showed `made` can stay in use `now`.
 fn is_fresh(made: SystemTime, now: SystemTime) -> bool {
     match now.duration_since(made) {
@@ -123,37 +163,79 @@ fn is_fresh(made: SystemTime, now: SystemTime) -> bool {
 }
 
 impl PrivateCa {
-    fn ensure_ca(&self, now: SystemTime) -> Result<(), CertificateError> {
-        let there = |path: &Path| files::is_file(path).map_err(io_error(path));
-        match (there(&self.ca)?, there(&self.ca_key)?) {
-            (true, true) => Ok(()),
-            (false, false) => {
-                let made = tls::generate_ca(now).map_err(CertificateError::Tls)?;
-                // The certificate last: with it the CA is whole.
-                files::write_private(&self.ca_key, made.key_pem.as_bytes()).map_err(io_error(&self.ca_key))?;
-                files::write_public(&self.ca, made.cert_pem.as_bytes()).map_err(io_error(&self.ca))
-            }
-            // A crash between the two writes of the first start: nobody has seen a certificate of this CA.
-            (false, true) => {
-                fs::remove_file(&self.ca_key).map_err(io_error(&self.ca_key))?;
-                self.ensure_ca(now)
-            }
-            (true, false) => Err(CertificateError::HalfACa {
-                present: self.ca.display().to_string(),
-                missing: self.ca_key.display().to_string(),
-            }),
+    fn of(data_dir: &Path, listening: SocketAddr) -> Self {
+        let dir = data_dir.join("tls");
+        Self {
+            ca: ca_path(data_dir),
+            ca_copy: dir.join("ca.pem"),
+            ca_key: ca_key_path(data_dir),
+            cert: dir.join("server.pem"),
+            key: dir.join("server.key"),
+            listening,
         }
     }
 
-    fn issue(&self, config: &Config, now: SystemTime) -> Result<(), CertificateError> {
+    /// What the files say. Clients trust an authority as soon as it has issued a certificate, so from then on no other
+    /// is made in its place.
+    fn state(&self) -> Result<CaState, CertificateError> {
+        let there = |path: &Path| files::is_file(path).map_err(io_error(path));
+        let has_issued = there(&self.cert)? || there(&self.key)?;
+        let lost = |missing: &Path| {
+            let back = match there(&self.ca_copy)? {
+                true if missing == self.ca => format!("; run: cp {} {}", self.ca_copy.display(), self.ca.display()),
+                _ if missing == self.ca => "; put it back, every client has it (JOMAE_CA_FILE)".to_owned(),
+                _ => "; put it back".to_owned(),
+            };
+            let dir = self.cert.parent().unwrap_or(&self.cert).display();
+            let all = if there(&self.ca)? { format!("{dir} {}", self.ca.display()) } else { dir.to_string() };
+            Err(CertificateError::LostCa { missing: missing.display().to_string(), back, all })
+        };
+        match (there(&self.ca)?, there(&self.ca_key)?) {
+            (true, true) => Ok(CaState::Whole),
+            (true, false) => lost(&self.ca_key),
+            // A crash of the first start, before the authority was of use to anybody.
+            (false, true) if !has_issued && there(&self.ca_copy)? => Ok(CaState::Unfinished),
+            (false, true) => lost(&self.ca),
+            (false, false) if has_issued => lost(&self.ca),
+            (false, false) => Ok(CaState::None),
+        }
+    }
+
+    /// Makes the authority if there never was one. Gives whether it is new.
+    fn ensure_ca(&self, now: SystemTime) -> Result<bool, CertificateError> {
+        let state = self.state()?;
+        if state == CaState::None {
+            let made = tls::generate_ca(now).map_err(CertificateError::Tls)?;
+            files::write_public(&self.ca_copy, made.cert_pem.as_bytes()).map_err(io_error(&self.ca_copy))?;
+            files::write_private(&self.ca_key, made.key_pem.as_bytes()).map_err(io_error(&self.ca_key))?;
+        }
+        let copied = |from: &Path, to: &Path| {
+            let content = files::read_limited(from, PEM_BYTES_MAX).map_err(io_error(from))?;
+            files::write_public(to, &content).map_err(io_error(to))
+        };
+        match state {
+            CaState::None | CaState::Unfinished => copied(&self.ca_copy, &self.ca)?,
+            CaState::Whole if !files::is_file(&self.ca_copy).map_err(io_error(&self.ca_copy))? => {
+                copied(&self.ca, &self.ca_copy)?;
+            }
+            CaState::Whole => {}
+        }
+        Ok(state != CaState::Whole)
+    }
+
+    /// A new certificate under the authority, which must be a pair.
+    fn issued(&self, config: &Config, now: SystemTime) -> Result<Issued, CertificateError> {
         let read = |path: &Path| {
             let content = files::read_limited(path, PEM_BYTES_MAX).map_err(io_error(path))?;
             Ok::<_, CertificateError>(zeroize::Zeroizing::new(String::from_utf8_lossy(&content).into_owned()))
         };
         let (ca, ca_key) = (read(&self.ca)?, read(&self.ca_key)?);
         let names = names(config, self.listening);
-        let made =
-            tls::issue(&ca, &ca_key, &names, tls::LEAF_DAYS_MAX, now).map_err(pair_error(&self.ca, &self.ca_key))?;
+        tls::issue(&ca, &ca_key, &names, tls::LEAF_DAYS_MAX, now).map_err(pair_error(&self.ca, &self.ca_key))
+    }
+
+    fn issue(&self, config: &Config, now: SystemTime) -> Result<(), CertificateError> {
+        let made = self.issued(config, now)?;
         files::write_private(&self.key, made.key_pem.as_bytes()).map_err(io_error(&self.key))?;
         files::write_public(&self.cert, made.cert_pem.as_bytes()).map_err(io_error(&self.cert))
     }
@@ -179,6 +261,8 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> CertificateError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -231,6 +315,40 @@ mod tests {
         certificates.retry_at = Some(Instant::now());
         fs::rename(directory.path().join("away"), directory.path().join("ca.pem")).unwrap();
         assert!(certificates.keep_fresh(&config, now() + HOUR * 24 * 31).unwrap());
+    }
+
+    #[test]
+    fn no_authority_is_made_over_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        let at = |name: &str| directory.path().join(name);
+        let start = || Certificates::prepare(&config, SocketAddr::from(([127, 0, 0, 1], 8443)), now());
+        assert!(start().unwrap().is_new_authority);
+        let ca = fs::read(at("ca.pem")).unwrap();
+        assert!(!start().unwrap().is_new_authority);
+        // Whatever of it is gone: a start says how to bring it back, and makes nothing.
+        for lost in
+            [&["ca.pem"][..], &["tls/ca.key"], &["ca.pem", "tls/ca.key"], &["ca.pem", "tls/ca.key", "tls/ca.pem"]]
+        {
+            let kept: Vec<_> = lost.iter().map(|name| fs::read(at(name)).unwrap()).collect();
+            for name in lost {
+                fs::remove_file(at(name)).unwrap();
+            }
+            let error = start().err().unwrap().to_string();
+            assert!(error.contains(lost[0]) && error.contains("rm -r"), "{error}");
+            assert!(examine(&config, now()).is_err());
+            assert!(lost.iter().all(|name| !at(name).exists()));
+            for (name, content) in lost.iter().zip(kept) {
+                fs::write(at(name), content).unwrap();
+            }
+        }
+        assert!(examine(&config, now()).unwrap().contains("3650 day(s) left"));
+        // A crash of the first start, before anything was issued.
+        fs::remove_file(at("ca.pem")).unwrap();
+        fs::remove_file(at("tls/server.pem")).unwrap();
+        fs::remove_file(at("tls/server.key")).unwrap();
+        assert!(start().unwrap().is_new_authority);
+        assert_eq!(fs::read(at("ca.pem")).unwrap(), ca);
     }
 
     #[test]

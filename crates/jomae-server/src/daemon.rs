@@ -20,7 +20,7 @@ use crate::{
     address::ListenAddress,
     admin::{self, Admin},
     bootstrap::{self, StartError, Started},
-    certificates::Certificates,
+    certificates::{self, Certificates},
     config::{Config, ConfigError, RootKeyProvider},
     descriptors, files,
     gateway::{self, Gateway},
@@ -106,7 +106,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
         let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), bootstrap::audit_dir(&config.data_dir)));
         tokio::spawn(operator::socket::serve(socket, api, stopped))
     });
-    announce(&config, &started, listening, admin_listening);
+    announce(&config, &started, certificates.is_new_authority, listening, admin_listening);
 
     watch_signals(source, config, &started, &mut certificates, level).await?;
 
@@ -267,7 +267,7 @@ fn reload(
 }
 
 /// Says where things are and what to type next.
-fn announce(config: &Config, started: &Started, listening: SocketAddr, admin: SocketAddr) {
+fn announce(config: &Config, started: &Started, is_new_authority: bool, listening: SocketAddr, admin: SocketAddr) {
     let env = bootstrap::env_path(&config.data_dir);
     let mut lines = Vec::new();
     if let Some(first) = &started.first {
@@ -280,6 +280,16 @@ fn announce(config: &Config, started: &Started, listening: SocketAddr, admin: So
                 RootKeyProvider::Passphrase => "  root key     your passphrase".to_owned(),
             });
             lines.push("               keep a copy elsewhere: without it no key can ever be used again".to_owned());
+        }
+    }
+    if is_new_authority {
+        let ca = certificates::ca_path(&config.data_dir);
+        if started.first.is_some() {
+            lines.push(format!("  authority    {} (new: what clients trust)", ca.display()));
+        } else {
+            lines.push("NEW CERTIFICATE AUTHORITY: there was none in this data directory.".to_owned());
+            lines.push(format!("  No client trusts this service until it has the new {}", ca.display()));
+            tracing::warn!(ca = %ca.display(), "made a new certificate authority; every client must be given it");
         }
     }
     let (endpoint, admin) = (bootstrap::reachable(listening), bootstrap::reachable(admin));

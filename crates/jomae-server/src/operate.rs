@@ -1,10 +1,14 @@
 //! Operations on a data directory: back up, restore, examine, make a new domain key.
 
+mod conditions;
+mod identity;
+
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use jomae_core::{error::Fault, keyring::Keyring, store::Store, tx::Vault};
@@ -13,7 +17,8 @@ use jomae_log::{FileError, verify};
 use crate::{
     audit,
     bootstrap::{StartError, audit_dir, store_path},
-    config::Config,
+    certificates,
+    config::{Config, RootKeyProvider},
     files, guard, root_key,
     store::{BackupError, Options, SqliteStore, backup_file, check_file},
 };
@@ -38,6 +43,24 @@ pub enum OperateError {
     OtherRootKey(PathBuf),
     #[error("{} is not a backup: it has no store.db", .0.display())]
     NotABackup(PathBuf),
+    #[error(
+        "the root key is missing: name its file, which is not in the backup, with --root-key FILE (by default root.key in \
+         the data directory that was backed up); {} does not exist", .0.display()
+    )]
+    NoRootKey(PathBuf),
+    #[error(
+        "the root key of this backup is a passphrase: name the configuration of the service with --config, or one with \
+         root_key.provider = \"passphrase\"; the passphrase comes from its file or from {}",
+        root_key::PASSPHRASE_VARIABLE
+    )]
+    PassphraseNeeded,
+    #[error(
+        "the root key of this backup is a file, and the configuration names a passphrase: leave it out, and name the file \
+         with --root-key FILE"
+    )]
+    NoPassphrase,
+    #[error("the identity in the backup: {0}")]
+    Identity(String),
     #[error("the audit log of the backup: {0}; --accept-damaged-audit-log restores it as it is")]
     DamagedLog(String),
     #[error("the backup does not open with this root key, or is damaged: {0}")]
@@ -60,13 +83,23 @@ pub struct BackupReport {
     pub revision: u64,
     pub store_bytes: u64,
     pub audit_files: usize,
+    /// What of the identity went along.
+    pub identity: Vec<&'static str>,
 }
 
 /// Copies store and audit log of a data directory, in use or not, into the new directory `to`. The root key is not
 /// copied: a backup alone reveals nothing. On a failure what was made is removed again.
-pub fn back_up(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
+///
+/// `identity`: `env` and the private certificate authority go along, sealed; this needs the root key.
+pub async fn back_up(config: &Config, to: &Path, identity: bool) -> Result<BackupReport, OperateError> {
     refuse_if_used(to)?;
-    let copied = back_up_into(data_dir, to);
+    let mut copied = back_up_into(&config.data_dir, to);
+    if identity && copied.is_ok() {
+        copied = match identity::seal(config, to).await {
+            Ok(parts) => copied.map(|report| BackupReport { identity: parts, ..report }),
+            Err(error) => Err(error),
+        };
+    }
     if copied.is_err() {
         // It was absent or empty before.
         let _ = fs::remove_dir_all(to);
@@ -84,7 +117,7 @@ fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError
         files::copy_of_others(&params, &to.join("root.params")).map_err(io_error(&params))?;
     }
     files::sync_dir_of(&to.join("store.db")).map_err(io_error(to))?;
-    Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files })
+    Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files, identity: Vec::new() })
 }
 
 fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
@@ -104,6 +137,8 @@ pub struct Restored {
     pub records: u64,
     /// The audit log, or what is wrong with it, if that was accepted.
     pub log: Result<String, String>,
+    /// What the first start needs beside it, or makes anew, and what to do.
+    pub missing: Vec<String>,
 }
 
 /// Makes a data directory from a backup and the root key. Everything is opened, and the audit log is checked, before it
@@ -120,12 +155,31 @@ pub async fn restore(
         return Err(OperateError::NotABackup(backup.to_owned()));
     }
     refuse_if_used(dir)?;
+    expect_root_key(backup, root_key_file, config)?;
     let restored = restore_into(backup, root_key_file, damaged_log, config).await;
     if restored.is_err() {
         // It was absent or empty before.
         let _ = fs::remove_dir_all(dir);
     }
     restored
+}
+
+/// Before anything is made: whoever restores is told what is needed, not what a service says that has lost its key.
+fn expect_root_key(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<(), OperateError> {
+    let params = backup.join("root.params");
+    let by_passphrase = files::is_file(&params).map_err(io_error(&params))?;
+    match (config.root_key.provider, by_passphrase) {
+        (RootKeyProvider::Passphrase, true) => return Ok(()),
+        (RootKeyProvider::Passphrase, false) => return Err(OperateError::NoPassphrase),
+        (RootKeyProvider::File, true) => return Err(OperateError::PassphraseNeeded),
+        (RootKeyProvider::File, false) if root_key_file.is_some() => return Ok(()),
+        (RootKeyProvider::File, false) => {}
+    }
+    let path = config.root_key_file();
+    match files::about_followed(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OperateError::NoRootKey(path)),
+        _ => Ok(()),
+    }
 }
 
 async fn restore_into(
@@ -161,10 +215,12 @@ async fn restore_into(
     if let Some(first) = problems.first() {
         return Err(OperateError::Unusable(first.clone()));
     }
-    match examine_log(&log_dir, &vault) {
-        Err(why) if !damaged_log => Err(OperateError::DamagedLog(why)),
-        log => Ok(Restored { records, log }),
+    let log = examine_log(&log_dir, &vault);
+    if let (Err(why), false) = (&log, damaged_log) {
+        return Err(OperateError::DamagedLog(why.clone()));
     }
+    identity::open(backup, config, &vault)?;
+    Ok(Restored { records, log, missing: identity::missing(config)? })
 }
 
 /// Opens every record of a store that nobody else has open.
@@ -208,10 +264,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut note = |what, result| findings.push(Finding { what, result });
 
-    note(
-        "configuration",
-        config.checked_regions().map(|r| format!("{} region(s)", r.len())).map_err(|e| e.to_string()),
-    );
+    note("configuration", conditions::configuration(config));
     note("data directory", private(dir));
     let open = guard::findings(config);
     let open: Vec<String> = open.iter().map(ToString::to_string).collect();
@@ -234,6 +287,11 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         "audit log",
         examine_audit(&audit_dir(dir)).and_then(|found| log.map_or(Ok(()), |log| log.map(drop)).map(|()| found)),
     );
+    note("certificate", certificates::examine(config, SystemTime::now()).map_err(|error| error.to_string()));
+    note("addresses", conditions::addresses(config).await);
+    note("free space", conditions::space(dir));
+    note("clock", conditions::clock(&path));
+    note("descriptors", conditions::descriptors(config));
     findings
 }
 

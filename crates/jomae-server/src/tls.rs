@@ -1,5 +1,6 @@
 //! TLS: the server's certificate, replaceable while connections are open, and a private CA for those who have none.
 
+mod examine;
 mod issue;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::files;
 
+pub(crate) use examine::days_left;
 pub use issue::{Issued, LEAF_DAYS_MAX, generate_ca, issue};
 
 /// Largest certificate or key file in bytes.
@@ -63,6 +65,12 @@ pub enum TlsError {
     /// Making a certificate failed.
     #[error("cannot make the certificate: {0}")]
     Issue(#[from] rcgen::Error),
+    /// It is not valid now.
+    #[error("the certificate has expired, or is not valid yet")]
+    NotNow,
+    /// A certificate of the chain does not sign the one before it.
+    #[error("the chain does not hold together: each certificate must be followed by the one that signs it")]
+    Chain,
     /// The new certificate does not verify against the CA.
     #[error("the CA certificate and key do not belong together, or were not made by generate_ca")]
     ForeignCa,

@@ -341,6 +341,9 @@ pub struct Backup {
     /// New directory for the backup. The root key is not in it.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// Take certificate authority and `env` along, sealed as the records are; needs the root key.
+    #[arg(long)]
+    pub with_identity: bool,
 }
 
 #[derive(ClapArgs)]

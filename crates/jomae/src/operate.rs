@@ -1,6 +1,9 @@
 //! Operations on a data directory: backup, restore, doctor, domain-key.
 
-use jomae_server::operate::{self, OperateError};
+use jomae_server::{
+    config::RootKeyProvider,
+    operate::{self, OperateError},
+};
 
 use crate::{
     args::{Backup, ConfigArgs, DomainKey, Restore},
@@ -16,15 +19,20 @@ fn failure(error: OperateError) -> Failure {
 
 pub fn backup(backup: &Backup) -> Result<(), Failure> {
     let config = serve::config(&backup.config)?;
-    let report = operate::back_up(&config.data_dir, &backup.to).map_err(failure)?;
+    let report =
+        block_on(async { operate::back_up(&config, &backup.to, backup.with_identity).await.map_err(failure) })?;
+    let key = match config.root_key.provider {
+        RootKeyProvider::File => format!("The root key is not in it: keep {} safe", config.root_key_file().display()),
+        RootKeyProvider::Passphrase => "The passphrase of the root key is not in it: keep it safe".to_owned(),
+    };
     output::line(&format!(
-        "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s). The root key is not in it: keep {} safe, and elsewhere.",
+        "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s){}. {key}, and elsewhere.",
         config.data_dir.display(),
         backup.to.display(),
         report.revision,
         report.store_bytes,
         report.audit_files,
-        config.root_key_file().display(),
+        report.identity.iter().flat_map(|name| [", ", name, " (sealed)"]).collect::<String>(),
     ))
 }
 
@@ -37,6 +45,9 @@ pub fn restore(restore: &Restore) -> Result<(), Failure> {
         match &restored.log {
             Ok(log) => output::line(&format!("audit log: {log}"))?,
             Err(why) => output::line(&format!("audit log: DAMAGED, and restored as it is: {why}"))?,
+        }
+        for missing in &restored.missing {
+            output::line(&format!("missing: {missing}"))?;
         }
         output::line(&format!(
             "restored {} records to {}, every one opened. Start with: jomae serve --data-dir {}",

@@ -265,3 +265,86 @@ async fn a_passphrase_restores_without_a_key_file() {
     let server = launch().data(&to).start();
     assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_goes_along_sealed_and_clients_notice_nothing() {
+    let site = Site::default();
+    let mut server = site.start();
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
+    let (data, backup, restored) = (site.data(), site.path("backup"), site.path("restored"));
+    let words = ["backup", "--with-identity", "--data-dir", word(&data), "--to", word(&backup)];
+    let said = cli::jomae(&words).ok().text().to_owned();
+    assert!(
+        ["env (sealed)", "ca.pem (sealed)", "tls/ca.key (sealed)"].iter().all(|part| said.contains(part)),
+        "{said}"
+    );
+    let secret = server.setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET").to_owned();
+    for (name, node) in tree::read(&backup) {
+        let content = node.content.unwrap_or_default();
+        assert!(memchr::memmem::find(&content, secret.as_bytes()).is_none(), "{name} has the secret");
+        assert!(memchr::memmem::find(&content, b"PRIVATE KEY").is_none(), "{name} has the key of the authority");
+        assert!(!name.contains("jomae-backup"), "{name} is left");
+    }
+    assert_eq!(server.stop(), Some(0));
+    let root_key = data.join("root.key");
+    let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&restored)];
+    let said = cli::jomae(&words).ok().text().to_owned();
+    assert!(!said.contains("missing"), "{said}");
+    assert_eq!(fs::read(restored.join("ca.pem")).unwrap(), fs::read(data.join("ca.pem")).unwrap());
+    for (name, mode) in [("env", 0o600), ("tls/ca.key", 0o600), ("ca.pem", 0o644)] {
+        assert_eq!(fs::metadata(restored.join(name)).unwrap().permissions().mode() & 0o777, mode, "{name}");
+    }
+    let server = site.launch().data(&restored).start();
+    assert!(!server.stdout().contains("AUTHORITY"));
+    assert_eq!(server.setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), secret);
+    assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
+
+    // A changed one is noticed, and nothing is made.
+    let sealed = backup.join("identity.sealed");
+    let mut bytes = fs::read(&sealed).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&sealed, bytes).unwrap();
+    let another = site.path("another");
+    let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&another)];
+    cli::jomae(&words).failed(1, &["identity.sealed"]);
+    assert!(!another.exists());
+}
+
+#[test]
+fn a_restore_says_what_is_missing_and_a_new_authority_is_announced() {
+    let site = Site::default();
+    let mut server = site.start();
+    let (data, backup, restored) = (site.data(), site.path("backup"), site.path("restored"));
+    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    assert_eq!(server.stop(), Some(0));
+    let words = ["restore", "--from", word(&backup), "--data-dir", word(&restored)];
+    cli::jomae(&words).failed(1, &["--root-key FILE", "root.key"]);
+    assert!(!restored.exists());
+    let root_key = data.join("root.key");
+    let said = cli::jomae(&[&words[..], &["--root-key", word(&root_key)]].concat()).ok().text().to_owned();
+    for told in ["missing: ", "/env: put it back", "tls/ca.key: put both back", "NEW certificate authority"] {
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
+    bring_env(&data, &restored);
+    let mut server = site.launch().data(&restored).start();
+    assert!(server.stdout().contains("NEW CERTIFICATE AUTHORITY"), "{}", server.stdout());
+    assert!(server.stderr().contains("new certificate authority"), "{}", server.stderr());
+    assert_eq!(server.stop(), Some(0));
+    let mut server = site.launch().data(&restored).start();
+    assert!(!server.stdout().contains("AUTHORITY"), "{}", server.stdout());
+    assert_eq!(server.stop(), Some(0));
+    // The certificate that clients trust is gone: refused, with what helps, and found by the doctor too.
+    let ca = restored.join("ca.pem");
+    let own = fs::read(&ca).unwrap();
+    fs::remove_file(&ca).unwrap();
+    let copy = format!("cp {} {}", word(&restored.join("tls/ca.pem")), word(&ca));
+    site.launch().data(&restored).fails().failed(1, &[&copy, "rm -r"]);
+    let ran = cli::jomae(&["doctor", "--data-dir", word(&restored)]);
+    assert!(ran.code == Some(1) && ran.text().contains(&copy), "{}", ran.text());
+    assert!(!ca.exists());
+    fs::copy(restored.join("tls/ca.pem"), &ca).unwrap();
+    assert_eq!(fs::read(&ca).unwrap(), own);
+    drop(site.launch().data(&restored).start());
+}

@@ -41,6 +41,7 @@ async fn files_and_their_modes() {
         ("store.db.lock", 0o600),
         ("tls/", 0o700),
         ("tls/ca.key", 0o600),
+        ("tls/ca.pem", 0o644),
         ("tls/server.key", 0o600),
         ("tls/server.pem", 0o644),
     ];
