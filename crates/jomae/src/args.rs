@@ -130,7 +130,7 @@ pub struct ConfigArgs {
     #[arg(long, value_name = "FILE", env = "JOMAE_CONFIG")]
     pub config: Option<PathBuf>,
     /// Directory of keys, certificates and audit log [default: ./jomae-data].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "JOMAE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 }
 

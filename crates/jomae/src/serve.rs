@@ -1,5 +1,7 @@
 //! `jomae serve`, and the configuration that the offline commands share with it.
 
+use std::path::Path;
+
 use jomae_server::{
     config::Config,
     daemon::{self, Source},
@@ -14,7 +16,7 @@ use crate::{
 /// service must not decide the region of this one.
 pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
     let Serve { config: args, listen, admin_listen, new_audit_log } = serve;
-    let file = args.config.clone();
+    let (file, is_named) = (args.config.clone(), args.data_dir.is_some());
     let flags = Box::new(move |mut config: Config| {
         if let Some(data_dir) = &args.data_dir {
             config.data_dir.clone_from(data_dir);
@@ -31,7 +33,28 @@ pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
         config.audit.begin_new = new_audit_log;
         config
     });
-    daemon::serve(&Source { file, flags }).map_err(|error| Failure::Local(error.to_string()))
+    let source = Source { file, flags };
+    if !is_named {
+        let config = source.read().map_err(|error| Failure::Local(error.to_string()))?;
+        refuse_a_second(&config.data_dir, Path::new(STANDING))?;
+    }
+    daemon::serve(&source).map_err(|error| Failure::Local(error.to_string()))
+}
+
+/// Where packages keep the data.
+const STANDING: &str = "/var/lib/jomae";
+
+/// The default directory follows the working directory: started elsewhere, it would be a new and empty service where one
+/// stands.
+fn refuse_a_second(dir: &Path, standing: &Path) -> Result<(), Failure> {
+    if dir != Config::default().data_dir || dir.exists() || !standing.exists() {
+        return Ok(());
+    }
+    let (dir, standing) = (dir.display(), standing.display());
+    Err(Failure::Usage(format!(
+        "this machine has a service in {standing}, and {dir} is not there: jomae serve --data-dir {standing} serves that \
+         one, --data-dir {dir} makes a new one"
+    )))
 }
 
 /// The configuration of a data directory.
@@ -44,4 +67,20 @@ pub fn config(args: &ConfigArgs) -> Result<Config, Failure> {
         config.data_dir.clone_from(data_dir);
     }
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_new_service_where_one_stands() {
+        let standing = tempfile::tempdir().unwrap();
+        let default = Config::default().data_dir;
+        let Err(Failure::Usage(told)) = refuse_a_second(&default, standing.path()) else { panic!("a second one") };
+        assert!(told.contains(&standing.path().display().to_string()) && told.contains("--data-dir ./jomae-data"));
+        assert!(refuse_a_second(&default, &standing.path().join("none")).is_ok());
+        assert!(refuse_a_second(standing.path(), standing.path()).is_ok());
+        assert!(refuse_a_second(Path::new("/srv/jomae"), standing.path()).is_ok());
+    }
 }
