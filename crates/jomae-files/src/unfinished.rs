@@ -133,7 +133,7 @@ fn named<T>(dir: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(T,
         let name = dir.join(OsString::from(format!(".jomae-{}-{number}.tmp", std::process::id())));
         match make(&name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|made| (made, name)),
+            result => return result.map(|made| (made, name)),
         }
     }
     Err(Errno::EXIST.into())

@@ -37,7 +37,7 @@ pub struct Connection {
     /// PEM file of the CA to trust instead of the system's.
     #[arg(long, env = "JOMAE_CA_FILE", global = true, value_name = "FILE", help_heading = "Connection")]
     pub ca_file: Option<String>,
-    /// Region of the keys.
+    /// Region of the keys, which the service must serve [default: cn-hangzhou].
     #[arg(long, env = "JOMAE_REGION", global = true, value_name = "ID", help_heading = "Connection")]
     pub region: Option<String>,
     /// Security token of temporary credentials (STS).
@@ -73,7 +73,7 @@ pub enum Command {
     Encrypt(Encrypt),
     /// Decrypt what `encrypt` made, or any CiphertextBlob of Encrypt.
     Decrypt(Decrypt),
-    /// Make and manage keys.
+    /// Make and manage keys; a key is named by its ID, or by an alias with or without alias/.
     Key {
         #[command(subcommand)]
         command: Key,
@@ -153,7 +153,7 @@ pub struct Serve {
 #[command(disable_help_flag = true)]
 pub struct Call {
     #[expect(clippy::doc_markdown, reason = "the help text shows it as it stands here")]
-    /// Name of the action, e.g. DescribeKey.
+    /// Name of the action, e.g. DescribeKey; --list shows all.
     #[arg(allow_hyphen_values = true)]
     pub action: String,
     /// Parameters as --Name value. @FILE takes the content of a file (Base64 is added where the parameter wants it),
@@ -187,7 +187,7 @@ pub struct SmallData {
     pub input: Option<PathBuf>,
     /// The file to write; what is decrypted can be read by you alone [default: standard output].
     #[arg(long = "out", short = 'o', value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// A pair of the encryption context, NAME=VALUE; may be given often. Decrypt needs the same pairs.
     #[arg(long = "context", value_name = "NAME=VALUE")]
     pub context: Vec<String>,
@@ -202,7 +202,7 @@ pub enum Key {
     Create {
         #[arg(long, default_value = "")]
         description: String,
-        /// Give it this name, e.g. alias/orders.
+        /// Give it this name, e.g. orders or alias/orders.
         #[arg(long)]
         alias: Option<String>,
         /// Rotate by itself, e.g. every 365d.
@@ -253,6 +253,9 @@ pub enum Key {
         /// Only keys in this state, e.g. Enabled.
         #[arg(long)]
         state: Option<String>,
+        /// Show spec and description too, by a call for each key.
+        #[arg(long)]
+        long: bool,
     },
     /// Show a key.
     Describe { key: String },

@@ -3,12 +3,13 @@
 use std::{fmt::Write as _, io::Read};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jomae_api::{actions, param::Kind};
+use jomae_api::{action::ActionSpec, actions, param::Kind};
 use zeroize::Zeroizing;
 
 use crate::{
     args::{Call, Connection, OutputForm},
     connect::{block_on, client},
+    explain,
     output::{self, Failure},
 };
 
@@ -23,25 +24,64 @@ pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
         return output::line(
             "usage: jomae call ACTION [--Name value]...\n\n\
              Calls any action of the API. @FILE takes the content of a file, @- that of standard input.\n\
-             jomae call ACTION --help tells what an action takes; all actions are in docs/api.md.",
+             jomae call ACTION --help tells what an action takes; jomae call --list shows all actions.",
         );
+    }
+    if call.action == "--list" {
+        return list();
     }
     if call.parameters.iter().any(|word| word == "--help") {
         return help(&call.action);
+    }
+    if actions::find(&call.action).is_none()
+        && let Some(meant) = explain::action_meant(&call.action)
+    {
+        return Err(unknown(&call.action, Some(meant)));
     }
     let (parameters, form) = parameters(&call.action, &call.parameters)?;
     for (name, _) in &parameters {
         taken(&call.action, name)?;
     }
+    warn_of_text(&call.action, &call.parameters, &parameters);
     let client = client(connection)?;
     let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let answer = block_on(async { Ok(client.call(&call.action, &pairs).await?) })?;
+    let answer = block_on(explain::call(&client, &call.action, &pairs))?;
     output::answer(form.or(connection.output), &answer)
+}
+
+/// Every action by its API, with the first sentence of what it does.
+fn list() -> Result<(), Failure> {
+    let first = |doc: &str| doc.split_inclusive(". ").next().unwrap_or(doc).trim_end().to_owned();
+    let row = |spec: &&ActionSpec| vec![spec.name.to_owned(), spec.api().name().to_owned(), first(spec.doc)];
+    let mut rows: Vec<Vec<String>> = actions::ACTIONS.iter().map(row).collect();
+    rows.sort_by(|a, b| (&a[1..2], &a[..1]).cmp(&(&b[1..2], &b[..1])));
+    output::table(&["ACTION", "API", "WHAT IT DOES"], &rows)
+}
+
+fn unknown(action: &str, meant: Option<&str>) -> Failure {
+    let meant = meant.map_or_else(String::new, |meant| format!("; is {meant} meant?"));
+    Failure::Usage(format!("there is no action {action}{meant}; jomae call --list shows all"))
+}
+
+/// `--Plaintext password` is Base64, by chance, of six bytes that nobody meant.
+fn warn_of_text(action: &str, words: &[String], parameters: &[Parameter]) {
+    let from_words = |value: &str| words.iter().any(|word| word.rsplit('=').next() == Some(value) || word == value);
+    let looks_meant = |value: &str| {
+        value.len() >= 4
+            && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && STANDARD.decode(value).is_ok_and(|bytes| std::str::from_utf8(&bytes).is_err())
+    };
+    let given = parameters.iter().find(|(name, _)| action == "Encrypt" && name == "Plaintext");
+    if given.is_some_and(|(_, value)| from_words(value) && looks_meant(value)) {
+        output::note(
+            "--Plaintext was taken as Base64, and what it stands for is no text; to encrypt the text itself: jomae encrypt",
+        );
+    }
 }
 
 /// What an action is and takes, from its declaration.
 fn help(action: &str) -> Result<(), Failure> {
-    let spec = actions::find(action).ok_or_else(|| Failure::Usage(format!("there is no action {action}")))?;
+    let spec = actions::find(action).ok_or_else(|| unknown(action, explain::action_meant(action)))?;
     let mut text = format!("{}\n\n", spec.doc);
     for used in spec.params {
         let (param, needed) = (used.param, if used.required { "required" } else { "optional" });

@@ -4,10 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_api::limits::{CIPHERTEXT_BYTES_MAX, PLAINTEXT_BYTES_MAX};
-use jomae_client::{
-    api::CallError,
-    file::{Input, MAGIC, Output},
-};
+use jomae_client::file::{Input, MAGIC, Output};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -43,20 +40,19 @@ pub fn encrypt(connection: &Connection, encrypt: &Encrypt) -> Result<(), Failure
     }
     let client = client(connection)?;
     let blob = block_on(async { client.encrypt(&key, &context, &plain).await.map_err(file::of_keys) })?;
-    let content = if encrypt.raw { blob } else { format!("{}\n", STANDARD.encode(blob)).into_bytes() };
-    write(output, &content, mode)
+    let sealed = if encrypt.raw { blob } else { format!("{}\n", STANDARD.encode(blob)).into_bytes() };
+    write(output, &sealed, mode)
 }
 
 pub fn decrypt(connection: &Connection, decrypt: &Decrypt) -> Result<(), Failure> {
     let data = &decrypt.data;
     let context = file::context(&data.context)?;
     let output = output(data)?;
-    let content = read(input(data)?, CIPHERTEXT_TEXT_BYTES_MAX)?;
-    let blob = content.map_err(|bytes| format!("{bytes} bytes, more than any ciphertext of Encrypt has"));
+    let given = read(input(data)?, CIPHERTEXT_TEXT_BYTES_MAX)?;
+    let blob = given.map_err(|bytes| format!("{bytes} bytes, more than any ciphertext of Encrypt has"));
     let blob = blob.and_then(|content| blob_of(&content)).map_err(Failure::Local)?;
     let client = client(connection)?;
-    let plain = block_on(async { client.decrypt(&blob, &context).await.map_err(file::of_keys) });
-    let plain = plain.map_err(told)?;
+    let plain = block_on(async { client.decrypt(&blob, &context).await.map_err(file::of_keys) })?;
     if output.is_none() && io::stdout().is_terminal() && !output::is_text(plain.expose()) {
         return Err(file::on_terminal("the plaintext"));
     }
@@ -65,7 +61,7 @@ pub fn decrypt(connection: &Connection, decrypt: &Decrypt) -> Result<(), Failure
 
 /// Where the result goes; none is standard output. What stands in the way is noticed before the service is asked.
 fn output(data: &SmallData) -> Result<Option<Output<'static>>, Failure> {
-    let Some(path) = data.output.as_ref().filter(|path| !file::is_dash(path)) else { return Ok(None) };
+    let Some(path) = data.out.as_ref().filter(|path| !file::is_dash(path)) else { return Ok(None) };
     signals::leave_nothing_behind();
     Output::file(path, data.force).map(Some).map_err(file::failure)
 }
@@ -78,15 +74,13 @@ fn write(output: Option<Output<'_>>, content: &[u8], mode: u32) -> Result<(), Fa
 }
 
 fn input(data: &SmallData) -> Result<Input<'static>, Failure> {
-    match data.input.as_ref().filter(|path| !file::is_dash(path)) {
-        Some(path) => Input::file(path).map_err(file::failure),
-        None => {
-            if io::stdin().is_terminal() {
-                output::note("reading from the terminal; Ctrl-D ends it");
-            }
-            Input::stdin().map_err(file::failure)
-        }
+    if let Some(path) = data.input.as_ref().filter(|path| !file::is_dash(path)) {
+        return Input::file(path).map_err(file::failure);
     }
+    if io::stdin().is_terminal() {
+        output::note("reading from the terminal; Ctrl-D ends it");
+    }
+    Input::stdin().map_err(file::failure)
 }
 
 /// Everything, or how many bytes there are if they are too many.
@@ -117,21 +111,6 @@ fn blob_of(content: &[u8]) -> Result<Vec<u8>, String> {
         return Err("there is nothing to decrypt: the input is empty".into());
     }
     Ok(STANDARD.decode(&text).unwrap_or_else(|_| content.to_vec()))
-}
-
-/// The service does not tell why a ciphertext does not open, so that nobody can try; here stands what it can be.
-fn told(failure: Failure) -> Failure {
-    match failure {
-        Failure::Call(CallError::Refused { status, code, message, request_id })
-            if code == "InvalidParameter" && message.contains("\"CiphertextBlob\"") =>
-        {
-            let message = format!(
-                "{message} Either it is damaged or no ciphertext, or the --context is not that of its encryption"
-            );
-            Failure::Call(CallError::Refused { status, code, message, request_id })
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

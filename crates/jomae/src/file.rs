@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::{
     args::{Connection, Data, File},
     connect::{block_on, client},
-    names,
+    explain, names,
     output::{self, Failure},
     signals,
 };
@@ -173,13 +173,14 @@ fn without_suffix(path: &Path) -> Result<PathBuf, Failure> {
 pub fn failure(error: Error) -> Failure {
     match error {
         Error::Keys(cause) => of_keys(cause),
+        Error::OutputExists(_) => Failure::Local(format!("{error}; --force replaces it")),
         other => Failure::Local(other.to_string()),
     }
 }
 
 pub fn of_keys(cause: KeysError) -> Failure {
     match cause.downcast::<CallError>() {
-        Ok(call) => Failure::Call(*call),
+        Ok(call) => Failure::Call(explain::explained(*call, "", &[], None)),
         Err(cause) => Failure::Local(cause.to_string()),
     }
 }

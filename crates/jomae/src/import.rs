@@ -11,7 +11,10 @@ use jomae_crypto::{
 };
 use serde_json::Value;
 
-use crate::output::{self, Failure};
+use crate::{
+    explain::call,
+    output::{self, Failure},
+};
 
 /// Largest file of key material, in bytes: a PEM of an RSA-4096 private key with room.
 const MATERIAL_FILE_BYTES_MAX: u64 = 16 * 1024;
@@ -28,7 +31,7 @@ pub async fn import(
     let material = read(material)?;
     let algorithm = algorithm.unwrap_or_else(|| default_algorithm(wrapping, &material));
     let params = [("KeyId", key), ("WrappingKeySpec", wrapping), ("WrappingAlgorithm", algorithm)];
-    let answer = client.call("GetParametersForImport", &params).await?;
+    let answer = call(client, "GetParametersForImport", &params).await?;
     let member = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let public_key = STANDARD
         .decode(member("PublicKey"))
@@ -37,7 +40,7 @@ pub async fn import(
     let (token, expires) = (member("ImportToken"), expires.map(|secs| secs.to_string()));
     let mut params = vec![("KeyId", key), ("ImportToken", &token), ("EncryptedKeyMaterial", &wrapped)];
     params.extend(expires.as_deref().map(|secs| ("KeyMaterialExpireUnix", secs)));
-    client.call("ImportKeyMaterial", &params).await?;
+    call(client, "ImportKeyMaterial", &params).await?;
     output::line(&format!("{key} has its material; keep the file: only the same bytes can ever be imported again"))
 }
 

@@ -7,6 +7,7 @@ mod call;
 mod connect;
 mod crypt;
 mod document;
+mod explain;
 mod file;
 mod import;
 mod keys;

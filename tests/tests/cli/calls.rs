@@ -22,7 +22,6 @@ fn the_private_key_of_a_certificate() {
     let at = format!("@{}", word(&saved));
     let opened = server.jomae(&["call", "Decrypt", "--CiphertextBlob", &at]).ok().json();
     assert_eq!(STANDARD.decode(opened["Plaintext"].as_str().unwrap()).unwrap(), plain);
-    // As the README has it, with a table and awk.
     let table = server.jomae(&["call", "Decrypt", "--CiphertextBlob", &blob, "--output", "table"]).ok();
     let row = table.text().lines().find_map(|line| line.strip_prefix("Plaintext ")).unwrap();
     assert_eq!(STANDARD.decode(row.trim()).unwrap(), plain);
@@ -41,7 +40,9 @@ fn where_values_come_from() {
     let words = ["call", "Decrypt", "--CiphertextBlob", "@-", &with_context];
     let opened = server.jomae_with(&words, format!("{blob}\r\n").as_bytes()).ok().json();
     assert_eq!(STANDARD.decode(opened["Plaintext"].as_str().unwrap()).unwrap(), binary);
-    server.jomae(&["call", "Decrypt", "--CiphertextBlob", &blob]).failed(3, &["InvalidParameter", "request id"]);
+    server
+        .jomae(&["call", "Decrypt", "--CiphertextBlob", &blob])
+        .failed(3, &["InvalidParameter", "encryption context", "request id"]);
     // Base64 that is given in words is taken as it is.
     server.jomae(&["call", "Encrypt", "--KeyId", &id, "--Plaintext", "aGVsbG8="]).ok();
 
@@ -108,7 +109,11 @@ fn exit_codes() {
     let at = format!("@{}", word(&large));
     server
         .jomae(&["call", "Encrypt", "--KeyId", &id, "--Plaintext", &at])
-        .failed(3, &["InvalidParameter", "Plaintext"]);
+        .failed(3, &["InvalidParameter", "Plaintext", "6145 bytes; Encrypt takes 6144; for more: jomae file encrypt"]);
+    server.jomae(&["call", "Decript", "--CiphertextBlob", "x"]).failed(2, &["is Decrypt meant?", "--list"]);
+    server.jomae(&["key", "create", "--spec", "RSA_2084"]).failed(3, &["InvalidParameter", "is RSA_2048 meant?"]);
+    let listed = cli::jomae(&["call", "--list"]).ok();
+    assert!(["CreateKey", "AssumeRole", "LookupEvents"].iter().all(|name| listed.text().contains(name)));
     let settings = server.settings.as_mut().unwrap();
     settings.insert("ALIBABA_CLOUD_ACCESS_KEY_SECRET".into(), "not the secret".into());
     let ran = server.jomae(&["key", "list"]).failed(3, &["SignatureDoesNotMatch"]);

@@ -10,6 +10,7 @@
 mod accounts;
 mod audit;
 mod calls;
+mod crypt;
 mod document;
 mod file;
 mod keys;

@@ -134,7 +134,7 @@ pub struct Search {
     /// Name of the user, or <role>:<session>.
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
-    /// A key, or another resource, by its ID or name.
+    /// A key, by its ID or an alias, or another resource, by its ID or name.
     #[arg(long, value_name = "ID")]
     pub key: Option<String>,
     /// The access key that called.

@@ -1,6 +1,10 @@
 //! Events, as they are looked up and shown.
 
-use jomae_client::api::Client;
+use jomae_api::{
+    actions,
+    names::{AliasName, KeyRef},
+};
+use jomae_client::api::{CallError, Client};
 use jomae_server::gateway;
 use serde_json::Value;
 
@@ -8,6 +12,8 @@ use super::proofs::time;
 use crate::{
     args::{Connection, OutputForm, Search},
     connect::{block_on, client},
+    explain::call,
+    names,
     output::{self, Failure},
 };
 
@@ -16,7 +22,24 @@ const PAGE_SIZE: &str = "50";
 /// How far back a search goes that has only an end, in seconds.
 const RANGE_SECS: i64 = 7 * 86_400;
 
+/// Names of events that are no calls: what the service did by itself, and the operator.
+const NO_ACTIONS: [&str; 10] = [
+    "BeginAuditLog",
+    "CreateAccount",
+    "CreateAccountKey",
+    "DeleteKey",
+    "ExpireKeyMaterial",
+    "ListAccounts",
+    "ReplayPolicy",
+    "RotateKey",
+    "SimulatePolicy",
+    "Unknown",
+];
+
 pub fn search(connection: &Connection, search: &Search) -> Result<(), Failure> {
+    if let Some(name) = &search.event_name {
+        known_event(name)?;
+    }
     let attributes: Vec<(&str, &String)> = [
         ("EventName", &search.event_name),
         ("User", &search.user),
@@ -42,7 +65,63 @@ pub fn search(connection: &Connection, search: &Search) -> Result<(), Failure> {
         params.extend([("StartTime".into(), from.to_string()), ("EndTime".into(), until.to_string())]);
     }
     let client = client(connection)?;
-    block_on(pages(&client, &params, &mut |event| show(connection.output, event)))
+    block_on(async {
+        if let Some(key) = &search.key {
+            let found = resource(&client, key).await?;
+            if let Some(index) = attributes.iter().position(|(name, _)| *name == "ResourceName") {
+                let name = format!("LookupAttribute.{}.Value", index + 1);
+                params.retain(|(given, _)| *given != name);
+                params.push((name, found));
+            }
+        }
+        let mut count = 0u64;
+        pages(&client, &params, &mut |event| {
+            count += 1;
+            show(connection.output, event)
+        })
+        .await?;
+        if count == 0 {
+            output::note("no events");
+        }
+        Ok(())
+    })
+}
+
+/// A misspelt name would find nothing, which looks like an answer.
+fn known_event(name: &str) -> Result<(), Failure> {
+    let known = || actions::ACTIONS.iter().map(|spec| spec.name).chain(NO_ACTIONS);
+    if known().any(|known| known == name) {
+        return Ok(());
+    }
+    let meant = names::nearest(name, known()).map_or_else(String::new, |meant| format!("; is {meant} meant?"));
+    Err(Failure::Usage(format!("no event is called {name:?}{meant}; jomae call --list shows all actions")))
+}
+
+/// A resource by the name that events have: of a key its ID, whatever name it was given by. What names no key now may
+/// name another resource, or an alias that is gone.
+async fn resource(client: &Client, given: &str) -> Result<String, Failure> {
+    let Ok(name) = names::key(given) else { return Ok(given.to_owned()) };
+    match KeyRef::from_wire(&name) {
+        Some(KeyRef::Arn { id, .. }) => Ok(id.as_str().to_owned()),
+        Some(KeyRef::Alias(_) | KeyRef::AliasArn { .. }) => {
+            match client.call("DescribeKey", &[("KeyId", &name)]).await {
+                Ok(answer) => {
+                    let id = answer.pointer("/KeyMetadata/KeyId").and_then(Value::as_str);
+                    Ok(id.unwrap_or(given).to_owned())
+                }
+                Err(CallError::Refused { code, .. }) if code.starts_with("Forbidden.") => {
+                    if AliasName::is_meant(given) {
+                        output::note(&format!(
+                            "{given} is no alias that can be looked up now: events that name it follow"
+                        ));
+                    }
+                    Ok(given.to_owned())
+                }
+                Err(error) => Err(error.into()),
+            }
+        }
+        _ => Ok(given.to_owned()),
+    }
 }
 
 /// Every event of a look-up, page by page.
@@ -70,7 +149,7 @@ pub async fn page(
 ) -> Result<(Vec<Value>, Option<String>), Failure> {
     let mut pairs: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     pairs.extend(token.map(|token| ("NextToken", token)));
-    let mut answer = client.call("LookupEvents", &pairs).await?;
+    let mut answer = call(client, "LookupEvents", &pairs).await?;
     let events = match answer.get_mut("Events").map(Value::take) {
         Some(Value::Array(events)) => events,
         _ => Vec::new(),
