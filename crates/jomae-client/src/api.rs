@@ -34,7 +34,7 @@ pub struct Settings {
     pub endpoint: String,
     /// A PEM file of the CA to trust instead of the system's.
     pub ca_file: Option<String>,
-    /// Such as `cn-hangzhou`.
+    /// Such as `cn-hangzhou`. Every call names it, so that a service that would act in another region refuses.
     pub region: String,
     /// Of a user, of the account, or of temporary credentials.
     pub access_key_id: String,
@@ -131,6 +131,10 @@ impl Client {
 
     /// Calls an action, of the API that has it. Parameters travel in a form body. Gives the members of the answer.
     pub async fn call(&self, action: &str, params: &[(&str, &str)]) -> Result<Value, CallError> {
+        let mut params = params.to_vec();
+        if !params.iter().any(|(name, _)| *name == "RegionId") {
+            params.push(("RegionId", &self.settings.region));
+        }
         let nonce = hex::encode(rng::array::<16>());
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let signed = SignRequest {
@@ -143,7 +147,7 @@ impl Client {
             host: &self.host,
             method: "POST",
             params: &[],
-            form: params,
+            form: &params,
             date: &date,
             nonce: &nonce,
             region: &self.settings.region,

@@ -57,7 +57,7 @@ pub struct Service {
     pub throttled: Throttled,
     /// How often strangers of a network may have a token of an identity provider checked.
     pub token_checks: NetworkMeter,
-    /// Where a key is made when the host names no region of ours.
+    /// Where a key is made when neither the host nor the call names a region of ours.
     pub default_region: RegionId,
     /// Who vouches for callers without a signature.
     pub oidc: Arc<dyn TokenVerifier>,
@@ -260,11 +260,12 @@ impl Service {
         let found = actions::api_of_version(named.api_version).map(|api| find_route(api, named.action));
         let spec = found.flatten().map(|(_, spec, _)| spec);
         let host = text_header(request, "host", HOST_BYTES_MAX);
+        let region = self.region_of(&host, params.given("RegionId"));
         let call = Call {
             request_id: request_id.into(),
             now: arrival.now,
             caller: named.caller,
-            region: self.region_of(&host),
+            region: region.as_ref().unwrap_or(&self.default_region).clone(),
             host,
             source_ip: arrival.source_ip.into(),
             user_agent: text_header(request, "user-agent", USER_AGENT_BYTES_MAX),
@@ -285,6 +286,9 @@ impl Service {
         let (bill, report) = match found {
             None => (None, ActionReport::refused(Refusal::VersionInvalid)),
             Some(None) => (None, ActionReport::refused(Refusal::ActionNotFound)),
+            Some(Some(found)) if region.is_err() && is_regional(found.1) => {
+                (None, ActionReport::refused(Refusal::ParameterInvalid("RegionId")))
+            }
             Some(Some(found)) => (Some(bill(found.0)), self.dispatch(found, &share, &call, params).await),
         };
         let ActionReport { result, trace, pending } = report;
@@ -428,15 +432,30 @@ impl Service {
         Ok(Logged { index: Some(index), receipt: receipt.map_err(Fault::unavailable)? })
     }
 
-    /// The region in a host of the form `kms.<region>.…` or `kms-vpc.<region>.…`, if we serve it; else the default.
-    fn region_of(&self, host: &str) -> RegionId {
+    /// The region in a host of the form `kms.<region>.…` or `kms-vpc.<region>.…`, if we serve it; else the one that the
+    /// parameter names; else the default. An error if the parameter names one that we do not serve, or another than the
+    /// host: what it asks for would be done elsewhere.
+    fn region_of(&self, host: &str, named: Option<&str>) -> Result<RegionId, OtherRegion> {
+        let served = |name: &str| self.kms.regions.iter().find(|region| region.as_str() == name);
         let host = host.split_once("://").map_or(host, |(_, rest)| rest);
-        let named = host
-            .strip_prefix("kms.")
-            .or_else(|| host.strip_prefix("kms-vpc."))
-            .and_then(|rest| rest.split(['.', ':']).next());
-        self.kms.regions.iter().find(|region| Some(region.as_str()) == named).unwrap_or(&self.default_region).clone()
+        let of_host = host.strip_prefix("kms.").or_else(|| host.strip_prefix("kms-vpc."));
+        let of_host = of_host.and_then(|rest| rest.split(['.', ':']).next()).and_then(served);
+        let region = match named {
+            None => of_host.unwrap_or(&self.default_region),
+            Some(named) => {
+                served(named).filter(|&named| of_host.is_none_or(|host| host == named)).ok_or(OtherRegion)?
+            }
+        };
+        Ok(region.clone())
     }
+}
+
+/// A call asks for a region that it has not reached.
+struct OtherRegion;
+
+/// Whether what an action does depends on the region. The other APIs have none, and DescribeRegions tells which there are.
+fn is_regional(spec: &ActionSpec) -> bool {
+    spec.api() == Api::Kms && spec.name != "DescribeRegions"
 }
 
 fn throttled(refusal: Refusal, retry_after_ms: u32) -> Refused {

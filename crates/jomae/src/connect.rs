@@ -21,7 +21,7 @@ pub fn client(connection: &Connection) -> Result<Client, Failure> {
     let credential = |name: &str| variable(name)?.ok_or_else(|| missing(name));
     let access_key_id = credential(ACCESS_KEY_ID)?;
     let access_key_secret = SecretBytes::new(credential("ALIBABA_CLOUD_ACCESS_KEY_SECRET")?.into_bytes());
-    let region = given(&connection.region, "JOMAE_REGION (or --region)")?.unwrap_or_else(|| "cn-hangzhou".to_owned());
+    let region = given(&connection.region, "JOMAE_REGION (or --region)")?.unwrap_or_else(|| REGION_DEFAULT.to_owned());
     let ca_file = given(&connection.ca_file, "JOMAE_CA_FILE (or --ca-file)")?;
     let security_token = given(&connection.security_token, "ALIBABA_CLOUD_SECURITY_TOKEN (or --security-token)")?
         .filter(|token| !token.is_empty());
@@ -29,6 +29,8 @@ pub fn client(connection: &Connection) -> Result<Client, Failure> {
 }
 
 const ENDPOINT: &str = "JOMAE_ENDPOINT (or --endpoint)";
+/// As of `jomae serve`.
+const REGION_DEFAULT: &str = "cn-hangzhou";
 const ACCESS_KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 
 /// The access key that calls.

@@ -60,3 +60,44 @@ async fn the_host_chooses_the_region_and_keys_never_cross() {
     let regions = ask(&server, HANGZHOU, "DescribeRegions", &[]).json().to_string();
     assert!(regions.contains("cn-hangzhou") && regions.contains("cn-shanghai"), "{regions}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_that_a_call_names_is_the_one_it_reaches_or_it_is_refused() {
+    let site = Site::default();
+    let server = site.launch().config(CONFIG).start();
+    let made = |host: &str, region: &str| ask(&server, host, "CreateKey", &[("RegionId", region)]);
+    for (host, region) in [
+        ("localhost", "cn-hangzhou"),
+        ("localhost", "cn-shanghai"),
+        ("kms.cn-beijing.example", "cn-shanghai"),
+        (SHANGHAI, "cn-shanghai"),
+        (HANGZHOU, "cn-hangzhou"),
+    ] {
+        let arn = text(&made(host, region), "/KeyMetadata/Arn");
+        assert!(arn.starts_with(&format!("acs:kms:{region}:")), "{host} {region}: {arn}");
+    }
+    let keys =
+        |region: &str| ask(&server, "localhost", "ListKeys", &[("RegionId", region)]).json()["TotalCount"].clone();
+    let before = (keys("cn-hangzhou"), keys("cn-shanghai"));
+    for (host, region) in
+        [("localhost", "cn-beijing"), ("localhost", "X"), (SHANGHAI, "cn-hangzhou"), (HANGZHOU, "cn-shanghai")]
+    {
+        let answer = made(host, region);
+        assert_eq!((answer.status, answer.code().as_str()), (400, "InvalidParameter"), "{host} {region}");
+        assert!(answer.json()["Message"].as_str().is_some_and(|message| message.contains("\"RegionId\"")));
+        // What has no region does not mind, and one can ask which regions there are.
+        assert_eq!(ask(&server, host, "DescribeRegions", &[("RegionId", region)]).status, 200);
+    }
+    assert_eq!((keys("cn-hangzhou"), keys("cn-shanghai")), before);
+    // The command line names it.
+    let arn = |region: &str| {
+        let id = server.jomae(&["key", "create", "--region", region]).ok();
+        let words = ["key", "describe", id.text().trim_end(), "--region", region];
+        server.jomae(&words).ok().json()["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    };
+    assert!(arn("cn-shanghai").starts_with("acs:kms:cn-shanghai:"));
+    assert!(arn("cn-hangzhou").starts_with("acs:kms:cn-hangzhou:"));
+    server
+        .jomae(&["key", "create", "--region", "cn-beijing"])
+        .failed(3, &["cn-beijing", "--region", "DescribeRegions"]);
+}

@@ -66,9 +66,15 @@ def test_the_order_of_parameters_does_not_matter(rpc, wire_key):
 
 def test_unknown_and_empty_parameters_are_ignored(rpc, wire_key):
     answer = rpc.post_query(
-        "Encrypt", KeyId=wire_key, Plaintext="AAAA", EncryptionContext="", SignatureType="", RegionId="x", Some="y"
+        "Encrypt", KeyId=wire_key, Plaintext="AAAA", EncryptionContext="", SignatureType="", RegionId="", Some="y"
     ).ok()
     assert unb64(rpc.post_query("Decrypt", CiphertextBlob=answer["CiphertextBlob"]).ok()["Plaintext"]) == b"\0\0\0"
+
+
+def test_a_region_that_is_not_served_is_refused(rpc, wire_key):
+    rpc.post_query("DescribeKey", KeyId=wire_key, RegionId=rpc.server.region).ok()
+    rpc.post_query("DescribeKey", KeyId=wire_key, RegionId="cn-nowhere").refused("InvalidParameter", 400)
+    rpc.post_query("DescribeRegions", RegionId="cn-nowhere").ok()
 
 
 def test_a_context_is_the_same_map_however_it_is_written(rpc, wire_key):
