@@ -83,9 +83,9 @@ fn invalid(action: &str, param: &dyn ParamInfo, given: Option<&str>) -> String {
             let bytes = bytes.len();
             return format!("{bytes} bytes; Encrypt takes {PLAINTEXT_BYTES_MAX}; for more: jomae file encrypt");
         }
-        (Kind::Base64, Ok(bytes)) => format!("{} bytes in Base64", bytes.len()),
-        (Kind::Base64, Err(_)) => format!("{} characters that are no Base64", given.chars().count()),
-        _ => format!("{} characters", given.chars().count()),
+        (Kind::Base64, Ok(bytes)) => format!("{} byte(s) in Base64", bytes.len()),
+        (Kind::Base64, Err(_)) => format!("{} character(s) that are no Base64", given.chars().count()),
+        _ => format!("{} character(s)", given.chars().count()),
     };
     let words = param.limits().split([' ', ',', ';', '(', ')']).filter(|word| word.len() > 2);
     let meant = names::nearest(given, words).filter(|word| param.accepts(word));
@@ -107,11 +107,11 @@ mod tests {
         let refused =
             |action: &str, params: &[(&str, &str)]| told("InvalidParameter", &invalid(params[0].0), action, params);
         let said = refused("CreateKey", &[("KeySpec", "RSA_2O48")]);
-        assert!(said.contains("given were 8 characters; is RSA_2048 meant?"), "{said}");
+        assert!(said.contains("given were 8 character(s); is RSA_2048 meant?"), "{said}");
         let said = refused("Encrypt", &[("Plaintext", &STANDARD.encode([0; 6145]))]);
         assert_eq!(said, "6145 bytes; Encrypt takes 6144; for more: jomae file encrypt");
         let said = refused("ScheduleKeyDeletion", &[("PendingWindowInDays", "5")]);
-        assert!(said.contains("7–366") && said.contains("1 characters"), "{said}");
+        assert!(said.contains("7–366") && said.contains("1 character(s)"), "{said}");
         let said = refused("Decrypt", &[("CiphertextBlob", "no base64!")]);
         assert!(said.contains("no Base64") && !said.contains("no base64!"), "{said}");
         let said = told("InvalidParameter", &invalid("RegionId"), "CreateKey", &[]);

@@ -4,10 +4,11 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     path::Path,
+    process::Command,
 };
 
 use jomae_tests::{
-    Ran, Site,
+    Ran, Site, binary,
     calls::{create_key, decrypt, encrypt},
     cli, tree,
 };
@@ -202,4 +203,38 @@ async fn a_planted_trigger_is_named_by_start_doctor_backup_and_restore() {
     let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&to)];
     cli::jomae(&words).failed(1, &named);
     assert!(!to.exists());
+}
+
+#[test]
+fn doctor_asks_what_a_start_asks() {
+    let (site, other) = (Site::default(), Site::default());
+    for site in [&site, &other] {
+        assert_eq!(site.start().stop(), Some(0));
+    }
+    let data = site.data();
+    doctor(&data).ok();
+    let store = fs::File::options().write(true).open(data.join("store.db")).unwrap();
+    let hour = std::time::Duration::from_hours(1);
+    store.set_modified(std::time::SystemTime::now() + hour).unwrap();
+    finds(&data, &["clock", "behind"]);
+    store.set_modified(std::time::SystemTime::now() - hour).unwrap();
+    doctor(&data).ok();
+
+    let with = |toml: &str, words: &[&str]| {
+        let config = site.write("doctor.toml", toml);
+        let ran = cli::jomae(&["doctor", "--data-dir", word(&data), "--config", word(&config)]);
+        let wrong: Vec<&str> = ran.text().lines().filter(|line| line.starts_with("WRONG")).collect();
+        assert!(ran.code == Some(1) && wrong.len() == 1, "{}", ran.text());
+        assert!(words.iter().all(|word| wrong[0].contains(word)), "{wrong:?}");
+    };
+    with("listen = \"192.0.2.1:8443\"", &["addresses", "192.0.2.1"]);
+    with("[log]\nlevel = \"what=ever=\"", &["configuration", "log.level"]);
+    let (own, others) = (data.join("tls/server.pem"), other.data().join("tls/server.key"));
+    let (own, others) = (word(&own), word(&others));
+    with(&format!("[tls]\ncert_file = \"{own}\"\nkey_file = \"{others}\""), &["certificate", own]);
+
+    let mut few = binary::without_settings(Command::new("sh"));
+    few.args(["-c", "ulimit -n 400; exec \"$0\" doctor --data-dir \"$1\""]).arg(binary::path()).arg(&data);
+    let ran = cli::run(few, b"");
+    assert!(ran.code == Some(1) && ran.text().contains("WRONG  descriptors: the limit of 400"), "{}", ran.text());
 }
