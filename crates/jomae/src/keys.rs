@@ -80,7 +80,7 @@ pub fn alias(connection: &Connection, command: Alias) -> Result<(), Failure> {
     block_on(async move {
         match command {
             Alias::Create { alias, key } => {
-                let (alias, key) = (names::alias(&alias)?, id(&client, &key).await?);
+                let (alias, key) = (names::new_alias(&alias)?, id(&client, &key).await?);
                 quiet(&client, "CreateAlias", &[("AliasName", &alias), ("KeyId", &key)]).await
             }
             Alias::Update { alias, key } => {
@@ -144,7 +144,7 @@ async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Res
         return Err(Failure::Usage("not a creation".into()));
     };
     // Before the key is made: a name that is taken, or is none, would leave a key without one.
-    let alias = alias.as_deref().map(names::alias).transpose()?;
+    let alias = alias.as_deref().map(names::new_alias).transpose()?;
     let alias = alias.as_deref();
     let mut params = vec![("Description", description.as_str())];
     if let Some(interval) = rotate_every {

@@ -20,6 +20,15 @@ pub fn alias(given: &str) -> Result<String, Failure> {
     Ok(alias.to_wire())
 }
 
+/// As [`alias`], for one that is to be made.
+pub fn new_alias(given: &str) -> Result<String, Failure> {
+    let alias = alias(given)?;
+    if AliasName::from_wire(&alias).is_some_and(|name| name.is_reserved()) {
+        return Err(Failure::Usage(format!("{alias} cannot be made: names that begin with acs are the service's own")));
+    }
+    Ok(alias)
+}
+
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -75,6 +84,7 @@ mod tests {
         ] {
             assert_eq!(key(given).ok().as_deref(), Some(meant));
         }
+        assert!(new_alias("orders").is_ok() && new_alias("acs/oss").is_err() && new_alias("alias/acs").is_err());
         for bad in ["", "alias/", "no name!", "alias/é"] {
             assert!(key(bad).is_err() && alias(bad).is_err(), "{bad}");
         }

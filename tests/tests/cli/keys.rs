@@ -141,6 +141,7 @@ fn aliases() {
     server.jomae(&["key", "create", "--alias", "alias/b"]).failed(1, &["alias/b", "no key was made"]);
     server.jomae(&["key", "create", "--alias", "b"]).failed(1, &["alias/b", "no key was made"]);
     server.jomae(&["key", "create", "--alias", "alias/no name!"]).failed(2, &["no name!"]);
+    server.jomae(&["key", "create", "--alias", "acs/orders"]).failed(2, &["acs"]);
     assert_eq!(count(), before);
 }
 
