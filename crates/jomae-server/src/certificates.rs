@@ -20,6 +20,8 @@ const RENEW_AFTER: Duration = Duration::from_hours(30 * 24);
 /// How far the clock may go back behind the moment at which the certificate was made, before a new one follows. It is
 /// less than certificates are backdated, so that clients whose clock is behind still take the old one meanwhile.
 const CLOCK_BACK_MAX: Duration = Duration::from_hours(1);
+/// With fewer days left than this a certificate that we do not renew is to be replaced.
+const DAYS_LEFT_MIN: u64 = 7;
 /// Pause after a renewal that failed.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 
@@ -35,6 +37,8 @@ pub enum CertificateError {
     LostCa { missing: String, back: String, all: String },
     #[error("{} with {}: {source}", cert.display(), key.display())]
     Pair { cert: PathBuf, key: PathBuf, source: TlsError },
+    #[error("{} is valid for {days} day(s) more: replace it before", cert.display())]
+    EndsSoon { cert: PathBuf, days: u64 },
     #[error(transparent)]
     Tls(TlsError),
 }
@@ -135,10 +139,16 @@ enum CaState {
 
 /// Whether a start would have a certificate, and for how long it is good; nothing is made.
 pub(crate) fn examine(config: &Config, now: SystemTime) -> Result<String, CertificateError> {
+    let told = |cert: &Path, key: &Path| {
+        let days = tls::days_left(cert, now).map_err(pair_error(cert, key))?;
+        if days < DAYS_LEFT_MIN {
+            return Err(CertificateError::EndsSoon { cert: cert.to_owned(), days });
+        }
+        Ok(format!("{} and its key belong together; {days} day(s) left", cert.display()))
+    };
     if let (Some(cert), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) {
         ServerTls::load(cert, key).map_err(pair_error(cert, key))?;
-        let days = tls::days_left(cert, now).map_err(pair_error(cert, key))?;
-        return Ok(format!("{} and its key belong together; {days} day(s) left", cert.display()));
+        return told(cert, key);
     }
     let private = PrivateCa::of(&config.data_dir, SocketAddr::from(([127, 0, 0, 1], 0)));
     match private.state()? {
@@ -147,9 +157,7 @@ pub(crate) fn examine(config: &Config, now: SystemTime) -> Result<String, Certif
         }
         CaState::Whole => {
             private.issued(config, now)?;
-            let (ca, key) = (&private.ca, &private.ca_key);
-            let days = tls::days_left(ca, now).map_err(pair_error(ca, key))?;
-            Ok(format!("{} and its key belong together; {days} day(s) left", ca.display()))
+            told(&private.ca, &private.ca_key)
         }
     }
 }
@@ -343,6 +351,9 @@ mod tests {
             }
         }
         assert!(examine(&config, now()).unwrap().contains("3650 day(s) left"));
+        let error = examine(&config, now() + HOUR * 24 * 3647).unwrap_err().to_string();
+        assert!(error.contains("3 day(s) more"), "{error}");
+        assert!(examine(&config, now() + HOUR * 24 * 3651).is_err(), "it has ended");
         // A crash of the first start, before anything was issued.
         fs::remove_file(at("ca.pem")).unwrap();
         fs::remove_file(at("tls/server.pem")).unwrap();
