@@ -24,14 +24,13 @@ use crate::{
         self, Segment,
         frames::{FRAME_BYTES_MAX, FRAME_LINES_BYTES},
     },
+    priority,
 };
 
 /// How often closed segments are looked for.
 const LOOK_EVERY: Duration = if cfg!(test) { Duration::from_millis(5) } else { Duration::from_secs(5) };
 /// How soon it is tried again when the disk does not take it.
 const RETRY: Duration = Duration::from_mins(1);
-/// Of what the system knows, the least that a thread may ask for.
-const NICE_MAX: i32 = 19;
 
 /// What the thread that compresses shares with the log.
 #[derive(Default)]
@@ -44,9 +43,7 @@ pub(crate) struct Closed {
 /// Compresses segments as they are closed, until it is told to stop. `covered` tells how many events a checkpoint covers:
 /// what comes later may have to be cut.
 pub(crate) fn run(dir: &Path, closed: &Closed, covered: impl Fn() -> u64) {
-    // With other threads to run, this one waits. It works without.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE_MAX);
+    priority::stand_back(priority::COMPRESSOR);
     let (mut refused, mut failing) = (BTreeSet::new(), false);
     while !closed.stop.load(Ordering::Acquire) {
         let done = compress_all(dir, closed, covered(), &mut refused);

@@ -30,6 +30,7 @@ mod log;
 mod merkle;
 pub mod note;
 mod open;
+mod priority;
 mod proof;
 pub mod receipt;
 mod retention;

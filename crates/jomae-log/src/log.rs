@@ -30,6 +30,7 @@ use crate::{
     leaf_hash,
     lines::Lines,
     open::{self, OpenError, TreeHead, Trust},
+    priority,
     segment::{self, BUFFER_BYTES_MAX},
     tail::Tail,
     witness::{NewestCheckpoint, Witness, WitnessStats, Witnesses},
@@ -282,7 +283,12 @@ impl Log {
         let index =
             Index::open_beside(&dir, Arc::clone(writer.unindexed())).map_err(OpenError::io(&layout::index(&dir)))?;
         let index = Arc::new(index);
-        let thread = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run());
+        let thread = std::thread::Builder::new().name("audit".into()).spawn(move || {
+            if !strict {
+                priority::stand_back(priority::WRITER);
+            }
+            writer.run();
+        });
         let writer = Mutex::new(Some(thread.map_err(OpenError::io(&dir))?));
         Ok(Self {
             dir,
@@ -444,6 +450,7 @@ impl Log {
     pub fn keep_indexed(&self) -> io::Result<()> {
         let index = Arc::downgrade(&self.index);
         let work = move || {
+            priority::stand_back(priority::INDEX);
             let mut failing = false;
             while let Some(index) = index.upgrade() {
                 let done = index.catch_up();
