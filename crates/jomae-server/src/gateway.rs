@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -67,7 +67,7 @@ impl http::Service for Gateway {
         let source_ip = &incoming.peer.ip;
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
         let arrival = Arrival { source_ip, now: now(), steady_ns, abandonment: incoming.abandonment };
-        let (reply, worked) = measured(self.service.answer(&incoming.request, arrival)).await;
+        let (reply, worked) = measured(pin!(self.service.answer(&incoming.request, arrival))).await;
         if let Some(bill) = &reply.outcome.bill {
             bill.charge(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX));
         }
@@ -106,8 +106,7 @@ impl http::Service for Gateway {
 }
 
 /// What a future gives, and how long it kept the thread: waiting does not count.
-async fn measured<F: Future>(future: F) -> (F::Output, Duration) {
-    let mut future = pin!(future);
+async fn measured<F: Future>(mut future: Pin<&mut F>) -> (F::Output, Duration) {
     let mut worked = Duration::ZERO;
     let output = poll_fn(|cx| {
         let began = Instant::now();

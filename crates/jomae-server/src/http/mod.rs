@@ -23,6 +23,7 @@ mod tests;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use budget::Hold;
@@ -216,7 +217,9 @@ impl<S: Service> Shared<S> {
         self.stats.requests.add(1);
         let told = self.told_by_proxies(&incoming);
         let incoming = Incoming { peer: told.as_ref().unwrap_or(incoming.peer), ..incoming };
-        match guard::catch(async { self.service.call(incoming).await }).await {
+        // In a block, as making it can panic too.
+        let call = pin!(async { self.service.call(incoming).await });
+        match guard::catch(call).await {
             Some(answer) => {
                 if answer.known && !seat.is_known() {
                     seat.make_known();
