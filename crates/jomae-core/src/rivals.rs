@@ -6,62 +6,62 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use futures_channel::oneshot;
 use jomae_api::names::AccountId;
 
 /// The lines, one for each account that has any.
-#[derive(Default)]
-pub struct Rivals(Mutex<HashMap<AccountId, Line>>);
+#[derive(Clone, Default)]
+pub struct Rivals(Arc<Mutex<HashMap<AccountId, Line>>>);
 
 /// Those who wait; whose turn it is, is none of them.
-type Line = VecDeque<oneshot::Sender<()>>;
+type Line = VecDeque<oneshot::Sender<Turn>>;
 
 /// The turn of a call, which passes on when this is dropped.
-pub struct Turn<'r> {
-    rivals: &'r Rivals,
+pub struct Turn {
+    rivals: Rivals,
     account: AccountId,
 }
 
 impl Rivals {
     /// Waits until it is the caller's turn.
-    pub async fn turn(&self, account: &AccountId) -> Turn<'_> {
-        let waits = match self.lines().entry(account.clone()) {
-            std::collections::hash_map::Entry::Vacant(line) => {
-                line.insert(Line::new());
+    pub async fn turn(&self, account: &AccountId) -> Turn {
+        let waits = {
+            let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(line) = lines.get_mut(account) {
+                let (granted, waits) = oneshot::channel();
+                line.push_back(granted);
+                Some(waits)
+            } else {
+                lines.insert(account.clone(), Line::new());
                 None
             }
-            std::collections::hash_map::Entry::Occupied(mut line) => {
-                let (granted, waits) = oneshot::channel();
-                line.get_mut().push_back(granted);
-                Some(waits)
-            }
         };
-        if let Some(waits) = waits {
-            // A sender goes only with its line, and then nobody's turn it is any more.
-            let _ = waits.await;
+        let turn = || Turn { rivals: self.clone(), account: account.clone() };
+        match waits {
+            // Senders go with their line only, and that stays until each of them has sent.
+            Some(waits) => waits.await.unwrap_or_else(|_| turn()),
+            None => turn(),
         }
-        Turn { rivals: self, account: account.clone() }
-    }
-
-    fn lines(&self) -> MutexGuard<'_, HashMap<AccountId, Line>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
-        let mut lines = self.rivals.lines();
-        let Some(line) = lines.get_mut(&self.account) else { return };
-        while let Some(next) = line.pop_front() {
-            // Who has left the line is passed over.
-            if next.send(()).is_ok() {
-                return;
+        let next = {
+            let mut lines = self.rivals.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = lines.get_mut(&self.account).and_then(Line::pop_front);
+            if next.is_none() {
+                lines.remove(&self.account);
             }
+            next
+        };
+        if let Some(next) = next {
+            // Not under the lock: a turn that nobody takes passes on as it is dropped.
+            drop(next.send(Self { rivals: self.rivals.clone(), account: self.account.clone() }));
         }
-        lines.remove(&self.account);
     }
 }
 
@@ -91,14 +91,17 @@ mod tests {
             assert!(poll(waiting.as_mut()).is_pending());
         }
         assert!(poll(pin!(rivals.turn(&bob))).is_ready(), "accounts do not wait for each other");
-        drop(leaves);
+        let mut leaves_granted = leaves;
         drop(first);
+        // It was granted, and leaves before it has noticed.
+        drop(std::mem::replace(&mut leaves_granted, Box::pin(rivals.turn(&alice))));
         assert!(poll(third.as_mut()).is_pending());
         let Poll::Ready(turn) = poll(second.as_mut()) else { panic!("it is next") };
         drop(turn);
         drop(second);
         assert!(poll(third.as_mut()).is_ready());
         drop(third);
-        assert!(rivals.lines().is_empty());
+        drop(leaves_granted);
+        assert!(rivals.0.lock().unwrap().is_empty());
     }
 }
