@@ -97,7 +97,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Writes everything at once: see [`Output::finish`].
+    /// Writes everything at once, and declares the output complete as for any other.
     pub fn put(mut self, content: &[u8], mode: u32) -> Result<(), Error> {
         self.writer_mut().write_all(content).map_err(Error::write)?;
         self.finish(mode)
