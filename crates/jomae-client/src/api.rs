@@ -63,7 +63,7 @@ pub enum CallError {
     Network {
         /// As in [`Settings`].
         endpoint: String,
-        /// The whole chain of causes.
+        /// What was in the way at last, such as `Connection refused`.
         cause: String,
     },
     /// The service says no.
@@ -124,6 +124,11 @@ impl Client {
         Ok(Self { http, url: format!("https://{host}/"), host, settings })
     }
 
+    /// Where the service is, `https://host:port`.
+    pub fn endpoint(&self) -> &str {
+        &self.settings.endpoint
+    }
+
     /// The region that the settings name.
     pub fn region(&self) -> &str {
         &self.settings.region
@@ -160,7 +165,7 @@ impl Client {
         }
         let lost = |error: &reqwest::Error| CallError::Network {
             endpoint: self.settings.endpoint.clone(),
-            cause: causes(error),
+            cause: root_cause(error),
         };
         let mut answer = request.send().await.map_err(|error| lost(&error))?;
         let status = answer.status().as_u16();
@@ -234,6 +239,15 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What caused an error at last, behind all that only wraps it.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root.to_string()
 }
 
 fn context_json(context: &EncryptionContext) -> Option<String> {

@@ -1,11 +1,6 @@
 //! `jomae account`: what the operator does on a data directory, whether its service runs or not.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io::Read as _, path::Path};
 
 use jomae_server::{
     bootstrap::env_path,
@@ -16,10 +11,11 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{Account, Connection, OutputForm},
+    args::{Account, Show},
     connect::block_on,
+    env_file::{Credential, EnvFile},
     output::{self, Failure},
-    serve,
+    serve, show,
 };
 
 /// Largest `env` file of a service that is read, in bytes.
@@ -30,112 +26,75 @@ fn failure(error: OperatorError) -> Failure {
     Failure::Local(error.to_string())
 }
 
-pub fn run(connection: &Connection, command: &Account) -> Result<(), Failure> {
+pub fn run(show: &Show, command: &Account) -> Result<(), Failure> {
     match command {
         Account::Create { name, env_file, config } => {
             let config = serve::config(config)?;
-            make(connection, &config, env_file.as_deref(), operator::create_account(&config, name))
+            make(show, &config, env_file.as_deref(), operator::create_account(&config, name))
         }
         Account::Key { account, env_file, config } => {
             let config = serve::config(config)?;
-            make(connection, &config, env_file.as_deref(), operator::create_key(&config, account))
+            make(show, &config, env_file.as_deref(), operator::create_key(&config, account))
         }
         Account::List { config } => {
             let config = serve::config(config)?;
             let listed = block_on(async { operator::list_accounts(&config).await.map_err(failure) })?;
-            list(connection, &listed)
+            list(show, &listed)
         }
     }
 }
 
-fn list(connection: &Connection, listed: &Value) -> Result<(), Failure> {
-    if connection.output == Some(OutputForm::Json) {
-        return output::answer(connection.output, listed);
-    }
+fn list(show: &Show, listed: &Value) -> Result<(), Failure> {
     let rows = listed.get("accounts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let cell = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| ["account", "created", "name"].map(|name| cell(row, name)).to_vec()).collect();
-    output::table(&["ACCOUNT", "CREATED", "NAME"], &rows)
+    let row = |row: &Value| json!({"Account": cell(row, "account"), "Created": cell(row, "created"), "Name": cell(row, "name")});
+    show::list(show, &["ACCOUNT", "CREATED", "NAME"], &["Account", "Created", "Name"], rows.iter().map(row).collect())
 }
 
 /// Makes a key and hands it over: to a file that is there before the key is, or to standard output.
 fn make(
-    connection: &Connection,
+    show: &Show,
     config: &Config,
     env_file: Option<&Path>,
     made: impl Future<Output = Result<NewKey, OperatorError>>,
 ) -> Result<(), Failure> {
     let Some(path) = env_file else {
         let key = block_on(async { made.await.map_err(failure) })?;
-        return show(connection, &key);
+        return show_key(show, &key);
     };
     let file = EnvFile::create(path)?;
     match block_on(async { made.await.map_err(failure) }) {
         Ok(key) => {
-            let account = file.fill(config, &key)?;
-            output::line(&format!("account {account}; its access key is in {}", path.display()))
+            let parts = key.parts().map_err(failure)?;
+            let credential = Credential {
+                access_key_id: parts.access_key_id,
+                access_key_secret: parts.access_key_secret,
+                security_token: None,
+            };
+            let (account, shown) = (parts.account, path.display());
+            file.fill(&service_lines(&env_path(&config.data_dir)), &credential).map_err(|error| {
+                Failure::Local(format!(
+                    "{shown}: {error}; account {account} was made, but its key is lost: jomae account key {account}"
+                ))
+            })?;
+            output::line(&format!("account {account}; its access key is in {shown}"))
         }
-        Err(failure) => {
-            file.remove();
-            Err(failure)
-        }
+        Err(failure) => Err(failure),
     }
 }
 
-fn show(connection: &Connection, key: &NewKey) -> Result<(), Failure> {
+fn show_key(show: &Show, key: &NewKey) -> Result<(), Failure> {
     let parts = key.parts().map_err(failure)?;
-    if connection.output == Some(OutputForm::Json) {
-        let answer = json!({
-            "Account": parts.account,
-            "AccessKeyId": parts.access_key_id,
-            "AccessKeySecret": parts.access_key_secret,
-        });
-        return output::answer(connection.output, &answer);
-    }
+    let answer = json!({
+        "Account": parts.account,
+        "AccessKeyId": parts.access_key_id,
+        "AccessKeySecret": parts.access_key_secret,
+    });
     let text = Zeroizing::new(format!(
         "account            {}\naccess key id      {}\naccess key secret  {}\n",
         parts.account, parts.access_key_id, parts.access_key_secret
     ));
-    output::write_out(text.as_bytes())
-}
-
-/// A new file for a shell, readable by its owner alone.
-struct EnvFile {
-    file: File,
-    path: PathBuf,
-}
-
-impl EnvFile {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| Failure::Local(format!("{}: {error}; no key was made", path.display())))?;
-        Ok(Self { file, path: path.to_owned() })
-    }
-
-    fn remove(self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-
-    /// Writes the key, and what the service's own file says of where it is. Gives the account.
-    fn fill(mut self, config: &Config, key: &NewKey) -> Result<String, Failure> {
-        let parts = key.parts().map_err(failure)?;
-        let text = Zeroizing::new(format!(
-            "{}unset ALIBABA_CLOUD_SECURITY_TOKEN\nexport ALIBABA_CLOUD_ACCESS_KEY_ID={}\nexport ALIBABA_CLOUD_ACCESS_KEY_SECRET={}\n",
-            service_lines(&env_path(&config.data_dir)),
-            parts.access_key_id,
-            parts.access_key_secret
-        ));
-        self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all()).map_err(|error| {
-            Failure::Local(format!(
-                "{}: {error}; account {} was made, but its key is lost: jomae account key {}",
-                self.path.display(),
-                parts.account,
-                parts.account
-            ))
-        })?;
-        Ok(parts.account.to_owned())
-    }
+    show::told(show, &answer, text.trim_end())
 }
 
 /// The lines of the service's file that are not of its first account.

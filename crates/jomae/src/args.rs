@@ -17,15 +17,44 @@ pub use policy::{Form, Policy, Simulate};
 
 /// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.
 ///
-/// Exit codes: 0 done; 1 a failure on this side; 2 wrong usage; 3 the service refused the call; 4 the service failed
-/// or gave no answer.
+/// A key is named by its ID, its full name, or an alias with or without `alias/`. Results are for people; programs take
+/// --output json, --field or --query.
 #[derive(Parser)]
 #[command(name = "jomae", version, propagate_version = true, max_term_width = 110)]
 pub struct Args {
-    #[command(flatten)]
-    pub connection: Connection,
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What a command takes that calls the service and shows its answer.
+#[derive(ClapArgs)]
+pub struct Remote {
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// How a result is shown.
+#[derive(ClapArgs, Default)]
+pub struct Show {
+    /// Form of the output.
+    #[arg(long, global = true, value_enum, value_name = "FORM", help_heading = "Output")]
+    pub output: Option<OutputForm>,
+    /// Show only this member of the result, as plain text, one value a line: `KeyId`, or `KeyMetadata.KeyId`.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Output", conflicts_with = "query")]
+    pub field: Option<String>,
+    /// Show what a JMESPath expression makes of the result.
+    #[arg(long, global = true, value_name = "EXPRESSION", help_heading = "Output")]
+    pub query: Option<String>,
+}
+
+/// For what destroys something.
+#[derive(ClapArgs)]
+pub struct Confirmed {
+    /// Do not ask.
+    #[arg(long, short = 'y')]
+    pub yes: bool,
 }
 
 /// Where the service is and who calls it: usually from the file `env` of the data directory (`. ./jomae-data/env`).
@@ -50,9 +79,6 @@ pub struct Connection {
         help_heading = "Connection"
     )]
     pub security_token: Option<String>,
-    /// Form of the output.
-    #[arg(long, global = true, value_enum, value_name = "FORM", help_heading = "Connection")]
-    pub output: Option<OutputForm>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,28 +99,38 @@ pub enum Command {
     Encrypt(Encrypt),
     /// Decrypt what `encrypt` made, or any CiphertextBlob of Encrypt.
     Decrypt(Decrypt),
-    /// Make and manage keys; a key is named by its ID, or by an alias with or without alias/.
+    /// Make and manage keys.
     Key {
+        #[command(flatten)]
+        remote: Remote,
         #[command(subcommand)]
         command: Key,
     },
     /// Give keys names.
     Alias {
+        #[command(flatten)]
+        remote: Remote,
         #[command(subcommand)]
         command: Alias,
     },
     /// Encrypt and decrypt local files of any size; the data never leaves this machine.
     File {
+        #[command(flatten)]
+        remote: Remote,
         #[command(subcommand)]
         command: File,
     },
     /// Make accounts (tenants) and their first access keys.
     Account {
+        #[command(flatten)]
+        show: Show,
         #[command(subcommand)]
         command: Account,
     },
     /// Check policies, and try them out.
     Policy {
+        #[command(flatten)]
+        show: Show,
         #[command(subcommand)]
         command: Policy,
     },
@@ -144,6 +180,9 @@ pub struct Serve {
     /// Address or name of health, readiness and metrics [default: 127.0.0.1:8444].
     #[arg(long, value_name = "ADDR:PORT")]
     pub admin_listen: Option<ListenAddress>,
+    /// Region of the service [default: cn-hangzhou].
+    #[arg(long, value_name = "ID")]
+    pub region: Option<String>,
     /// Begin a new audit log in the place of one that is gone; its first event says so. For one start only.
     #[arg(long)]
     pub new_audit_log: bool,
@@ -152,6 +191,8 @@ pub struct Serve {
 #[derive(ClapArgs)]
 #[command(disable_help_flag = true)]
 pub struct Call {
+    #[command(flatten)]
+    pub remote: Remote,
     #[expect(clippy::doc_markdown, reason = "the help text shows it as it stands here")]
     /// Name of the action, e.g. DescribeKey; --list shows all.
     #[arg(allow_hyphen_values = true)]
@@ -164,6 +205,8 @@ pub struct Call {
 
 #[derive(ClapArgs)]
 pub struct Encrypt {
+    #[command(flatten)]
+    pub connection: Connection,
     /// Key to use: an alias, with or without alias/, or an ID.
     #[arg(long)]
     pub key: String,
@@ -176,6 +219,8 @@ pub struct Encrypt {
 
 #[derive(ClapArgs)]
 pub struct Decrypt {
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(flatten)]
     pub data: SmallData,
 }
@@ -205,7 +250,7 @@ pub enum Key {
         /// Give it this name, e.g. orders or alias/orders.
         #[arg(long)]
         alias: Option<String>,
-        /// Rotate by itself, e.g. every 365d.
+        /// Rotate by itself, e.g. every 365d or 52w.
         #[arg(long, value_name = "INTERVAL")]
         rotate_every: Option<String>,
         /// Kind of key, e.g. RSA_2048 [default: `Aliyun_AES_256`].
@@ -223,9 +268,9 @@ pub enum Key {
         key: String,
         #[arg(long, value_name = "FILE")]
         material: PathBuf,
-        /// When the service shall forget the material, in Unix seconds.
-        #[arg(long, value_name = "SECONDS")]
-        expires: Option<u64>,
+        /// When the service shall forget the material: a date, a moment, Unix seconds, or in how long, such as 90d.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
         /// Kind of the wrapping key: `RSA_2048`, `RSA_4096` or `EC_SM2`.
         #[arg(long, value_name = "SPEC", default_value = "RSA_2048")]
         wrapping: String,
@@ -270,6 +315,8 @@ pub enum Key {
         key: String,
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(7..=366))]
         days: u32,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
     /// Rescue a key that waits for its deletion.
     CancelDeletion { key: String },

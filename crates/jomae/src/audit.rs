@@ -4,12 +4,9 @@ mod events;
 mod proofs;
 mod tail;
 
-use crate::{
-    args::{Audit, Connection},
-    output::Failure,
-};
+use crate::{args::Audit, output::Failure};
 
-pub fn run(connection: &Connection, command: Audit) -> Result<(), Failure> {
+pub fn run(command: Audit) -> Result<(), Failure> {
     match command {
         Audit::Verify { log, checkpoint } => proofs::verify(&log, &checkpoint),
         Audit::Prove { event, to, log } => proofs::prove(&log, &event, to.as_deref()),
@@ -19,8 +16,8 @@ pub fn run(connection: &Connection, command: Audit) -> Result<(), Failure> {
         Audit::Export { to, account, range, log } => proofs::export(&log, account, &range, &to),
         Audit::CheckExport { file, key } => proofs::check_export(&file, &key),
         Audit::Checkpoint { log } => proofs::checkpoint(&log),
-        Audit::Search(search) => events::search(connection, &search),
-        Audit::Tail { follow, lines, log: None } => tail::of_account(connection, follow, lines),
-        Audit::Tail { follow, lines, log: Some(dir) } => tail::of_files(connection, &dir, follow, lines),
+        Audit::Search(search) => events::search(&search),
+        Audit::Tail { remote, follow, lines, log: None } => tail::of_account(&remote, follow, lines),
+        Audit::Tail { remote, follow, lines, log: Some(dir) } => tail::of_files(&remote.show, &dir, follow, lines),
     }
 }

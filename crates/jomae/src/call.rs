@@ -7,10 +7,11 @@ use jomae_api::{action::ActionSpec, actions, param::Kind};
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{Call, Connection, OutputForm},
+    args::{Call, OutputForm, Show},
     connect::{block_on, client},
     explain,
     output::{self, Failure},
+    show,
 };
 
 /// Largest file that a parameter takes, in bytes.
@@ -19,7 +20,7 @@ const FILE_BYTES_MAX: u64 = 128 * 1024;
 /// A parameter's name, and its value, which may be a secret.
 type Parameter = (String, Zeroizing<String>);
 
-pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
+pub fn run(call: &Call) -> Result<(), Failure> {
     if matches!(call.action.as_str(), "--help" | "-h") {
         return output::line(
             "usage: jomae call ACTION [--Name value]...\n\n\
@@ -30,7 +31,7 @@ pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
     if call.action == "--list" {
         return list();
     }
-    if call.parameters.iter().any(|word| word == "--help") {
+    if call.parameters.iter().any(|word| word == "--help" || word == "-h") {
         return help(&call.action);
     }
     if actions::find(&call.action).is_none()
@@ -38,15 +39,16 @@ pub fn run(connection: &Connection, call: &Call) -> Result<(), Failure> {
     {
         return Err(unknown(&call.action, Some(meant)));
     }
-    let (parameters, form) = parameters(&call.action, &call.parameters)?;
+    let (parameters, show) = parameters(&call.action, &call.parameters)?;
+    let show = either(show, &call.remote.show)?;
     for (name, _) in &parameters {
         taken(&call.action, name)?;
     }
     warn_of_text(&call.action, &call.parameters, &parameters);
-    let client = client(connection)?;
+    let client = client(&call.remote.connection)?;
     let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let answer = block_on(explain::call(&client, &call.action, &pairs))?;
-    output::answer(form.or(connection.output), &answer)
+    show::raw(&show, &answer)
 }
 
 /// Every action by its API, with the first sentence of what it does.
@@ -55,7 +57,7 @@ fn list() -> Result<(), Failure> {
     let row = |spec: &&ActionSpec| vec![spec.name.to_owned(), spec.api().name().to_owned(), first(spec.doc)];
     let mut rows: Vec<Vec<String>> = actions::ACTIONS.iter().map(row).collect();
     rows.sort_by(|a, b| (&a[1..2], &a[..1]).cmp(&(&b[1..2], &b[..1])));
-    output::table(&["ACTION", "API", "WHAT IT DOES"], &rows)
+    show::Table::new(&["ACTION", "API", "WHAT IT DOES"]).rows(rows.into_iter())
 }
 
 fn unknown(action: &str, meant: Option<&str>) -> Failure {
@@ -106,9 +108,20 @@ fn taken(action: &str, name: &str) -> Result<(), Failure> {
     Err(Failure::Usage(format!("{action} takes no --{base}; {hint}")))
 }
 
-/// Reads `--Name value` and `--Name=value`. `--output` is ours, since everything after the action comes here.
-fn parameters(action: &str, words: &[String]) -> Result<(Vec<Parameter>, Option<OutputForm>), Failure> {
-    let (mut parameters, mut form) = (Vec::<Parameter>::new(), None);
+/// What stands behind the action, or else before it.
+fn either(behind: Show, before: &Show) -> Result<Show, Failure> {
+    let (field, query) = match (behind.field, behind.query) {
+        (None, None) => (before.field.clone(), before.query.clone()),
+        (Some(_), Some(_)) => return Err(Failure::Usage("--field and --query exclude each other".into())),
+        given => given,
+    };
+    Ok(Show { output: behind.output.or(before.output), field, query })
+}
+
+/// Reads `--Name value` and `--Name=value`. How to show the answer is ours, since everything behind the action comes here;
+/// no parameter of the API begins with a small letter.
+fn parameters(action: &str, words: &[String]) -> Result<(Vec<Parameter>, Show), Failure> {
+    let (mut parameters, mut show) = (Vec::<Parameter>::new(), Show::default());
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let flag = word
@@ -121,20 +134,31 @@ fn parameters(action: &str, words: &[String]) -> Result<(Vec<Parameter>, Option<
             let value = words.next().ok_or_else(|| Failure::Usage(format!("--{flag} lacks its value")))?;
             (flag, value.clone())
         };
-        if name == "output" {
-            form = Some(match value.as_str() {
-                "json" => OutputForm::Json,
-                "table" => OutputForm::Table,
-                _ => return Err(Failure::Usage("--output is json or table".into())),
-            });
-            continue;
+        match name {
+            "output" => {
+                show.output = Some(match value.as_str() {
+                    "json" => OutputForm::Json,
+                    "table" => OutputForm::Table,
+                    _ => return Err(Failure::Usage("--output is json or table".into())),
+                });
+                continue;
+            }
+            "field" => {
+                show.field = Some(value);
+                continue;
+            }
+            "query" => {
+                show.query = Some(value);
+                continue;
+            }
+            _ => {}
         }
         if parameters.iter().any(|(given, _)| given == name) {
             return Err(Failure::Usage(format!("--{name} is given twice")));
         }
         parameters.push((name.to_owned(), content(action, name, Zeroizing::new(value))?));
     }
-    Ok((parameters, form))
+    Ok((parameters, show))
 }
 
 /// What a value stands for: itself, or the content of a file.

@@ -16,6 +16,9 @@ pub fn client(connection: &Connection) -> Result<Client, Failure> {
     };
     let given = |value: &Option<String>, name: &str| value.clone().map(|text| clean(name, text)).transpose();
     let endpoint = given(&connection.endpoint, ENDPOINT)?.ok_or_else(|| missing(ENDPOINT))?;
+    if endpoint.starts_with(':') || endpoint.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Failure::Usage(format!("{ENDPOINT} {endpoint:?} names no host: https://localhost:8443 would")));
+    }
     // The service speaks nothing else.
     let endpoint = if endpoint.contains("://") { endpoint } else { format!("https://{endpoint}") };
     let credential = |name: &str| variable(name)?.ok_or_else(|| missing(name));

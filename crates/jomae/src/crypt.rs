@@ -8,7 +8,7 @@ use jomae_client::file::{Input, MAGIC, Output};
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{Connection, Decrypt, Encrypt, SmallData},
+    args::{Decrypt, Encrypt, SmallData},
     connect::{block_on, client},
     file, names,
     output::{self, Failure},
@@ -22,7 +22,7 @@ const CIPHERTEXT_TEXT_BYTES_MAX: usize = CIPHERTEXT_BYTES_MAX * 3 / 2;
 /// Permission bits of plaintext.
 const PRIVATE: u32 = 0o600;
 
-pub fn encrypt(connection: &Connection, encrypt: &Encrypt) -> Result<(), Failure> {
+pub fn encrypt(encrypt: &Encrypt) -> Result<(), Failure> {
     let data = &encrypt.data;
     let key = names::key(&encrypt.key)?;
     let context = file::context(&data.context)?;
@@ -38,20 +38,20 @@ pub fn encrypt(connection: &Connection, encrypt: &Encrypt) -> Result<(), Failure
     if plain.is_empty() {
         return Err(Failure::Local("there is nothing to encrypt: the input is empty".into()));
     }
-    let client = client(connection)?;
+    let client = client(&encrypt.connection)?;
     let blob = block_on(async { client.encrypt(&key, &context, &plain).await.map_err(file::of_keys) })?;
     let sealed = if encrypt.raw { blob } else { format!("{}\n", STANDARD.encode(blob)).into_bytes() };
     write(output, &sealed, mode)
 }
 
-pub fn decrypt(connection: &Connection, decrypt: &Decrypt) -> Result<(), Failure> {
+pub fn decrypt(decrypt: &Decrypt) -> Result<(), Failure> {
     let data = &decrypt.data;
     let context = file::context(&data.context)?;
     let output = output(data)?;
     let given = read(input(data)?, CIPHERTEXT_TEXT_BYTES_MAX)?;
     let blob = given.map_err(|bytes| format!("{bytes} bytes, more than any ciphertext of Encrypt has"));
     let blob = blob.and_then(|content| blob_of(&content)).map_err(Failure::Local)?;
-    let client = client(connection)?;
+    let client = client(&decrypt.connection)?;
     let plain = block_on(async { client.decrypt(&blob, &context).await.map_err(file::of_keys) })?;
     if output.is_none() && io::stdout().is_terminal() && !output::is_text(plain.expose()) {
         return Err(file::on_terminal("the plaintext"));

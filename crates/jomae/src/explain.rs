@@ -33,6 +33,25 @@ pub fn explained(error: CallError, action: &str, params: &[(&str, &str)], region
     }
 }
 
+/// What to do about a connection that was not made, from its cause.
+pub fn no_connection(cause: &str) -> Option<&'static str> {
+    const HINTS: [(&str, &str); 8] = [
+        (
+            "UnknownIssuer",
+            "The certificate is of an authority that is not trusted here: JOMAE_CA_FILE (or --ca-file) names the file of \
+             the service's own, which is tls/ca.pem in its data directory",
+        ),
+        ("NotValidForName", "The certificate is for other names: call the service by one of them"),
+        ("Expired", "The certificate has run out, or the clock here is wrong"),
+        ("NotValidYet", "The certificate begins later, or the clock here is wrong"),
+        ("InvalidContentType", "This port does not speak TLS: is it that of health and metrics?"),
+        ("refused", "Does the service run, and on this port? jomae serve starts it"),
+        ("lookup", "The name of the host is not known here"),
+        ("timed out", "Something between here and there drops the packets, or the service is overloaded"),
+    ];
+    HINTS.iter().find(|(part, _)| cause.contains(part)).map(|(_, hint)| *hint)
+}
+
 /// The actions that are known here, nearest first of all.
 pub fn action_meant(given: &str) -> Option<&'static str> {
     names::nearest(given, actions::ACTIONS.iter().map(|spec| spec.name))
@@ -99,6 +118,18 @@ mod tests {
 
     fn told(code: &str, message: &str, action: &str, params: &[(&str, &str)]) -> String {
         hint(code, message, action, params, Some("cn-beijing")).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_keeps_a_connection_from_being_made() {
+        for (cause, word) in [
+            ("invalid peer certificate: UnknownIssuer", "JOMAE_CA_FILE"),
+            ("Connection refused (os error 111)", "jomae serve"),
+            ("received corrupt message of type InvalidContentType", "TLS"),
+        ] {
+            assert!(no_connection(cause).unwrap().contains(word), "{cause}");
+        }
+        assert!(no_connection("something else").is_none());
     }
 
     #[test]

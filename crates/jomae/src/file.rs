@@ -15,16 +15,16 @@ use jomae_client::{
 use serde_json::json;
 
 use crate::{
-    args::{Connection, Data, File},
+    args::{Data, File, Remote, Show},
     connect::{block_on, client},
     explain, names,
     output::{self, Failure},
-    signals,
+    show, signals,
 };
 
 const SUFFIX: &str = "jomae";
 
-pub fn run(connection: &Connection, command: File) -> Result<(), Failure> {
+pub fn run(remote: &Remote, command: File) -> Result<(), Failure> {
     match command {
         File::Encrypt { key, data } => {
             let target = named(&data).unwrap_or_else(|| with_suffix(&data.input));
@@ -32,7 +32,7 @@ pub fn run(connection: &Connection, command: File) -> Result<(), Failure> {
             if is_dash(&target) && std::io::stdout().is_terminal() {
                 return Err(on_terminal("an encrypted file"));
             }
-            let client = client(connection)?;
+            let client = client(&remote.connection)?;
             process(&data, &target, async |context, input, output, on_progress| {
                 file::encrypt(&client, &key, context, input, output, on_progress).await
             })
@@ -42,12 +42,12 @@ pub fn run(connection: &Connection, command: File) -> Result<(), Failure> {
                 Some(target) => target,
                 None => without_suffix(&data.input)?,
             };
-            let client = client(connection)?;
+            let client = client(&remote.connection)?;
             process(&data, &target, async |context, input, output, on_progress| {
                 file::decrypt(&client, context, input, output, on_progress).await
             })
         }
-        File::Inspect { input } => inspect(connection, &input),
+        File::Inspect { input } => inspect(&remote.show, &input),
     }
 }
 
@@ -114,7 +114,7 @@ fn bar() -> ProgressBar {
     bar
 }
 
-fn inspect(connection: &Connection, input: &Path) -> Result<(), Failure> {
+fn inspect(show: &Show, input: &Path) -> Result<(), Failure> {
     let header = if is_dash(input) {
         file::inspect(&mut std::io::stdin().lock())
     } else {
@@ -129,7 +129,7 @@ fn inspect(connection: &Connection, input: &Path) -> Result<(), Failure> {
         "EncryptionContextKeys": header.context_keys,
         "EncryptedDataKeyBytes": header.encrypted_key.len(),
     });
-    output::answer(connection.output, &shown)
+    show::answer(show, &shown)
 }
 
 pub fn context(pairs: &[String]) -> Result<EncryptionContext, Failure> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     explain::call,
     output::{self, Failure},
+    times,
 };
 
 /// Largest file of key material, in bytes: a PEM of an RSA-4096 private key with room.
@@ -24,10 +25,11 @@ pub async fn import(
     client: &Client,
     key: &str,
     material: &Path,
-    expires: Option<u64>,
+    expires: Option<&str>,
     wrapping: &str,
     algorithm: Option<&str>,
 ) -> Result<(), Failure> {
+    let expires = expires.map(times::ahead).transpose()?.map(|moment| moment.0.to_string());
     let material = read(material)?;
     let algorithm = algorithm.unwrap_or_else(|| default_algorithm(wrapping, &material));
     let params = [("KeyId", key), ("WrappingKeySpec", wrapping), ("WrappingAlgorithm", algorithm)];
@@ -37,7 +39,7 @@ pub async fn import(
         .decode(member("PublicKey"))
         .map_err(|_| Failure::Local("the service's public key is not Base64".into()))?;
     let wrapped = wrap_to(&public_key, algorithm, &material)?;
-    let (token, expires) = (member("ImportToken"), expires.map(|secs| secs.to_string()));
+    let token = member("ImportToken");
     let mut params = vec![("KeyId", key), ("ImportToken", &token), ("EncryptedKeyMaterial", &wrapped)];
     params.extend(expires.as_deref().map(|secs| ("KeyMaterialExpireUnix", secs)));
     call(client, "ImportKeyMaterial", &params).await?;

@@ -7,53 +7,65 @@ use jomae_client::api::{CallError, Client};
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Alias, Connection, Key, OutputForm},
+    args::{Alias, Key, Remote, Show},
+    confirm,
     connect::{block_on, client},
     explain::call,
     import, names,
     output::{self, Failure},
+    show, times,
 };
 
 /// Rows fetched at once.
 const PAGE_SIZE: &str = "100";
 
-pub fn key(connection: &Connection, command: Key) -> Result<(), Failure> {
+pub fn key(remote: &Remote, command: Key) -> Result<(), Failure> {
     if let Key::Wrap { public_key, material, algorithm } = &command {
         return import::wrap(public_key, material, algorithm);
     }
-    let client = client(connection)?;
-    let form = connection.output;
+    let client = client(&remote.connection)?;
+    let show = &remote.show;
     block_on(async move {
         match command {
-            Key::Create { .. } => create(&client, form, &command).await,
+            Key::Create { .. } => create(&client, show, &command).await,
             Key::Import { key, material, expires, wrapping, algorithm } => {
-                import::import(&client, &names::key(&key)?, &material, expires, &wrapping, algorithm.as_deref()).await
+                import::import(
+                    &client,
+                    &names::key(&key)?,
+                    &material,
+                    expires.as_deref(),
+                    &wrapping,
+                    algorithm.as_deref(),
+                )
+                .await
             }
             Key::Wrap { public_key, material, algorithm } => import::wrap(&public_key, &material, &algorithm),
             Key::Rotate { key } => {
                 let answer = call(&client, "CreateKeyVersion", &[("KeyId", &id(&client, &key).await?)]).await?;
-                output::answer(form, &answer)
+                show::answer(show, &answer)
             }
             Key::Versions { key } => {
                 let key = id(&client, &key).await?;
                 let rows = pages(&client, "ListKeyVersions", &[("KeyId", &key)], "/KeyVersions/KeyVersion").await?;
-                show(form, &["VERSION", "CREATED"], &["KeyVersionId", "CreationDate"], rows)
+                show::list(show, &["VERSION", "CREATED"], &["KeyVersionId", "CreationDate"], rows)
             }
-            Key::Usage { key } => usage(&client, form, &names::key(&key)?).await,
-            Key::List { state, long } => list(&client, form, state.as_deref(), long).await,
-            Key::Describe { key } => describe(&client, form, &names::key(&key)?).await,
+            Key::Usage { key } => usage(&client, show, &names::key(&key)?).await,
+            Key::List { state, long } => list(&client, show, state.as_deref(), long).await,
+            Key::Describe { key } => describe(&client, show, &names::key(&key)?).await,
             Key::SetDescription { key, description } => {
                 let key = id(&client, &key).await?;
                 quiet(&client, "UpdateKeyDescription", &[("KeyId", &key), ("Description", &description)]).await
             }
             Key::Enable { key } => quiet(&client, "EnableKey", &[("KeyId", &id(&client, &key).await?)]).await,
             Key::Disable { key } => quiet(&client, "DisableKey", &[("KeyId", &id(&client, &key).await?)]).await,
-            Key::ScheduleDeletion { key, days } => {
+            Key::ScheduleDeletion { key, days, confirmed } => {
                 let key = id(&client, &key).await?;
-                warn_of_use(&client, &key).await?;
+                let used = last_use(&client, &key).await?;
+                output::note(&format!("{key}: {used}"));
+                confirm::loss(confirmed.yes, &format!("the key {key} will be destroyed in {days} days"))?;
                 let days = days.to_string();
                 call(&client, "ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", &days)]).await?;
-                describe(&client, form, &key).await
+                describe(&client, show, &key).await
             }
             Key::CancelDeletion { key } => {
                 quiet(&client, "CancelKeyDeletion", &[("KeyId", &id(&client, &key).await?)]).await
@@ -74,9 +86,9 @@ pub fn key(connection: &Connection, command: Key) -> Result<(), Failure> {
     })
 }
 
-pub fn alias(connection: &Connection, command: Alias) -> Result<(), Failure> {
-    let client = client(connection)?;
-    let form = connection.output;
+pub fn alias(remote: &Remote, command: Alias) -> Result<(), Failure> {
+    let client = client(&remote.connection)?;
+    let show = &remote.show;
     block_on(async move {
         match command {
             Alias::Create { alias, key } => {
@@ -98,7 +110,7 @@ pub fn alias(connection: &Connection, command: Alias) -> Result<(), Failure> {
                     None => ("ListAliases", Vec::new()),
                 };
                 let rows = pages(&client, action, &key, "/Aliases/Alias").await?;
-                show(form, &["ALIAS", "KEY"], &["AliasName", "KeyId"], rows)
+                show::list(show, &["ALIAS", "KEY"], &["AliasName", "KeyId"], rows)
             }
         }
     })
@@ -119,27 +131,25 @@ async fn quiet(client: &Client, action: &str, params: &[(&str, &str)]) -> Result
 }
 
 /// Shows the counts of a key.
-async fn usage(client: &Client, form: Option<OutputForm>, key: &str) -> Result<(), Failure> {
+async fn usage(client: &Client, show: &Show, key: &str) -> Result<(), Failure> {
     let answer = call(client, "DescribeKey", &[("KeyId", key)]).await?;
     match answer.get("UsageStatistics") {
-        Some(statistics) => output::answer(Some(form.unwrap_or(OutputForm::Table)), statistics),
+        Some(statistics) => show::answer(show, statistics),
         None => output::line("never used"),
     }
 }
 
 /// Before a key is condemned, tells when it was used last. The counts are a few seconds behind.
-async fn warn_of_use(client: &Client, key: &str) -> Result<(), Failure> {
+async fn last_use(client: &Client, key: &str) -> Result<String, Failure> {
     let answer = call(client, "DescribeKey", &[("KeyId", key)]).await?;
     let text = |at: &str| answer.pointer(at).and_then(Value::as_str).map(str::to_owned);
-    let note = match (text("/UsageStatistics/LastUsed"), text("/UsageStatistics/LastUsedBy")) {
+    Ok(match (text("/UsageStatistics/LastUsed"), text("/UsageStatistics/LastUsedBy")) {
         (Some(last), by) => format!("used last at {last} by {}", by.unwrap_or_default()),
         (None, _) => "never used".to_owned(),
-    };
-    output::note(&format!("{key}: {note}"));
-    Ok(())
+    })
 }
 
-async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Result<(), Failure> {
+async fn create(client: &Client, show: &Show, command: &Key) -> Result<(), Failure> {
     let Key::Create { description, alias, rotate_every, spec, usage, external } = command else {
         return Err(Failure::Usage("not a creation".into()));
     };
@@ -147,7 +157,8 @@ async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Res
     let alias = alias.as_deref().map(names::new_alias).transpose()?;
     let alias = alias.as_deref();
     let mut params = vec![("Description", description.as_str())];
-    if let Some(interval) = rotate_every {
+    let interval = rotate_every.as_deref().map(times::seconds).transpose()?.map(|secs| format!("{secs}s"));
+    if let Some(interval) = &interval {
         params.extend([("EnableAutomaticRotation", "true"), ("RotationInterval", interval)]);
     }
     params.extend(spec.as_deref().map(|spec| ("KeySpec", spec)));
@@ -168,14 +179,11 @@ async fn create(client: &Client, form: Option<OutputForm>, command: &Key) -> Res
     {
         return Err(Failure::Local(format!("the key {id} was made, but not its alias: {error}")));
     }
-    match form {
-        None => output::line(id),
-        form => output::answer(form, &answer),
-    }
+    show::told(show, &answer, id)
 }
 
 /// A key with its aliases, if the caller may list them.
-async fn describe(client: &Client, form: Option<OutputForm>, key: &str) -> Result<(), Failure> {
+async fn describe(client: &Client, show: &Show, key: &str) -> Result<(), Failure> {
     let mut answer = call(client, "DescribeKey", &[("KeyId", key)]).await?;
     let id = answer.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap_or(key).to_owned();
     let aliases = if_permitted(pages(client, "ListAliasesByKeyId", &[("KeyId", &id)], "/Aliases/Alias").await)?;
@@ -183,7 +191,7 @@ async fn describe(client: &Client, form: Option<OutputForm>, key: &str) -> Resul
         let names = aliases.iter().filter_map(|row| row.get("AliasName").cloned()).collect();
         members.insert("Aliases".into(), Value::Array(names));
     }
-    output::answer(form, &answer)
+    show::answer(show, &answer)
 }
 
 fn if_permitted<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
@@ -199,7 +207,7 @@ const STATES: [&str; 4] = ["Enabled", "Disabled", "PendingDeletion", "PendingImp
 
 /// Lists keys by a handful of calls, however many keys there are: which there are, which are in each state, and all
 /// aliases. `long` asks about each key too, and each time writes an event.
-async fn list(client: &Client, form: Option<OutputForm>, state: Option<&str>, long: bool) -> Result<(), Failure> {
+async fn list(client: &Client, show: &Show, state: Option<&str>, long: bool) -> Result<(), Failure> {
     if let Some(state) = state
         && !STATES.contains(&state)
     {
@@ -208,7 +216,7 @@ async fn list(client: &Client, form: Option<OutputForm>, state: Option<&str>, lo
     }
     let mut rows = if let Some(state) = state { in_state(client, state).await? } else { with_states(client).await? };
     if rows.is_empty() {
-        return show(form, &["KEY", "STATE", "CREATED", "ALIASES"], &[], rows);
+        return show::list(show, &["KEY", "STATE", "CREATED", "ALIASES"], &[], rows);
     }
     let mut aliases = BTreeMap::<String, Vec<String>>::new();
     match if_permitted(pages(client, "ListAliases", &[], "/Aliases/Alias").await)? {
@@ -233,9 +241,9 @@ async fn list(client: &Client, form: Option<OutputForm>, state: Option<&str>, lo
     }
     if long {
         let members = ["KeyId", "KeyState", "CreationDate", "KeySpec", "Aliases", "Description"];
-        return show(form, &["KEY", "STATE", "CREATED", "SPEC", "ALIASES", "DESCRIPTION"], &members, rows);
+        return show::list(show, &["KEY", "STATE", "CREATED", "SPEC", "ALIASES", "DESCRIPTION"], &members, rows);
     }
-    show(form, &["KEY", "STATE", "CREATED", "ALIASES"], &["KeyId", "KeyState", "CreationDate", "Aliases"], rows)
+    show::list(show, &["KEY", "STATE", "CREATED", "ALIASES"], &["KeyId", "KeyState", "CreationDate", "Aliases"], rows)
 }
 
 /// All keys with their states. One whose state changes meanwhile may be found in none.
@@ -299,20 +307,6 @@ async fn pages(client: &Client, action: &str, params: &[(&str, &str)], rows_at: 
         }
     }
     Ok(all)
-}
-
-fn show(form: Option<OutputForm>, head: &[&str], members: &[&str], rows: Vec<Value>) -> Result<(), Failure> {
-    if form == Some(OutputForm::Json) {
-        return output::answer(form, &Value::Array(rows));
-    }
-    let cell = |row: &Value, member: &&str| match row.get(*member) {
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
-        Some(value) => value.as_str().unwrap_or_default().to_owned(),
-        None => String::new(),
-    };
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| members.iter().map(|member| cell(row, member)).collect()).collect();
-    output::table(head, &rows)
 }
 
 #[cfg(test)]

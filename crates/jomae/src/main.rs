@@ -4,9 +4,11 @@ mod account;
 mod args;
 mod audit;
 mod call;
+mod confirm;
 mod connect;
 mod crypt;
 mod document;
+mod env_file;
 mod explain;
 mod file;
 mod import;
@@ -16,48 +18,43 @@ mod operate;
 mod output;
 mod policy;
 mod serve;
+mod show;
 mod signals;
+mod times;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::Parser as _;
 
 use args::{Args, Command};
 use output::Failure;
 
 fn main() -> ExitCode {
     keep_secrets_out_of_core_dumps();
-    let matches = Args::command().get_matches();
-    let args = match Args::from_arg_matches(&matches) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    let region_source = matches.subcommand().and_then(|(_, command)| command.value_source("region"));
-    match run(args, region_source == Some(ValueSource::CommandLine)) {
+    match run(Args::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn run(args: Args, region_is_flag: bool) -> Result<(), Failure> {
-    let Args { connection, command } = args;
+fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => serve::run(serve, connection.region.filter(|_| region_is_flag)),
-        Command::Call(call) => call::run(&connection, &call),
-        Command::Encrypt(encrypt) => crypt::encrypt(&connection, &encrypt),
-        Command::Decrypt(decrypt) => crypt::decrypt(&connection, &decrypt),
-        Command::Key { command } => keys::key(&connection, command),
-        Command::Alias { command } => keys::alias(&connection, command),
-        Command::File { command } => file::run(&connection, command),
-        Command::Account { command } => account::run(&connection, &command),
-        Command::Policy { command } => policy::run(&connection, &command),
-        Command::Audit { command } => audit::run(&connection, command),
+        Command::Serve(serve) => serve::run(serve),
+        Command::Call(call) => call::run(&call),
+        Command::Encrypt(encrypt) => crypt::encrypt(&encrypt),
+        Command::Decrypt(decrypt) => crypt::decrypt(&decrypt),
+        Command::Key { remote, command } => keys::key(&remote, command),
+        Command::Alias { remote, command } => keys::alias(&remote, command),
+        Command::File { remote, command } => file::run(&remote, command),
+        Command::Account { show, command } => account::run(&show, &command),
+        Command::Policy { show, command } => policy::run(&show, &command),
+        Command::Audit { command } => audit::run(command),
         Command::Backup(backup) => operate::backup(&backup),
         Command::Restore(restore) => operate::restore(&restore),
         Command::Doctor(config) => operate::doctor(&config),
         Command::DomainKey { command } => operate::domain_key(&command),
-        Command::Completions { shell } => document::completions(shell),
         Command::Man { directory } => document::man(directory.as_deref()),
+        Command::Completions { shell } => document::completions(shell),
     }
 }
 

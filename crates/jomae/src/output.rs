@@ -1,4 +1,4 @@
-//! What people and scripts see: results on standard output, failures in one line on standard error.
+//! What people and scripts see: results on standard output, failures in one line on standard error. How results look is in `show`.
 
 use std::{
     io::{self, Write},
@@ -6,10 +6,8 @@ use std::{
 };
 
 use jomae_client::api::CallError;
-use serde_json::Value;
-use unicode_width::UnicodeWidthStr as _;
 
-use crate::args::OutputForm;
+use crate::explain;
 
 /// Why a command did not do its work.
 pub enum Failure {
@@ -40,7 +38,11 @@ impl Failure {
                     CallError::Refused { status: 400..=499, .. } => 3,
                     CallError::Refused { .. } | CallError::Network { .. } | CallError::Foreign { .. } => 4,
                 };
-                (error.to_string(), code)
+                let hint = match &error {
+                    CallError::Network { cause, .. } => explain::no_connection(cause).map(|hint| format!(". {hint}")),
+                    _ => None,
+                };
+                (format!("{error}{}", hint.unwrap_or_default()), code)
             }
         };
         let _ = writeln!(io::stderr().lock(), "jomae: {text}");
@@ -73,47 +75,6 @@ pub fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-/// Shows the answer of a call.
-pub fn answer(form: Option<OutputForm>, answer: &Value) -> Result<(), Failure> {
-    match form {
-        None | Some(OutputForm::Json) => {
-            let text = serde_json::to_string_pretty(answer).map_err(|error| Failure::Local(error.to_string()))?;
-            line(&text)
-        }
-        Some(OutputForm::Table) => {
-            let mut rows = Vec::new();
-            flatten("", answer, &mut rows);
-            table(&[], &rows)
-        }
-    }
-}
-
-/// A nested answer as rows of (dotted name, value).
-fn flatten(name: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
-    let join = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
-    match value {
-        Value::Object(members) => members.iter().for_each(|(part, value)| flatten(&join(part), value, rows)),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| flatten(&join(&(index + 1).to_string()), value, rows));
-        }
-        Value::String(text) => rows.push(vec![name.to_owned(), text.clone()]),
-        other => rows.push(vec![name.to_owned(), other.to_string()]),
-    }
-}
-
-/// Text that somebody else wrote, such as a description: it may neither make lines of its own nor command a terminal.
-fn harmless(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 /// Whether bytes, which may begin or end within a character, are text that does nothing to a terminal.
 pub fn is_text(bytes: &[u8]) -> bool {
     let mut chunks = bytes.utf8_chunks().peekable();
@@ -130,35 +91,6 @@ pub fn is_text(bytes: &[u8]) -> bool {
     true
 }
 
-/// Columns, aligned.
-pub fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-    write_out(laid_out(head, rows).as_bytes())
-}
-
-fn laid_out(head: &[&str], rows: &[Vec<String>]) -> String {
-    let mut all: Vec<Vec<String>> = Vec::new();
-    if !head.is_empty() {
-        all.push(head.iter().map(|&cell| cell.to_owned()).collect());
-    }
-    all.extend(rows.iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()));
-    let columns = all.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in &all {
-        let mut cells = row.iter().zip(&widths).peekable();
-        while let Some((cell, width)) = cells.next() {
-            text.push_str(cell);
-            if cells.peek().is_some() {
-                text.extend(std::iter::repeat_n(' ', width + 2 - cell.width()));
-            }
-        }
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,18 +105,5 @@ mod tests {
         }
         // Cut within a character.
         assert!(is_text(&"鍵".as_bytes()[..2]));
-    }
-
-    #[test]
-    fn what_others_wrote_stays_in_its_cell() {
-        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
-        // A character of Chinese or Japanese is two columns wide.
-        let wide = [row(["鍵", "x"]), row(["key", "y"])];
-        assert_eq!(laid_out(&[], &wide), "鍵   x\nkey  y\n");
-        let rows = [row(["k1", "張 \u{1b}[31mred\nk9  Enabled\u{9b}2J\t\u{7f}"]), row(["key-2", ""])];
-        assert_eq!(
-            laid_out(&["KEY", "DESCRIPTION"], &rows),
-            "KEY    DESCRIPTION\nk1     張 \\u{1b}[31mred\\nk9  Enabled\\u{9b}2J\\t\\u{7f}\nkey-2  \n"
-        );
     }
 }

@@ -7,20 +7,20 @@ use jomae_server::operator::{self, OperatorError, ReplayRequest, SimulateRequest
 use serde_json::Value;
 
 use crate::{
-    args::{Connection, Form, OutputForm, Policy, Simulate},
+    args::{Form, Policy, Show, Simulate},
     connect::block_on,
     output::{self, Failure},
-    serve,
+    serve, show, times,
 };
 
 /// Largest document that is read, in bytes; more than any form takes.
 const DOCUMENT_BYTES_MAX: u64 = 64 * 1024;
 
-pub fn run(connection: &Connection, command: &Policy) -> Result<(), Failure> {
+pub fn run(show: &Show, command: &Policy) -> Result<(), Failure> {
     match command {
         Policy::Check { file, form } => check(file, *form),
-        Policy::Simulate(simulate) if simulate.replay => replay(connection, simulate),
-        Policy::Simulate(simulate) => ask(connection, simulate),
+        Policy::Simulate(simulate) if simulate.replay => replay(show, simulate),
+        Policy::Simulate(simulate) => ask(show, simulate),
     }
 }
 
@@ -38,7 +38,7 @@ fn check(path: &Path, form: Form) -> Result<(), Failure> {
     output::line(&format!("{}: {name} policy, {count} statement{plural}", path.display()))
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub fn read(path: &Path) -> Result<String, Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{}: {error}", path.display()));
     let mut text = String::new();
     let limit = DOCUMENT_BYTES_MAX + 1;
@@ -81,7 +81,11 @@ fn pairs(given: &[String], flag: &str) -> Result<BTreeMap<String, String>, Failu
     Ok(pairs)
 }
 
-fn ask(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
+fn wire_time(given: Option<&str>) -> Result<Option<String>, Failure> {
+    given.map(|text| times::past(text).map(|moment| moment.to_string())).transpose()
+}
+
+fn ask(show: &Show, simulate: &Simulate) -> Result<(), Failure> {
     let some = |pairs: BTreeMap<String, String>| Some(pairs).filter(|pairs| !pairs.is_empty());
     let request = SimulateRequest {
         principal: simulate.principal.clone().unwrap_or_default(),
@@ -89,7 +93,7 @@ fn ask(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
         resource: simulate.resource.clone(),
         context: pairs(&simulate.context, "context")?,
         source_ip: simulate.source_ip.clone(),
-        time: simulate.time.clone(),
+        time: wire_time(simulate.time.as_deref())?,
         tags: some(pairs(&simulate.tags, "tag")?),
         request_tags: some(pairs(&simulate.request_tags, "request-tag")?),
         external_id: simulate.external_id.clone(),
@@ -98,11 +102,7 @@ fn ask(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
     };
     let config = serve::config(&simulate.config).map_err(as_usage)?;
     let answer = block_on(async { operator::simulate(&config, &request).await.map_err(failure) })?;
-    if connection.output == Some(OutputForm::Json) {
-        output::answer(connection.output, &answer)?;
-    } else {
-        output::line(&rendered(&answer))?;
-    }
+    show::told(show, &answer, &rendered(&answer))?;
     if answer.get("allowed") == Some(&Value::Bool(true)) { Ok(()) } else { Err(Failure::No) }
 }
 
@@ -133,26 +133,22 @@ fn rendered(answer: &Value) -> String {
     lines.join("\n")
 }
 
-fn replay(connection: &Connection, simulate: &Simulate) -> Result<(), Failure> {
+fn replay(show: &Show, simulate: &Simulate) -> Result<(), Failure> {
     if simulate.instead_of.is_none() && simulate.add_to.is_none() {
         return Err(Failure::Usage("--replay needs --instead-of or --add-to".into()));
     }
     let policy = simulate.policy.as_deref().map(read).transpose().map_err(as_usage)?;
     let request = ReplayRequest {
         account: simulate.account.clone().unwrap_or_default(),
-        from: simulate.from.clone(),
-        until: simulate.until.clone(),
+        from: wire_time(simulate.from.as_deref())?,
+        until: wire_time(simulate.until.as_deref())?,
         policy: policy.unwrap_or_default(),
         instead_of: simulate.instead_of.clone(),
         add_to: simulate.add_to.clone(),
     };
     let config = serve::config(&simulate.config).map_err(as_usage)?;
     let found = block_on(async { operator::replay(&config, &request).await.map_err(failure) })?;
-    if connection.output == Some(OutputForm::Json) {
-        output::answer(connection.output, &found)?;
-    } else {
-        output::line(&told_of_replay(&found))?;
-    }
+    show::told(show, &found, &told_of_replay(&found))?;
     if number(&found, "denied_total") == 0 { Ok(()) } else { Err(Failure::No) }
 }
 

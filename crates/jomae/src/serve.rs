@@ -12,10 +12,9 @@ use crate::{
     output::Failure,
 };
 
-/// Serves. `region` is the flag of the command line, if it was given there: what a shell has sourced for calling some
-/// service must not decide the region of this one.
-pub fn run(serve: Serve, region: Option<String>) -> Result<(), Failure> {
-    let Serve { config: args, listen, admin_listen, new_audit_log } = serve;
+/// Serves.
+pub fn run(serve: Serve) -> Result<(), Failure> {
+    let Serve { config: args, listen, admin_listen, region, new_audit_log } = serve;
     let (file, is_named) = (args.config.clone(), args.data_dir.is_some());
     let flags = Box::new(move |mut config: Config| {
         if let Some(data_dir) = &args.data_dir {

@@ -48,7 +48,9 @@ fn where_values_come_from() {
 
     let note = site.write("note", "from a file\n");
     let at = format!("@{}", word(&note));
-    let described = || server.jomae(&["key", "describe", &id]).ok().json()["KeyMetadata"]["Description"].clone();
+    let described = || {
+        server.jomae(&["key", "describe", &id, "--output", "json"]).ok().json()["KeyMetadata"]["Description"].clone()
+    };
     server.jomae(&["call", "UpdateKeyDescription", "--KeyId", &id, "--Description", &at]).ok();
     assert_eq!(described(), "from a file");
     server.jomae(&["call", "UpdateKeyDescription", "--KeyId", &id, "--Description", "@@home"]).ok();
@@ -60,9 +62,9 @@ fn where_values_come_from() {
 
     let json = server.jomae(&["call", "ListKeys", "--output", "json"]).ok().json();
     assert_eq!(json["TotalCount"], 1);
-    let json = server.jomae(&["--output", "json", "call", "ListKeys"]).ok().json();
+    let json = server.jomae(&["call", "--output", "json", "ListKeys"]).ok().json();
     assert_eq!(json["TotalCount"], 1);
-    let table = server.jomae(&["--output", "table", "call", "ListKeys"]).ok();
+    let table = server.jomae(&["call", "--output", "table", "ListKeys"]).ok();
     assert!(table.text().lines().any(|line| line.split_whitespace().eq(["TotalCount", "1"])), "{}", table.text());
 }
 
@@ -83,8 +85,8 @@ fn exit_codes() {
     let bytes = site.write("bytes", [0xff, 0xfe]);
     let at = format!("@{}", word(&bytes));
     server.jomae(&["call", "DescribeKey", "--KeyId", &at]).failed(1, &["--KeyId takes text"]);
-    server.jomae(&["--ca-file", word(&missing), "key", "list"]).failed(1, &["missing"]);
-    server.jomae(&["--ca-file", word(&bytes), "key", "list"]).failed(1, &["bytes"]);
+    server.jomae(&["key", "list", "--ca-file", word(&missing)]).failed(1, &["missing"]);
+    server.jomae(&["key", "list", "--ca-file", word(&bytes)]).failed(1, &["bytes"]);
 
     // 2: wrong usage.
     server.jomae(&["call", "DescribeKey", "KeyId", &id]).failed(2, &["--Name value"]);
@@ -92,7 +94,14 @@ fn exit_codes() {
     server.jomae(&["call", "DescribeKey", "--KeyId", &id, "--KeyId", &id]).failed(2, &["twice"]);
     server.jomae(&["call", "CreateAccessKey", "--Username", "billing"]).failed(2, &["--UserName"]);
     server.jomae(&["call", "ListKeys", "--PageSize", "1", "--output", "xml"]).failed(2, &["json or table"]);
-    for words in [&["nonsense"][..], &[], &["key"], &["key", "create", "--nonsense"], &["call"], &["--output", "xml"]] {
+    for words in [
+        &["nonsense"][..],
+        &[],
+        &["key"],
+        &["key", "create", "--nonsense"],
+        &["call"],
+        &["key", "list", "--output", "xml"],
+    ] {
         let ran = server.jomae(words);
         assert_eq!(ran.code, Some(2), "{words:?}: {}", ran.stderr);
         assert!(ran.stdout.is_empty() && !ran.stderr.is_empty(), "{words:?}");
@@ -124,11 +133,11 @@ fn exit_codes() {
 
     // 4: no answer, or none of this API.
     let admin = format!("https://{}", server.admin);
-    server.jomae(&["--endpoint", &admin, "key", "list"]).failed(4, &["no answer", &admin]);
+    server.jomae(&["key", "list", "--endpoint", &admin]).failed(4, &["no answer", &admin, "does not speak TLS"]);
     let other = Site::default();
     let other = other.start();
     let foreign = format!("https://{}", other.listening);
-    server.jomae(&["--endpoint", &foreign, "key", "list"]).failed(4, &["no answer", &foreign]);
+    server.jomae(&["key", "list", "--endpoint", &foreign]).failed(4, &["no answer", &foreign, "JOMAE_CA_FILE"]);
     server.kill();
     server.jomae(&["key", "list"]).failed(4, &["no answer"]);
 }
@@ -147,7 +156,7 @@ fn settings() {
     let id = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI");
     named(&words, &[endpoint, id]).failed(2, &["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]);
     let secret = ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "s");
-    named(&words, &[endpoint, id, secret]).failed(4, &["no answer from https://127.0.0.1:1"]);
+    named(&words, &[endpoint, id, secret]).failed(4, &["no answer from https://127.0.0.1:1", "refused", "jomae serve"]);
     named(&words, &[("JOMAE_ENDPOINT", "http://127.0.0.1:1"), id, secret]).failed(1, &["https://"]);
     // Without a scheme it is https, which is all that the service speaks.
     named(&words, &[("JOMAE_ENDPOINT", "127.0.0.1:1/\n"), id, secret])
@@ -156,9 +165,13 @@ fn settings() {
         let ran = named(&words, &[endpoint, id, secret, (name, value)]).failed(2, &[name, "control character"]);
         assert!(!ran.stderr.contains("LTAI") && !ran.stderr.contains(".0.0.1"), "{}", ran.stderr);
     }
+    for endpoint in ["8443", ":8443"] {
+        named(&words, &[("JOMAE_ENDPOINT", endpoint), id, secret])
+            .failed(2, &["names no host", "https://localhost:8443"]);
+    }
     named(&words, &[("JOMAE_ENDPOINT", "nowhere at all"), id, secret]).failed(1, &["not a URL"]);
     // A flag wins over the environment.
-    let flagged = ["--endpoint", "https://127.0.0.1:2", "key", "list"];
+    let flagged = ["key", "list", "--endpoint", "https://127.0.0.1:2"];
     named(&flagged, &[endpoint, id, secret]).failed(4, &["https://127.0.0.1:2"]);
 }
 
@@ -191,7 +204,7 @@ fn line_ends_behind_settings_do_not_count() {
         }
     }
     for endpoint in [format!("https://{}/", server.listening), server.listening.to_string()] {
-        server.jomae(&["--endpoint", &endpoint, "key", "list"]).ok();
+        server.jomae(&["key", "list", "--endpoint", &endpoint]).ok();
     }
     let mut command = binary::command();
     command.args(["key", "list"]).envs(server.settings.iter().flatten());

@@ -54,7 +54,7 @@ fn inspection_needs_no_service() {
     let file = dir.join("f");
     fs::write(&file, "hello").unwrap();
     server.jomae(&["file", "encrypt", "--key", &id, "--context", "tenant=4711", word(&file)]).ok();
-    let shown = cli::jomae(&["file", "inspect", word(&dir.join("f.jomae"))]).ok().json();
+    let shown = cli::jomae(&["file", "inspect", word(&dir.join("f.jomae")), "--output", "json"]).ok().json();
     assert_eq!(shown["KeyId"], *id);
     assert_eq!(shown["Region"], "cn-hangzhou");
     assert_eq!(shown["EncryptionContextKeys"][0], "tenant");

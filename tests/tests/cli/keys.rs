@@ -16,7 +16,8 @@ fn a_key_through_its_life() {
     let site = Site::default();
     let server = site.start();
     let done = |words: &[&str]| assert_eq!(server.jomae(words).ok().text(), "");
-    let described = |name: &str| server.jomae(&["key", "describe", name]).ok().json()["KeyMetadata"].clone();
+    let described =
+        |name: &str| server.jomae(&["key", "describe", name, "--output", "json"]).ok().json()["KeyMetadata"].clone();
 
     let words =
         ["key", "create", "--description", "orders database", "--alias", "alias/orders", "--rotate-every", "365d"];
@@ -37,12 +38,17 @@ fn a_key_through_its_life() {
 
     done(&["key", "protect", id, "--reason", "in use"]);
     assert_eq!(described(id)["DeletionProtectionDescription"], "in use");
-    let ran = server.jomae(&["key", "schedule-deletion", id]);
+    let ran = server.jomae(&["key", "schedule-deletion", id, "--yes"]);
     assert_eq!(ran.code, Some(3));
     assert!(ran.stderr.contains("jomae: Rejected.DeletionProtected") && ran.stderr.contains("request id"));
     done(&["key", "unprotect", id]);
     // Who condemns a key is told whether it was used.
-    let planned = server.jomae(&["key", "schedule-deletion", id, "--days", "7"]);
+    let words = ["key", "schedule-deletion", id, "--days", "7", "--output", "json"];
+    let asked = server.jomae(&words);
+    assert_eq!(asked.code, Some(2), "nobody can be asked, and nobody confirmed it");
+    assert!(asked.stderr.contains("never used") && asked.stderr.contains("--yes"), "{}", asked.stderr);
+    assert_eq!(described(id)["KeyState"], "Enabled");
+    let planned = server.jomae(&[&words[..], &["--yes"]].concat());
     assert_eq!((planned.code, planned.stderr), (Some(0), format!("jomae: {id}: never used\n")));
     let planned: Value = serde_json::from_slice(&planned.stdout).unwrap();
     assert_eq!(planned["KeyMetadata"]["KeyState"], "PendingDeletion");
@@ -59,7 +65,7 @@ fn versions_and_usage() {
     let server = site.start();
     let id = key(&server);
     assert_eq!(server.jomae(&["key", "usage", &id]).ok().text(), "never used\n");
-    let made = server.jomae(&["key", "rotate", &id]).ok().json();
+    let made = server.jomae(&["key", "rotate", &id, "--output", "json"]).ok().json();
     let version = made["KeyVersion"]["KeyVersionId"].as_str().unwrap();
     let listed = server.jomae(&["key", "versions", &id]).ok();
     assert!(listed.text().starts_with("VERSION"), "{}", listed.text());
@@ -83,7 +89,9 @@ fn material_of_ones_own() {
         let made = server.jomae(&["key", "create", "--external"]).ok();
         made.text().trim_end().to_owned()
     };
-    let state = |id: &str| server.jomae(&["key", "describe", id]).ok().json()["KeyMetadata"]["KeyState"].clone();
+    let state = |id: &str| {
+        server.jomae(&["key", "describe", id, "--output", "json"]).ok().json()["KeyMetadata"]["KeyState"].clone()
+    };
     for wrapping in ["RSA_2048", "EC_SM2"] {
         let id = external();
         assert_eq!(state(&id), "PendingImport");
@@ -168,10 +176,10 @@ fn an_alias_works_wherever_a_key_is_named() {
         ] {
             server.jomae(words).ok();
         }
-        let planned = server.jomae(&["key", "schedule-deletion", name]);
+        let planned = server.jomae(&["key", "schedule-deletion", name, "--yes"]);
         assert_eq!(planned.code, Some(0), "{}", planned.stderr);
         server.jomae(&["key", "cancel-deletion", name]).ok();
-        let described = server.jomae(&["key", "describe", name]).ok().json();
+        let described = server.jomae(&["key", "describe", name, "--output", "json"]).ok().json();
         assert_eq!(described["KeyMetadata"]["KeyId"], id);
         assert_eq!(described["Aliases"], serde_json::json!(["alias/team/orders"]));
     }

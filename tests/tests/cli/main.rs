@@ -14,6 +14,7 @@ mod crypt;
 mod document;
 mod file;
 mod keys;
+mod output;
 mod policy;
 
 use std::path::Path;

@@ -52,7 +52,7 @@ impl Scene {
     fn new(site: &Site) -> Self {
         let server = site.start();
         let id = key(&server);
-        let described = server.jomae(&["key", "describe", &id]).ok().json();
+        let described = server.jomae(&["key", "describe", &id, "--output", "json"]).ok().json();
         let arn = described["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
         let account = arn.split(':').nth(3).unwrap().to_owned();
         let call = |action: &str, words: &[&str]| server.jomae(&[&["call", action], words].concat()).ok().json();
@@ -141,7 +141,7 @@ fn would_it_be_allowed_and_why() {
     // What went wrong is no denial.
     scene.ask("kms:Nothing", &[]).failed(2, &["kms:Nothing"]);
     scene.ask("kms:Encrypt", &["--context", "tenant"]).failed(2, &["NAME=VALUE"]);
-    scene.ask("kms:Encrypt", &["--time", "now"]).failed(2, &["YYYY-MM-DD"]);
+    scene.ask("kms:Encrypt", &["--time", "tomorrow"]).failed(2, &["2026-11-27"]);
     scene.ask("kms:Encrypt", &["--policy", word(&site.path("missing"))]).failed(2, &["missing"]);
     scene.ask("kms:Encrypt", &["--policy", word(&conditions), "--instead-of", "none"]).failed(2, &["no policy none"]);
     let nobody = format!("acs:ram::{}:user/nobody", scene.account);

@@ -92,7 +92,7 @@ async fn a_region_that_a_call_names_is_the_one_it_reaches_or_it_is_refused() {
     // The command line names it.
     let arn = |region: &str| {
         let id = server.jomae(&["key", "create", "--region", region]).ok();
-        let words = ["key", "describe", id.text().trim_end(), "--region", region];
+        let words = ["key", "describe", id.text().trim_end(), "--region", region, "--output", "json"];
         server.jomae(&words).ok().json()["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
     };
     assert!(arn("cn-shanghai").starts_with("acs:kms:cn-shanghai:"));

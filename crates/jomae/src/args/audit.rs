@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::ConfigArgs;
+use super::{ConfigArgs, Remote};
 
 #[derive(Subcommand)]
 pub enum Audit {
@@ -82,6 +82,8 @@ pub enum Audit {
     Search(Search),
     /// Show the newest events of the caller's account, or of the files of a log.
     Tail {
+        #[command(flatten)]
+        remote: Remote,
         /// Go on with what comes.
         #[arg(short, long)]
         follow: bool,
@@ -117,10 +119,10 @@ pub struct Key {
 
 #[derive(ClapArgs)]
 pub struct Range {
-    /// The first second, YYYY-MM-DDThh:mm:ssZ.
+    /// The first second: a date, a moment such as 2026-11-27T08:00:00Z, or how long ago, such as 1h or 7d.
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
-    /// The last second.
+    /// The last second, likewise.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
 }
@@ -128,6 +130,8 @@ pub struct Range {
 /// At most two of the first five flags.
 #[derive(ClapArgs)]
 pub struct Search {
+    #[command(flatten)]
+    pub remote: Remote,
     /// The action, e.g. Decrypt.
     #[arg(long, value_name = "NAME")]
     pub event_name: Option<String>,

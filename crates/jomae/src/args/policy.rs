@@ -52,7 +52,7 @@ pub struct Simulate {
     /// The address that calls.
     #[arg(long, value_name = "IP", conflicts_with = "replay")]
     pub source_ip: Option<String>,
-    /// The moment of the call, YYYY-MM-DDThh:mm:ssZ [default: now].
+    /// The moment of the call: a date, a moment such as 2026-11-27T08:00:00Z, or how long ago [default: now].
     #[arg(long, value_name = "TIME", conflicts_with = "replay")]
     pub time: Option<String>,
     /// A tag of the key, instead of those that it has; may be given often.
@@ -79,7 +79,7 @@ pub struct Simulate {
     /// With --replay: whom the policy is added to: user/<name>, group/<name> or role/<name>.
     #[arg(long, value_name = "WHOM", requires = "replay", conflicts_with = "instead_of")]
     pub add_to: Option<String>,
-    /// With --replay: the first second [default: seven days ago].
+    /// With --replay: the first second, in the same forms [default: seven days ago].
     #[arg(long, value_name = "TIME", requires = "replay")]
     pub from: Option<String>,
     /// With --replay: the last second [default: now].

@@ -8,13 +8,13 @@ use jomae_client::api::{CallError, Client};
 use jomae_server::gateway;
 use serde_json::Value;
 
-use super::proofs::time;
 use crate::{
-    args::{Connection, OutputForm, Search},
+    args::{Search, Show},
     connect::{block_on, client},
     explain::call,
     names,
     output::{self, Failure},
+    show, times,
 };
 
 /// Events fetched at once; the most that LookupEvents gives.
@@ -36,7 +36,7 @@ const NO_ACTIONS: [&str; 10] = [
     "Unknown",
 ];
 
-pub fn search(connection: &Connection, search: &Search) -> Result<(), Failure> {
+pub fn search(search: &Search) -> Result<(), Failure> {
     if let Some(name) = &search.event_name {
         known_event(name)?;
     }
@@ -58,13 +58,13 @@ pub fn search(connection: &Connection, search: &Search) -> Result<(), Failure> {
         params.push((format!("LookupAttribute.{}.Key", index + 1), (*name).to_owned()));
         params.push((format!("LookupAttribute.{}.Value", index + 1), (*value).clone()));
     }
-    let (from, until) = (time(search.range.from.as_ref())?, time(search.range.until.as_ref())?);
+    let (from, until) = times::range(&search.range)?;
     if from.is_some() || until.is_some() {
         let until = until.unwrap_or_else(gateway::now);
         let from = from.unwrap_or(jomae_api::time::Timestamp(until.0.saturating_sub(RANGE_SECS)));
         params.extend([("StartTime".into(), from.to_string()), ("EndTime".into(), until.to_string())]);
     }
-    let client = client(connection)?;
+    let client = client(&search.remote.connection)?;
     block_on(async {
         if let Some(key) = &search.key {
             let found = resource(&client, key).await?;
@@ -74,16 +74,22 @@ pub fn search(connection: &Connection, search: &Search) -> Result<(), Failure> {
                 params.push((name, found));
             }
         }
-        let mut count = 0u64;
+        let show = &search.remote.show;
+        let mut events = Events::new(show);
+        let (mut count, mut all) = (0u64, Vec::new());
         pages(&client, &params, &mut |event| {
             count += 1;
-            show(connection.output, event)
+            if show::is_for_people(show) {
+                return events.show(event);
+            }
+            all.push(event.clone());
+            Ok(())
         })
         .await?;
         if count == 0 {
             output::note("no events");
         }
-        Ok(())
+        if show::is_for_people(show) { Ok(()) } else { show::answer(show, &Value::Array(all)) }
     })
 }
 
@@ -157,11 +163,28 @@ pub async fn page(
     Ok((events, answer.get("NextToken").and_then(Value::as_str).map(str::to_owned)))
 }
 
-/// Shows one event: as one line of JSON, or in words.
-pub fn show(form: Option<OutputForm>, event: &Value) -> Result<(), Failure> {
-    if form == Some(OutputForm::Json) {
-        return output::line(&event.to_string());
+/// Events as they come: a table for people, a line of JSON each for programs.
+pub struct Events<'s> {
+    show: &'s Show,
+    table: show::Table,
+}
+
+impl<'s> Events<'s> {
+    pub fn new(show: &'s Show) -> Self {
+        const HEAD: [&str; 7] = ["TIME", "EVENT", "USER", "ADDRESS", "RESULT", "RESOURCES", "EVENT ID"];
+        // As wide as most, since nobody knows what comes.
+        Self { show, table: show::Table::with_widths(&HEAD, &[20, 16, 12, 15, 6, 36, 36]) }
     }
+
+    pub fn show(&mut self, event: &Value) -> Result<(), Failure> {
+        if show::is_for_people(self.show) {
+            return self.table.rows(std::iter::once(cells(event)));
+        }
+        show::event(self.show, event)
+    }
+}
+
+fn cells(event: &Value) -> Vec<String> {
     let text = |at: &str| event.pointer(at).and_then(Value::as_str).unwrap_or("-");
     let names: Vec<&str> = event
         .get("referencedResources")
@@ -173,7 +196,7 @@ pub fn show(form: Option<OutputForm>, event: &Value) -> Result<(), Failure> {
         .collect();
     let names = if names.is_empty() { "-".to_owned() } else { names.join(",") };
     let result = event.get("errorCode").and_then(Value::as_str).unwrap_or("ok");
-    output::line(&shown(&[
+    [
         text("/eventTime"),
         text("/eventName"),
         text("/userIdentity/userName"),
@@ -181,15 +204,14 @@ pub fn show(form: Option<OutputForm>, event: &Value) -> Result<(), Failure> {
         result,
         &names,
         text("/eventId"),
-    ]))
+    ]
+    .map(one_word)
+    .to_vec()
 }
 
-/// Columns with two blanks between. What stands in an event was chosen by callers: it must not steer a terminal.
-fn shown(cells: &[&str]) -> String {
-    let plain = |cell: &&str| -> String {
-        cell.chars().map(|c| if c.is_control() || c.is_whitespace() { '\u{fffd}' } else { c }).collect()
-    };
-    cells.iter().map(plain).collect::<Vec<_>>().join("  ")
+/// What stands in an event was chosen by callers: it must be no columns of its own.
+fn one_word(cell: &str) -> String {
+    cell.chars().map(|c| if c.is_control() || c.is_whitespace() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -197,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_callers_chose_stays_on_its_line() {
-        assert_eq!(shown(&["a", "b\nc", "\u{1b}[2J", "d e"]), "a  b\u{fffd}c  \u{fffd}[2J  d\u{fffd}e");
+    fn what_callers_chose_stays_in_its_column() {
+        assert_eq!(["b\nc", "\u{1b}[2J", "d e"].map(one_word), ["b\u{fffd}c", "\u{fffd}[2J", "d\u{fffd}e"]);
     }
 }

@@ -18,7 +18,7 @@ use jomae_server::bootstrap::audit_dir;
 use crate::{
     args::{Log, LogKey, Range},
     output::{self, Failure},
-    serve,
+    serve, times,
 };
 
 /// Largest file of a public key, in bytes.
@@ -211,19 +211,11 @@ pub fn receipt(log: &Log, receipt: &str, proof: Option<&Path>) -> Result<(), Fai
     }
 }
 
-/// Reads a time of a flag.
-pub fn time(text: Option<&String>) -> Result<Option<Timestamp>, Failure> {
-    let parse = |text: &String| {
-        Timestamp::parse(text).ok_or_else(|| Failure::Usage(format!("`{text}` has not the form YYYY-MM-DDThh:mm:ssZ")))
-    };
-    text.map(parse).transpose()
-}
-
 pub fn export(log: &Log, account: Option<String>, range: &Range, to: &Path) -> Result<(), Failure> {
     if account.as_ref().is_some_and(|account| AccountId::new(account).is_none()) {
         return Err(Failure::Usage("an account has 16 digits".into()));
     }
-    let (from, until) = (time(range.from.as_ref())?, time(range.until.as_ref())?);
+    let (from, until) = times::range(range)?;
     let of_log = |time: Timestamp| jomae_log::Timestamp(time.0);
     let filter = Filter { account, from: from.map(of_log), to: until.map(of_log) };
     let dir = dir(log)?;

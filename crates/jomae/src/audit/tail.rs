@@ -11,9 +11,9 @@ use jomae_log::{
 use jomae_server::gateway;
 use serde_json::Value;
 
-use super::events::{page, pages, show};
+use super::events::{Events, page, pages};
 use crate::{
-    args::Connection,
+    args::{Remote, Show},
     connect::{access_key_id, block_on, client},
     output::Failure,
 };
@@ -28,18 +28,19 @@ const OVERLAP_SECS: i64 = 2;
 const EVENTS_MAX: usize = 10_000;
 
 /// Of the caller's account, through the service.
-pub fn of_account(connection: &Connection, follow: bool, count: usize) -> Result<(), Failure> {
-    let client = client(connection)?;
+pub fn of_account(remote: &Remote, follow: bool, count: usize) -> Result<(), Failure> {
+    let client = client(&remote.connection)?;
     block_on(async {
         let mut seen = last(&client, count.min(EVENTS_MAX), follow).await?;
         seen.reverse();
         let past = seen.len().saturating_sub(count);
-        seen.iter().skip(past).try_for_each(|event| show(connection.output, event))?;
-        if follow { follow_account(connection, &client, &seen).await } else { Ok(()) }
+        let mut shown = Events::new(&remote.show);
+        seen.iter().skip(past).try_for_each(|event| shown.show(event))?;
+        if follow { follow_account(shown, &client, &seen).await } else { Ok(()) }
     })
 }
 
-async fn follow_account(connection: &Connection, client: &Client, seen: &[Value]) -> Result<(), Failure> {
+async fn follow_account(mut events: Events<'_>, client: &Client, seen: &[Value]) -> Result<(), Failure> {
     let own = access_key_id()?;
     let mut shown: VecDeque<String> = seen.iter().map(id).collect();
     let mut since = seen.last().and_then(moment).unwrap_or_else(gateway::now);
@@ -67,7 +68,7 @@ async fn follow_account(connection: &Connection, client: &Client, seen: &[Value]
             // The look-ups of this very command would show themselves for ever.
             let is_own = event.get("eventName").is_some_and(|name| name == "LookupEvents")
                 && event.pointer("/userIdentity/accessKeyId").is_some_and(|key| *key == *own);
-            if is_own { Ok(()) } else { show(connection.output, event) }
+            if is_own { Ok(()) } else { events.show(event) }
         })
         .await?;
     }
@@ -102,7 +103,7 @@ async fn last(client: &Client, count: usize, follow: bool) -> Result<Vec<Value>,
 }
 
 /// Of all accounts, from the files.
-pub fn of_files(connection: &Connection, dir: &Path, follow: bool, count: usize) -> Result<(), Failure> {
+pub fn of_files(show: &Show, dir: &Path, follow: bool, count: usize) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{}: {error}", dir.display()));
     let mut newest: VecDeque<String> = VecDeque::new();
     let segments = layout::segments(dir).map_err(failed)?;
@@ -117,19 +118,20 @@ pub fn of_files(connection: &Connection, dir: &Path, follow: bool, count: usize)
             break;
         }
     }
-    newest.iter().try_for_each(|line| show_line(connection, line))?;
+    let mut events = Events::new(show);
+    newest.iter().try_for_each(|line| show_line(&mut events, line))?;
     if follow {
         loop {
             std::thread::sleep(LOOK_EVERY);
-            read_on(dir, &mut position, &mut |line| show_line(connection, line))?;
+            read_on(dir, &mut position, &mut |line| show_line(&mut events, line))?;
         }
     }
     Ok(())
 }
 
-fn show_line(connection: &Connection, line: &str) -> Result<(), Failure> {
+fn show_line(events: &mut Events<'_>, line: &str) -> Result<(), Failure> {
     // A line that is no JSON is damage, which is for `verify` to tell.
-    serde_json::from_str::<Value>(line).map_or(Ok(()), |event| show(connection.output, &event))
+    serde_json::from_str::<Value>(line).map_or(Ok(()), |event| events.show(&event))
 }
 
 /// How far a file has been read.
