@@ -4,6 +4,7 @@
 
 mod account;
 mod audit;
+mod people;
 mod policy;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use jomae_server::address::ListenAddress;
 
 pub use account::Account;
 pub use audit::{Audit, Key as LogKey, Log, Range, Search};
+pub use people::{Group, Policies, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
 
 /// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.
@@ -119,6 +121,34 @@ pub enum Command {
         remote: Remote,
         #[command(subcommand)]
         command: File,
+    },
+    /// Make users, say what they may do, and manage their access keys.
+    User {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        command: User,
+    },
+    /// Manage groups of users.
+    Group {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        command: Group,
+    },
+    /// Manage roles, which others assume.
+    Role {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        command: Role,
+    },
+    /// Work as a role, with temporary credentials.
+    Session {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        command: Session,
     },
     /// Make accounts (tenants) and their first access keys.
     Account {

@@ -16,6 +16,7 @@ mod keys;
 mod names;
 mod operate;
 mod output;
+mod people;
 mod policy;
 mod serve;
 mod show;
@@ -46,6 +47,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Key { remote, command } => keys::key(&remote, command),
         Command::Alias { remote, command } => keys::alias(&remote, command),
         Command::File { remote, command } => file::run(&remote, command),
+        Command::User { remote, command } => people::user(&remote, command),
+        Command::Group { remote, command } => people::group(&remote, command),
+        Command::Role { remote, command } => people::role(&remote, command),
+        Command::Session { remote, command } => people::session(&remote, command),
         Command::Account { show, command } => account::run(&show, &command),
         Command::Policy { show, command } => policy::run(&show, &command),
         Command::Audit { command } => audit::run(command),

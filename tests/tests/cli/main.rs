@@ -15,6 +15,7 @@ mod document;
 mod file;
 mod keys;
 mod output;
+mod people;
 mod policy;
 
 use std::path::Path;
