@@ -182,10 +182,15 @@ pub enum Command {
     },
     /// Print shell completions.
     Completions { shell: clap_complete::Shell },
-    /// Print the manual page, or write those of all commands to a directory.
+    /// Show the manual page of a command, or write those of all commands to a directory.
     Man {
-        #[arg(long, value_name = "DIR")]
+        /// The command, such as `key create`.
+        command: Vec<String>,
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
         directory: Option<PathBuf>,
+        /// Print the reference of all commands, in Markdown.
+        #[arg(long, hide = true)]
+        reference: bool,
     },
 }
 

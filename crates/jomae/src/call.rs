@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     args::{Call, OutputForm, Show},
     connect::{block_on, client},
-    explain,
+    explain, help,
     output::{self, Failure},
     show,
 };
@@ -22,11 +22,10 @@ type Parameter = (String, Zeroizing<String>);
 
 pub fn run(call: &Call) -> Result<(), Failure> {
     if matches!(call.action.as_str(), "--help" | "-h") {
-        return output::line(
-            "usage: jomae call ACTION [--Name value]...\n\n\
-             Calls any action of the API. @FILE takes the content of a file, @- that of standard input.\n\
-             jomae call ACTION --help tells what an action takes; jomae call --list shows all actions.",
-        );
+        let mut command = help::command();
+        command.build();
+        let help = command.find_subcommand_mut("call").map(|call| call.render_long_help().to_string());
+        return output::line(&help.unwrap_or_default());
     }
     if call.action == "--list" {
         return list();

@@ -11,6 +11,7 @@ mod document;
 mod env_file;
 mod explain;
 mod file;
+mod help;
 mod import;
 mod keys;
 mod names;
@@ -25,14 +26,15 @@ mod times;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use args::{Args, Command};
 use output::Failure;
 
 fn main() -> ExitCode {
     keep_secrets_out_of_core_dumps();
-    match run(Args::parse().command) {
+    let args = Args::from_arg_matches(&help::command().get_matches()).unwrap_or_else(|error| error.exit());
+    match run(args.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
@@ -58,8 +60,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Restore(restore) => operate::restore(&restore),
         Command::Doctor(config) => operate::doctor(&config),
         Command::DomainKey { command } => operate::domain_key(&command),
-        Command::Man { directory } => document::man(directory.as_deref()),
         Command::Completions { shell } => document::completions(shell),
+        Command::Man { reference: true, .. } => document::reference(),
+        Command::Man { directory: Some(directory), .. } => document::man_all(&directory),
+        Command::Man { command, .. } => document::man(&command),
     }
 }
 

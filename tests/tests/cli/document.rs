@@ -15,6 +15,10 @@ fn help_and_version() {
         "key",
         "alias",
         "file",
+        "user",
+        "group",
+        "role",
+        "session",
         "account",
         "policy",
         "audit",
@@ -27,6 +31,7 @@ fn help_and_version() {
         let help = jomae(&[command, "--help"]).ok();
         assert!(help.text().to_lowercase().contains("usage"), "{command}: {}", help.text());
     }
+    assert!(help.text().contains("Exit status:"));
     assert!(jomae(&["--version"]).ok().text().starts_with("jomae "));
 }
 
@@ -35,8 +40,23 @@ fn help_of_an_action_is_its_declaration() {
     let help = jomae(&["call", "ScheduleKeyDeletion", "--help"]).ok();
     assert!(help.text().contains("--PendingWindowInDays (required)"), "{}", help.text());
     assert!(help.text().contains("7–366"), "{}", help.text());
-    assert!(jomae(&["call", "--help"]).ok().text().starts_with("usage: jomae call ACTION"));
+    assert!(jomae(&["call", "--help"]).ok().text().contains("Usage: jomae call"));
     jomae(&["call", "NoSuchAction", "--help"]).failed(2, &["NoSuchAction"]);
+}
+
+/// `JOMAE_UPDATE=1` writes it anew.
+#[test]
+fn the_reference_is_current() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
+    let mut command = jomae_tests::binary::command();
+    // What the environment holds is not in it.
+    command.args(["man", "--reference"]).env("JOMAE_ENDPOINT", "https://somewhere:1");
+    let now = cli::run(command, b"").ok();
+    if std::env::var_os("JOMAE_UPDATE").is_some() {
+        fs::write(&path, now.text()).unwrap();
+    }
+    assert!(!now.text().contains("somewhere"));
+    assert!(fs::read_to_string(&path).unwrap() == now.text(), "docs/cli.md is not current: JOMAE_UPDATE=1 writes it");
 }
 
 #[test]
@@ -76,6 +96,12 @@ fn manual_pages() {
     ] {
         assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
     }
+    let page = fs::read_to_string(dir.path().join("jomae-key-list.1")).unwrap();
+    for part in [".SH EXAMPLES", "jomae key list", ".SH ENVIRONMENT", "JOMAE_ENDPOINT", ".SH \"EXIT STATUS\""] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    assert_eq!(jomae(&["man", "key", "list"]).ok().text(), page);
+    jomae(&["man", "key", "lst"]).failed(2, &["is list meant?"]);
     let missing = dir.path().join("missing");
     jomae(&["man", "--directory", word(&missing)]).failed(1, &["manual page"]);
 }
