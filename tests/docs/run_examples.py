@@ -47,6 +47,11 @@ def read(path):
     return (REPOSITORY / path).read_text()
 
 
+def tasks():
+    """All task pages: the tables of settings and metrics stand in several of them."""
+    return "".join(path.read_text() for path in sorted((REPOSITORY / "docs/tasks").glob("*.md")))
+
+
 # ---- examples ----
 
 
@@ -242,11 +247,11 @@ def check_settings():
     example = read("docs/jomae.example.toml")
     # A commented line that reads as a setting is one.
     full = re.sub(r"^# (?=[a-z_]+ = |\[\[)", "", example, flags=re.M)
-    operations = read("docs/operations.md")
+    described = tasks()
     names = list(settings(tomllib.loads(full)))
     for name in names:
-        if f"\n| `{name}` | " not in operations:
-            wrong(f"docs/operations.md does not describe the setting {name}")
+        if f"\n| `{name}` | " not in described:
+            wrong(f"docs/tasks does not describe the setting {name}")
     # And the example file holds every setting that there is.
     config = read("crates/jomae-server/src/config.rs").split("#[cfg(test)]")[0]
     renamed = re.findall(r'rename = "(\w+)"[^\n]*\n    pub (\w+): ', config)
@@ -352,12 +357,12 @@ def check_dependencies():
 
 
 def check_metrics(names):
-    operations = read("docs/operations.md")
+    described = tasks()
     for name in sorted(names):
         # A histogram's three series are one metric.
         family = re.sub(r"_(bucket|sum|count)$", "", name)
-        if f"\n| `{name}` | " not in operations and f"\n| `{family}` | " not in operations:
-            wrong(f"docs/operations.md does not describe the metric {name}")
+        if f"\n| `{name}` | " not in described and f"\n| `{family}` | " not in described:
+            wrong(f"docs/tasks does not describe the metric {name}")
     print(f"       {len(names)} metrics", flush=True)
 
 

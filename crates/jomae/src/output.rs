@@ -23,7 +23,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Reports it, and gives the exit code: the table "Exit codes" of docs/operations.md.
+    /// Reports it, and gives the exit code: the table "Exit codes" of docs/tasks/command-line.md.
     pub fn report(self) -> ExitCode {
         let (text, code) = match self {
             // A closed pipe is how the next command says that it has enough.

@@ -50,7 +50,7 @@ the command line, `jomae call ACTION --help` shows the part of one action.
 - Besides the errors listed for it, a call can end with one of the [errors of every call](#errors-of-every-call).
 - \"Takes DryRun\" means that with `DryRun=true` nothing is done and the call always fails, with one of the errors of
   [DryRun](#errors-of-dryrun).
-- The rate limit names the [setting](operations.md#settings) under which the call counts.
+- The rate limit names the [setting](tasks/configuration.md#settings) under which the call counts.
 
 ",
         count = ALL.len(),
