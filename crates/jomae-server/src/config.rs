@@ -21,7 +21,7 @@ use crate::{
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Everything that an operator can set. See `docs/operations.md`.
+/// Everything that an operator can set. See `docs/tasks/configuration.md`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
