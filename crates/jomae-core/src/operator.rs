@@ -45,24 +45,70 @@ pub async fn create_key(
     committed(tx, "CreateAccountKey", region, key, &[], now).await
 }
 
+/// Gives an account another name.
+pub async fn rename_account(
+    vault: &Vault,
+    region: &RegionId,
+    account: &AccountId,
+    name: &str,
+    now: Timestamp,
+) -> Result<outbox::Pending, AccountError> {
+    let mut tx = vault.writing();
+    accounts::rename(&mut tx, account, name)?;
+    recorded(tx, "RenameAccount", region, account, &[("Name", name)], &[], now).await
+}
+
+/// Shuts an account, or opens it again: with the next call, none of its access keys and sessions is accepted.
+pub async fn set_account_disabled(
+    vault: &Vault,
+    region: &RegionId,
+    account: &AccountId,
+    disabled: bool,
+    now: Timestamp,
+) -> Result<outbox::Pending, AccountError> {
+    let mut tx = vault.writing();
+    accounts::set_disabled(&mut tx, account, disabled)?;
+    let name = if disabled { "DisableAccount" } else { "EnableAccount" };
+    recorded(tx, name, region, account, &[], &[], now).await
+}
+
+/// Deletes a disabled account that has no keys.
+pub async fn delete_account(
+    vault: &Vault,
+    region: &RegionId,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<outbox::Pending, AccountError> {
+    let mut tx = vault.writing();
+    accounts::remove(&mut tx, vault, account).await?;
+    recorded(tx, "DeleteAccount", region, account, &[], &[], now).await
+}
+
 async fn committed(
-    mut tx: Tx<'_>,
+    tx: Tx<'_>,
     name: &str,
     region: &RegionId,
     key: AccountKey,
     parameters: &[(&str, &str)],
     now: Timestamp,
 ) -> Result<Made, AccountError> {
-    let act = OperatorAct {
-        name,
-        effect: Effect::Write,
-        region,
-        account: Some(&key.account),
-        parameters,
-        resources: &[("ACS::RAM::AccessKey", key.access_key_id.as_str())],
-    };
+    let resources = [("ACS::RAM::AccessKey", key.access_key_id.as_str())];
+    let event = recorded(tx, name, region, &key.account, parameters, &resources, now).await?;
+    Ok(Made { key, event })
+}
+
+async fn recorded(
+    mut tx: Tx<'_>,
+    name: &str,
+    region: &RegionId,
+    account: &AccountId,
+    parameters: &[(&str, &str)],
+    resources: &[(&'static str, &str)],
+    now: Timestamp,
+) -> Result<outbox::Pending, AccountError> {
+    let act = OperatorAct { name, effect: Effect::Write, region, account: Some(account), parameters, resources };
     let id = new_request_id();
     let event = outbox::put(&mut tx, &id, operator_event(&act, &id, now))?;
     accounts::committed(tx).await?;
-    Ok(Made { key, event })
+    Ok(event)
 }

@@ -27,7 +27,7 @@ use crate::{
     usage::cell::UsageSlot,
 };
 
-plain_records!(KeyRecord, AliasRecord, VersionIndex, AccountRecord, DueRecord, GoneRecord, Marker);
+plain_records!(KeyRecord, AliasRecord, VersionIndex, AccountRecord, AccountNameRecord, DueRecord, GoneRecord, Marker);
 
 /// A customer master key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,15 @@ pub struct VersionIndex {
 pub struct AccountRecord {
     pub name: String,
     pub created: i64,
+    /// The operator has shut it: none of its access keys and sessions is accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+}
+
+/// Whose a name of an account is: no two accounts have the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountNameRecord {
+    pub account: AccountId,
 }
 
 /// Work that becomes due at the moment in its path.
@@ -237,6 +246,21 @@ pub mod path {
 
     pub fn account(account: &AccountId) -> Path {
         join(&["sys/account", account.as_str()])
+    }
+
+    /// In hexadecimal, since a name may have any character.
+    pub fn account_name(name: &str) -> Path {
+        join(&["sys/account-name", &hex::encode(name)])
+    }
+
+    /// Everything that an account owns but its RAM.
+    pub fn owned(account: &AccountId) -> String {
+        format!("a/{account}/")
+    }
+
+    /// Whether a path is that of a key, of whatever region.
+    pub fn is_key(path: &Path) -> bool {
+        path.as_str().split('/').nth(3) == Some("key")
     }
 
     pub fn access_key(id: &str) -> Path {

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{Account, Show},
+    args::{Account, ConfigArgs, Show},
+    confirm,
     connect::block_on,
     env_file::{Credential, EnvFile},
     output::{self, Failure},
@@ -36,6 +37,20 @@ pub fn run(show: &Show, command: &Account) -> Result<(), Failure> {
             let config = serve::config(config)?;
             make(show, &config, env_file.as_deref(), operator::create_key(&config, account))
         }
+        Account::Rename { account, name, config } => {
+            let config = serve::config(config)?;
+            block_on(async { operator::rename_account(&config, account, name).await.map_err(failure) })
+        }
+        Account::Disable { account, config } => set_disabled(account, true, config),
+        Account::Enable { account, config } => set_disabled(account, false, config),
+        Account::Delete { account, confirmed, config } => {
+            let config = serve::config(config)?;
+            confirm::loss(
+                confirmed.yes,
+                &format!("the account {account} will be gone for good, with its users and roles"),
+            )?;
+            block_on(async { operator::delete_account(&config, account).await.map_err(failure) })
+        }
         Account::List { config } => {
             let config = serve::config(config)?;
             let listed = block_on(async { operator::list_accounts(&config).await.map_err(failure) })?;
@@ -44,11 +59,21 @@ pub fn run(show: &Show, command: &Account) -> Result<(), Failure> {
     }
 }
 
+fn set_disabled(account: &str, disabled: bool, config: &ConfigArgs) -> Result<(), Failure> {
+    let config = serve::config(config)?;
+    block_on(async { operator::set_account_disabled(&config, account, disabled).await.map_err(failure) })
+}
+
 fn list(show: &Show, listed: &Value) -> Result<(), Failure> {
     let rows = listed.get("accounts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let cell = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let row = |row: &Value| json!({"Account": cell(row, "account"), "Created": cell(row, "created"), "Name": cell(row, "name")});
-    show::list(show, &["ACCOUNT", "CREATED", "NAME"], &["Account", "Created", "Name"], rows.iter().map(row).collect())
+    let row = |row: &Value| json!({"Account": cell(row, "account"), "Created": cell(row, "created"), "State": cell(row, "state"), "Name": cell(row, "name")});
+    show::list(
+        show,
+        &["ACCOUNT", "STATE", "CREATED", "NAME"],
+        &["Account", "State", "Created", "Name"],
+        rows.iter().map(row).collect(),
+    )
 }
 
 /// Makes a key and hands it over: to a file that is there before the key is, or to standard output.

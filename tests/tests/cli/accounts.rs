@@ -63,6 +63,77 @@ fn a_tenant_of_its_own() {
 }
 
 #[test]
+fn a_tenant_that_leaves() {
+    let site = Site::default();
+    let server = site.start();
+    let data = site.data();
+    let with = |words: &[&str]| jomae(&[words, &["--data-dir", word(&data)]].concat());
+    let made = with(&["account", "create", "--name", "tenant"]).ok();
+    let key = shown(&made);
+    let account = key[0];
+    let cmk = as_account(&server, &key, &["key", "create"]).ok().text().trim_end().to_owned();
+    let file = site.path("ann.env");
+    let create = ["user", "create", "ann", "--policy", "AliyunKMSFullAccess", "--policy", "AliyunSTSAssumeRoleAccess"];
+    as_account(&server, &key, &[&create[..], &["--env-file", word(&file)]].concat()).ok();
+    let policy =
+        site.write("mine.json", r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#);
+    as_account(&server, &key, &["role", "create", "deploy", "--trust", account, "--policy", word(&policy)]).ok();
+    let as_env = |file: &std::path::Path, words: &[&str]| {
+        let mut command = jomae_tests::binary::command();
+        command.args(words).envs(&read_env(file).unwrap());
+        jomae_tests::cli::run(command, b"")
+    };
+    let session = site.path("session.env");
+    as_env(&file, &["session", "start", "deploy", "--env-file", word(&session)]).ok();
+    as_env(&session, &["key", "list"]).ok();
+
+    // No two accounts have the same name.
+    with(&["account", "create", "--name", "tenant"]).failed(1, &[account, "this name"]);
+    with(&["account", "rename", account, "default"]).failed(1, &["this name"]);
+    with(&["account", "rename", account, "tenant seven"]).ok();
+    let named = |name: &str| {
+        let query = format!("[?Name=='{name}'].State");
+        with(&["account", "list", "--query", &query]).ok().text().to_owned()
+    };
+    assert_eq!((named("tenant").as_str(), named("tenant seven").as_str()), ("", "Enabled\n"));
+    let second = with(&["account", "create", "--name", "tenant"]).ok();
+    let other = shown(&second);
+
+    // Shut: for the account itself, its users and its sessions, and nobody else.
+    with(&["account", "delete", account, "--yes"]).failed(1, &["not disabled"]);
+    with(&["account", "disable", account]).ok();
+    assert_eq!(named("tenant seven"), "Disabled\n");
+    as_account(&server, &key, &["key", "list"]).failed(3, &["InvalidAccessKeyId.Inactive"]);
+    as_env(&file, &["key", "list"]).failed(3, &["InvalidAccessKeyId.Inactive"]);
+    as_env(&session, &["key", "list"]).failed(3, &["InvalidAccessKeyId.Inactive"]);
+    as_account(&server, &other, &["key", "list"]).ok();
+    with(&["account", "enable", account]).ok();
+    as_env(&session, &["key", "list"]).ok();
+
+    // Gone: only without keys, and with everything else.
+    with(&["account", "disable", account]).ok();
+    with(&["account", "delete", account, "--yes"]).failed(1, &[&cmk, "cn-hangzhou", "schedule their deletion"]);
+    let lonely = other[0];
+    let user = site.path("bob.env");
+    as_account(&server, &other, &["user", "create", "bob", "--env-file", word(&user)]).ok();
+    with(&["account", "disable", lonely]).ok();
+    with(&["account", "delete", lonely]).failed(2, &["--yes"]);
+    with(&["account", "delete", lonely, "--yes"]).ok();
+    as_account(&server, &other, &["key", "list"]).failed(3, &["InvalidAccessKeyId.NotFound"]);
+    as_env(&user, &["key", "list"]).failed(3, &["InvalidAccessKeyId.NotFound"]);
+    assert!(!with(&["account", "list"]).ok().text().contains(lonely));
+    with(&["account", "delete", lonely, "--yes"]).failed(1, &["no account"]);
+    with(&["account", "create", "--name", "tenant"]).ok();
+    let events = server.audit();
+    let count = |name: &str| events.iter().filter(|event| event["eventName"] == name).count();
+    assert_eq!(
+        ["RenameAccount", "DisableAccount", "EnableAccount", "DeleteAccount"].map(count),
+        [1, 3, 1, 1],
+        "each change is an event"
+    );
+}
+
+#[test]
 fn a_file_for_the_shell() {
     let site = Site::default();
     let server = site.start();

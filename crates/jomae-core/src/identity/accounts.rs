@@ -6,8 +6,8 @@ use jomae_crypto::secret::SecretBytes;
 use super::{new_access_key, new_account_id};
 use crate::{
     error::Fault,
-    ram::record::path as ram_path,
-    record::{AccountRecord, Marker, path},
+    ram::record::{UserRecord, path as ram_path},
+    record::{AccountNameRecord, AccountRecord, Marker, path},
     store::{Path, SCAN_LIMIT_MAX},
     tx::{CommitOutcome, Tx, Vault},
 };
@@ -29,6 +29,14 @@ pub enum AccountError {
     Name,
     #[error("there is no account {0}")]
     NoAccount(AccountId),
+    #[error("the account {0} has this name already")]
+    NameTaken(AccountId),
+    #[error("the account is not disabled: disable it first, and see whether anybody misses it")]
+    NotDisabled,
+    #[error(
+        "the account still has a key, in the region {region}: {key}. Only without keys can it go: schedule their deletion, and wait for it"
+    )]
+    HasKeys { region: String, key: String },
     #[error("the account has {ROOT_KEYS_MAX} access keys of its own already; delete one first")]
     TooManyKeys,
     #[error("{0}")]
@@ -36,14 +44,105 @@ pub enum AccountError {
 }
 
 /// Writes a new account with its first access key, when the transaction commits.
-pub fn put(tx: &mut Tx<'_>, vault: &Vault, name: &str, now: Timestamp) -> Result<AccountKey, Fault> {
+pub fn put(tx: &mut Tx<'_>, vault: &Vault, name: &str, now: Timestamp) -> Result<AccountKey, AccountError> {
     let account = new_account_id()?;
     // A number that is taken already would give one tenant another's things.
     if tx.get::<AccountRecord>(&path::account(&account))?.is_some() {
-        return Err(Fault::internal("a random account number met another"));
+        return Err(Fault::internal("a random account number met another").into());
     }
-    tx.put(path::account(&account), &AccountRecord { name: name.to_owned(), created: now.0 })?;
-    put_key(tx, vault, account, now)
+    claim_name(tx, &account, name)?;
+    tx.put(path::account(&account), &AccountRecord { name: name.to_owned(), created: now.0, disabled: false })?;
+    Ok(put_key(tx, vault, account, now)?)
+}
+
+fn claim_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), AccountError> {
+    let at = path::account_name(name);
+    if let Some(holder) = tx.get::<AccountNameRecord>(&at)?
+        && holder.account != *account
+    {
+        return Err(AccountError::NameTaken(holder.account.clone()));
+    }
+    Ok(tx.put(at, &AccountNameRecord { account: account.clone() })?)
+}
+
+fn existing(tx: &mut Tx<'_>, account: &AccountId) -> Result<AccountRecord, AccountError> {
+    match tx.get::<AccountRecord>(&path::account(account))? {
+        Some(record) => Ok((*record).clone()),
+        None => Err(AccountError::NoAccount(account.clone())),
+    }
+}
+
+/// Gives an account another name, when the transaction commits.
+pub fn rename(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), AccountError> {
+    check_name(name)?;
+    let record = existing(tx, account)?;
+    claim_name(tx, account, name)?;
+    if record.name != name {
+        tx.delete(path::account_name(&record.name));
+    }
+    Ok(tx.put(path::account(account), &AccountRecord { name: name.to_owned(), ..record })?)
+}
+
+/// Shuts an account, or opens it again, when the transaction commits. Its keys stay as they are, for those whom it has let
+/// use them.
+pub fn set_disabled(tx: &mut Tx<'_>, account: &AccountId, disabled: bool) -> Result<(), AccountError> {
+    let record = existing(tx, account)?;
+    Ok(tx.put(path::account(account), &AccountRecord { disabled, ..record })?)
+}
+
+/// Removes what a disabled account without keys still has, in as many transactions as it takes, and leaves to `tx` the rest,
+/// with which the account is gone. What was interrupted is gone on with by asking again.
+pub async fn remove(tx: &mut Tx<'_>, vault: &Vault, account: &AccountId) -> Result<(), AccountError> {
+    let record = existing(tx, account)?;
+    if !record.disabled {
+        return Err(AccountError::NotDisabled);
+    }
+    let owned = all_paths(vault, &path::owned(account))?;
+    if let Some(key) = owned.iter().find(|path| path::is_key(path)) {
+        let parts: Vec<&str> = key.as_str().split('/').collect();
+        let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
+        return Err(AccountError::HasKeys { region: part(2), key: part(4) });
+    }
+    let mut paths = access_keys(vault, account)?;
+    paths.extend(owned);
+    // The list of access keys stands in what goes last.
+    paths.extend(all_paths(vault, &ram_path::all(account))?);
+    for paths in paths.chunks(REMOVED_AT_ONCE) {
+        let mut part = vault.writing();
+        paths.iter().for_each(|path| part.delete(path.clone()));
+        committed(part).await?;
+    }
+    tx.delete(path::account_name(&record.name));
+    tx.delete(path::account(account));
+    Ok(())
+}
+
+/// Records removed in one transaction.
+const REMOVED_AT_ONCE: usize = 64;
+
+/// The records of all access keys: of the account itself, and of its users.
+fn access_keys(vault: &Vault, account: &AccountId) -> Result<Vec<Path>, Fault> {
+    let roots = ram_path::root_keys(account);
+    let of_root = all_paths(vault, &roots)?;
+    let mut ids: Vec<String> = of_root.iter().filter_map(|at| path::tail(at, &roots)).map(str::to_owned).collect();
+    let mut tx = vault.reading();
+    for at in all_paths(vault, &ram_path::users(account))? {
+        if let Some(user) = tx.get::<UserRecord>(&at)? {
+            ids.extend(user.access_keys.iter().cloned());
+        }
+    }
+    Ok(ids.iter().map(|id| path::access_key(id)).collect())
+}
+
+fn all_paths(vault: &Vault, prefix: &str) -> Result<Vec<Path>, Fault> {
+    let tx = vault.reading();
+    let (mut all, mut after) = (Vec::new(), None::<Path>);
+    loop {
+        let page = tx.paths(prefix, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(last.clone());
+        all.extend(page);
+    }
 }
 
 fn put_key(tx: &mut Tx<'_>, vault: &Vault, account: AccountId, now: Timestamp) -> Result<AccountKey, Fault> {

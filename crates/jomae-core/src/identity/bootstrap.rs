@@ -42,7 +42,7 @@ pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<Ac
     }
     let mut tx = vault.writing();
     tx.get::<BootstrapRecord>(&at)?;
-    let made = accounts::put(&mut tx, vault, "default", now)?;
+    let made = accounts::put(&mut tx, vault, "default", now).map_err(Fault::internal)?;
     let bootstrap = BootstrapRecord { access_key_id: made.access_key_id.clone(), delivered: false };
     tx.put(at, &bootstrap)?;
     match tx.commit().await? {

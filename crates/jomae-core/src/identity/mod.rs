@@ -26,7 +26,7 @@ use crate::{
     lockout::{Lockout, SourceId},
     nonce::{self, NonceMemory, Seen},
     ram::record::{UserRecord, path as ram_path},
-    record::{AccessKeyRecord, StoredAccessKey, path},
+    record::{AccessKeyRecord, AccountRecord, StoredAccessKey, path},
     shares::Share,
     stored::Bytes,
     tx::Vault,
@@ -121,11 +121,17 @@ impl Authenticator {
         verify: Verify<'p>,
         now: Timestamp,
     ) -> Result<(Caller, Option<Arc<AccessKeyRecord>>), Error> {
-        if presented.access_key_id.starts_with(TEMPORARY_PREFIX) {
-            return Ok((self.by_token(vault.keyring(), presented, verify, now)?, None));
+        let (caller, access_key) = if presented.access_key_id.starts_with(TEMPORARY_PREFIX) {
+            (self.by_token(vault.keyring(), presented, verify, now)?, None)
+        } else {
+            let (caller, access_key) = self.by_access_key(vault, presented, verify)?;
+            (caller, Some(access_key))
+        };
+        let account = vault.reading().get::<AccountRecord>(&path::account(&caller.account))?;
+        if account.is_none_or(|account| account.disabled) {
+            return Err(Refusal::AccessKeyInactive.into());
         }
-        let (caller, access_key) = self.by_access_key(vault, presented, verify)?;
-        Ok((caller, Some(access_key)))
+        Ok((caller, access_key))
     }
 
     fn by_access_key<'p>(

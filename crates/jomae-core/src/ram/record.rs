@@ -305,6 +305,16 @@ pub mod path {
         format!("ram/{account}/root-key/")
     }
 
+    /// Everything of an account's RAM.
+    pub fn all(account: &AccountId) -> String {
+        format!("ram/{account}/")
+    }
+
+    /// Every user, by id.
+    pub fn users(account: &AccountId) -> String {
+        format!("ram/{account}/{}/", Entity::User.as_str())
+    }
+
     pub fn epoch(account: &AccountId) -> Path {
         Path::new(format!("ram/{account}/epoch"))
     }

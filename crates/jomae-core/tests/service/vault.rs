@@ -29,7 +29,7 @@ fn read(vault: &Vault, path: &str) -> i64 {
 fn write(vault: &Vault, created: i64) {
     let mut tx = vault.writing();
     for path in [FIRST, SECOND] {
-        tx.put(Path::new(path), &AccountRecord { name: String::new(), created }).unwrap();
+        tx.put(Path::new(path), &AccountRecord { name: String::new(), created, disabled: false }).unwrap();
     }
     assert_eq!(block_on(tx.commit()).unwrap(), CommitOutcome::Done);
 }

@@ -16,7 +16,7 @@ use jomae_api::{
     time::Timestamp,
 };
 use jomae_core::{
-    audit::{Durability, OperatorAct, operator_event},
+    audit::{Durability, OperatorAct, operator_event, outbox},
     call::new_request_id,
     error::{Fault, FaultKind},
     identity::accounts::{self, AccountError, AccountKey},
@@ -64,6 +64,13 @@ struct CreateAccount {
     name: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeAccount {
+    name: Option<String>,
+    disabled: Option<bool>,
+}
+
 /// A new access key. The secret is shown once.
 #[derive(Serialize)]
 struct Created {
@@ -82,6 +89,7 @@ struct AccountRow {
     account: String,
     name: String,
     created: Timestamp,
+    state: &'static str,
 }
 
 impl OperatorApi {
@@ -122,12 +130,17 @@ impl OperatorApi {
             (&Method::POST, ["accounts"]) => self.create_account(&read::<CreateAccount>(body)?.name).await,
             (&Method::GET, ["accounts"]) => self.list_accounts().await,
             (&Method::POST, ["accounts", id, "keys"]) => self.create_key(id).await,
+            (&Method::POST, ["accounts", id]) => self.change_account(id, read(body)?).await,
+            (&Method::DELETE, ["accounts", id]) => self.delete_account(id).await,
             (&Method::POST, ["simulate"]) => self.simulate(read(body)?).await,
             (&Method::POST, ["replay"]) => self.replay(read(body)?).await,
-            (_, ["accounts" | "simulate" | "replay"] | ["accounts", _, "keys"]) => {
+            (_, ["accounts" | "simulate" | "replay"] | ["accounts", _] | ["accounts", _, "keys"]) => {
                 Err(refused(StatusCode::METHOD_NOT_ALLOWED, "not this method"))
             }
-            _ => Err(refused(StatusCode::NOT_FOUND, "/accounts, /accounts/<id>/keys, /simulate or /replay")),
+            _ => Err(refused(
+                StatusCode::NOT_FOUND,
+                "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate or /replay",
+            )),
         }
     }
 
@@ -140,11 +153,39 @@ impl OperatorApi {
         self.made(operator::create_key(self.vault(), &self.region, account, gateway::now()).await?).await
     }
 
+    async fn change_account(&self, id: &str, change: ChangeAccount) -> Result<Answer, Refusal> {
+        let (account, now) = (account(id)?, gateway::now());
+        let (vault, region) = (self.vault(), &self.region);
+        let event = match change {
+            ChangeAccount { name: Some(name), disabled: None } => {
+                operator::rename_account(vault, region, &account, &name, now).await?
+            }
+            ChangeAccount { name: None, disabled: Some(disabled) } => {
+                operator::set_account_disabled(vault, region, &account, disabled, now).await?
+            }
+            _ => return Err(refused(StatusCode::BAD_REQUEST, "either a name, or whether it is disabled")),
+        };
+        self.appended(event).await?;
+        json(&serde_json::json!({}))
+    }
+
+    async fn delete_account(&self, id: &str) -> Result<Answer, Refusal> {
+        let account = account(id)?;
+        let event = operator::delete_account(self.vault(), &self.region, &account, gateway::now()).await?;
+        self.appended(event).await?;
+        json(&serde_json::json!({}))
+    }
+
     /// The event of a change is committed with it; a running service appends it at once.
-    async fn made(&self, made: Made) -> Result<Answer, Refusal> {
+    async fn appended(&self, event: outbox::Pending) -> Result<(), Refusal> {
         if let Hold::Service(service) = &self.hold {
-            service.outbox.append(&*service.audit, made.event).await?;
+            service.outbox.append(&*service.audit, event).await?;
         }
+        Ok(())
+    }
+
+    async fn made(&self, made: Made) -> Result<Answer, Refusal> {
+        self.appended(made.event).await?;
         let AccountKey { account, access_key_id, secret } = made.key;
         let account = account.to_string();
         json(&Created { account, access_key_id, access_key_secret: SecretText(secret) })
@@ -157,6 +198,7 @@ impl OperatorApi {
             account: id.to_string(),
             name: record.name,
             created: Timestamp(record.created),
+            state: if record.disabled { "Disabled" } else { "Enabled" },
         };
         json(&Accounts { accounts: accounts.into_iter().map(row).collect() })
     }
@@ -232,7 +274,10 @@ impl From<AccountError> for Refusal {
         let status = match error {
             AccountError::Name => StatusCode::BAD_REQUEST,
             AccountError::NoAccount(_) => StatusCode::NOT_FOUND,
-            AccountError::TooManyKeys => StatusCode::CONFLICT,
+            AccountError::TooManyKeys
+            | AccountError::NameTaken(_)
+            | AccountError::NotDisabled
+            | AccountError::HasKeys { .. } => StatusCode::CONFLICT,
             AccountError::Failed(fault) => return fault.into(),
         };
         Self { status, error: error.to_string() }

@@ -61,13 +61,34 @@ pub async fn create_account(config: &Config, name: &str) -> Result<NewKey, Opera
 
 /// Makes a further access key of an account.
 pub async fn create_key(config: &Config, account: &str) -> Result<NewKey, OperatorError> {
+    ask(config, Method::POST, &format!("{}/keys", account_path(account)?), &()).await.map(NewKey)
+}
+
+/// Gives an account another name.
+pub async fn rename_account(config: &Config, account: &str, name: &str) -> Result<(), OperatorError> {
+    let path = account_path(account)?;
+    ask(config, Method::POST, &path, &serde_json::json!({ "name": name })).await.map(drop)
+}
+
+/// Shuts an account, or opens it again.
+pub async fn set_account_disabled(config: &Config, account: &str, disabled: bool) -> Result<(), OperatorError> {
+    let path = account_path(account)?;
+    ask(config, Method::POST, &path, &serde_json::json!({ "disabled": disabled })).await.map(drop)
+}
+
+/// Deletes a disabled account that has no keys.
+pub async fn delete_account(config: &Config, account: &str) -> Result<(), OperatorError> {
+    ask(config, Method::DELETE, &account_path(account)?, &()).await.map(drop)
+}
+
+fn account_path(account: &str) -> Result<String, OperatorError> {
     if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(OperatorError::Refused("an account has 16 digits".into()));
     }
-    ask(config, Method::POST, &format!("/accounts/{account}/keys"), &()).await.map(NewKey)
+    Ok(format!("/accounts/{account}"))
 }
 
-/// All accounts: `{"accounts":[{"account":…,"name":…,"created":…}]}`.
+/// All accounts: `{"accounts":[{"account":…,"name":…,"created":…,"state":…}]}`.
 pub async fn list_accounts(config: &Config) -> Result<Value, OperatorError> {
     value(&ask(config, Method::GET, "/accounts", &()).await?)
 }

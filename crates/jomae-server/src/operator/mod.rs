@@ -16,7 +16,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use api::OperatorApi;
-pub use client::{NewKey, NewKeyParts, OperatorError, create_account, create_key, list_accounts, replay, simulate};
+pub use client::{
+    NewKey, NewKeyParts, OperatorError, create_account, create_key, delete_account, list_accounts, rename_account,
+    replay, set_account_disabled, simulate,
+};
 pub use simulate::{ReplayRequest, SimulateRequest};
 
 /// Largest body of a request, in bytes.

@@ -23,13 +23,17 @@ const PAGE_SIZE: &str = "50";
 const RANGE_SECS: i64 = 7 * 86_400;
 
 /// Names of events that are no calls: what the service did by itself, and the operator.
-const NO_ACTIONS: [&str; 10] = [
+const NO_ACTIONS: [&str; 14] = [
     "BeginAuditLog",
     "CreateAccount",
     "CreateAccountKey",
+    "DeleteAccount",
     "DeleteKey",
+    "DisableAccount",
+    "EnableAccount",
     "ExpireKeyMaterial",
     "ListAccounts",
+    "RenameAccount",
     "ReplayPolicy",
     "RotateKey",
     "SimulatePolicy",
