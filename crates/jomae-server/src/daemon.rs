@@ -27,6 +27,7 @@ use crate::{
     http::{self, HttpStats, Limits},
     logging::{self, LevelHandle},
     metrics::Metrics,
+    notify,
     operator::{self, OperatorApi},
 };
 
@@ -107,10 +108,12 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
         tokio::spawn(operator::socket::serve(socket, api, stopped))
     });
     announce(&config, &started, certificates.is_new_authority, listening, admin_listening);
+    notify::ready();
 
     watch_signals(source, config, &started, &mut certificates, level).await?;
 
     tracing::info!("stopping: waiting for requests in flight, accepting no new ones");
+    notify::stopping();
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;

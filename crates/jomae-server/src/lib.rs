@@ -28,3 +28,4 @@ mod certificates;
 mod descriptors;
 mod guard;
 mod logging;
+mod notify;
