@@ -175,6 +175,8 @@ pub enum Command {
     Restore(Restore),
     /// Examine a data directory; changes nothing.
     Doctor(ConfigArgs),
+    /// Ask the service of this machine whether it can serve.
+    Health(Health),
     /// Manage the keys that protect the store.
     DomainKey {
         #[command(subcommand)]
@@ -203,6 +205,13 @@ pub struct ConfigArgs {
     /// Directory of keys, certificates and audit log [default: ./jomae-data].
     #[arg(long, value_name = "DIR", env = "JOMAE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub struct Health {
+    /// Address of health and metrics.
+    #[arg(long, value_name = "URL", env = "JOMAE_ADMIN", default_value = "http://127.0.0.1:8444")]
+    pub admin: String,
 }
 
 #[derive(ClapArgs)]

@@ -73,6 +73,7 @@ pub fn exit_status(path: &str) -> String {
             "4  no answer",
         ],
         "audit verify" => &["0  the log is intact", "1  it is not, or cannot be read", "2  wrong usage"],
+        "health" => &["0  it can", "2  wrong usage", "4  it cannot, or does not answer"],
         "doctor" => &["0  nothing is wrong", "1  something is, and the output says what", "2  wrong usage"],
         _ => &[
             "0  done",
@@ -241,6 +242,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("backup", &["jomae backup --data-dir /var/lib/jomae --to /mnt/backup/2026-11-27 --with-identity"]),
     ("restore", &["jomae restore --from /mnt/backup/2026-11-27 --root-key root.key --data-dir /var/lib/jomae"]),
     ("doctor", &["jomae doctor --data-dir /var/lib/jomae"]),
+    ("health", &["jomae health", "jomae health --admin http://127.0.0.1:8444"]),
     ("domain-key rotate", &["jomae domain-key rotate --data-dir /var/lib/jomae"]),
     ("completions", &["jomae completions bash", ". <(jomae completions bash)"]),
     ("man", &["jomae man", "jomae man key create", "jomae man --directory /usr/local/share/man/man1"]),

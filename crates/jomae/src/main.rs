@@ -11,6 +11,7 @@ mod document;
 mod env_file;
 mod explain;
 mod file;
+mod health;
 mod help;
 mod import;
 mod keys;
@@ -59,6 +60,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Backup(backup) => operate::backup(&backup),
         Command::Restore(restore) => operate::restore(&restore),
         Command::Doctor(config) => operate::doctor(&config),
+        Command::Health(arguments) => health::run(&arguments),
         Command::DomainKey { command } => operate::domain_key(&command),
         Command::Completions { shell } => document::completions(shell),
         Command::Man { reference: true, .. } => document::reference(),

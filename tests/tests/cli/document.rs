@@ -25,6 +25,7 @@ fn help_and_version() {
         "backup",
         "restore",
         "doctor",
+        "health",
         "domain-key",
     ] {
         assert!(help.text().contains(&format!("\n  {command} ")), "{command}");
