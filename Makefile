@@ -1,4 +1,4 @@
-.PHONY: build test test-clients fmt lint run bench fuzz-smoke
+.PHONY: build test test-clients fmt lint run bench fuzz-smoke deb image dist
 
 # The server and the command line, optimised.
 build:
@@ -31,3 +31,14 @@ bench:
 # Every fuzz target for a few seconds.
 fuzz-smoke:
 	scripts/fuzz-smoke
+
+# For other machines, in target/packages: see docs/deployment.md.
+deb:
+	packaging/deb/make
+
+image:
+	packaging/image
+
+# Both, the stripped binary, its symbols, the SBOM and SHA256SUMS.
+dist:
+	packaging/dist
