@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use jomae_api::error::Origin;
+use jomae_api::error::{Origin, Refusal, Row};
 use jomae_api::wire::{Format, render};
 use libfuzzer_sys::fuzz_target;
 use quick_xml::events::Event;
@@ -68,14 +68,15 @@ fuzz_target!(|text: &str| {
     assert_eq!(of("RequestId"), [&shown]);
 
     for (origin, root) in [(Origin::Kms, "KMS"), (Origin::Gateway, "Error")] {
-        let body = render::error(Format::Json, origin, 400, text, text, text, text);
+        let row = Row { origin, ..*Refusal::NeedTls.row() };
+        let body = render::error(Format::Json, &row, text, text, text, None);
         let read: Value = serde_json::from_slice(&body).unwrap();
-        for name in ["Code", "Message", "RequestId", "HostId"] {
+        for name in ["Message", "RequestId", "HostId"] {
             assert_eq!(read[name], text);
         }
-        let body = render::error(Format::Xml, origin, 400, text, text, text, text);
+        let body = render::error(Format::Xml, &row, text, text, text, None);
         let texts = read_xml(&body, root);
-        for name in ["Code", "Message", "RequestId", "HostId"] {
+        for name in ["Message", "RequestId", "HostId"] {
             assert!(texts.contains(&(name.to_owned(), shown.clone())), "{name}");
         }
     }

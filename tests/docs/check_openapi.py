@@ -266,6 +266,9 @@ def sessions(call, user, account, role):
     asked = {"RoleArn": role, "RoleSessionName": "described"}
     user("AssumeRole", **asked, DurationSeconds=900, SourceIdentity="ann", Policy=statement(Action="kms:*", Resource="*"))
     call("AssumeRole", **asked, expected=403)
+    denied = user("ListUsers", expected=403)["AccessDeniedDetail"]
+    call("DecodeDiagnosticMessage", EncodedDiagnosticMessage=denied["EncodedDiagnosticMessage"])
+    call("DecodeDiagnosticMessage", EncodedDiagnosticMessage="AQ==", expected=404)
     user("AssumeRole", **asked, DurationSeconds=1, expected=400)
     user("GetCallerIdentity")
     # Nobody vouches for anybody here: the description of a success is left to the tests of providers.

@@ -66,6 +66,10 @@ pub enum Shape {
     Object(&'static [Member]),
     /// An object with one member of this name: the list of the rows.
     List(&'static str, &'static [Member]),
+    /// A plain list of objects with these members.
+    Objects(&'static [Member]),
+    /// A plain list of texts.
+    Texts,
     /// Numbers under names that are not known beforehand.
     Counts,
     /// A list of recorded events, in ActionTrail's form.
@@ -118,6 +122,10 @@ impl<T: Row> Value for List<T> {
     const SHAPE: Shape = Shape::List(T::NAME, T::MEMBERS);
 }
 
+impl<T: Answer> Value for Vec<T> {
+    const SHAPE: Shape = Shape::Objects(T::MEMBERS);
+}
+
 macro_rules! shapes {
     ($($shape:ident: $($type:ty),+;)*) => {
         $($(impl Value for $type {
@@ -131,6 +139,7 @@ shapes! {
     Base64: SecretBase64, Plaintext;
     Integer: u32, u64, i64;
     Boolean: bool;
+    Texts: Box<[String]>;
     Counts: BTreeMap<String, u64>;
 }
 

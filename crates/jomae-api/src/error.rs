@@ -172,6 +172,9 @@ refusals! {
     RamDescriptionLength => 400 "InvalidParameter.Description.Length" "The parameter - \"Description\" beyond the length limit." Gateway Documented;
     PolicyVersionFormat => 400 "InvalidParameter.VersionId.Format" "The format of the parameter - \"VersionId\" is incorrect." Gateway Documented;
     PolicyVersionNotFound => 404 "EntityNotExist.Policy.Version" "The policy version does not exist." Gateway Documented;
+    /// Whatever is not a message of ours for this account: changed, another account's, or anything else.
+    DiagnosticMessageNotFound => 404 "EntityNotExist" "The specific DecodedDiagnosticMessage cannot be found." Gateway Documented;
+    DiagnosticMessageExpired => 400 "EncodedMessageExpire" "The EncodedDiagnosticMessage is expired." Gateway Documented;
     UserPolicyNotFound => 404 "EntityNotExist.User.Policy" "The indicate policy of the user does not exist." Gateway Documented;
     GroupPolicyNotFound => 404 "EntityNotExist.Group.Policy" "The indicate policy attached to the group does not exist." Gateway Documented;
     RolePolicyNotFound => 404 "EntityNotExist.Role.Policy" "The indicate policy attached to the role does not exist." Gateway Documented;

@@ -9,6 +9,7 @@ pub mod action;
 pub mod actions;
 pub mod answer;
 pub mod api;
+pub mod denied;
 pub mod describe;
 pub mod error;
 pub mod json;

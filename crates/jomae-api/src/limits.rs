@@ -145,3 +145,8 @@ pub const LOOKUP_VALUE_BYTES_MAX: usize = 1024;
 pub const LOOKUP_RESULTS: RangeInclusive<u32> = 0..=50;
 /// Events of a page if `MaxResults` is not given.
 pub const LOOKUP_RESULTS_DEFAULT: u32 = 20;
+
+/// Longest `EncodedDiagnosticMessage`, in characters.
+pub const DIAGNOSTIC_MESSAGE_CHARS_MAX: usize = 4096;
+/// How long an `EncodedDiagnosticMessage` opens, in seconds.
+pub const DIAGNOSTIC_MESSAGE_SECS: i64 = 24 * 60 * 60;

@@ -92,6 +92,8 @@ fn is_of(shape: Shape, value: &Value) -> bool {
         Shape::Object(members) => fits(members, value),
         Shape::List(row, members) => value[row].as_array().unwrap().iter().all(|row| fits(members, row)),
         Shape::Counts => value.as_object().unwrap().values().all(Value::is_u64),
+        Shape::Objects(members) => value.as_array().unwrap().iter().all(|row| fits(members, row)),
+        Shape::Texts => value.as_array().unwrap().iter().all(Value::is_string),
         Shape::Events => value.as_array().unwrap().iter().all(Value::is_object),
     }
 }

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use jomae_api::error::Refusal;
+use jomae_api::{
+    actions::ram::policies::decode_diagnostic_message::AttachedTo,
+    denied::{DecidedBy, NoPermissionType},
+    error::Refusal,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
@@ -28,6 +33,29 @@ pub struct Denial {
     pub reason: String,
     /// The policies cost more than a decision may, so that nobody knows what they say.
     pub too_costly: bool,
+    /// What the caller's account may know of it; none if that is nothing.
+    pub disclosed: Option<Disclosed>,
+}
+
+/// What the account of a denied caller may know: what its own policies say, and those of its own keys and roles. Of what
+/// is another's, whether it exists or not, it is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disclosed {
+    /// The full name of the resource, as the caller may know it.
+    pub resource: String,
+    pub how: NoPermissionType,
+    pub by: DecidedBy,
+    /// The attached policy whose statement denies.
+    pub policy: Option<DenyingPolicy>,
+}
+
+/// An attached policy with a statement that denies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenyingPolicy {
+    pub name: String,
+    /// Of a custom policy.
+    pub version: Option<u32>,
+    pub attached_to: AttachedTo,
 }
 
 impl fmt::Display for Denial {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use jomae_api::{
     action::{ActionSpec, Api, Class},
     actions,
+    denied::AccessDeniedDetail,
     error::{Origin, Refusal},
     names::RegionId,
     sign::Presented,
@@ -13,6 +14,7 @@ use jomae_api::{
 };
 
 use crate::{
+    access::diagnosis,
     audit::{
         self, AuditSink, Durability, Telling,
         outbox::{Outbox, Pending},
@@ -165,6 +167,8 @@ struct Refused {
     error: Error,
     echo: Option<String>,
     retry_after_ms: Option<u32>,
+    /// What the caller's account may know of a permission that is missing.
+    detail: Option<Box<AccessDeniedDetail>>,
 }
 
 /// A caller, and what it calls.
@@ -188,13 +192,13 @@ type RouteEntry = (usize, &'static ActionSpec, Route);
 
 impl<E: Into<Error>> From<E> for Refused {
     fn from(error: E) -> Self {
-        Self { error: error.into(), echo: None, retry_after_ms: None }
+        Self { error: error.into(), echo: None, retry_after_ms: None, detail: None }
     }
 }
 
 impl From<NotAuthenticated> for Refused {
     fn from(NotAuthenticated { error, retry_after_ms }: NotAuthenticated) -> Self {
-        Self { error, echo: None, retry_after_ms }
+        Self { error, echo: None, retry_after_ms, detail: None }
     }
 }
 
@@ -304,7 +308,14 @@ impl Service {
                 self.record(spec, &id, &call, &telling, refusal, wants_receipt).await
             }
         };
-        CallReport::of_known(spec, bill, logged, result.map_err(Refused::from))
+        let result = result.map_err(|error| {
+            let detail = match &error {
+                Error::Denied(_, why) => diagnosis::detail(self.kms.vault.keyring(), &call, why).map(Box::new),
+                _ => None,
+            };
+            Refused { detail, ..error.into() }
+        });
+        CallReport::of_known(spec, bill, logged, result)
     }
 
     /// Who calls what: by a signature, or by the token of an OIDC provider for the one action that takes it.
@@ -507,7 +518,7 @@ impl CallReport {
         let Self { spec, known, bill, logged, result } = self;
         let outcome =
             CallOutcome { action: spec.map(|spec| spec.name), refusal: None, fault: None, denial: None, known, bill };
-        let Refused { error, echo, retry_after_ms } = match result {
+        let Refused { error, echo, retry_after_ms, detail } = match result {
             Ok(body) => return Reply { status: 200, format, request_id, retry_after_ms: None, logged, body, outcome },
             Err(refused) => refused,
         };
@@ -519,7 +530,7 @@ impl CallReport {
         }
         let from_gateway = row.origin == Origin::Gateway;
         let host = if from_gateway { text_header(request, "host", HOST_BYTES_MAX) } else { Cow::Borrowed("") };
-        let body = render::error(format, row.origin, row.status, row.code, &message, &request_id, &host);
+        let body = render::error(format, row, &message, &request_id, &host, detail.as_deref());
         let (fault, denial) = match error {
             Error::Refused(_) => (None, None),
             Error::Denied(_, why) => (None, Some(*why)),

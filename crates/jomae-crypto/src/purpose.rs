@@ -45,6 +45,8 @@ purposes! {
     ImportToken = "jomae/v1/import-token";
     /// A security token, with its session, under a domain key.
     SecurityToken = "jomae/v1/security-token";
+    /// What is told of a denied permission, under a domain key.
+    DiagnosticMessage = "jomae/v1/diagnostic-message";
 
     // Of other derivations, digests, MACs and signatures, at the head of what goes in.
     /// HKDF: what stands in for material that does not unwrap; see [`crate::import`].

@@ -111,6 +111,7 @@ macro_rules! for_each_action {
             ram::policies::detach_policy_from_role::DetachPolicyFromRole,
             ram::policies::list_policies_for_role::ListPoliciesForRole,
             ram::policies::list_entities_for_policy::ListEntitiesForPolicy,
+            ram::policies::decode_diagnostic_message::DecodeDiagnosticMessage,
             ram::roles::create_role::CreateRole,
             ram::roles::get_role::GetRole,
             ram::roles::update_role::UpdateRole,

@@ -164,6 +164,8 @@ fn answer(rows: &mut Vec<Vec<String>>, prefix: &str, member: &Member) {
         Shape::Choice(_) => "name".to_owned(),
         Shape::Object(_) => "object".to_owned(),
         Shape::List(row, _) => format!("object with the list `{row}`"),
+        Shape::Objects(_) => "list of objects".to_owned(),
+        Shape::Texts => "list of texts".to_owned(),
         Shape::Counts => "object of integers".to_owned(),
         Shape::Events => "list of events".to_owned(),
     };
@@ -173,6 +175,11 @@ fn answer(rows: &mut Vec<Vec<String>>, prefix: &str, member: &Member) {
         Shape::Object(members) => {
             for inner in members {
                 answer(rows, &format!("{name}."), inner);
+            }
+        }
+        Shape::Objects(members) => {
+            for inner in members {
+                answer(rows, &format!("{name}[]."), inner);
             }
         }
         Shape::List(row, members) => {

@@ -8,7 +8,8 @@ use super::{ALL, Described, is_of_every_call};
 use crate::{
     API_VERSION,
     action::{Effect, Group},
-    answer::{Member, Shape},
+    answer::{Answer, Member, Shape},
+    denied::AccessDeniedDetail,
     error::Refusal,
     param::{Kind, Use},
 };
@@ -278,6 +279,8 @@ fn member_schema(member: &Member) -> Value {
             let rows = json!({ "type": "array", "items": object(members.iter()) });
             json!({ "type": "object", "properties": { row: rows }, "required": [row], "additionalProperties": false })
         }
+        Shape::Objects(members) => json!({ "type": "array", "items": object(members.iter()) }),
+        Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Shape::Counts => json!({ "type": "object", "additionalProperties": { "type": "integer" } }),
         Shape::Events => json!({ "type": "array", "items": { "type": "object" } }),
     };
@@ -292,6 +295,11 @@ fn member_schema(member: &Member) -> Value {
 
 fn error_schema() -> Value {
     let text = |doc: &str| json!({ "type": "string", "description": doc });
+    let mut detail = object(AccessDeniedDetail::MEMBERS.iter());
+    if let Some(members) = detail.as_object_mut() {
+        let doc = "Of a missing permission: what the caller's account may know.";
+        members.insert("description".to_owned(), json!(doc));
+    }
     json!({
         "type": "object",
         "properties": {
@@ -300,6 +308,7 @@ fn error_schema() -> Value {
             "Code": { "type": "string", "description": "What a program may decide by.", "enum": codes() },
             "Message": text("What a person may read."),
             "HttpStatus": { "type": "integer", "description": "The status, in errors of KMS." },
+            "AccessDeniedDetail": detail,
         },
         "required": ["RequestId", "HostId", "Code", "Message"],
         "additionalProperties": false,

@@ -35,7 +35,7 @@ const NOT_OFFERED: [(&str, &str); 4] = [
         "ram",
         "AddClientIdToOIDCProvider AddFingerprintToOIDCProvider AddUserToApplication BindMFADevice ChangePassword \
          ClearAccountAlias CreateAppSecret CreateApplication CreateLoginProfile CreateOIDCProvider CreateSAMLProvider \
-         CreateServiceLinkedRole CreateVirtualMFADevice DecodeDiagnosticMessage DeleteAccessKeyInRecycleBin \
+         CreateServiceLinkedRole CreateVirtualMFADevice DeleteAccessKeyInRecycleBin \
          DeleteAppSecret DeleteApplication DeleteLoginProfile DeleteOIDCProvider DeletePasskey DeleteSAMLProvider \
          DeleteServiceLinkedRole DeleteUserInRecycleBin DeleteVirtualMFADevice DeprovisionApplication \
          DeprovisionExternalApplication DisableVirtualMFA GenerateCredentialReport GetAccessKeyInfoInRecycleBin \

@@ -9,7 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use zeroize::Zeroizing;
 
 use super::Format;
-use crate::error::Origin;
+use crate::denied::AccessDeniedDetail;
+use crate::error::{Origin, Row};
 use crate::json;
 
 /// Why an output cannot be put on the wire. Always a bug of ours, never of the caller.
@@ -65,25 +66,27 @@ struct ErrorBody<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_denied_detail: Option<&'a AccessDeniedDetail>,
 }
 
 /// The body of an error. Errors of KMS itself carry `HttpStatus` and have the XML root `<KMS>`; those of the gateway
 /// have `<Error>`, the only root under which a client reads an XML error.
 pub fn error(
     format: Format,
-    origin: Origin,
-    status: u16,
-    code: &str,
+    row: &Row,
     message: &str,
     request_id: &str,
     host_id: &str,
+    access_denied_detail: Option<&AccessDeniedDetail>,
 ) -> Vec<u8> {
-    let (root, http_status) = match origin {
-        Origin::Kms => ("KMS", Some(status)),
+    let (root, http_status) = match row.origin {
+        Origin::Kms => ("KMS", Some(row.status)),
         Origin::Gateway => ("Error", None),
     };
-    // Neither step can fail: five texts and a number, under fixed names, into memory.
-    let json = serde_json::to_vec(&ErrorBody { request_id, host_id, code, message, http_status }).unwrap_or_default();
+    let body = ErrorBody { request_id, host_id, code: row.code, message, http_status, access_denied_detail };
+    // Neither step can fail: texts and a number, under fixed names, into memory.
+    let json = serde_json::to_vec(&body).unwrap_or_default();
     match format {
         Format::Json => json,
         Format::Xml => xml(&json, root).unwrap_or_default(),
@@ -185,6 +188,8 @@ fn representable(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::denied::{DecidedBy, NoPermissionType, PrincipalType};
+    use crate::error::Refusal;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -268,8 +273,8 @@ mod tests {
 
     #[test]
     fn errors() {
-        let body =
-            |format, origin| text(error(format, origin, 404, "Forbidden.KeyNotFound", "A \"B\".", "id", "kms.test"));
+        let row = |origin| Row { origin, ..*Refusal::KeyNotFound.row() };
+        let body = |format, origin| text(error(format, &row(origin), "A \"B\".", "id", "kms.test", None));
         assert_eq!(
             body(Format::Json, Origin::Kms),
             r#"{"RequestId":"id","HostId":"kms.test","Code":"Forbidden.KeyNotFound","Message":"A \"B\".","HttpStatus":404}"#
@@ -282,6 +287,30 @@ mod tests {
                        <Message>A &quot;B&quot;.</Message>";
         assert_eq!(body(Format::Xml, Origin::Kms), format!("<KMS>{members}<HttpStatus>404</HttpStatus></KMS>"));
         assert_eq!(body(Format::Xml, Origin::Gateway), format!("<Error>{members}</Error>"));
+    }
+
+    #[test]
+    fn errors_with_what_was_denied() {
+        let detail = AccessDeniedDetail {
+            auth_action: "kms:Decrypt",
+            auth_principal_type: PrincipalType::Session,
+            auth_principal_display_name: "role:session".to_owned(),
+            auth_principal_owner_id: "1".to_owned(),
+            no_permission_type: NoPermissionType::Explicit,
+            policy_type: DecidedBy::Identity,
+            encoded_diagnostic_message: None,
+        };
+        let body = |format| text(error(format, Refusal::NoPermission.row(), "No.", "id", "", Some(&detail)));
+        assert_eq!(
+            body(Format::Json),
+            r#"{"RequestId":"id","HostId":"","Code":"Forbidden.NoPermission","Message":"No.","HttpStatus":403,"#
+                .to_owned()
+                + r#""AccessDeniedDetail":{"AuthAction":"kms:Decrypt","AuthPrincipalType":"AssumedRoleUser","#
+                + r#""AuthPrincipalDisplayName":"role:session","AuthPrincipalOwnerId":"1","#
+                + r#""NoPermissionType":"ExplicitDeny","PolicyType":"AccountLevelIdentityBasedPolicy"}}"#
+        );
+        let xml = body(Format::Xml);
+        assert!(xml.contains("<AccessDeniedDetail><AuthAction>kms:Decrypt</AuthAction>"), "{xml}");
     }
 
     proptest! {
@@ -307,9 +336,9 @@ mod tests {
         }
 
         #[test]
-        fn errors_are_always_a_body(message in any::<String>(), code in any::<String>()) {
+        fn errors_are_always_a_body(message in any::<String>()) {
             for format in [Format::Json, Format::Xml] {
-                prop_assert!(error(format, Origin::Gateway, 400, &code, &message, "id", "h").len() > 20);
+                prop_assert!(error(format, Refusal::NeedTls.row(), &message, "id", "h", None).len() > 20);
             }
         }
     }

@@ -5,18 +5,20 @@ use core::net::IpAddr;
 use jomae_api::{
     action::{Action, RamKind, StateRule},
     actions::{is_shareable, metadata::KeyState, params::Tags},
+    denied::DecidedBy,
     error::Refusal,
     names::alias_arn,
     param::EncryptionContext,
 };
 
 use super::{
-    FoundAlias, FoundKey, FoundRole, Owner, Required, Resolved, Resource, Rights, explain,
+    FoundAlias, FoundKey, FoundRole, Owner, Required, Resolved, Resource, Rights,
+    explain::{self, TrustTells},
     rights::{rights_of, trust},
 };
 use crate::{
     call::Call,
-    error::{Denial, Error, Fault},
+    error::{Denial, Disclosed, Error, Fault},
     identity::{
         Caller, Who,
         token::{Trusted, TrustedPrincipal},
@@ -46,7 +48,7 @@ pub fn authorize<'a, A: Action>(
     if let Some(reason) = rights.dead {
         let permission = found.needs.first().map_or("any", |need| need.permission);
         let resource = call.caller.arn();
-        return Err(Denial { permission, resource, reason: reason.to_owned(), too_costly: false }.into());
+        return Err(denied(permission, resource, reason, None).into());
     }
     let evaluator = PolicyEvaluator::new(call, &rights, action.request_tags());
     let mut missing = None;
@@ -120,14 +122,16 @@ impl<'c> PolicyEvaluator<'c> {
         context: Option<&EncryptionContext>,
     ) -> Result<Result<(), NotPermitted>, Fault> {
         if let (Who::Federated(_), false) = (&self.caller().who, matches!(resource, Resource::Role(_))) {
-            return Ok(denied_by(permission, String::new(), "a caller without a signature may only assume a role"));
+            let reason = "a caller without a signature may only assume a role";
+            return Ok(Err(NotPermitted::Denied(denied(permission, String::new(), reason, None))));
         }
         match resource {
             Resource::SignatureOnly => Ok(Ok(())),
             Resource::Role(role) => self.ask_role(permission, role),
             Resource::Key(key) => self.ask_key(permission, key, context),
             Resource::Missing { owner: Owner::Another, arn, .. } => {
-                Ok(denied_by(permission, arn.clone(), "it is another account's"))
+                let disclosed = self.without_other_side(permission, arn, context)?;
+                Ok(Err(NotPermitted::Denied(denied(permission, arn.clone(), "it is another account's", disclosed))))
             }
             _ if self.caller().is_root() => Ok(Ok(())),
             _ => self.ask_identity(permission, &self.arn_of(permission, resource), context, None),
@@ -154,6 +158,19 @@ impl<'c> PolicyEvaluator<'c> {
         }
     }
 
+    /// What may be told of a denial on what is, or would be, another account's: what the caller's own policies say of the
+    /// name alone. So it is the same whether the thing exists or not, and whatever its policy and its tags are.
+    fn without_other_side(
+        &self,
+        permission: &'static str,
+        named: &str,
+        context: Option<&EncryptionContext>,
+    ) -> Result<Option<Disclosed>, Fault> {
+        let facts = self.facts(context, None, &[]);
+        let request = Request::new(number(permission)?, named, &facts);
+        Ok(explain::own_side(self.caller(), self.rights, &request).or_other_side(DecidedBy::Resource, named))
+    }
+
     /// What the caller's own policies and the session policy say.
     fn ask_identity(
         &self,
@@ -169,7 +186,7 @@ impl<'c> PolicyEvaluator<'c> {
         Ok(if allowed {
             Ok(())
         } else {
-            Err(NotPermitted::Denied(explain::identity(self.rights, permission, &request)))
+            Err(NotPermitted::Denied(explain::identity(self.caller(), self.rights, permission, &request)))
         })
     }
 
@@ -217,7 +234,12 @@ impl<'c> PolicyEvaluator<'c> {
                 if self.caller().is_root() { Ok(()) } else { self.ask_identity(permission, stand_in, context, None)? };
             return Ok(asked.and(Err(NotPermitted::Hidden)));
         }
-        Ok(Err(NotPermitted::Denied(explain::key(self.rights, permission, &request, by_key, is_own))))
+        Ok(Err(NotPermitted::Denied(if is_own {
+            explain::own_key(self.caller(), self.rights, permission, &request, by_key)
+        } else {
+            let disclosed = self.without_other_side(permission, key.alias.as_deref().unwrap_or(&arn), context)?;
+            explain::foreign_key(self.rights, permission, &request, by_key, disclosed)
+        })))
     }
 
     /// A role: its trust policy must name the caller, and the caller's own policies must allow it.
@@ -239,20 +261,26 @@ impl<'c> PolicyEvaluator<'c> {
                 return Ok(own);
             }
         }
+        let is_federated = matches!(self.caller().who, Who::Federated(_));
+        let tells = match role.role.account == self.caller().account {
+            _ if is_federated => TrustTells::Nothing,
+            true => TrustTells::All,
+            false => TrustTells::OtherSide,
+        };
         let Some(record) = &role.record else {
             // Who is of the account may know. Of another's one is told nothing; nor is who comes with a token: an issuer
             // may serve the whole world.
-            let is_own = role.role.account == self.caller().account;
-            return Ok(if is_own && !matches!(self.caller().who, Who::Federated(_)) {
-                Err(NotPermitted::As(Refusal::RoleNotFound))
+            return Ok(Err(if tells == TrustTells::All {
+                NotPermitted::As(Refusal::RoleNotFound)
             } else {
-                denied_by(permission, arn, "there is no such role")
-            });
+                let untrusting = explain::trust(permission, arn, ResourceVerdict::NotNamed, tells);
+                NotPermitted::Denied(Denial { reason: "there is no such role".to_owned(), ..untrusting })
+            }));
         };
         let trusted = trusted_of(self.call, who);
         match trust(record, &role.role.account, &trusted, self.call.now)? {
             ResourceVerdict::Allow { .. } | ResourceVerdict::AllowAccount { .. } => Ok(Ok(())),
-            verdict => Ok(Err(NotPermitted::Denied(explain::trust(permission, arn, verdict)))),
+            verdict => Ok(Err(NotPermitted::Denied(explain::trust(permission, arn, verdict, tells)))),
         }
     }
 }
@@ -274,8 +302,8 @@ pub(crate) fn trusted_of(call: &Call<'_>, who: TrustedPrincipal) -> Trusted {
     }
 }
 
-fn denied_by(permission: &'static str, resource: String, reason: &str) -> Result<(), NotPermitted> {
-    Err(NotPermitted::Denied(Denial { permission, resource, reason: reason.to_owned(), too_costly: false }))
+fn denied(permission: &'static str, resource: String, reason: &str, disclosed: Option<Disclosed>) -> Denial {
+    Denial { permission, resource, reason: reason.to_owned(), too_costly: false, disclosed }
 }
 
 pub(super) fn number(permission: &'static str) -> Result<u16, Fault> {
@@ -302,6 +330,8 @@ impl PolicyEvaluator<'_> {
             Resource::SignatureOnly => String::new(),
             Resource::Service => {
                 let service = permission.split(':').next().unwrap_or_default();
+                // RAM has no regions.
+                let region = if service == "ram" { "" } else { region.as_str() };
                 format!("acs:{service}:{region}:{account}:*")
             }
             Resource::Keys => format!("acs:kms:{region}:{account}:key"),

@@ -1,6 +1,7 @@
 //! May they? What a call acts on, and the proof that it is allowed.
 
 mod authorize;
+pub mod diagnosis;
 mod explain;
 mod resolve;
 pub mod rights;
@@ -86,12 +87,14 @@ pub struct FoundKey {
     /// Another account's key that a ciphertext names: whoever may not use it is told that there is none, as if it had
     /// this name.
     pub hidden_as: Option<String>,
+    /// The full name of another account's alias that led here: whoever may not use the key does not learn its id.
+    pub alias: Option<String>,
     used: OnceLock<Arc<VersionRecord>>,
 }
 
 impl FoundKey {
     fn new(place: KeyPlace, record: Arc<KeyRecord>, version: Option<u32>) -> Self {
-        Self { place, record, version, hidden_as: None, used: OnceLock::new() }
+        Self { place, record, version, hidden_as: None, alias: None, used: OnceLock::new() }
     }
 
     /// Notes the version that the call uses: one of each key.

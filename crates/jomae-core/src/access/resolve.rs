@@ -96,16 +96,18 @@ fn by_alias_elsewhere(
 ) -> Result<Resource, Error> {
     let here = *region == call.region;
     let record = if here { tx.get::<AliasRecord>(&path::alias(account, region, name))? } else { None };
-    match record {
+    let arn = alias_arn(region, account, name);
+    let found = match record {
         Some(alias) => {
-            key(tx, call, KeyPlace { account: account.clone(), region: region.clone(), id: alias.key.clone() }, None)
+            let place = KeyPlace { account: account.clone(), region: region.clone(), id: alias.key.clone() };
+            Some(key(tx, call, place, None)?)
         }
-        None => Ok(Resource::Missing {
-            owner: owner(call, account),
-            arn: alias_arn(region, account, name),
-            refusal: Refusal::AliasNotFound,
-        }),
-    }
+        None => None,
+    };
+    Ok(match found {
+        Some(Resource::Key(key)) => Resource::Key(FoundKey { alias: Some(arn), ..key }),
+        _ => Resource::Missing { owner: owner(call, account), arn, refusal: Refusal::AliasNotFound },
+    })
 }
 
 fn key(tx: &mut Tx<'_>, call: &Call<'_>, place: KeyPlace, version: Option<u32>) -> Result<Resource, Error> {

@@ -24,6 +24,8 @@ use crate::{
 pub struct Rights {
     /// Of the user and its groups, or of the role. Not asked for the account itself.
     pub policies: Arc<Vec<AttachedPolicy>>,
+    /// How many of them, at the head, are attached to the user or the role itself; the others are of groups.
+    pub own: usize,
     /// Narrows the session.
     pub session: Option<Arc<Compiled>>,
     /// Why nothing at all is allowed.
@@ -32,7 +34,7 @@ pub struct Rights {
 
 impl Rights {
     fn none() -> Self {
-        Self { policies: Arc::default(), session: None, dead: None }
+        Self { policies: Arc::default(), own: 0, session: None, dead: None }
     }
 
     fn dead(reason: &'static str) -> Self {
@@ -72,7 +74,9 @@ pub fn rights_of(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Rights, Fault> {
             LoadedPrincipal::User(user, _) if user.name != *name => {
                 Err(Fault::unavailable("the caller was renamed during the call"))
             }
-            LoadedPrincipal::User(_, policies) => Ok(Rights { policies: Arc::clone(policies), ..Rights::none() }),
+            LoadedPrincipal::User(user, policies) => {
+                Ok(Rights { policies: Arc::clone(policies), own: user.policies.len(), ..Rights::none() })
+            }
             LoadedPrincipal::Nothing | LoadedPrincipal::Role(..) => Ok(Rights::dead("the user is gone")),
         },
         Who::Session(session) => match &*holding(tx, account, PrincipalId::Role(&session.role_id))? {
@@ -148,7 +152,12 @@ fn of_session(role: &RoleRecord, policies: &Arc<Vec<AttachedPolicy>>, session: &
     if role.trust_epoch != session.trust_epoch && !still_trusts(role, session)? {
         return Ok(Rights::dead("the role no longer trusts who assumed it"));
     }
-    Ok(Rights { policies: Arc::clone(policies), session: session.compiled_policy()?, ..Rights::none() })
+    Ok(Rights {
+        policies: Arc::clone(policies),
+        own: role.policies.len(),
+        session: session.compiled_policy()?,
+        ..Rights::none()
+    })
 }
 
 fn add(tx: &mut Tx<'_>, account: &AccountId, attached: &[Attached], to: &mut Vec<AttachedPolicy>) -> Result<(), Fault> {

@@ -19,6 +19,7 @@ mod client_token;
 mod concurrency;
 mod crypto;
 mod deletion;
+mod denied;
 mod export;
 mod faults;
 mod identity;

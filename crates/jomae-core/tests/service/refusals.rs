@@ -297,6 +297,10 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::PendingImport => Here(|| on_key(S::PendingImport, "Encrypt", &[])),
         Refusal::StateModifiedFailed => Here(|| on_key(S::Enabled, "CancelKeyDeletion", &[])),
         Refusal::DeletionProtected => Here(protected),
+        Refusal::DiagnosticMessageNotFound => {
+            Here(|| call("DecodeDiagnosticMessage", &[("EncodedDiagnosticMessage", "AQ==")]))
+        }
+        Refusal::DiagnosticMessageExpired => Elsewhere("the tests of what a denied caller is told"),
         Refusal::DryRunWouldSucceed => Here(|| on_key(S::Enabled, "Encrypt", &[("DryRun", "true")])),
         Refusal::DryRunInvalid => {
             Here(|| call("Encrypt", &[("KeyId", "k"), ("Plaintext", "aGk ="), ("DryRun", "true")]))

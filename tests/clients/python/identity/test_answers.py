@@ -6,6 +6,7 @@ import typing
 import uuid
 
 import pytest
+from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 from alibabacloud_tea_util.models import RuntimeOptions
 from darabonba.model import DaraModel
@@ -172,6 +173,15 @@ def test_every_member_of_every_answer(first):
     given = assumed["Credentials"]
     session = Sdk(first.server, given["AccessKeyId"], given["AccessKeySecret"], given["SecurityToken"])
     assert raw(session, "sts", "GetCallerIdentity", {})["RoleId"] == made["RoleId"]
+    deny = {"Effect": "Deny", "Action": "ram:ListUsers", "Resource": "*"}
+    denying = json.dumps({"Version": "1", "Statement": [deny]})
+    ram("CreatePolicyVersion", PolicyDocument=denying, SetAsDefault="true", **of_policy)
+    with pytest.raises(ClientException) as denied:
+        raw(session, "ram", "ListUsers", {})
+    message = denied.value.access_denied_detail["EncodedDiagnosticMessage"]
+    ram("DecodeDiagnosticMessage", EncodedDiagnosticMessage=message)
+    ram("SetDefaultPolicyVersion", VersionId="v2", **of_policy)
+    ram("DeletePolicyVersion", VersionId="v3", **of_policy)
     call("sts", "GetCallerIdentity")
     call("trail", "LookupEvents", MaxResults=1)
     # To the end of each list, one row a page; somewhere in each there is a page that is not the last one.

@@ -187,7 +187,7 @@ impl<'v> Replay<'v> {
         let (today, proposed) = (decide_all(&call, &today, &needs)?, decide_all(&call, &proposed, &needs)?);
         let change = |(at, reason): (usize, String)| {
             let need = needs.all.get(at);
-            let rights = Rights { policies: Arc::default(), session: None, dead: None };
+            let rights = Rights { policies: Arc::default(), own: 0, session: None, dead: None };
             let arn = |need: &super::asked::Need| {
                 PolicyEvaluator::new(&call, &rights, None).arn_of(need.permission, &need.resource)
             };

@@ -6,6 +6,7 @@ mod attach_policy_to_user;
 mod attachments;
 mod create_policy;
 mod create_policy_version;
+mod decode_diagnostic_message;
 mod delete_policy;
 mod delete_policy_version;
 mod detach_policy_from_group;

@@ -6,6 +6,7 @@ pub mod attach_policy_to_user;
 pub mod attachments;
 pub mod create_policy;
 pub mod create_policy_version;
+pub mod decode_diagnostic_message;
 pub mod delete_policy;
 pub mod delete_policy_version;
 pub mod detach_policy_from_group;
