@@ -52,6 +52,70 @@ pub struct Client {
     settings: Settings,
 }
 
+/// Longest text of an [`AccessDenied`] that is taken, in bytes.
+const DENIED_TEXT_BYTES_MAX: usize = 4096;
+
+/// `AccessDeniedDetail` of an answer: who lacks which permission, and which policies decided.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AccessDenied {
+    /// The permission, such as `kms:Decrypt`.
+    pub auth_action: String,
+    /// `SubUser`, `AssumedRoleUser` or `RootUser`.
+    pub auth_principal_type: String,
+    /// The ID of the user, `<role>:<session>`, or the account.
+    pub auth_principal_display_name: String,
+    /// `ImplicitDeny` or `ExplicitDeny`.
+    pub no_permission_type: String,
+    /// Such as `AccountLevelIdentityBasedPolicy`.
+    pub policy_type: String,
+    /// Opened by DecodeDiagnosticMessage.
+    pub encoded_diagnostic_message: Option<String>,
+}
+
+impl AccessDenied {
+    /// Of an answer. What is not of this form, too long or not fit to be shown is left out.
+    fn of(answer: &Value) -> Option<Box<Self>> {
+        let read = <Self as serde::Deserialize>::deserialize(answer.get("AccessDeniedDetail")?).ok()?;
+        let message = read.encoded_diagnostic_message.as_ref();
+        let texts = [
+            &read.auth_action,
+            &read.auth_principal_type,
+            &read.auth_principal_display_name,
+            &read.no_permission_type,
+            &read.policy_type,
+        ];
+        let fits = |text: &String| text.len() <= DENIED_TEXT_BYTES_MAX && !text.contains(char::is_control);
+        let shown = texts.into_iter().chain(message).all(fits);
+        shown.then(|| Box::new(read))
+    }
+}
+
+impl std::fmt::Display for AccessDenied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let who = match self.auth_principal_type.as_str() {
+            "SubUser" => "user",
+            "AssumedRoleUser" => "role session",
+            "RootUser" => "account",
+            other => other,
+        };
+        let why = match self.no_permission_type.as_str() {
+            "ImplicitDeny" => "no statement allows it",
+            "ExplicitDeny" => "a statement denies it",
+            other => other,
+        };
+        let policies = match self.policy_type.as_str() {
+            "AccountLevelIdentityBasedPolicy" => "identity policies",
+            "SessionPolicy" => "session policy",
+            "AssumeRolePolicy" => "trust policy",
+            "ResourceBasedPolicy" => "key policy",
+            other => other,
+        };
+        let Self { auth_action, auth_principal_display_name: name, .. } = self;
+        write!(f, "{who} {name} may not {auth_action}: {why} ({policies})")
+    }
+}
+
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -67,7 +131,7 @@ pub enum CallError {
         cause: String,
     },
     /// The service says no.
-    #[error("{code}: {message} (request id {request_id})")]
+    #[error("{code}: {message}{} (request id {request_id})", .denied.as_ref().map(|denied| format!(" {denied}")).unwrap_or_default())]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -77,6 +141,8 @@ pub enum CallError {
         message: String,
         /// By which the audit log knows the call.
         request_id: String,
+        /// What is told of a missing permission.
+        denied: Option<Box<AccessDenied>>,
     },
     /// The answer is not one of this API.
     #[error("{endpoint} gave an answer that is not of this API (HTTP {status})")]
@@ -190,7 +256,13 @@ impl Client {
         if let Some(at) = message.find(" server string to sign is:") {
             message.truncate(at);
         }
-        Err(CallError::Refused { status, code: text("Code"), message, request_id: text("RequestId") })
+        Err(CallError::Refused {
+            status,
+            code: text("Code"),
+            message,
+            request_id: text("RequestId"),
+            denied: AccessDenied::of(&members),
+        })
     }
 }
 
@@ -279,5 +351,27 @@ impl DataKeys for Client {
 
     async fn decrypt(&self, header: &Header, context: &EncryptionContext) -> Result<SecretBytes, KeysError> {
         self.decrypt(&header.encrypted_key, context).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_denial_is_shown_in_one_line() {
+        let mut answer = serde_json::json!({ "AccessDeniedDetail": {
+            "AuthAction": "kms:Decrypt", "AuthPrincipalType": "SubUser", "AuthPrincipalDisplayName": "2058",
+            "AuthPrincipalOwnerId": "1", "NoPermissionType": "ImplicitDeny",
+            "PolicyType": "AccountLevelIdentityBasedPolicy", "EncodedDiagnosticMessage": "AQ==",
+        }});
+        let denied = AccessDenied::of(&answer).unwrap();
+        let expected = "user 2058 may not kms:Decrypt: no statement allows it (identity policies)";
+        assert_eq!(denied.to_string(), expected);
+        for wrong in ["a\nb".to_owned(), "a".repeat(DENIED_TEXT_BYTES_MAX + 1)] {
+            answer["AccessDeniedDetail"]["AuthAction"] = wrong.into();
+            assert_eq!(AccessDenied::of(&answer), None);
+        }
+        assert_eq!(AccessDenied::of(&serde_json::json!({ "AccessDeniedDetail": "text" })), None);
     }
 }

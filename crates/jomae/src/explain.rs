@@ -23,11 +23,11 @@ pub async fn call(client: &Client, action: &str, params: &[(&str, &str)]) -> Res
 /// A refusal with what is known of it here.
 pub fn explained(error: CallError, action: &str, params: &[(&str, &str)], region: Option<&str>) -> CallError {
     match error {
-        CallError::Refused { status, code, mut message, request_id } => {
+        CallError::Refused { status, code, mut message, request_id, denied } => {
             if let Some(hint) = hint(&code, &message, action, params, region) {
                 message = format!("{} {hint}", message.trim_end());
             }
-            CallError::Refused { status, code, message, request_id }
+            CallError::Refused { status, code, message, request_id, denied }
         }
         other => other,
     }
