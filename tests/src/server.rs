@@ -182,6 +182,8 @@ impl Launch<'_> {
             let (listening, rest) = line.split_once(' ').expect("an address");
             let (_, admin) = rest.split_once("admin http://").expect("an admin address");
             server.listening = listening.parse().expect("an address");
+            // In JSON the line goes on.
+            let admin = admin.split('"').next().unwrap_or_default();
             server.admin = admin.parse().expect("an address");
             true
         });

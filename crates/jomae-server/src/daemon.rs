@@ -302,8 +302,12 @@ fn announce(config: &Config, started: &Started, is_new_authority: bool, listenin
         lines.push(format!("  . {}", bootstrap::shell_quoted(&env.display().to_string())));
         lines.push("  jomae key create --description 'my first key'".to_owned());
     }
-    lines.push(String::new());
+    let mut text = String::new();
+    for line in &lines {
+        text.push_str(&logging::start_line(config.log.format, line));
+        text.push('\n');
+    }
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason to stop serving.
-    let _ = out.write_all(lines.join("\n").as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{EnvFilter, Registry, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use crate::config::{ConfigError, Log, LogFormat};
@@ -28,9 +29,39 @@ pub(crate) fn start(log: &Log) -> Result<LevelHandle, ConfigError> {
     Ok(handle)
 }
 
-/// Reads a level, or a list of them.
+/// Libraries that write a line for each frame or record at `debug`.
+const TALKATIVE: [&str; 5] = ["h2", "hyper", "hyper_util", "rustls", "reqwest"];
+
+/// Reads a level, or a list of them. A level for everything does not make the talkative libraries say more than `info`;
+/// only their own names do.
 pub(crate) fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
-    EnvFilter::try_new(level).map_err(|error| ConfigError::Value(format!("log.level `{level}`: {error}")))
+    let wrong = |error: &dyn std::fmt::Display| ConfigError::Value(format!("log.level `{level}`: {error}"));
+    let mut filter = EnvFilter::try_new(level).map_err(|error| wrong(&error))?;
+    let parts = || level.split(',').map(str::trim);
+    if parts().filter_map(|part| part.parse::<LevelFilter>().ok()).all(|of_all| of_all <= LevelFilter::INFO) {
+        return Ok(filter);
+    }
+    for library in TALKATIVE {
+        let is_named = |part: &str| part.split(['=', ':', '[']).next() == Some(library);
+        if !parts().any(is_named) {
+            filter = filter.add_directive(format!("{library}=info").parse().map_err(|error| wrong(&error))?);
+        }
+    }
+    Ok(filter)
+}
+
+/// A line of the start-up text, in the form of the log.
+pub(crate) fn start_line(format: LogFormat, line: &str) -> String {
+    match format {
+        LogFormat::Human => line.to_owned(),
+        LogFormat::Json => serde_json::json!({
+            "timestamp": jiff::Timestamp::now().to_string(),
+            "level": "INFO",
+            "fields": { "message": line.trim() },
+            "target": "jomae_server::daemon",
+        })
+        .to_string(),
+    }
 }
 
 /// How often a line that strangers can cause is written at most.
@@ -66,6 +97,32 @@ impl Seldom {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_are_not_shown_unless_asked_for() {
+        for (level, frames) in [
+            ("debug", false),
+            ("trace", false),
+            ("debug,jomae_server=trace", false),
+            ("debug,h2=trace", true),
+            ("info,h2=debug", true),
+            ("h2::codec=trace,debug", true),
+        ] {
+            let shown = filter(level).unwrap().to_string();
+            assert_eq!(!shown.split(',').any(|part| part == "h2=info"), frames, "{level}: {shown}");
+        }
+        for level in ["info", "warn", "error,jomae_server=debug"] {
+            assert!(!filter(level).unwrap().to_string().contains("hyper"), "{level}");
+        }
+        assert!(filter("jomae_server=loud").is_err());
+    }
+
+    #[test]
+    fn the_start_is_told_in_the_form_of_the_log() {
+        assert_eq!(start_line(LogFormat::Human, "  a"), "  a");
+        let line: serde_json::Value = serde_json::from_str(&start_line(LogFormat::Json, "  a \"b\"")).unwrap();
+        assert_eq!(line["fields"]["message"], "a \"b\"");
+    }
 
     #[test]
     fn a_repeated_line_is_written_once_a_minute_with_a_count() {
