@@ -24,7 +24,12 @@ const ENV_BYTES_MAX: u64 = 64 * 1024;
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
 fn failure(error: OperatorError) -> Failure {
-    Failure::Local(error.to_string())
+    match error {
+        OperatorError::Socket(..) | OperatorError::NotReachable(_) => Failure::Service(error.to_string()),
+        OperatorError::Start(_) | OperatorError::Refused(_) | OperatorError::NoStore(_) => {
+            Failure::Local(error.to_string())
+        }
+    }
 }
 
 pub fn run(show: &Show, command: &Account) -> Result<(), Failure> {

@@ -57,6 +57,8 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 fn failure(error: OperatorError) -> Failure {
     match error {
         OperatorError::Refused(text) => Failure::Usage(text),
+        // 1 would say that it is denied.
+        OperatorError::NoStore(_) => Failure::Usage(error.to_string()),
         other => Failure::Service(other.to_string()),
     }
 }
