@@ -143,6 +143,9 @@ pub struct RootKeyConfig {
     pub file: Option<PathBuf>,
     /// A file with the passphrase; without it the environment variable `JOMAE_ROOT_PASSPHRASE`.
     pub passphrase_file: Option<PathBuf>,
+    /// Whether a new root key may come from a weak passphrase. Not a setting: asked for on the command line, once.
+    #[serde(skip)]
+    pub insecure: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

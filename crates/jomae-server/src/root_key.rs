@@ -25,6 +25,11 @@ use crate::{
 /// The environment variable that may hold the passphrase.
 pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
 
+/// Shortest passphrase of a new root key, in bytes.
+const NEW_PASSPHRASE_BYTES_MIN: usize = 16;
+/// How many different bytes it has at least.
+const NEW_PASSPHRASE_DISTINCT_MIN: usize = 8;
+
 /// Longest passphrase file, in bytes: a passphrase and its line end.
 const PASSPHRASE_FILE_BYTES_MAX: usize = PASSPHRASE_BYTES_MAX + 2;
 
@@ -70,6 +75,10 @@ pub enum RootKeyError {
     NoPassphrase,
     #[error("the passphrase: {0}")]
     Passphrase(#[from] PassphraseError),
+    #[error(
+        "the passphrase is too weak for a new root key: it needs at least {NEW_PASSPHRASE_BYTES_MIN} bytes, {NEW_PASSPHRASE_DISTINCT_MIN} of them different; serve --insecure takes it all the same"
+    )]
+    Weak,
 }
 
 /// Whether the root key was made just now.
@@ -120,17 +129,29 @@ fn from_passphrase(config: &Config, store_exists: bool) -> Result<Opened, RootKe
     let path = config.data_dir.join("root.params");
     let name = || path.display().to_string();
     let passphrase = passphrase(config)?;
+    let passphrase = without_line_end(&passphrase);
     let (params, created) = match files::read_limited(&path, PARAMS_LINE_BYTES_MAX) {
         Ok(content) => {
             let line = String::from_utf8_lossy(&content);
             let params = PassphraseParams::from_line(line.trim_end())
                 .map_err(|source| RootKeyError::Params { path: name(), source })?;
+            if is_weak(passphrase) {
+                tracing::warn!(
+                    "the passphrase of the root key is weak; whoever has a copy of the store can guess it offline"
+                );
+            }
             (params, false)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound && store_exists => {
             return Err(RootKeyError::Missing { path: name() });
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if passphrase.is_empty() {
+                return Err(PassphraseError::Empty.into());
+            }
+            if is_weak(passphrase) && !config.root_key.insecure {
+                return Err(RootKeyError::Weak);
+            }
             let params = PassphraseParams::random();
             files::write_private(&path, format!("{}\n", params.to_line()).as_bytes())
                 .map_err(|source| RootKeyError::Write { path: name(), source })?;
@@ -138,7 +159,13 @@ fn from_passphrase(config: &Config, store_exists: bool) -> Result<Opened, RootKe
         }
         Err(source) => return Err(RootKeyError::Read { path: name(), source }),
     };
-    Ok(Opened { key: RootMaterial::from_passphrase(without_line_end(&passphrase), &params)?.into(), created })
+    Ok(Opened { key: RootMaterial::from_passphrase(passphrase, &params)?.into(), created })
+}
+
+/// A plain rule, not an estimate: it stops short words and repetitions, and nobody else's quotation.
+fn is_weak(passphrase: &[u8]) -> bool {
+    let distinct = (0..=u8::MAX).filter(|byte| passphrase.contains(byte)).count();
+    passphrase.len() < NEW_PASSPHRASE_BYTES_MIN || distinct < NEW_PASSPHRASE_DISTINCT_MIN
 }
 
 /// A passphrase without the line ends behind it, which an editor or a mounted secret adds. Everything else is part of it.
@@ -166,6 +193,32 @@ fn passphrase(config: &Config) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_and_repeated_passphrases_are_weak() {
+        for weak in ["", "correct horse", "aaaaaaaaaaaaaaaaaaaaaaaa", "12121212121212121212", "fifteen letters"] {
+            assert!(is_weak(weak.as_bytes()), "{weak}");
+        }
+        for strong in ["correct horse battery", "密码密码需要长一些", "0123456789abcdef"] {
+            assert!(!is_weak(strong.as_bytes()), "{strong}");
+        }
+    }
+
+    #[test]
+    fn strength_is_asked_when_the_passphrase_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("passphrase");
+        files::write_private(&file, b"horse\n").unwrap();
+        let mut config = Config { data_dir: dir.path().to_owned(), ..Config::default() };
+        config.root_key.provider = RootKeyProvider::Passphrase;
+        config.root_key.passphrase_file = Some(file);
+        assert!(matches!(open(&config, false), Err(RootKeyError::Weak)));
+        assert!(!dir.path().join("root.params").exists());
+        config.root_key.insecure = true;
+        assert!(open(&config, false).unwrap().created);
+        config.root_key.insecure = false;
+        assert!(!open(&config, true).unwrap().created);
+    }
 
     #[test]
     fn only_line_ends_behind_a_passphrase_are_dropped() {

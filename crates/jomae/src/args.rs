@@ -230,6 +230,9 @@ pub struct Serve {
     /// Begin a new audit log in the place of one that is gone; its first event says so. For one start only.
     #[arg(long)]
     pub new_audit_log: bool,
+    /// Take a weak passphrase for a new root key all the same.
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 #[derive(ClapArgs)]

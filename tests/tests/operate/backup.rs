@@ -244,7 +244,7 @@ async fn what_a_backup_refuses() {
 async fn a_passphrase_restores_without_a_key_file() {
     let site = Site::default();
     let config = "[root_key]\nprovider = \"passphrase\"\n";
-    let launch = || site.launch().config(config).variable("JOMAE_ROOT_PASSPHRASE", "correct horse");
+    let launch = || site.launch().config(config).variable("JOMAE_ROOT_PASSPHRASE", "correct horse battery");
     let mut server = launch().start();
     let key = create_key(&server.client(), "k").await;
     let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
@@ -258,9 +258,9 @@ async fn a_passphrase_restores_without_a_key_file() {
         command.env("JOMAE_ROOT_PASSPHRASE", passphrase);
         cli::run(command, b"")
     };
-    restore("wrong horse").failed(1, &["root key"]);
+    restore("wrong horse battery").failed(1, &["root key"]);
     assert!(!to.exists());
-    restore("correct horse").ok();
+    restore("correct horse battery").ok();
     bring_env(&data, &to);
     let server = launch().data(&to).start();
     assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");

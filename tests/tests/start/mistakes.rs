@@ -429,7 +429,7 @@ async fn what_others_can_read_or_write() {
     let tls = tls.replace(key.to_str().unwrap(), link.to_str().unwrap());
     drop(site.launch().config(&tls).start());
     let new = Site::default();
-    let passphrase = new.write("passphrase", "right horse\n");
+    let passphrase = new.write("passphrase", "right horse battery\n");
     mode(&passphrase, 0o644);
     let config = format!("[root_key]\nprovider = \"passphrase\"\npassphrase_file = \"{}\"\n", passphrase.display());
     new.launch().config(&config).fails().failed(1, &[passphrase.to_str().unwrap(), "chmod 600"]);
@@ -444,31 +444,31 @@ async fn passphrases() {
     let launch = || site.launch().config(passphrase);
     site.launch().config(passphrase).fails().failed(1, &["JOMAE_ROOT_PASSPHRASE", "root_key.passphrase_file"]);
     launch().variable("JOMAE_ROOT_PASSPHRASE", "").fails().failed(1, &["passphrase"]);
-    let mut server = launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse").start();
+    let mut server = launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse battery").start();
     let key = create_key(&server.client(), "k").await;
     let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
     assert_eq!(server.stop(), Some(0));
     assert!(!site.data().join("root.key").exists());
 
     fails(&site, launch(), &["JOMAE_ROOT_PASSPHRASE"]);
-    fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "wrong horse"), &["root key"]);
+    fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "wrong horse battery"), &["root key"]);
     // The other provider finds no key file, and must not make one.
     fails(&site, site.launch(), &["root.key", "missing"]);
     let params = site.data().join("root.params");
     let own = fs::read(&params).unwrap();
     for damaged in [&b""[..], b"argon2id$v=19$m=4294967295,t=3,p=1$AAAA", &own[1..], &[b'a'; 4000]] {
         fs::write(&params, damaged).unwrap();
-        fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse"), &["root.params"]);
+        fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse battery"), &["root.params"]);
     }
     fs::remove_file(&params).unwrap();
-    fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse"), &["root.params"]);
+    fails(&site, launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse battery"), &["root.params"]);
     fs::write(&params, own).unwrap();
 
     // A line end behind it is not part of it, in the variable as in a file.
-    let mut server = launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse\r\n").start();
+    let mut server = launch().variable("JOMAE_ROOT_PASSPHRASE", "right horse battery\r\n").start();
     assert_eq!(jomae_tests::calls::decrypt(&server.client(), &blob).await, "aGVsbG8=");
     assert_eq!(server.stop(), Some(0));
-    let file = site.write("passphrase", "right horse\n");
+    let file = site.write("passphrase", "right horse battery\n");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let config = format!("{passphrase}passphrase_file = \"{}\"\n", file.display());
     let server = site.launch().config(&config).start();
