@@ -39,8 +39,8 @@ pub fn now() -> Timestamp {
 }
 
 impl Gateway {
-    /// Our own failures go to the log with their cause, those that strangers can bring about once a minute; refusals only
-    /// when someone looks closely.
+    /// Our own failures go to the log with their cause, those that strangers can bring about once a minute; of refusals
+    /// only a missing permission, unless someone looks closely.
     fn note(&self, reply: &Reply, source_ip: &str) {
         let action = reply.outcome.action.unwrap_or("none");
         let request_id = &reply.request_id;
