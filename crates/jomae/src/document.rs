@@ -7,22 +7,50 @@ use std::{
     process::Stdio,
 };
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _, builder::PossibleValuesParser};
 use clap_mangen::{
     Man,
     roff::{Roff, roman},
 };
 
+use jomae_api::{
+    actions,
+    spec::{KeySpec, KeyUsage},
+};
+
 use crate::{
     args::Args,
-    help, names,
+    help,
+    keys::STATES,
+    names,
     output::{self, Failure},
 };
 
 pub fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "jomae", &mut script);
+    clap_complete::generate(shell, &mut with_values(Args::command()), "jomae", &mut script);
     output::write_out(&script)
+}
+
+/// The command line with the values that the API knows, to be completed; it takes others too, since a service may know more.
+fn with_values(command: Command) -> Command {
+    let values = |names: Vec<&'static str>| PossibleValuesParser::new(names);
+    let actions = values(actions::ACTIONS.iter().map(|spec| spec.name).collect());
+    let specs = values(KeySpec::ALL.iter().map(|spec| spec.as_str()).collect());
+    let usages = values(KeyUsage::ALL.iter().map(|usage| usage.as_str()).collect());
+    command
+        .mut_subcommand("call", |call| call.mut_arg("action", |arg| arg.value_parser(actions.clone())))
+        .mut_subcommand("audit", |audit| {
+            audit.mut_subcommand("search", |search| {
+                search.mut_arg("event_name", |arg| arg.value_parser(actions.clone()))
+            })
+        })
+        .mut_subcommand("key", |key| {
+            key.mut_subcommand("create", |create| {
+                create.mut_arg("spec", |arg| arg.value_parser(specs)).mut_arg("usage", |arg| arg.value_parser(usages))
+            })
+            .mut_subcommand("list", |list| list.mut_arg("state", |arg| arg.value_parser(values(STATES.to_vec()))))
+        })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]

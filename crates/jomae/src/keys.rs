@@ -203,7 +203,7 @@ fn if_permitted<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
 }
 
 /// As the API writes them.
-const STATES: [&str; 4] = ["Enabled", "Disabled", "PendingDeletion", "PendingImport"];
+pub const STATES: [&str; 4] = ["Enabled", "Disabled", "PendingDeletion", "PendingImport"];
 
 /// Lists keys by a handful of calls, however many keys there are: which there are, which are in each state, and all
 /// aliases. `long` asks about each key too, and each time writes an event.

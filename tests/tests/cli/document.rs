@@ -71,6 +71,20 @@ fn completions() {
         "source /dev/stdin; COMP_WORDS=(jomae al); COMP_CWORD=1; _jomae jomae al jomae; echo \"${COMPREPLY[*]}\"",
     ]);
     assert_eq!(cli::run(command, &bash.stdout).ok().text(), "alias\n");
+    // And what the API knows.
+    for (words, completed) in
+        [("call GenerateDataKeyW", "GenerateDataKeyWithoutPlaintext"), ("key create --spec RSA_20", "RSA_2048")]
+    {
+        let count = words.split(' ').count();
+        let script = format!(
+            "source /dev/stdin; COMP_WORDS=(jomae {words}); COMP_CWORD={count}; _jomae jomae {} {}; echo \"${{COMPREPLY[*]}}\"",
+            words.rsplit(' ').next().unwrap(),
+            words.rsplit(' ').nth(1).unwrap()
+        );
+        let mut command = std::process::Command::new("bash");
+        command.args(["--norc", "-c", &script]);
+        assert_eq!(cli::run(command, &bash.stdout).ok().text(), format!("{completed}\n"));
+    }
     assert!(jomae(&["completions", "zsh"]).ok().text().starts_with("#compdef jomae"));
     let fish = jomae(&["completions", "fish"]).ok();
     assert!(fish.text().contains("complete -c jomae") && fish.text().contains("domain-key"));

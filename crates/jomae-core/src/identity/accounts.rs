@@ -109,7 +109,9 @@ pub async fn remove(tx: &mut Tx<'_>, vault: &Vault, account: &AccountId) -> Resu
     paths.extend(all_paths(vault, &ram_path::all(account))?);
     for paths in paths.chunks(REMOVED_AT_ONCE) {
         let mut part = vault.writing();
-        paths.iter().for_each(|path| part.delete(path.clone()));
+        for path in paths {
+            part.delete(path.clone());
+        }
         committed(part).await?;
     }
     tx.delete(path::account_name(&record.name));

@@ -136,7 +136,7 @@ fn of_another_account_is_told_what_the_caller_knows_anyway() {
     let all = json!({ "Effect": "Allow", "Action": ["kms:*", "sts:AssumeRole"], "Resource": ["*"] });
     let users = [
         bob.user("nothing"),
-        bob.user_with("all", &document(&[all.clone()])),
+        bob.user_with("all", &document(std::slice::from_ref(&all))),
         bob.user_with("tagged", &document(&[tagged("Allow")])),
         bob.user_with("not-tagged", &document(&[all, tagged("Deny")])),
     ];
