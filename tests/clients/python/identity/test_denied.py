@@ -61,10 +61,10 @@ def test_the_policy_that_denies_is_named(first, denied):
 
 
 def test_ram_tells_it_too_and_the_old_sdk_reads_the_error(first, denied):
-    _, credentials, _ = denied
-    assert detail(first.as_(*credentials).ram, "ListUsers")["AuthAction"] == "ram:ListUsers"
+    name, credentials, _ = denied
+    assert detail(first.as_(*credentials).ram, "GetUser", UserName=name)["AuthAction"] == "ram:GetUser"
     with pytest.raises(KmsError) as caught:
-        first.as_old(*credentials).ram("ListUsers")
+        first.as_old(*credentials).ram("GetUser", UserName=name)
     assert isinstance(caught.value.__cause__, ServerException)
     assert (caught.value.code, caught.value.status) == ("NoPermission", 403)
 
