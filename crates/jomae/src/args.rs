@@ -242,11 +242,11 @@ pub struct Call {
     pub remote: Remote,
     #[expect(clippy::doc_markdown, reason = "the help text shows it as it stands here")]
     /// Name of the action, e.g. DescribeKey; --list shows all.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(index = 1, allow_hyphen_values = true)]
     pub action: String,
     /// Parameters as --Name value. @FILE takes the content of a file (Base64 is added where the parameter wants it),
     /// @- that of standard input, @@ begins a value with @.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "--Name value")]
+    #[arg(index = 2, trailing_var_arg = true, allow_hyphen_values = true, value_name = "--Name value")]
     pub parameters: Vec<String>,
 }
 

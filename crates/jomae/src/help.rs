@@ -69,7 +69,7 @@ pub fn exit_status(path: &str) -> String {
         "policy simulate" => &[
             "0  allowed; with --replay: no call would be denied",
             "1  denied; with --replay: calls would be denied",
-            "2  wrong usage",
+            "2  wrong usage, or a failure on this side",
             "4  no answer",
         ],
         "audit verify" => &["0  the log is intact", "1  it is not, or cannot be read", "2  wrong usage"],
