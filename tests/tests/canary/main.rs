@@ -44,7 +44,8 @@ impl Planted {
     }
 }
 
-const TRACE: &str = "[log]\nlevel = \"trace\"\n";
+/// Everything, also what libraries say of frames and records.
+const TRACE: &str = "[log]\nlevel = \"trace,h2=trace,hyper=trace,hyper_util=trace,rustls=trace,reqwest=trace\"\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_written_with_a_key_file_and_sigkill() {

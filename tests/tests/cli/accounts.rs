@@ -184,7 +184,7 @@ fn mistakes() {
     jomae(&[&["account", "key", "12"][..], &place].concat()).failed(1, &["16 digits"]);
     // Without its socket a running service is named.
     fs::remove_file(data.join("operator.sock")).unwrap();
-    jomae(&[&["account", "list"][..], &place].concat()).failed(1, &["has the store open", "operator.sock"]);
+    jomae(&[&["account", "list"][..], &place].concat()).failed(4, &["has the store open", "operator.sock"]);
 }
 
 #[test]

@@ -166,5 +166,5 @@ async fn a_name_can_be_listened_on() {
     assert!(server.listening.is_ipv4() && server.listening.ip().is_loopback(), "{}", server.listening);
     server.jomae(&["key", "create"]).ok();
     let by_name = format!("https://localhost:{}", server.listening.port());
-    server.jomae(&["--endpoint", &by_name, "key", "list"]).ok();
+    server.jomae(&["key", "list", "--endpoint", &by_name]).ok();
 }

@@ -85,7 +85,9 @@ impl<'s> Stage<'s> {
         let identity = line.ok(&root, "GetCallerIdentity", &[]);
         let account = identity["AccountId"].as_str().unwrap().to_owned();
         let data = server.data.to_str().unwrap();
-        let made = server.jomae(&["account", "create", "--name", "other", "--data-dir", data, "--output", "json"]);
+        // Each stage has a stranger of its own, on one server.
+        let name = format!("other {}", jomae_tests::random::word(8));
+        let made = server.jomae(&["account", "create", "--name", &name, "--data-dir", data, "--output", "json"]);
         let made = made.ok().json();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let stranger = Party { id: text("AccessKeyId"), secret: text("AccessKeySecret"), token: None };

@@ -193,7 +193,19 @@ impl Maker<'_, '_> {
         ]
     }
 
+    /// What a user without permissions is told.
+    fn denial(&mut self) -> String {
+        let name = format!("denied-{}", random::word(12));
+        self.ok("CreateUser", &[("UserName", &name)]);
+        let user = Party::of_access_key(&self.ok("CreateAccessKey", &[("UserName", &name)]));
+        let denied = self.line.call(&user, "ListUsers", &[]).json();
+        denied["AccessDeniedDetail"]["EncodedDiagnosticMessage"].as_str().expect("a message").to_owned()
+    }
+
     fn of_ram(&mut self, action: &str) -> Form<'static> {
+        if action == "DecodeDiagnosticMessage" {
+            return vec![("EncodedDiagnosticMessage", self.denial())];
+        }
         let own = |text: &str| text.to_owned();
         let fresh = |kind: &str| format!("{kind}-{}", random::word(12));
         let takes = |param: &str| {
