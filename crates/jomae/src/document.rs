@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::{Arg, Command, CommandFactory as _, builder::PossibleValuesParser};
+use clap_complete::Shell;
 use clap_mangen::{
     Man,
     roff::{Roff, roman},
@@ -26,9 +27,14 @@ use crate::{
     output::{self, Failure},
 };
 
-pub fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+pub fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut with_values(Args::command()), "jomae", &mut script);
+    script.extend_from_slice(match shell {
+        Shell::Bash => include_bytes!("completions.bash"),
+        Shell::Fish => include_bytes!("completions.fish"),
+        _ => &[],
+    });
     output::write_out(&script)
 }
 

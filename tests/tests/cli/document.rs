@@ -85,6 +85,30 @@ fn completions() {
         command.args(["--norc", "-c", &script]);
         assert_eq!(cli::run(command, &bash.stdout).ok().text(), format!("{completed}\n"));
     }
+    // And what the service knows.
+    let site = jomae_tests::Site::default();
+    let server = site.start();
+    for alias in ["team/orders", "team/bills", "web"] {
+        server.jomae(&["key", "create", "--alias", alias]).ok();
+    }
+    for (words, completed) in [
+        ("key describe team/", "team/bills\nteam/orders\n"),
+        ("encrypt --key alias/w", "alias/web\n"),
+        ("key list --region cn-h", "cn-hangzhou\n"),
+        ("al", "alias\n"),
+    ] {
+        let count = words.split(' ').count();
+        let script = format!(
+            "PATH=$1:$PATH; source /dev/stdin; COMP_WORDS=(jomae {words}); COMP_CWORD={count}; \
+             _jomae_names jomae {} {}; printf '%s\\n' \"${{COMPREPLY[@]}}\" | sort",
+            words.rsplit(' ').next().unwrap(),
+            words.rsplit(' ').nth(1).unwrap_or("jomae")
+        );
+        let mut command = std::process::Command::new("bash");
+        let place = std::path::Path::new(jomae_tests::binary::command().get_program()).parent().unwrap().to_owned();
+        command.args(["--norc", "-c", &script, "bash"]).arg(place).envs(server.settings.iter().flatten());
+        assert_eq!(cli::run(command, &bash.stdout).ok().text(), completed, "{words}");
+    }
     assert!(jomae(&["completions", "zsh"]).ok().text().starts_with("#compdef jomae"));
     let fish = jomae(&["completions", "fish"]).ok();
     assert!(fish.text().contains("complete -c jomae") && fish.text().contains("domain-key"));
