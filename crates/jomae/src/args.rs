@@ -14,7 +14,7 @@ use jomae_server::address::ListenAddress;
 
 pub use account::Account;
 pub use audit::{Audit, Key as LogKey, Log, Range, Search};
-pub use people::{Group, Policies, Role, Session, User, UserKeys};
+pub use people::{Group, Policies, PolicyNames, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
 
 /// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.

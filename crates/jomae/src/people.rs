@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    args::{Connection, Group, Policies, Remote, Role, Session, Show, User, UserKeys},
+    args::{Connection, Group, Policies, PolicyNames, Remote, Role, Session, Show, User, UserKeys},
     confirm,
     connect::{block_on, client},
     env_file::{Credential, EnvFile},
@@ -163,8 +163,9 @@ async fn grant(client: &Client, kind: Kind, name: &str, policies: &Policies) -> 
     made.kept(result).await
 }
 
-async fn revoke(client: &Client, kind: Kind, name: &str, policies: &[String]) -> Result<(), Failure> {
+async fn revoke(client: &Client, kind: Kind, name: &str, policies: &PolicyNames) -> Result<(), Failure> {
     let attached = all(client, kind.policies, &[(kind.param, name)], "/Policies/Policy").await?;
+    let policies = &policies.policies;
     for policy in policies {
         let known = || attached.iter().map(|row| text(row, "PolicyName"));
         if !known().any(|known| known == policy) {

@@ -36,9 +36,8 @@ pub enum User {
     /// Take policies from a user; they stay, for others.
     Revoke {
         name: String,
-        /// Name of a policy; may be given often.
-        #[arg(long = "policy", value_name = "NAME", required = true)]
-        policies: Vec<String>,
+        #[command(flatten)]
+        policies: PolicyNames,
     },
     /// Make, list, stop and delete access keys of a user.
     Keys {
@@ -110,9 +109,8 @@ pub enum Group {
     /// Take policies from a group.
     Revoke {
         name: String,
-        /// Name of a policy; may be given often.
-        #[arg(long = "policy", value_name = "NAME", required = true)]
-        policies: Vec<String>,
+        #[command(flatten)]
+        policies: PolicyNames,
     },
     /// Delete a group; its users stay.
     Delete {
@@ -157,9 +155,8 @@ pub enum Role {
     /// Take policies from a role.
     Revoke {
         name: String,
-        /// Name of a policy; may be given often.
-        #[arg(long = "policy", value_name = "NAME", required = true)]
-        policies: Vec<String>,
+        #[command(flatten)]
+        policies: PolicyNames,
     },
     /// Delete a role; its sessions end with it.
     Delete {
@@ -193,6 +190,13 @@ pub enum Session {
     },
     /// Tell who calls: account, principal and its kind.
     Whoami,
+}
+
+#[derive(ClapArgs)]
+pub struct PolicyNames {
+    /// Name of a policy; may be given often.
+    #[arg(long = "policy", value_name = "NAME", required = true)]
+    pub policies: Vec<String>,
 }
 
 #[derive(ClapArgs)]
