@@ -65,6 +65,15 @@ fn claim_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), Ac
     Ok(tx.put(at, &AccountNameRecord { account: account.clone() })?)
 }
 
+/// Frees a name, if it is the account's: accounts of early builds may share one that has since been claimed.
+fn free_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), Fault> {
+    let at = path::account_name(name);
+    if tx.get::<AccountNameRecord>(&at)?.is_some_and(|holder| holder.account == *account) {
+        tx.delete(at);
+    }
+    Ok(())
+}
+
 fn existing(tx: &mut Tx<'_>, account: &AccountId) -> Result<AccountRecord, AccountError> {
     match tx.get::<AccountRecord>(&path::account(account))? {
         Some(record) => Ok((*record).clone()),
@@ -78,7 +87,7 @@ pub fn rename(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), Ac
     let record = existing(tx, account)?;
     claim_name(tx, account, name)?;
     if record.name != name {
-        tx.delete(path::account_name(&record.name));
+        free_name(tx, account, &record.name)?;
     }
     Ok(tx.put(path::account(account), &AccountRecord { name: name.to_owned(), ..record })?)
 }
@@ -114,7 +123,7 @@ pub async fn remove(tx: &mut Tx<'_>, vault: &Vault, account: &AccountId) -> Resu
         }
         committed(part).await?;
     }
-    tx.delete(path::account_name(&record.name));
+    free_name(tx, account, &record.name)?;
     tx.delete(path::account(account));
     Ok(())
 }

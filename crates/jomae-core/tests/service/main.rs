@@ -11,6 +11,7 @@
 mod common;
 
 mod access;
+mod accounts;
 mod aliases;
 mod asymmetric;
 mod attacks;
