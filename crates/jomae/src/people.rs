@@ -76,11 +76,11 @@ pub fn user(remote: &Remote, command: User) -> Result<(), Failure> {
                 let extra: Vec<(&str, &str)> = display_name.iter().map(|text| ("DisplayName", text.as_str())).collect();
                 let mut made = Undo::new(&client);
                 let result = create_user(&client, &name, &extra, &policies, &group, file.is_some(), &mut made).await;
-                let key = made.kept(result).await?;
-                match (file, key) {
-                    (Some(file), Some(key)) => handed_over(&remote.connection, &client, file, &name, &key).await,
-                    _ => output::line(&format!("user {name} was made")),
-                }
+                let result = match (file, result) {
+                    (Some(file), Ok(Some(key))) => handed_over(&remote.connection, &client, file, &name, &key).await,
+                    (_, result) => result.map(|_| format!("user {name} was made")),
+                };
+                output::line(&made.kept(result).await?)
             }
             User::List => {
                 let rows = all(&client, "ListUsers", &[], "/Users/User").await?;
@@ -213,13 +213,14 @@ impl<'c> Undo<'c> {
     }
 }
 
+/// Writes a new access key to its file, and says so; if that fails, the key is deleted again.
 async fn handed_over(
     connection: &Connection,
     client: &Client,
     file: EnvFile,
     user: &str,
     answer: &Value,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let member = |name: &str| answer.pointer(&format!("/AccessKey/{name}")).and_then(Value::as_str).unwrap_or_default();
     let id = member("AccessKeyId");
     let credential =
@@ -233,7 +234,7 @@ async fn handed_over(
         };
         return Err(Failure::Local(format!("{}: {error}; {fate}", path.display())));
     }
-    output::line(&format!("user {user}; its access key {id} is in {}", path.display()))
+    Ok(format!("user {user}; its access key {id} is in {}", path.display()))
 }
 
 /// Lines for a shell that say where this service is.
@@ -272,7 +273,7 @@ async fn keys(remote: &Remote, client: &Client, command: UserKeys) -> Result<(),
         UserKeys::Create { user, env_file: Some(path) } => {
             let file = EnvFile::create(&path)?;
             let key = call(client, "CreateAccessKey", &[("UserName", &user)]).await?;
-            handed_over(&remote.connection, client, file, &user, &key).await
+            output::line(&handed_over(&remote.connection, client, file, &user, &key).await?)
         }
         UserKeys::Create { user, env_file: None } => {
             show::answer(&remote.show, &call(client, "CreateAccessKey", &[("UserName", &user)]).await?)

@@ -98,6 +98,14 @@ fn what_fails_leaves_nothing() {
     create(&["--policy", word(&reader), "--group", "nobodies"]).failed(3, &["EntityNotExist.Group"]);
     assert_eq!((users().as_str(), policies().text()), ("", "0\n"));
     assert!(!file.exists());
+    // The key is made, and no room is left for its file.
+    let mut full = std::process::Command::new("sh");
+    let program = jomae_tests::binary::command();
+    full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]).arg(program.get_program());
+    full.args(["user", "create", "bob", "--policy", word(&reader), "--env-file", word(&file)]);
+    full.envs(server.settings.iter().flatten());
+    jomae_tests::cli::run(full, b"").failed(1, &["bob.env", "the access key was deleted again"]);
+    assert_eq!((users().as_str(), policies().text(), file.exists()), ("", "0\n", false));
     server.jomae(&["user", "grant", "bob"]).failed(2, &["--policy"]);
 
     // A policy of the file's name that says something else is not replaced, and one that says the same is used.
