@@ -28,7 +28,7 @@ pub struct ClientTokenRecord {
     expires_at: i64,
 }
 
-plain_records!(ClientTokenRecord);
+plain_records!(bears_rights: false; ClientTokenRecord);
 
 /// The token of a call that has one.
 pub struct Token {
@@ -81,9 +81,9 @@ pub async fn sweep(vault: &Vault, now: Timestamp) -> Result<usize, Fault> {
         }
         // A token that was used anew after its time has a later entry of its own.
         if tx.get::<ClientTokenRecord>(&token)?.is_some_and(|record| record.expires_at <= now.0) {
-            tx.delete(token);
+            tx.delete::<ClientTokenRecord>(token);
         }
-        tx.delete(at);
+        tx.delete::<Marker>(at);
         forgotten += 1;
     }
     match tx.commit().await? {

@@ -27,7 +27,8 @@ use crate::{
     usage::cell::UsageSlot,
 };
 
-plain_records!(KeyRecord, AliasRecord, VersionIndex, AccountRecord, AccountNameRecord, DueRecord, GoneRecord, Marker);
+plain_records!(bears_rights: true; KeyRecord, AliasRecord, AccountRecord);
+plain_records!(bears_rights: false; VersionIndex, AccountNameRecord, DueRecord, GoneRecord, Marker);
 
 /// A customer master key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +100,8 @@ impl VersionRecord {
 }
 
 impl Record for VersionRecord {
+    const BEARS_RIGHTS: bool = true;
+
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         Ok(Self::of(serde_json::from_slice(bytes)?))
     }
@@ -192,6 +195,8 @@ pub struct StoredAccessKey {
 }
 
 impl Record for AccessKeyRecord {
+    const BEARS_RIGHTS: bool = true;
+
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         Ok(Self::of(serde_json::from_slice(bytes)?))
     }

@@ -7,14 +7,21 @@ use serde::{Deserialize, Serialize};
 
 /// A kind of record. What is decoded once is kept in memory and shared.
 pub trait Record: Any + Send + Sync + Sized {
+    /// Whether somebody's rights, or the use of a key, rest on it: then changing or removing one may take something away,
+    /// and where several nodes serve, the change is answered only when it holds on each. Making one takes nothing away.
+    /// There is no default, so that whoever adds a kind of record decides.
+    const BEARS_RIGHTS: bool;
+
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error>;
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
 }
 
 /// Records that are kept as the JSON of their members.
 macro_rules! plain_records {
-    ($($name:path),*) => {
+    (bears_rights: $bears:literal; $($name:path),*) => {
         $(impl $crate::stored::Record for $name {
+            const BEARS_RIGHTS: bool = $bears;
+
             fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
                 serde_json::from_slice(bytes)
             }

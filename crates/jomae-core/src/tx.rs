@@ -68,12 +68,12 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, writes: Vec::new() }
+        Tx { vault: self, reads: None, writes: Vec::new(), takes_away: false }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
-        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new() }
+        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), takes_away: false }
     }
 
     fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
@@ -111,6 +111,8 @@ pub struct Tx<'v> {
     /// What was read, for the commit to compare; not kept by calls that change nothing.
     reads: Option<Vec<(Path, Option<Revision>)>>,
     writes: Vec<Write>,
+    /// Whether it changes or removes what rights rest on.
+    takes_away: bool,
 }
 
 /// How a commit ended, seen by the loop that may try again.
@@ -162,13 +164,31 @@ impl Tx<'_> {
             record.encode().map_err(|error| Fault::internal(format!("record {path} cannot be written: {error}")))?,
         );
         let sealed = self.vault.keyring.seal_record(path.as_str(), &plain)?;
+        self.takes_away |= R::BEARS_RIGHTS && !self.is_new(&path);
         self.write(Write::Put(path, sealed));
         Ok(())
     }
 
+    /// Whether nothing stood there when it was read, which the commit compares.
+    fn is_new(&self, path: &Path) -> bool {
+        self.reads.iter().flatten().any(|(read, found)| read == path && found.is_none())
+    }
+
     /// Removes a record when the transaction commits.
-    pub fn delete(&mut self, path: Path) {
+    pub fn delete<R: Record>(&mut self, path: Path) {
+        self.takes_away |= R::BEARS_RIGHTS;
         self.write(Write::Delete(path));
+    }
+
+    /// Removes a record of whatever kind when the transaction commits.
+    pub fn delete_whatever(&mut self, path: Path) {
+        self.takes_away = true;
+        self.write(Write::Delete(path));
+    }
+
+    /// Whether somebody may lose a right by it.
+    pub const fn takes_away(&self) -> bool {
+        self.takes_away
     }
 
     /// The last write to a path is the one that counts.

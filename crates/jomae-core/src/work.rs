@@ -18,11 +18,12 @@ use crate::{
     import::forget_material,
     keys::{add_version, plan_rotation},
     quota::Counted,
-    record::{AliasRecord, DueRecord, GoneRecord, Job, KeyRecord, VersionRecord, path},
+    record::{AliasRecord, DueRecord, GoneRecord, Job, KeyRecord, Marker, VersionIndex, VersionRecord, path},
     run::Kms,
     service::Service,
     store::Path,
     tx::{CommitOutcome, Tx},
+    usage::cell::UsageRecord,
 };
 
 /// Jobs done in one turn.
@@ -84,7 +85,7 @@ impl Service {
     async fn put_off(&self, at: &Path, due: &DueRecord, now: Timestamp) -> Result<(), Fault> {
         let mut tx = self.kms.vault.writing();
         if tx.get::<DueRecord>(at)?.is_some() {
-            tx.delete(at.clone());
+            tx.delete::<DueRecord>(at.clone());
             tx.put(path::due(now.0 + RETRY_SECS, due.job, &due.key), due)?;
             tx.commit().await?;
         }
@@ -117,7 +118,7 @@ impl Kms {
             });
             let Some(key) = key else {
                 // Rescued meanwhile, or planned anew for later under another entry.
-                tx.delete(at.clone());
+                tx.delete::<DueRecord>(at.clone());
                 tx.commit().await?;
                 return Ok(None);
             };
@@ -128,14 +129,14 @@ impl Kms {
             if !more {
                 pending = Some(event(&mut tx, "DeleteKey", now, place)?);
                 if let Some(rotation) = key.next_rotation_date() {
-                    tx.delete(path::due(rotation.0, Job::Rotate, place));
+                    tx.delete::<DueRecord>(path::due(rotation.0, Job::Rotate, place));
                 }
                 if let Some(expiry) = key.material_expires_at {
-                    tx.delete(path::due(expiry, Job::ExpireMaterial, place));
+                    tx.delete::<DueRecord>(path::due(expiry, Job::ExpireMaterial, place));
                 }
-                tx.delete(path::key(place));
+                tx.delete::<KeyRecord>(path::key(place));
                 tx.put(path::gone(place), &GoneRecord { created: key.created, destroyed: now.0 })?;
-                tx.delete(at.clone());
+                tx.delete::<DueRecord>(at.clone());
             }
             let counted = match counted {
                 Ok(()) if !more => self.quotas.give_back(&mut tx, &place.account, Counted::Key, 1),
@@ -159,9 +160,9 @@ impl Kms {
         for at in &versions {
             // A damaged version cannot say its id; that its material goes is what counts.
             if let Ok(Some(version)) = tx.get::<VersionRecord>(at) {
-                tx.delete(path::version_index(&place.region, &version.stored.id));
+                tx.delete::<VersionIndex>(path::version_index(&place.region, &version.stored.id));
             }
-            tx.delete(at.clone());
+            tx.delete::<VersionRecord>(at.clone());
         }
         if versions.len() == REMOVED_PER_COMMIT {
             return Ok(Removed { aliases: 0, more: true });
@@ -176,15 +177,15 @@ impl Kms {
                 // Read, so that an alias that is pointed at another key meanwhile is not taken along.
                 if tx.get::<AliasRecord>(&named).is_ok_and(|alias| alias.is_none_or(|alias| alias.key == place.id)) {
                     removed += usize::from(tx.get::<AliasRecord>(&named).is_ok_and(|alias| alias.is_some()));
-                    tx.delete(named);
+                    tx.delete::<AliasRecord>(named);
                 }
             }
-            tx.delete(at.clone());
+            tx.delete::<Marker>(at.clone());
         }
         let left = room - aliases.len();
         let usages = tx.paths(&path::usages(place), None, left)?;
         for at in &usages {
-            tx.delete(at.clone());
+            tx.delete::<UsageRecord>(at.clone());
         }
         Ok(Removed { aliases: removed, more: usages.len() == left })
     }
@@ -194,7 +195,7 @@ impl Kms {
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.vault.writing();
             let key = tx.get::<KeyRecord>(&path::key(place))?;
-            tx.delete(at.clone());
+            tx.delete::<DueRecord>(at.clone());
             let mut pending = None;
             if let Some(key) = key.filter(|key| key.material_expires_at.is_some_and(|at| at <= now.0)) {
                 forget_material(&mut tx, place, &key).map_err(into_fault)?;
@@ -212,7 +213,7 @@ impl Kms {
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.vault.writing();
             let key = tx.get::<KeyRecord>(&path::key(place))?;
-            tx.delete(at.clone());
+            tx.delete::<DueRecord>(at.clone());
             let mut rotated = None;
             // A key that cannot rotate now has its rotation planned anew when it works again.
             if let Some(key) = key.filter(|key| key.state == KeyState::Enabled)

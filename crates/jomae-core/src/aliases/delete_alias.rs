@@ -1,6 +1,10 @@
 use jomae_api::actions::aliases::delete_alias::DeleteAlias;
 
-use crate::{prelude::*, quota::Counted, record::path};
+use crate::{
+    prelude::*,
+    quota::Counted,
+    record::{AliasRecord, Marker, path},
+};
 
 impl Handle<DeleteAlias> for Kms {
     async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, DeleteAlias>) -> Result<Empty> {
@@ -9,8 +13,8 @@ impl Handle<DeleteAlias> for Kms {
         if alias.record.is_none() {
             return Err(Refusal::AliasNotFound.into());
         }
-        tx.delete(path::alias(call.caller.account(), &call.region, &alias.name));
-        tx.delete(path::alias_of(&key.place, &alias.name));
+        tx.delete::<AliasRecord>(path::alias(call.caller.account(), &call.region, &alias.name));
+        tx.delete::<Marker>(path::alias_of(&key.place, &alias.name));
         self.quotas.give_back(tx, call.caller.account(), Counted::Alias, 1)?;
         Ok(Empty {})
     }

@@ -16,7 +16,7 @@ impl Handle<UpdateAlias> for Kms {
         }
         let record = AliasRecord { key: key.place.id.clone(), created: old.created };
         tx.put(path::alias(call.caller.account(), &call.region, &alias.name), &record)?;
-        tx.delete(path::alias_of(&KeyPlace { id: old.key.clone(), ..key.place.clone() }, &alias.name));
+        tx.delete::<Marker>(path::alias_of(&KeyPlace { id: old.key.clone(), ..key.place.clone() }, &alias.name));
         tx.put(path::alias_of(&key.place, &alias.name), &Marker {})?;
         Ok(Empty {})
     }

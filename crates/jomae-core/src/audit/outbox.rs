@@ -27,6 +27,8 @@ pub struct Pending {
 struct OutboxRecord(Vec<u8>);
 
 impl Record for OutboxRecord {
+    const BEARS_RIGHTS: bool = false;
+
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes)?;
         Ok(Self(bytes.to_vec()))
@@ -89,7 +91,7 @@ impl Outbox {
             }
             let mut tx = vault.writing();
             for path in &paths {
-                tx.delete(path.clone());
+                tx.delete::<OutboxRecord>(path.clone());
             }
             if let Err(fault) = tx.commit().await {
                 self.lists().logged.extend(paths);

@@ -69,7 +69,7 @@ fn claim_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), Ac
 fn free_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), Fault> {
     let at = path::account_name(name);
     if tx.get::<AccountNameRecord>(&at)?.is_some_and(|holder| holder.account == *account) {
-        tx.delete(at);
+        tx.delete::<AccountNameRecord>(at);
     }
     Ok(())
 }
@@ -119,12 +119,12 @@ pub async fn remove(tx: &mut Tx<'_>, vault: &Vault, account: &AccountId) -> Resu
     for paths in paths.chunks(REMOVED_AT_ONCE) {
         let mut part = vault.writing();
         for path in paths {
-            part.delete(path.clone());
+            part.delete_whatever(path.clone());
         }
         committed(part).await?;
     }
     free_name(tx, account, &record.name)?;
-    tx.delete(path::account(account));
+    tx.delete::<AccountRecord>(path::account(account));
     Ok(())
 }
 

@@ -55,7 +55,7 @@ impl Handle<ImportKeyMaterial> for Kms {
         tx.put(path::version(&key.place, number), &VersionRecord::of(stored))?;
         tx.put(path::version_index(&key.place.region, &id), &VersionIndex { key: key.place.clone(), number })?;
         if let Some(planned) = record.material_expires_at {
-            tx.delete(path::due(planned, Job::ExpireMaterial, &key.place));
+            tx.delete::<DueRecord>(path::due(planned, Job::ExpireMaterial, &key.place));
         }
         if let Some(at) = wanted.expires_at {
             let job = Job::ExpireMaterial;

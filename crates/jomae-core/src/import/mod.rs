@@ -27,7 +27,7 @@ use crate::{
     keyring::Keyring,
     keys::new_id,
     prelude::*,
-    record::{Job, KeyRecord, StoredVersion, VersionRecord, path},
+    record::{DueRecord, Job, KeyRecord, StoredVersion, VersionRecord, path},
     wait::{Effort, offload},
 };
 
@@ -121,7 +121,7 @@ pub(crate) fn forget_material(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRec
         tx.put(at, &VersionRecord::of(StoredVersion { blob: None, ..version.stored.clone() }))?;
     }
     if let Some(planned) = record.material_expires_at {
-        tx.delete(path::due(planned, Job::ExpireMaterial, place));
+        tx.delete::<DueRecord>(path::due(planned, Job::ExpireMaterial, place));
     }
     // A key that waits for its deletion goes on waiting.
     let state = if record.state == KeyState::PendingDeletion { record.state } else { KeyState::PendingImport };

@@ -3,7 +3,7 @@ use jomae_api::actions::{keys::cancel_key_deletion::CancelKeyDeletion, metadata:
 use super::plan_rotation;
 use crate::{
     prelude::*,
-    record::{Job, KeyRecord, path},
+    record::{DueRecord, Job, KeyRecord, path},
 };
 
 impl Handle<CancelKeyDeletion> for Kms {
@@ -19,7 +19,7 @@ impl Handle<CancelKeyDeletion> for Kms {
             if at <= call.now.0 {
                 return Err(Refusal::StateModifiedFailed.into());
             }
-            tx.delete(path::due(at, Job::Destroy, &key.place));
+            tx.delete::<DueRecord>(path::due(at, Job::Destroy, &key.place));
         }
         // Enabling an EXTERNAL key that has no material would promise what it cannot do.
         let state = if key.record.has_material() { KeyState::Enabled } else { KeyState::PendingImport };

@@ -72,7 +72,7 @@ pub(crate) fn replan_rotation(
     record: &KeyRecord,
 ) -> Result<(), Fault> {
     if let Some(old) = planned.filter(|old| Some(*old) != record.next_rotation_date()) {
-        tx.delete(path::due(old.0, Job::Rotate, place));
+        tx.delete::<DueRecord>(path::due(old.0, Job::Rotate, place));
     }
     plan_rotation(tx, place, record)
 }

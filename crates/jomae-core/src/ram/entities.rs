@@ -56,7 +56,7 @@ pub fn replace<R: EntityRecord>(tx: &mut Tx<'_>, account: &AccountId, old: &R, n
     if new.name() != old.name() {
         expect_free::<R>(tx, account, new.name())?;
         tx.put(path::name(account, R::KIND, new.name()), &NameRecord { id: new.id().to_owned() })?;
-        tx.delete(path::name(account, R::KIND, old.name()));
+        tx.delete::<NameRecord>(path::name(account, R::KIND, old.name()));
     }
     tx.put(path::entity(account, R::KIND, new.id()), new)?;
     Ok(())
@@ -68,8 +68,8 @@ pub fn remove<R: EntityRecord>(tx: &mut Tx<'_>, account: &AccountId, record: &R)
     let count = R::count(&mut counts);
     *count = count.saturating_sub(1);
     counts::put(tx, account, &counts)?;
-    tx.delete(path::name(account, R::KIND, record.name()));
-    tx.delete(path::entity(account, R::KIND, record.id()));
+    tx.delete::<NameRecord>(path::name(account, R::KIND, record.name()));
+    tx.delete::<R>(path::entity(account, R::KIND, record.id()));
     Ok(())
 }
 

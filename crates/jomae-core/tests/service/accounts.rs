@@ -6,7 +6,7 @@ use jomae_api::{names::AccountId, time::Timestamp};
 use jomae_core::{
     identity::accounts::{self, AccountError},
     keyring::Keyring,
-    record::path,
+    record::{AccountNameRecord, path},
     store::memory::MemoryStore,
     tx::Vault,
 };
@@ -29,7 +29,7 @@ fn a_name_is_freed_only_by_the_account_that_has_it() {
     let early = create("tenant").unwrap().account;
     // As an early build left it: nothing says whose the name is.
     let mut tx = vault.writing();
-    tx.delete(path::account_name("tenant"));
+    tx.delete::<AccountNameRecord>(path::account_name("tenant"));
     block_on(tx.commit()).unwrap();
     let late = create("tenant").unwrap().account;
     rename(&early, "other").unwrap();

@@ -79,6 +79,8 @@ impl<'de> Deserialize<'de> for SecretText {
 }
 
 impl Record for KeysRecord {
+    const BEARS_RIGHTS: bool = false;
+
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }

@@ -1,7 +1,11 @@
 use jomae_api::actions::ram::access_keys::delete_access_key::DeleteAccessKey;
 
 use super::KeyOwner;
-use crate::{prelude::*, ram::record::path as ram_path, record::path};
+use crate::{
+    prelude::*,
+    ram::record::{LastUsedRecord, path as ram_path},
+    record::{AccessKeyRecord, Marker, path},
+};
 
 impl Handle<DeleteAccessKey> for Kms {
     async fn handle(
@@ -17,15 +21,15 @@ impl Handle<DeleteAccessKey> for Kms {
             owner.keep_one_active(call, tx, id)?;
         }
         match owner {
-            KeyOwner::Account => tx.delete(ram_path::root_key(account, id)),
+            KeyOwner::Account => tx.delete::<Marker>(ram_path::root_key(account, id)),
             KeyOwner::User(user) => {
                 let mut user = (*user).clone();
                 user.access_keys.retain(|other| other != id);
                 tx.put(ram_path::user(account, &user.id), &user)?;
             }
         }
-        tx.delete(path::access_key(id));
-        tx.delete(ram_path::last_used(account, id));
+        tx.delete::<AccessKeyRecord>(path::access_key(id));
+        tx.delete::<LastUsedRecord>(ram_path::last_used(account, id));
         Ok(Empty {})
     }
 }

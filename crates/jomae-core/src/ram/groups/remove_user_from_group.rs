@@ -2,7 +2,10 @@ use jomae_api::actions::ram::groups::remove_user_from_group::RemoveUserFromGroup
 
 use crate::{
     prelude::*,
-    ram::{find, record::path},
+    ram::{
+        find,
+        record::{MemberRecord, path},
+    },
 };
 
 impl Handle<RemoveUserFromGroup> for Kms {
@@ -18,7 +21,7 @@ impl Handle<RemoveUserFromGroup> for Kms {
         let joined = user.groups.iter().position(|(id, _)| *id == group.id).ok_or(Refusal::UserNotInGroup)?;
         user.groups.remove(joined);
         group.users = group.users.saturating_sub(1);
-        tx.delete(path::member(account, &group.id, &user.id));
+        tx.delete::<MemberRecord>(path::member(account, &group.id, &user.id));
         tx.put(path::user(account, &user.id), &user)?;
         tx.put(path::group(account, &group.id), &group)?;
         Ok(Empty {})

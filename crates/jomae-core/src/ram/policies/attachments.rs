@@ -95,7 +95,7 @@ fn detach<R: EntityRecord>(call: &Call<'_>, tx: &mut Tx<'_>, entity: &R, policy:
     let mut changed = entity.clone();
     changed.policies_mut().retain(|attached| !is_of(attached, policy));
     tx.put(path::entity(account, R::KIND, entity.id()), &changed)?;
-    tx.delete(path::attached(account, (policy.kind, &policy.name), R::KIND, entity.id()));
+    tx.delete::<AttachedRecord>(path::attached(account, (policy.kind, &policy.name), R::KIND, entity.id()));
     count(tx, account, found, |attachments| attachments.saturating_sub(1))
 }
 

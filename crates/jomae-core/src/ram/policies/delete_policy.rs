@@ -5,7 +5,7 @@ use crate::{
     ram::{
         counts, find,
         record::{
-            PolicyType,
+            PolicyRecord, PolicyType,
             path::{self, Entity},
         },
     },
@@ -34,7 +34,7 @@ impl Handle<DeletePolicy> for Kms {
         let mut counts = counts::of(tx, account)?;
         counts.policies = counts.policies.saturating_sub(1);
         counts::put(tx, account, &counts)?;
-        tx.delete(path::policy(account, &action.name));
+        tx.delete::<PolicyRecord>(path::policy(account, &action.name));
         Ok(Empty {})
     }
 }
