@@ -76,6 +76,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// A part that we need cannot be reached, or is full: may work later.
     Unavailable,
+    /// A change was made, but not every node has confirmed it: some may act as before for a while.
+    InDoubt,
     /// Damage or a bug: will not work until someone mends it.
     Internal,
 }
@@ -89,10 +91,15 @@ impl Fault {
         Self { kind: FaultKind::Unavailable, cause: cause.into() }
     }
 
+    pub fn in_doubt() -> Self {
+        let cause = "the change was made, but not every node has confirmed it in time";
+        Self { kind: FaultKind::InDoubt, cause: cause.into() }
+    }
+
     /// What the caller is told.
     pub const fn refusal(&self) -> Refusal {
         match self.kind {
-            FaultKind::Unavailable => Refusal::Unavailable,
+            FaultKind::Unavailable | FaultKind::InDoubt => Refusal::Unavailable,
             FaultKind::Internal => Refusal::Internal,
         }
     }

@@ -14,6 +14,7 @@ pub mod backend;
 pub mod cache;
 pub mod call;
 pub mod client_token;
+pub mod cluster;
 pub mod crypto;
 pub mod error;
 mod hashed;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     cache::{Cache, Cached},
+    cluster::{self, Cluster, Confirmed, record::WorkRecord},
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
     store::{Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
@@ -18,6 +19,8 @@ pub struct Vault {
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     cache: Arc<Cache>,
+    /// Where several nodes share the store.
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Vault {
@@ -34,7 +37,24 @@ impl Vault {
                 }
             }
         }));
-        Self { store, keyring, cache }
+        Self { store, keyring, cache, cluster: None }
+    }
+
+    /// The same, for one of several nodes.
+    pub fn in_cluster(self, cluster: Arc<Cluster>) -> Self {
+        Self { cluster: Some(cluster), ..self }
+    }
+
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_deref()
+    }
+
+    /// Waits until reads show everything that any node has answered before.
+    pub async fn catch_up(&self) -> Result<(), Fault> {
+        match &self.cluster {
+            Some(_) => Ok(self.store.confirm().await?),
+            None => Ok(()),
+        }
     }
 
     pub fn store(&self) -> &dyn Store {
@@ -74,6 +94,18 @@ impl Vault {
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
         Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), takes_away: false }
+    }
+
+    /// A transaction of work that one node does for all. It commits only while the work is still this node's.
+    pub fn working(&self) -> Result<Tx<'_>, Fault> {
+        let mut tx = self.writing();
+        if let Some(cluster) = &self.cluster {
+            let held = tx.get::<WorkRecord>(&cluster::record::work())?;
+            if held.is_none_or(|held| !cluster.is_holder(&held)) {
+                return Err(Fault::unavailable("another node does this work now"));
+            }
+        }
+        Ok(tx)
     }
 
     fn load<R: Record>(&self, path: &Path) -> Result<Option<(Arc<R>, Revision)>, Fault> {
@@ -203,16 +235,34 @@ impl Tx<'_> {
     }
 
     /// Does all writes if everything that was read still holds.
+    ///
+    /// # Errors
+    /// Among others [`FaultKind::InDoubt`](crate::error::FaultKind::InDoubt): it is done, but not every node has confirmed it.
     pub async fn commit(self) -> Result<CommitOutcome, Fault> {
+        Ok(self.commit_timed().await?.0)
+    }
+
+    /// As [`Tx::commit`]; tells also how long it took until every node had confirmed, in nanoseconds, if that was waited for.
+    pub async fn commit_timed(mut self) -> Result<(CommitOutcome, Option<u64>), Fault> {
         if self.writes.is_empty() {
-            return Ok(CommitOutcome::Done);
+            return Ok((CommitOutcome::Done, None));
         }
         let Some(expect) = self.reads else {
             return Err(Fault::internal("a call that declares itself reading has written"));
         };
+        let confirming = self.vault.cluster.as_deref().filter(|_| self.takes_away);
+        if let Some(cluster) = confirming {
+            self.writes.push(cluster.marker()?);
+        }
         match self.vault.store.commit(Commit { expect, writes: self.writes }).await? {
-            Committed::Done(_) => Ok(CommitOutcome::Done),
-            Committed::Conflict => Ok(CommitOutcome::Conflict),
+            Committed::Done(revision) => match confirming {
+                None => Ok((CommitOutcome::Done, None)),
+                Some(cluster) => match cluster.confirmed(revision).await {
+                    Confirmed::Everywhere { waited_ns } => Ok((CommitOutcome::Done, Some(waited_ns))),
+                    Confirmed::InDoubt => Err(Fault::in_doubt()),
+                },
+            },
+            Committed::Conflict => Ok((CommitOutcome::Conflict, None)),
             Committed::Unknown => {
                 Err(Fault::unavailable("the store did not answer in time; the change may have happened"))
             }

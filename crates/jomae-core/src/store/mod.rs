@@ -185,6 +185,12 @@ pub trait Store: Send + Sync {
     /// anyone still waits for the answer; of one that is prepared already, nothing: this waits until it has ended.
     fn watch(&self, watcher: Watcher);
 
+    /// Waits until reads show everything that was answered, by whichever process, before this was called. At once where
+    /// every commit goes through this store.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// A consistent view of everything, for backup. Writers go on meanwhile.
     fn snapshot(&self) -> Result<Snapshot<'_>, StoreError>;
 }

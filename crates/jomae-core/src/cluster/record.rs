@@ -1,0 +1,98 @@
+//! What the store knows of a cluster: who is in it, and who does its common work.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{store::Path, stored::plain_records};
+
+plain_records!(bears_rights: false; NodeRecord, WorkRecord, Marker);
+
+/// The form of stored records that this version writes and reads at most.
+pub const STORED_FORM: u32 = 1;
+
+/// Longest name of a node.
+const NAME_BYTES_MAX: usize = 63;
+
+/// The name of a node: 1 to 63 lower-case letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeName(String);
+
+impl NodeName {
+    pub fn new(text: &str) -> Option<Self> {
+        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        ((1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A node that lives. The record is its lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// The process: drawn at its start.
+    pub incarnation: String,
+    /// The data directory: drawn when it was made. Whoever has it knows that its former process is gone.
+    pub home: String,
+    /// How often the lease was renewed.
+    pub beat: u64,
+    /// The revision to which its reads had come.
+    pub applied: u64,
+    /// Its clock, in Unix seconds.
+    pub wall_secs: i64,
+    /// The newest stored form that it can read.
+    pub form: u32,
+    /// The version of the program.
+    pub version: String,
+    /// Where other nodes reach it, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_address: Option<String>,
+}
+
+/// Who does the work that is done once: as long as its node lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkRecord {
+    pub node: NodeName,
+    pub incarnation: String,
+}
+
+/// Written with a change that every node must confirm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {}
+
+/// Every live node.
+pub const NODES: &str = "sys/cluster/node/";
+/// Everything of this module.
+pub const ALL: &str = "sys/cluster/";
+const BARRIERS: &str = "sys/cluster/barrier/";
+
+pub fn node(name: &NodeName) -> Path {
+    Path::new(format!("{NODES}{name}"))
+}
+
+pub fn work() -> Path {
+    Path::new("sys/cluster/work")
+}
+
+/// What a node writes with each change that must be confirmed.
+pub fn barrier(name: &NodeName) -> Path {
+    Path::new(format!("{BARRIERS}{name}"))
+}
+
+pub fn is_barrier(path: &str) -> bool {
+    path.starts_with(BARRIERS)
+}
+
+/// The node of a path made by [`node`].
+pub fn named(path: &str) -> Option<NodeName> {
+    NodeName::new(path.strip_prefix(NODES)?)
+}
