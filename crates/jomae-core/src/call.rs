@@ -9,7 +9,7 @@ use jomae_api::{
 };
 use jomae_crypto::rng;
 
-use crate::{identity::caller::Caller, wait::Abandonment};
+use crate::{identity::caller::Caller, store::Path, wait::Abandonment};
 
 /// One call: who, when, where. The clock was read once.
 pub struct Call<'r> {
@@ -25,6 +25,8 @@ pub struct Call<'r> {
     pub format: Format,
     /// `ExternalId`, which trust policies can ask for.
     pub external_id: Option<Cow<'r, str>>,
+    /// Where its nonce stands in the store, if a change is to be bound to it.
+    pub nonce_place: Option<Path>,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
 }

@@ -72,7 +72,7 @@ impl Token {
 
 /// Forgets tokens whose time is over; tells how many.
 pub async fn sweep(vault: &Vault, now: Timestamp) -> Result<usize, Fault> {
-    let mut tx = vault.writing();
+    let mut tx = vault.working()?;
     let mut forgotten = 0;
     for at in tx.paths(path::CLIENT_TOKEN_EXPIRIES, None, FORGOTTEN_PER_TURN)? {
         let Some((expires_at, token)) = path::expired_client_token(&at) else { continue };

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use jomae_api::{
-    action::{Action, Api, Effect, RamKind},
+    action::{Action, Api, Class, Effect, RamKind},
     actions::params::DRY_RUN,
     answer::Answer,
     error::Refusal,
@@ -22,7 +22,8 @@ use crate::{
     backend::KeyBackend,
     call::Call,
     client_token::Token,
-    error::{Error, Fault},
+    cluster::record::Marker,
+    error::{Error, Fault, FaultKind},
     quota::Ledger,
     ram::epoch,
     rank::Ranks,
@@ -72,12 +73,14 @@ pub struct ActionReport {
     pub trace: CallTrace,
     /// The event of a change. It was committed with the change, or may have been.
     pub pending: Option<Box<Pending>>,
+    /// Whether the change was certainly made, however the call is answered.
+    pub is_made: bool,
 }
 
 impl ActionReport {
     /// Of a call that never came to its action.
     pub fn refused(refusal: Refusal) -> Self {
-        Self { result: Err(refusal.into()), trace: CallTrace::default(), pending: None }
+        Self { result: Err(refusal.into()), trace: CallTrace::default(), pending: None, is_made: false }
     }
 }
 
@@ -91,6 +94,7 @@ struct Run<'c> {
     trace: CallTrace,
     // Boxed, as most calls change nothing.
     pending: Option<Box<Pending>>,
+    is_made: bool,
 }
 
 /// Runs one call. Handlers may run more than once: they change nothing except through the transaction.
@@ -98,16 +102,36 @@ async fn run<A: Action>(kms: &Kms, call: &Call<'_>, params: &Params<'_>, action:
 where
     Kms: Handle<A>,
 {
-    let mut run = Run { kms, call, params, action, trace: CallTrace::default(), pending: None };
-    let result = match run.attempt::<A>().await {
+    let mut run = Run { kms, call, params, action, trace: CallTrace::default(), pending: None, is_made: false };
+    let result = match run.up_to_date::<A>().await {
         result if !is_dry_run::<A>(params) => result,
         Ok(_) => Err(Refusal::DryRunWouldSucceed.into()),
         Err(error) => Err(dry_run_error(error)),
     };
-    ActionReport { result, trace: run.trace, pending: run.pending }
+    ActionReport { result, trace: run.trace, pending: run.pending, is_made: run.is_made }
 }
 
 impl Run<'_> {
+    /// Where several nodes serve, what this one reads may be a moment old. That does not matter for the use of a key: what
+    /// takes a right away is answered only when it holds here. What reads or changes how things are waits until it sees all
+    /// that was answered elsewhere, and nothing is refused because it is not here yet.
+    async fn up_to_date<A: Action>(&mut self) -> Result<Vec<u8>, Error>
+    where
+        Kms: Handle<A>,
+    {
+        let uses_a_key = A::SPEC.class != Class::Management;
+        if !uses_a_key {
+            self.kms.vault.catch_up().await?;
+        }
+        match self.attempt::<A>().await {
+            Err(Error::Refused(_) | Error::Denied(..)) if uses_a_key && self.kms.vault.cluster().is_some() => {
+                self.kms.vault.catch_up().await?;
+                self.attempt::<A>().await
+            }
+            result => result,
+        }
+    }
+
     async fn attempt<A: Action>(&mut self) -> Result<Vec<u8>, Error>
     where
         Kms: Handle<A>,
@@ -141,6 +165,12 @@ impl Run<'_> {
             }
             // What changes nothing needs no promise.
             self.pending = if tx.has_writes() {
+                if let Some(nonce) = &call.nonce_place {
+                    if tx.get::<Marker>(nonce)?.is_some() {
+                        return Err(Refusal::NonceUsed.into());
+                    }
+                    tx.put(nonce.clone(), &Marker {})?;
+                }
                 call.abandonment.decide().await;
                 let event = Telling::Whole { params, trace: &self.trace };
                 let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, &event, None);
@@ -148,7 +178,14 @@ impl Run<'_> {
             } else {
                 None
             };
-            if tx.commit().await? == CommitOutcome::Done {
+            let (outcome, waited_ns) = tx.commit_timed().await.inspect_err(|fault| {
+                self.is_made = fault.kind == FaultKind::InDoubt;
+            })?;
+            if outcome == CommitOutcome::Done {
+                self.is_made = true;
+                if let (Some(pending), Some(waited_ns)) = (&mut self.pending, waited_ns) {
+                    pending.confirmed_after(waited_ns / 1_000_000);
+                }
                 // What is only tried does not count as a use.
                 if !is_dry_run::<A>(params) {
                     for (key, version) in granted.keys().filter_map(|key| Some((key, key.used()?))) {

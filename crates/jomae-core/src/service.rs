@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use jomae_api::{
-    action::{ActionSpec, Api, Class},
+    action::{ActionSpec, Api, Class, Effect},
     actions,
     denied::AccessDeniedDetail,
     error::{Origin, Refusal},
@@ -21,6 +21,7 @@ use crate::{
         throttled::Throttled,
     },
     call::{Call, new_request_id},
+    cluster,
     error::{Denial, Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
     network::NetworkMeter,
@@ -30,6 +31,7 @@ use crate::{
     record::AccessKeyRecord,
     run::{ActionReport, Kms, ROUTES, Route},
     shares::{Share, Shares, UnderWay},
+    store::Path,
     sts,
     wait::Abandonment,
 };
@@ -275,6 +277,7 @@ impl Service {
             user_agent: text_header(request, "user-agent", USER_AGENT_BYTES_MAX),
             format: named.format,
             external_id: params.given("ExternalId").map(Cow::Borrowed),
+            nonce_place: self.nonce_place(spec, named.signature.as_ref()),
             abandonment: arrival.abandonment.clone(),
         };
         let share = self.shares.of(call.caller.account());
@@ -295,11 +298,13 @@ impl Service {
             }
             Some(Some(found)) => (Some(bill(found.0)), self.dispatch(found, &share, &call, params).await),
         };
-        let ActionReport { result, trace, pending } = report;
+        let ActionReport { result, trace, pending, is_made } = report;
         let refusal = result.as_ref().err().map(|error| error.refusal().in_api(api));
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
         let logged = match (pending, refusal) {
             (Some(pending), None) => self.record_change(*pending, &call, wants_receipt).await,
+            // It is answered with a fault, but it happened.
+            (Some(pending), _) if is_made => self.record_change(*pending, &call, wants_receipt).await,
             (pending, refusal) => {
                 // The change may have happened all the same, and then its own event will be found in the outbox: it
                 // must not be taken for this one.
@@ -307,6 +312,11 @@ impl Service {
                 let telling = Telling::Whole { params, trace: &trace };
                 self.record(spec, &id, &call, &telling, refusal, wants_receipt).await
             }
+        };
+        // A node that was held up for so long that its lease is over does not know whether the answer is still right.
+        let result = match self.check_lease() {
+            Err(refused) if result.is_ok() => return CallReport::of_known(spec, bill, logged, Err(refused)),
+            _ => result,
         };
         let result = result.map_err(|error| {
             let detail = match &error {
@@ -334,6 +344,7 @@ impl Service {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written").into());
         }
+        self.check_lease()?;
         one_reading::check(request, params)?;
         if let Some((api_version, action)) = sts::unsigned_action(request, params) {
             // Before the work: whoever asks has shown nothing yet.
@@ -344,13 +355,38 @@ impl Service {
             return Ok(Named { caller, api_version, action, format: Format::requested(params), signature: None });
         }
         let presented = Presented::read(request, params).map_err(Refusal::from)?;
-        let Authenticated { caller, access_key, signed } = self
-            .authenticator
-            .authenticate(&self.kms.vault, &presented, arrival.source_ip, arrival.now)
-            .map_err(|refused| with_echo(refused, &presented))?;
+        let vault = &self.kms.vault;
+        let authenticate = || self.authenticator.authenticate(vault, &presented, arrival.source_ip, arrival.now);
+        let authenticated = match authenticate() {
+            // It may have been made a moment ago, on another node.
+            Err(NotAuthenticated { error: Error::Refused(refusal), .. })
+                if vault.cluster().is_some() && is_of_credentials(refusal) =>
+            {
+                vault.catch_up().await?;
+                authenticate()
+            }
+            other => other,
+        };
+        let Authenticated { caller, access_key, signed } =
+            authenticated.map_err(|refused| with_echo(refused, &presented))?;
         let (api_version, action, format) = (presented.api_version, presented.action, presented.format);
         let signature = Some(Signature { presented, signed, access_key });
         Ok(Named { caller, api_version, action, format, signature })
+    }
+
+    /// Whether this node may answer. One of several may only while it has a lease.
+    fn check_lease(&self) -> Result<(), Refused> {
+        let Some(cluster) = self.kms.vault.cluster() else { return Ok(()) };
+        cluster
+            .serving()
+            .map_err(|why| Refused { retry_after_ms: Some(RETRY_AFTER_MS), ..Fault::unavailable(why).into() })
+    }
+
+    /// Where the nonce of a change stands, if several nodes could each be given the same request.
+    fn nonce_place(&self, spec: Option<&ActionSpec>, signature: Option<&Signature<'_>>) -> Option<Path> {
+        let Signature { presented, signed, .. } = signature?;
+        (self.kms.vault.cluster().is_some() && spec.is_some_and(|spec| spec.effect == Effect::Write))
+            .then(|| cluster::nonces::path(presented.access_key_id, presented.nonce, signed.until_secs()))
     }
 
     /// Lets a call of a known caller in: within its account's rate and shares, and once. The rate comes first, so that a
@@ -467,6 +503,11 @@ struct OtherRegion;
 /// Whether what an action does depends on the region. The other APIs have none, and DescribeRegions tells which there are.
 fn is_regional(spec: &ActionSpec) -> bool {
     spec.api() == Api::Kms && spec.name != "DescribeRegions"
+}
+
+/// Whether a credential is refused for what the store says of it.
+const fn is_of_credentials(refusal: Refusal) -> bool {
+    matches!(refusal, Refusal::AccessKeyNotFound | Refusal::AccessKeyInactive)
 }
 
 fn throttled(refusal: Refusal, retry_after_ms: u32) -> Refused {

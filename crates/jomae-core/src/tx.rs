@@ -41,6 +41,7 @@ impl Vault {
     }
 
     /// The same, for one of several nodes.
+    #[must_use]
     pub fn in_cluster(self, cluster: Arc<Cluster>) -> Self {
         Self { cluster: Some(cluster), ..self }
     }
@@ -165,6 +166,10 @@ impl Tx<'_> {
             reads.push((path.clone(), found.as_ref().map(|(_, revision)| *revision)));
         }
         Ok(found.map(|(record, _)| record))
+    }
+
+    pub(crate) const fn vault(&self) -> &Vault {
+        self.vault
     }
 
     /// A reading transaction on the same store, whose reads the commit of this one does not compare.

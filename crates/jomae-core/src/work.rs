@@ -37,10 +37,14 @@ const RETRY_SECS: i64 = 60;
 
 impl Service {
     /// Does what is due at `now`; tells how much was done. Call again while it was something. A job that fails is put
-    /// off by a minute and does not stop the others.
+    /// off by a minute and does not stop the others. Of several nodes one does it: each commit compares the work lease, so
+    /// that one which was held up finishes nothing that another has taken over.
     pub async fn do_due_work(&self, now: Timestamp) -> Result<usize, Fault> {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written"));
+        }
+        if self.kms.vault.cluster().is_some_and(|cluster| !cluster.has_work()) {
+            return Ok(0);
         }
         let due = self.kms.vault.reading().paths(path::DUE, None, JOBS_PER_TURN)?;
         let (mut done, mut failed) = (0, None);
@@ -83,7 +87,7 @@ impl Service {
     }
 
     async fn put_off(&self, at: &Path, due: &DueRecord, now: Timestamp) -> Result<(), Fault> {
-        let mut tx = self.kms.vault.writing();
+        let mut tx = self.kms.vault.working()?;
         if tx.get::<DueRecord>(at)?.is_some() {
             tx.delete::<DueRecord>(at.clone());
             tx.put(path::due(now.0 + RETRY_SECS, due.job, &due.key), due)?;
@@ -111,7 +115,7 @@ impl Kms {
     /// Gives the event, if this call ended it.
     async fn destroy(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
         for _ in 0..ATTEMPTS_MAX {
-            let mut tx = self.vault.writing();
+            let mut tx = self.vault.working()?;
             let key = tx.get::<KeyRecord>(&path::key(place))?;
             let key = key.filter(|key| {
                 key.state == KeyState::PendingDeletion && key.delete_at.is_some_and(|delete_at| delete_at <= now.0)
@@ -193,7 +197,7 @@ impl Kms {
     /// Forgets imported material whose time is over.
     async fn expire_material(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
         for _ in 0..ATTEMPTS_MAX {
-            let mut tx = self.vault.writing();
+            let mut tx = self.vault.working()?;
             let key = tx.get::<KeyRecord>(&path::key(place))?;
             tx.delete::<DueRecord>(at.clone());
             let mut pending = None;
@@ -211,7 +215,7 @@ impl Kms {
     /// Rotates a key whose interval is over: once, however late.
     async fn rotate(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
         for _ in 0..ATTEMPTS_MAX {
-            let mut tx = self.vault.writing();
+            let mut tx = self.vault.working()?;
             let key = tx.get::<KeyRecord>(&path::key(place))?;
             tx.delete::<DueRecord>(at.clone());
             let mut rotated = None;

@@ -215,6 +215,7 @@ fn call_of(
         user_agent: Cow::default(),
         format: Format::Json,
         external_id: external_id.map(Cow::Owned),
+        nonce_place: None,
         abandonment: Abandonment::default(),
     }
 }

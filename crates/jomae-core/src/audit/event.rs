@@ -51,6 +51,17 @@ impl Event {
         Self { line, found_by: None }
     }
 
+    /// The same, with how long it took until every node had confirmed the change, in milliseconds. What it is found by
+    /// stands before.
+    #[must_use]
+    pub fn with_barrier(mut self, waited_ms: u64) -> Self {
+        if self.line.pop() == Some(b'}') {
+            // Writing to a vector cannot fail.
+            let _ = write!(self.line, ",\"additionalEventData\":{{\"barrierMilliseconds\":{waited_ms}}}}}");
+        }
+        self
+    }
+
     /// One line of JSON, without the newline.
     pub fn line(&self) -> &[u8] {
         &self.line

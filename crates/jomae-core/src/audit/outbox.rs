@@ -17,10 +17,23 @@ use crate::{
 /// Where events wait.
 const PREFIX: &str = "sys/outbox/";
 
+/// Where the events of this node wait: each goes to the log of the node that has answered the call.
+fn prefix(vault: &Vault) -> String {
+    vault.cluster().map_or_else(|| PREFIX.to_owned(), |cluster| format!("{PREFIX}{}/", cluster.name()))
+}
+
 /// An event that was committed with its change.
 pub struct Pending {
     path: Path,
     pub event: Event,
+}
+
+impl Pending {
+    /// The change holds on every node, after so many milliseconds.
+    pub fn confirmed_after(&mut self, waited_ms: u64) {
+        let event = std::mem::replace(&mut self.event, Event::of_line(Vec::new()));
+        self.event = event.with_barrier(waited_ms);
+    }
 }
 
 /// An event at rest, as its JSON text.
@@ -40,7 +53,7 @@ impl Record for OutboxRecord {
 
 /// Lets the event be committed with the change.
 pub fn put(tx: &mut Tx<'_>, event_id: &str, event: Event) -> Result<Pending, Fault> {
-    let path = Path::new(format!("{PREFIX}{event_id}"));
+    let path = Path::new(format!("{}{event_id}", prefix(tx.vault())));
     tx.put(path.clone(), &OutboxRecord(event.line().to_vec()))?;
     Ok(Pending { path, event })
 }
@@ -104,15 +117,16 @@ impl Outbox {
     pub async fn recover(&self, vault: &Vault, audit: &dyn AuditSink) -> Result<usize, Fault> {
         let mut recovered = 0;
         let mut after: Option<Path> = None;
+        let prefix = prefix(vault);
         loop {
             let left =
-                vault.reading().list::<OutboxRecord>(PREFIX, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
+                vault.reading().list::<OutboxRecord>(&prefix, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
             let Some((last, _)) = left.last() else { return Ok(recovered) };
             after = Some(last.clone());
-            let ids: Vec<&str> = left.iter().filter_map(|(path, _)| path.as_str().strip_prefix(PREFIX)).collect();
+            let ids: Vec<&str> = left.iter().filter_map(|(path, _)| path.as_str().strip_prefix(&prefix)).collect();
             let logged = audit.find(&ids).map_err(Fault::unavailable)?;
             for (path, record) in left {
-                let id = path.as_str().strip_prefix(PREFIX).unwrap_or_default();
+                let id = path.as_str().strip_prefix(&prefix).unwrap_or_default();
                 if logged.iter().any(|found| found == id) {
                     self.lists().logged.push(path);
                 } else {

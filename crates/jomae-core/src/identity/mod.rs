@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jomae_api::{
     error::Refusal,
+    limits::SKEW_SECS_MAX,
     names::AccountId,
     sign::{self, Credential, Presented, SignError, SigningSecret},
     time::Timestamp,
@@ -234,6 +235,13 @@ pub struct Authenticated {
 pub struct Signed {
     place: SourceId,
     signed_at_secs: i64,
+}
+
+impl Signed {
+    /// Until when a repetition of the request could be accepted, in Unix seconds.
+    pub(crate) const fn until_secs(&self) -> i64 {
+        self.signed_at_secs + SKEW_SECS_MAX.cast_signed()
+    }
 }
 
 fn secret<'r>(keyring: &Keyring, id: &str, record: &'r AccessKeyRecord) -> Result<&'r SigningSecret, Fault> {
