@@ -9,8 +9,8 @@ pub mod memory;
 pub const PATH_BYTES_MAX: usize = 512;
 /// Largest value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 256 * 1024;
-/// Most expectations, and most writes, in one commit.
-pub const COMMIT_ITEMS_MAX: usize = 128;
+/// Most expectations, and most writes, in one commit. etcd takes 128 operations, a few of which its store needs itself.
+pub const COMMIT_ITEMS_MAX: usize = 120;
 /// Most entries that one scan returns.
 pub const SCAN_LIMIT_MAX: usize = 512;
 
