@@ -13,14 +13,15 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use toml::Table;
 
 /// Which crates of ours each crate may use.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("jomae-crypto", &[]),
     ("jomae-files", &[]),
+    ("jomae-etcd", &[]),
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
     ("jomae-log", &["jomae-crypto", "jomae-files"]),
     ("jomae-client", &["jomae-api", "jomae-crypto", "jomae-files"]),
-    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-files", "jomae-log"]),
+    ("jomae-server", &["jomae-api", "jomae-core", "jomae-crypto", "jomae-etcd", "jomae-files", "jomae-log"]),
     ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-files", "jomae-log", "jomae-server"]),
     ("jomae-sim", &["jomae-core"]),
 ];
