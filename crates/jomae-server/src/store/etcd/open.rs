@@ -1,0 +1,279 @@
+//! Opening: what a prefix must look like, and refusing what is not ours.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jomae_core::store::StoreError;
+use jomae_crypto::rng;
+use jomae_etcd::{
+    Client, Config, ConfigError, Error, Identity, Tls,
+    proto::{
+        Compare, CompareResult, CompareTarget, KeyValue, Op, OpResponse, PutRequest, RangeRequest, TargetUnion,
+        TxnRequest,
+    },
+};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    keys::Keys,
+    pages::{Failure, Pages},
+    replica::Records,
+    slots::{self, equals},
+};
+
+/// Of the layout of the keys.
+pub(super) const FORMAT: u32 = 1;
+
+/// How long a cluster that cannot be reached, or has no leader yet, is waited for.
+const OPEN_WAIT: Duration = Duration::from_secs(5);
+const OPEN_PAUSE: Duration = Duration::from_millis(200);
+/// Slots that were last used before this long ago belong to an instance that is gone: no commit takes so long, and a
+/// live instance whose slots are removed takes new ones.
+const SLOT_AGE_MAX: Duration = Duration::from_hours(24);
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct EtcdOptions {
+    /// `https://host:port` or `http://host:port`, one for each member.
+    pub endpoints: Vec<String>,
+    /// What all keys of the store begin with, before a `/`.
+    pub prefix: String,
+    /// Certificates that may have signed the members', in PEM. Needed for `https`.
+    pub ca: Option<Vec<u8>>,
+    /// The client's certificate chain and private key, in PEM. etcd knows it by the certificate's common name.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// For one call, on whatever members.
+    pub call_timeout: Duration,
+    /// For a connection to one member.
+    pub connect_timeout: Duration,
+}
+
+impl EtcdOptions {
+    /// With the prefix `jomae`, without TLS.
+    pub fn new(endpoints: Vec<String>) -> Self {
+        let Config { call_timeout, connect_timeout, .. } = Config::new(Vec::new());
+        Self { endpoints, prefix: "jomae".to_owned(), ca: None, identity: None, call_timeout, connect_timeout }
+    }
+
+    pub(super) fn client(&self) -> Result<Client, ConfigError> {
+        let identity = self.identity.clone().map(|(certificate, key)| Identity { certificate, key });
+        let tls = match (&self.ca, &identity) {
+            (Some(ca), _) => Some(Tls { ca: ca.clone(), identity }),
+            (None, Some(_)) => return Err(ConfigError::NoCa),
+            (None, None) => None,
+        };
+        Client::new(Config {
+            tls,
+            call_timeout: self.call_timeout,
+            connect_timeout: self.connect_timeout,
+            ..Config::new(self.endpoints.clone())
+        })
+    }
+}
+
+/// Why there is no store in etcd to use. Each text is one line for the operator; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("etcd: {0}")]
+    Config(#[from] ConfigError),
+    #[error("etcd: the prefix {0:?} is not 1 to 64 letters, digits, '.', '_' and '-'")]
+    Prefix(String),
+    #[error("etcd cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("etcd: a certificate is not accepted: {0}")]
+    Certificate(String),
+    #[error("etcd: the user of the client certificate may not use the prefix {prefix:?}: {why}")]
+    Permission { prefix: String, why: String },
+    #[error(
+        "etcd {0} cannot be used: 3.4 before 3.4.22 and 3.5 before 3.5.6 can lose or mix up data; use 3.5.30 or 3.6.11, or newer"
+    )]
+    Version(String),
+    #[error("etcd: the prefix {0:?} holds keys of another program; it was left as it is")]
+    Foreign(String),
+    #[error("etcd: the prefix {prefix:?} has format {found}, this version knows {FORMAT}; it was left as it is")]
+    Format { prefix: String, found: u32 },
+    #[error("etcd: {0}")]
+    Damaged(String),
+    #[error("etcd refused: {0}")]
+    Refused(String),
+    #[error("cannot start the threads of the store: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+/// The record that says whose the prefix is.
+#[derive(Serialize, Deserialize)]
+struct Store {
+    format: u32,
+    id: String,
+}
+
+/// A store that was found or made.
+pub(super) struct Opened {
+    /// The identity record as it is stored.
+    pub(super) identity: Vec<u8>,
+    pub(super) id: String,
+    pub(super) records: Records,
+}
+
+pub(super) async fn open(client: &Client, keys: &Keys) -> Result<Opened, OpenError> {
+    let deadline = Instant::now() + OPEN_WAIT;
+    loop {
+        let error = match try_open(client, keys).await {
+            Err(Failed::Passing(error)) if Instant::now() < deadline => error,
+            Err(Failed::Passing(error) | Failed::For(error)) => return Err(error),
+            Ok(opened) => return Ok(opened),
+        };
+        tracing::info!(%error, "waiting for etcd");
+        sleep(OPEN_PAUSE).await;
+    }
+}
+
+/// Whether it is worth trying again.
+enum Failed {
+    Passing(OpenError),
+    For(OpenError),
+}
+
+impl Failed {
+    fn of(error: Error, keys: &Keys) -> Self {
+        match error {
+            Error::Unreachable(why) | Error::Unknown(why) => Self::Passing(OpenError::Unreachable(why)),
+            Error::Certificate(why) => Self::For(OpenError::Certificate(why)),
+            Error::PermissionDenied(why) => Self::For(OpenError::Permission { prefix: keys.prefix().to_owned(), why }),
+            // While it was read, a compaction went by.
+            error @ Error::Compacted => Self::Passing(OpenError::Unreachable(error.to_string())),
+            error @ (Error::TooLarge | Error::Refused(_)) => Self::For(OpenError::Refused(error.to_string())),
+        }
+    }
+}
+
+async fn try_open(client: &Client, keys: &Keys) -> Result<Opened, Failed> {
+    let failed = |error| Failed::of(error, keys);
+    let status = client.status().await.map_err(failed)?;
+    if !is_usable(&status.version) {
+        return Err(Failed::For(OpenError::Version(status.version)));
+    }
+    let (identity, id) = identity(client, keys).await?;
+    if let Err(error) = remove_old_slots(client, keys).await {
+        tracing::warn!(%error, "old commit slots were not removed");
+    }
+    let records = Pages::new(client, keys).everything().await.map_err(|failure| match failure {
+        Failure::Etcd(error) => failed(error),
+        Failure::Damaged(StoreError::Damaged(why)) => Failed::For(OpenError::Damaged(why)),
+        Failure::Damaged(error) => Failed::For(OpenError::Damaged(error.to_string())),
+    })?;
+    Ok(Opened { identity, id, records })
+}
+
+/// Reads the identity, or makes it if there is nothing at all.
+async fn identity(client: &Client, keys: &Keys) -> Result<(Vec<u8>, String), Failed> {
+    let failed = |error| Failed::of(error, keys);
+    let (first, end) = keys.all();
+    let read = |key, range_end, count_only| {
+        Op::Range(RangeRequest { key, range_end, count_only, ..RangeRequest::default() }).into()
+    };
+    let nothing = Compare {
+        result: CompareResult::Equal.into(),
+        target: CompareTarget::Create.into(),
+        key: first.clone(),
+        range_end: end.clone(),
+        target_union: Some(TargetUnion::CreateRevision(0)),
+    };
+    let reads = vec![
+        read(keys.identity(), bytes::Bytes::new(), false),
+        read(keys.head(), bytes::Bytes::new(), false),
+        read(first, end, true),
+    ];
+    let look = TxnRequest { success: reads, ..TxnRequest::default() };
+    let found = client.read_txn(look).await.map_err(failed)?;
+    let mut ranges = found.responses.into_iter().filter_map(|response| match response.response {
+        Some(OpResponse::Range(range)) => Some(range),
+        _ => None,
+    });
+    let (Some(store), Some(head), Some(all)) = (ranges.next(), ranges.next(), ranges.next()) else {
+        return Err(Failed::For(OpenError::Refused("an answer of another form".to_owned())));
+    };
+    if let Some(kv) = store.kvs.into_iter().next() {
+        let identity = known(keys, &kv)?;
+        if head.kvs.is_empty() {
+            return Err(Failed::For(OpenError::Damaged(super::pages::no_head(keys).to_string())));
+        }
+        return Ok((kv.value.into(), identity));
+    }
+    if all.count > 0 {
+        return Err(Failed::For(OpenError::Foreign(keys.prefix().to_owned())));
+    }
+    let store = Store { format: FORMAT, id: random_id() };
+    let value = serde_json::to_vec(&store).map_err(|error| Failed::For(OpenError::Damaged(error.to_string())))?;
+    let put = |key, value: Vec<u8>| Op::Put(PutRequest { key, value: value.into() }).into();
+    let success = vec![put(keys.identity(), value.clone()), put(keys.head(), Vec::new())];
+    let made = client.txn(TxnRequest { compare: vec![nothing], success, failure: vec![] }).await.map_err(failed)?;
+    if made.succeeded {
+        tracing::info!(prefix = keys.prefix(), id = store.id, "a new store was made in etcd");
+        Ok((value, store.id))
+    } else {
+        Err(Failed::Passing(OpenError::Foreign(keys.prefix().to_owned())))
+    }
+}
+
+fn known(keys: &Keys, kv: &KeyValue) -> Result<String, Failed> {
+    let prefix = || keys.prefix().to_owned();
+    let store: Store = serde_json::from_slice(&kv.value).map_err(|_| Failed::For(OpenError::Foreign(prefix())))?;
+    if store.format == FORMAT {
+        Ok(store.id)
+    } else {
+        Err(Failed::For(OpenError::Format { prefix: prefix(), found: store.format }))
+    }
+}
+
+async fn remove_old_slots(client: &Client, keys: &Keys) -> Result<(), Error> {
+    let (key, range_end) = keys.slots();
+    // At most so many a time: the rest goes at the next start.
+    let found = client.range(RangeRequest { key, range_end, limit: 1000, ..RangeRequest::default() }).await?;
+    let oldest = unix_seconds().saturating_sub(SLOT_AGE_MAX.as_secs());
+    let old: Vec<&KeyValue> =
+        found.kvs.iter().filter(|kv| slots::used_at(&kv.value).is_some_and(|at| at < oldest)).collect();
+    for some in old.chunks(slots::SLOTS) {
+        let compare = some.iter().map(|kv| equals(kv.key.clone(), kv.mod_revision)).collect();
+        let success = some.iter().map(|kv| slots::delete(kv.key.clone(), bytes::Bytes::new())).collect();
+        client.txn(TxnRequest { compare, success, failure: vec![] }).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+pub(super) fn random_id() -> String {
+    format!("{:032x}", u128::from_be_bytes(rng::public_array()))
+}
+
+/// etcd's version, against the releases that its own project warns of.
+fn is_usable(version: &str) -> bool {
+    let plain = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Option<Vec<u32>> = plain.split('.').map(|part| part.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([3, 4, patch]) => *patch >= 22,
+        Some([3, 5, patch]) => *patch >= 6,
+        Some([3, minor, _]) => *minor >= 6,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_lose_data_are_refused() {
+        for good in ["3.4.22", "3.4.23", "3.5.6", "3.5.30", "3.6.0", "3.6.11", "3.5.21+git", "3.7.0-rc.1"] {
+            assert!(is_usable(good), "{good}");
+        }
+        for bad in ["3.4.21", "3.5.0", "3.5.5", "3.5.5-1", "3.3.27", "3.0.0", "2.3.8", "4.0.0", "", "3.4", "x"] {
+            assert!(!is_usable(bad), "{bad}");
+        }
+        let text = OpenError::Version("3.5.1".to_owned()).to_string();
+        assert!(text.starts_with("etcd 3.5.1 cannot be used") && !text.contains('\n'), "{text}");
+    }
+}
