@@ -157,7 +157,11 @@ impl Line {
         tokio::spawn(async move {
             let end = match connection.await {
                 Ok(()) => Ended { tls: false, text: "the connection was closed".to_owned() },
-                Err(error) => Ended { tls: is_tls(&error), text: chain(&error) },
+                Err(error) => {
+                    let text = chain(&error);
+                    // HTTP/2 keeps only the text of an error below it.
+                    Ended { tls: text.contains("received fatal alert"), text }
+                }
             };
             let _ = told.set(end);
         });

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -149,6 +149,11 @@ impl Etcd {
         self.members.iter().map(|member| format!("{}://127.0.0.1:{}", self.scheme(), member.client_port)).collect()
     }
 
+    /// The port on which a member listens for clients.
+    pub fn client_port(&self, n: usize) -> u16 {
+        self.members[n].client_port
+    }
+
     /// Who has signed the members' certificates.
     pub fn authority(&self) -> &Authority {
         self.authority.as_ref().expect("a cluster with TLS")
@@ -261,11 +266,6 @@ impl Etcd {
             let said = self.control(step);
             assert!(!said.contains("Error"), "{step:?}: {said}");
         }
-    }
-
-    /// Where its data lie.
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
     }
 }
 

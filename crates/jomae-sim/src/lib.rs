@@ -7,6 +7,7 @@
 pub mod etcd;
 pub mod faults;
 pub mod model;
+pub mod proxy;
 pub mod store_suite;
 
 pub use pollster::block_on;
