@@ -74,7 +74,7 @@ struct Inner {
 #[derive(Clone, Debug)]
 pub struct Lag {
     /// When the watch last said anything; while all is well, not over a second or two ago. It says that the connection
-    /// lives, not that nothing is missing: that says [`EtcdStore::confirm`].
+    /// lives, not that nothing is missing: that says [`Store::confirm`].
     pub heard: Instant,
     /// Whether the watch is open.
     pub connected: bool,
@@ -144,20 +144,6 @@ impl EtcdStore {
         &self.id
     }
 
-    /// Waits until local reads see everything that was committed anywhere before this call. Calls that come together
-    /// share one read of etcd.
-    ///
-    /// # Errors
-    /// `Unavailable` if that is not so within some five seconds.
-    pub async fn confirm(&self) -> Result<(), StoreError> {
-        let (waiter, confirmed) = oneshot::channel();
-        if self.inner.confirms.join(waiter) {
-            self.handle.spawn(confirm::run(Arc::clone(&self.inner)));
-        }
-        let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
-        confirmed.await.map_err(closed)?
-    }
-
     /// How fresh the replica is. Takes time in proportion to the number of records: for metrics, not for calls.
     pub fn lag(&self) -> Lag {
         let (health, replica) = (&self.inner.health, &self.inner.replica);
@@ -214,6 +200,18 @@ impl Store for EtcdStore {
 
     fn watch(&self, watcher: Watcher) {
         self.inner.replica.watch(watcher);
+    }
+
+    /// Within some five seconds, or not. Calls that come together share one read of etcd.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (waiter, confirmed) = oneshot::channel();
+            if self.inner.confirms.join(waiter) {
+                self.handle.spawn(confirm::run(Arc::clone(&self.inner)));
+            }
+            let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
+            confirmed.await.map_err(closed)?
+        })
     }
 
     fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
