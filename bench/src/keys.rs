@@ -18,7 +18,12 @@ use jomae_core::{
     stored::{Bytes, Derived, Record},
 };
 use jomae_crypto::rng;
-use jomae_server::{bootstrap, config::Config, gateway, store::SqliteStore};
+use jomae_server::{
+    bootstrap::{self, OpenedStore},
+    config::Config,
+    gateway,
+    store::SqliteStore,
+};
 
 /// Why it was given up.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -45,7 +50,9 @@ impl Maker {
     pub async fn open(data_dir: &FilePath) -> Result<Self, Failure> {
         let config = Config { data_dir: data_dir.to_owned(), ..Config::default() };
         let started = bootstrap::open(&config, gateway::now()).await?;
-        let (service, store) = (started.service, started.store);
+        let (service, OpenedStore::Sqlite(store)) = (started.service, started.store) else {
+            return Err("keys are put into a store of SQLite".into());
+        };
         // The path ends in the id.
         let accounts = service.kms.vault.reading().list::<AccountRecord>("sys/account/", None, 1)?;
         let account = accounts.first().and_then(|(path, _)| path.as_str().rsplit('/').next()).and_then(AccountId::new);

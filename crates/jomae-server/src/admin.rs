@@ -181,7 +181,9 @@ impl Admin {
     }
 
     fn readiness(&self) -> Result<(), String> {
-        self.service.kms.vault.store().get("sys/ready").map_err(|error| error.to_string())?;
+        let vault = &self.service.kms.vault;
+        vault.store().get("sys/ready").map_err(|error| error.to_string())?;
+        vault.cluster().map_or(Ok(()), |cluster| cluster.serving().map_err(|why| why.to_string()))?;
         if self.service.audit.is_writable() { Ok(()) } else { Err("the audit log cannot be written".to_owned()) }
     }
 }

@@ -29,14 +29,17 @@ use crate::{
     address::ListenAddress,
     audit::{self, AuditLog},
     certificates::CertificateError,
-    config::{Config, ConfigError},
+    cluster::{self, JoinError, Keeper},
+    config::{Config, ConfigError, StoreConfig, StoreKind},
     files::{self, NotPrivate},
     guard, oidc,
     pool::CryptoPool,
     root_key::{self, RootKeyError},
-    store::{OpenError, Options, SqliteStore},
+    store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, OpenError, Options, SqliteStore},
 };
 
+/// Largest file with certificates or a key, in bytes.
+const PEM_BYTES_MAX: usize = 1024 * 1024;
 /// Largest `env` file that is read back, in bytes.
 const ENV_BYTES_MAX: usize = 64 * 1024;
 
@@ -53,6 +56,10 @@ pub enum StartError {
     RootKey(#[from] RootKeyError),
     #[error("the store {0}")]
     Store(#[from] OpenError),
+    #[error("the store in {0}")]
+    Etcd(#[from] EtcdOpenError),
+    #[error(transparent)]
+    Cluster(#[from] JoinError),
     #[error("{0}")]
     Service(#[from] Fault),
     #[error("TLS: {0}")]
@@ -82,10 +89,55 @@ impl StartError {
 pub struct Started {
     pub service: Arc<Service>,
     pub audit: Arc<AuditLog>,
-    pub store: Arc<SqliteStore>,
+    pub store: OpenedStore,
+    /// Renews the lease of one of several nodes.
+    pub keeper: Option<Keeper>,
     /// The credential that the operator has not been given yet.
     pub first: Option<AccountKey>,
     pub root_key_created: bool,
+}
+
+/// The store, whichever it is, locked for this process where it is this machine's.
+pub enum OpenedStore {
+    Sqlite(Arc<SqliteStore>),
+    /// With the lock on the data directory.
+    Etcd(Arc<EtcdStore>, Lock),
+}
+
+impl OpenedStore {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let path = store_path(&config.data_dir);
+        match config.store.kind {
+            StoreKind::Sqlite => Ok(Self::Sqlite(Arc::new(SqliteStore::open(&path, &Options::default())?))),
+            StoreKind::Etcd => {
+                let lock = store::lock(&path)?;
+                Ok(Self::Etcd(Arc::new(EtcdStore::open(&etcd_options(&config.store)?)?), lock))
+            }
+        }
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Etcd(store, _) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+}
+
+/// How the configuration says that etcd is reached.
+pub(crate) fn etcd_options(config: &StoreConfig) -> Result<EtcdOptions, StartError> {
+    let read = |path: &PathBuf| {
+        files::read_configured(path, PEM_BYTES_MAX).map(|bytes| bytes.to_vec()).map_err(StartError::io(path))
+    };
+    let mut options = EtcdOptions::new(config.endpoints.clone());
+    if !config.prefix.is_empty() {
+        options.prefix.clone_from(&config.prefix);
+    }
+    options.ca = config.ca_file.as_ref().map(read).transpose()?;
+    if let (Some(certificate), Some(key)) = (&config.cert_file, &config.key_file) {
+        options.identity = Some((read(certificate)?, read(key)?));
+    }
+    Ok(options)
 }
 
 /// Where the store's file is.
@@ -119,15 +171,22 @@ pub(crate) async fn open_with<T>(
     let dir = &config.data_dir;
     files::make_dir(dir).map_err(StartError::io(dir))?;
     guard::check(config)?;
-    let path = store_path(dir);
     // The lock comes with the store: a second server must not even make a root key.
-    let store = Arc::new(SqliteStore::open(&path, &Options::default())?);
+    let opened = OpenedStore::open(config)?;
+    let store = opened.store();
     let store_exists = !store.scan("", None, 1).map_err(Fault::from)?.is_empty();
     let root = root_key::open(config, store_exists)?;
-    let as_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
     let keyring = Arc::new(Keyring::open(&*store, &root.key).await?);
     let ranks = Ranks::watch(&*store);
-    let vault = Vault::new(as_store, Arc::clone(&keyring), config.server.cached_records_max);
+    let mut vault = Vault::new(Arc::clone(&store), Arc::clone(&keyring), config.server.cached_records_max);
+    let keeper = match config.store.kind {
+        StoreKind::Sqlite => None,
+        StoreKind::Etcd => {
+            let (cluster, keeper) = cluster::join(config, store, Arc::clone(&keyring)).await?;
+            vault = vault.in_cluster(cluster);
+            Some(keeper)
+        }
+    };
     let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
     let log = audit::open(&audit_dir(dir), &config.audit, &vault).await?;
     let prepared = prepare()?;
@@ -145,7 +204,8 @@ pub(crate) async fn open_with<T>(
     if recovered > 0 {
         tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
     }
-    let started = Started { service: Arc::new(service), audit, store, first, root_key_created: root.created };
+    let started =
+        Started { service: Arc::new(service), audit, store: opened, keeper, first, root_key_created: root.created };
     Ok((started, prepared))
 }
 

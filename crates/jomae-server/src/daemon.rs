@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use jomae_core::client_token;
+use jomae_core::{client_token, cluster::nonces};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -133,6 +133,9 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
         tracing::warn!(cause = %fault, "cannot record the end of the audit log in the store; the next start will look for it");
     }
     let _ = tokio::task::spawn_blocking(move || witnesses.finish(WITNESS_TIMEOUT)).await;
+    if let Some(keeper) = &started.keeper {
+        keeper.leave().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -231,11 +234,25 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
         flush_usage(started, FLUSHED_VERSIONS_MAX).await;
     }
     if turns.is_multiple_of(SWEEP_EVERY_TURNS) {
-        if let Err(fault) = client_token::sweep(&started.service.kms.vault, gateway::now()).await {
-            tracing::warn!(cause = %fault, "cannot delete expired client tokens; will retry");
-        }
+        sweep(started).await;
         started.service.authenticator.nonces.sweep(gateway::now().0);
         started.service.authenticator.sessions.sweep(gateway::now());
+    }
+}
+
+/// Removes what the store need not remember any more; of several nodes one does it.
+async fn sweep(started: &Started) {
+    let vault = &started.service.kms.vault;
+    if vault.cluster().is_some_and(|cluster| !cluster.has_work()) {
+        return;
+    }
+    if let Err(fault) = client_token::sweep(vault, gateway::now()).await {
+        tracing::warn!(cause = %fault, "cannot delete expired client tokens; will retry");
+    }
+    if vault.cluster().is_some()
+        && let Err(fault) = nonces::sweep(vault, gateway::now()).await
+    {
+        tracing::warn!(cause = %fault, "cannot delete expired nonces; will retry");
     }
 }
 

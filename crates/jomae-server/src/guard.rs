@@ -19,6 +19,7 @@ fn secrets(config: &Config) -> Vec<(PathBuf, Secret)> {
         RootKeyProvider::File => secrets.push(root_key(config)),
         RootKeyProvider::Passphrase => secrets.extend(config.root_key.passphrase_file.as_ref().map(configured)),
     }
+    secrets.extend(config.store.key_file.as_ref().map(configured));
     match &config.tls.key_file {
         Some(path) => secrets.push(configured(path)),
         None => secrets.extend(["ca.key", "server.key"].map(|name| ours(config.data_dir.join("tls").join(name)))),

@@ -25,6 +25,7 @@ use jomae_files as files;
 
 mod admin;
 mod certificates;
+pub mod cluster;
 mod descriptors;
 mod guard;
 mod logging;

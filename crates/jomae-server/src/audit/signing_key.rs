@@ -26,6 +26,14 @@ use zeroize::Zeroizing;
 
 /// Where the keys stand.
 const PATH: &str = "sys/audit-key";
+
+/// Where they stand: each node of a cluster has a log of its own.
+fn path(vault: &Vault) -> Path {
+    match vault.cluster() {
+        None => Path::new(PATH),
+        Some(cluster) => Path::new(format!("{PATH}/{}", cluster.name())),
+    }
+}
 /// Room for a record, so that no copy of it is left behind while it grows, in bytes.
 const RECORD_BYTES: usize = 64 * 1024;
 
@@ -203,7 +211,7 @@ pub(super) async fn load_or_create(
     now: Timestamp,
 ) -> Result<ChosenKey, KeyError> {
     let mut tx = vault.writing();
-    let stored = tx.get::<KeysRecord>(&Path::new(PATH))?;
+    let stored = tx.get::<KeysRecord>(&path(vault))?;
     let keys = stored.as_ref().map_or(&[][..], |record| &record.keys);
     if wanted.new_log && found.log && keys.last().is_none_or(|last| last.begun) {
         return Err(KeyError::NotGone);
@@ -222,8 +230,10 @@ pub(super) async fn load_or_create(
         }
         // A log is only written once its key is stored.
         None if found.log => return Err(KeyError::Unknown),
-        // So is everything else that is in a store, but the keys above all.
-        None if !found.log && !wanted.new_log && is_used(vault)? => return Err(KeyError::Gone(None)),
+        // So is everything else that is in a store, but the keys above all; of several nodes each comes for the first time.
+        None if !found.log && !wanted.new_log && vault.cluster().is_none() && is_used(vault)? => {
+            return Err(KeyError::Gone(None));
+        }
         _ => {}
     }
     let random = || format!("jomae-{:08x}", u32::from_be_bytes(rng::array()));
@@ -235,7 +245,7 @@ pub(super) async fn load_or_create(
     let mut record = KeysRecord { keys: keys.iter().filter(|key| key.begun).map(StoredKey::copy).collect() };
     let private = SecretText(pkcs8);
     record.keys.push(StoredKey { name, created: now.0, begun: false, private, head: None });
-    tx.put(Path::new(PATH), &record)?;
+    tx.put(path(vault), &record)?;
     done(tx.commit().await?)?;
     Ok(ChosenKey { signer, known: None, follows: former(&record.keys)? })
 }
@@ -287,14 +297,14 @@ fn done(outcome: CommitOutcome) -> Result<(), Fault> {
 async fn change(vault: &Vault, key: &VerifierKey, change: impl FnOnce(&mut StoredKey)) -> Result<(), Fault> {
     let mut tx = vault.writing();
     let gone = || Fault::internal("the key of the audit log is not in the store any more");
-    let stored = tx.get::<KeysRecord>(&Path::new(PATH))?.ok_or_else(gone)?;
+    let stored = tx.get::<KeysRecord>(&path(vault))?.ok_or_else(gone)?;
     let mut keys: Vec<StoredKey> = stored.keys.iter().map(StoredKey::copy).collect();
     let ours = |stored: &StoredKey| stored.signer().is_ok_and(|signer| signer.verifier() == key);
     let mut of_log = keys.iter().position(ours).map(|at| keys.remove(at)).ok_or_else(gone)?;
     change(&mut of_log);
     // The last one is that of the log in use.
     keys.push(of_log);
-    tx.put(Path::new(PATH), &KeysRecord { keys })?;
+    tx.put(path(vault), &KeysRecord { keys })?;
     done(tx.commit().await?)
 }
 
@@ -326,7 +336,7 @@ pub(super) async fn keep_head(vault: &Vault, key: &VerifierKey, head: TreeHead, 
 
 /// The public key of the newest log that the store knows, whether it has begun, and what is known of it.
 pub(super) fn known(vault: &Vault) -> Result<Option<(VerifierKey, bool, Option<KnownHead>)>, Fault> {
-    let stored = vault.reading().get::<KeysRecord>(&Path::new(PATH))?;
+    let stored = vault.reading().get::<KeysRecord>(&path(vault))?;
     let last = stored.as_ref().and_then(|record| record.keys.last());
     last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.known()?))).transpose()
 }

@@ -296,7 +296,7 @@ impl From<SimulationError> for Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         let status = match fault.kind {
-            FaultKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            FaultKind::Unavailable | FaultKind::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             FaultKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         refused(status, &fault.to_string())

@@ -11,6 +11,6 @@ pub use sqlite::{
     SqliteStore,
     backup::{Backup, BackupError, backup_file},
     check::{CheckReport, check_file},
-    file::{OpenError, Options},
+    file::{Lock, OpenError, Options, lock},
     writer::Stats,
 };

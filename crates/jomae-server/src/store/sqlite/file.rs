@@ -87,7 +87,7 @@ impl OpenError {
 
 /// The locked file beside the store. Unlocked explicitly, because a process that is just being started may share the
 /// handle for a moment after it was closed here.
-pub(super) struct Lock(File);
+pub struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -134,7 +134,7 @@ fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// Locks the file beside the store. The system lets go of it when a process dies.
-pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
+pub fn lock(path: &Path) -> Result<Lock, OpenError> {
     let lock_path = with_suffix(path, ".lock");
     let lock = files::open_to_write(&lock_path).map_err(OpenError::io(&lock_path))?;
     match lock.try_lock() {

@@ -1,0 +1,213 @@
+//! This node among several: its clock, and the tasks that renew its lease.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use jomae_core::{
+    cluster::{
+        Cluster,
+        machine::{CLOCKS_APART_SECS_MAX, NotServing, Now, Timing},
+        record::{NodeName, NodeRecord, STORED_FORM},
+    },
+    error::Fault,
+    keyring::Keyring,
+    store::Store,
+};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use crate::{config::Config, files, gateway};
+
+/// How often the lease is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// The random number of the data directory.
+const HOME_FILE: &str = "node-id";
+const HOME_BYTES_MAX: usize = 64;
+
+/// Why this node cannot be one of the cluster; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: std::path::PathBuf, source: std::io::Error },
+    #[error("{} does not hold 32 hexadecimal digits; it is made anew if it is not there", .0.display())]
+    Home(std::path::PathBuf),
+    #[error("cluster.node is not the name of a node")]
+    Name,
+    #[error("the name {0} is in use by a node on another machine: give this one another cluster.node")]
+    NameTaken(NodeName),
+    #[error(
+        "the clock of this machine is {ahead_secs} s away from that of node {node}: set it right (NTP); \
+         {CLOCKS_APART_SECS_MAX} s are allowed"
+    )]
+    Clock { node: NodeName, ahead_secs: i64 },
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+/// The time, for leases: a clock that goes on while the machine sleeps, and that nobody sets.
+pub fn now() -> Now {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    let secs = u64::try_from(since_boot.tv_sec).unwrap_or_default();
+    let nanos = u64::try_from(since_boot.tv_nsec).unwrap_or_default();
+    Now { steady_ns: secs.saturating_mul(1_000_000_000).saturating_add(nanos), wall_secs: gateway::now().0 }
+}
+
+/// Renews the lease until it is dropped.
+pub struct Keeper {
+    cluster: Arc<Cluster>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Keeper {
+    /// Leaves the cluster: others need not wait for this node's lease to run out.
+    pub async fn leave(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if let Err(fault) = self.cluster.leave().await {
+            tracing::warn!(cause = %fault, "cannot tell the cluster that this node leaves; its lease will run out");
+        }
+    }
+}
+
+/// Takes part in the cluster of a store. Returns when this node has its lease, or has tried for long.
+pub async fn join(
+    config: &Config,
+    store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
+) -> Result<(Arc<Cluster>, Keeper), JoinError> {
+    let name = NodeName::new(&config.cluster.node).ok_or(JoinError::Name)?;
+    let record = NodeRecord {
+        incarnation: hex::encode(jomae_crypto::rng::public_array::<16>()),
+        home: home(&config.data_dir.join(HOME_FILE))?,
+        beat: 0,
+        applied: 0,
+        wall_secs: 0,
+        form: STORED_FORM,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        peer_address: None,
+    };
+    let timing = Timing::of_secs(config.cluster.lease_secs);
+    let woken = Arc::new(Notify::new());
+    let wake = Arc::clone(&woken);
+    let home = record.home.clone();
+    let me = (name.clone(), record);
+    let cluster = Cluster::join(store, keyring, me, timing, Box::new(now), Box::new(move || wake.notify_one()))?;
+    check_others(&cluster, &home).await?;
+    let keeper = Keeper {
+        tasks: [tokio::spawn(renew(Arc::clone(&cluster), woken)), tokio::spawn(expire(Arc::clone(&cluster)))],
+        cluster: Arc::clone(&cluster),
+    };
+    wait_for_lease(&cluster, timing).await?;
+    Ok((cluster, keeper))
+}
+
+/// Before anything is written: whether this node fits in with those that live.
+async fn check_others(cluster: &Cluster, home: &str) -> Result<(), JoinError> {
+    let beats = |cluster: &Cluster| {
+        cluster.members().into_iter().map(|member| (member.name.clone(), member)).collect::<Vec<_>>()
+    };
+    let before = beats(cluster);
+    if before.is_empty() {
+        return Ok(());
+    }
+    // Who lives says so meanwhile.
+    sleep(Duration::from_nanos(cluster.timing().beat_every_ns()).mul_f32(1.5)).await;
+    let wall_secs = now().wall_secs;
+    for (name, member) in beats(cluster) {
+        let lives = before.iter().all(|(other, old)| *other != name || old.record.beat != member.record.beat);
+        if !lives {
+            continue;
+        }
+        if name == *cluster.name() && member.record.home != home {
+            return Err(JoinError::NameTaken(name));
+        }
+        let ahead_secs = wall_secs - member.record.wall_secs;
+        if ahead_secs.abs() > CLOCKS_APART_SECS_MAX {
+            return Err(JoinError::Clock { node: name, ahead_secs });
+        }
+    }
+    Ok(())
+}
+
+async fn wait_for_lease(cluster: &Cluster, timing: Timing) -> Result<(), JoinError> {
+    let tries = 2 * timing.silence_ns() / u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
+    for _ in 0..tries {
+        match cluster.serving() {
+            Ok(()) => return Ok(()),
+            Err(NotServing::NameTaken) => return Err(JoinError::NameTaken(cluster.name().clone())),
+            Err(_) => sleep(TICK).await,
+        }
+    }
+    tracing::warn!("this node has no lease yet; it refuses calls until it has one");
+    Ok(())
+}
+
+async fn renew(cluster: Arc<Cluster>, woken: Arc<Notify>) {
+    let mut every = interval(TICK);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut failing, mut serving, mut worker) = (false, true, None);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = woken.notified() => {}
+        }
+        match cluster.tick().await {
+            Ok(()) => failing = false,
+            Err(fault) if !failing => {
+                failing = true;
+                tracing::warn!(cause = %fault, "cannot renew this node's lease; trying on");
+            }
+            Err(_) => {}
+        }
+        let state = cluster.serving();
+        if state.is_ok() != serving {
+            serving = state.is_ok();
+            match state {
+                Ok(()) => tracing::info!(node = %cluster.name(), "this node has its lease and serves"),
+                Err(why) => tracing::error!(%why, "this node serves nobody"),
+            }
+        }
+        let now_worker = cluster.members().into_iter().find(|member| member.is_worker).map(|member| member.name);
+        if now_worker != worker {
+            if let Some(name) = &now_worker {
+                tracing::info!(node = %name, "a node has taken over the work that is done once");
+            }
+            worker = now_worker;
+        }
+    }
+}
+
+async fn expire(cluster: Arc<Cluster>) {
+    let mut every = interval(TICK);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        cluster.expire();
+    }
+}
+
+/// The random number of the data directory, made if it is not there.
+fn home(path: &Path) -> Result<String, JoinError> {
+    let io = |source| JoinError::Io { path: path.to_owned(), source };
+    match files::read_limited(path, HOME_BYTES_MAX) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+            let valid = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if valid { Ok(text) } else { Err(JoinError::Home(path.to_owned())) }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = hex::encode(jomae_crypto::rng::public_array::<16>());
+            files::write_private(path, text.as_bytes()).map_err(io)?;
+            Ok(text)
+        }
+        Err(error) => Err(io(error)),
+    }
+}
