@@ -228,7 +228,10 @@ class Caller:
         # If nobody knows what came of it, a second try may count: only of a key would we see that it was made twice.
         if call["outcome"] != OK and not (call["op"] == "CreateKey" and call["outcome"] == UNKNOWN):
             return
-        others = [node for node in self.world.lab.nodes if node.name != call["node"]] or self.world.lab.nodes
+        # The memory of nonces of one node ends with its process, as docs/security.md says.
+        others = [node for node in self.world.lab.nodes if node.name != call["node"]]
+        if not others:
+            return
         node = self.dice.choice(others)
         number, start = self.world.history.number(), time.monotonic()
         outcome, code, body = self.wire.send(node, method, target)
@@ -310,7 +313,7 @@ def gist(action, body):
 class Client(threading.Thread):
     """Calls at random until the world stops."""
 
-    def __init__(self, world, name, through_sdk=False, pause=0.02):
+    def __init__(self, world, name, through_sdk=False, pause=0.05):
         super().__init__(name=name, daemon=True)
         self.world, self.pause = world, pause
         self.caller = Caller(world, name, through_sdk)
@@ -354,8 +357,9 @@ class Client(threading.Thread):
     def encrypt(self, key=None, node=None):
         key = key or self.dice.choice(self.world.keys)
         plain = base64.b64encode(self.dice.randbytes(24)).decode()
-        call = self.call("Encrypt", node, KeyId=key.id, Plaintext=plain)
-        if call["outcome"] == OK and len(key.blobs) < 20:
+        keep = len(key.blobs) < 20
+        call = self.call("Encrypt", node, KeyId=key.id, Plaintext=plain, note={"kept": keep})
+        if call["outcome"] == OK and keep:
             key.blobs.append((plain, call["got"]["CiphertextBlob"]))
 
     def decrypt(self):
