@@ -271,6 +271,11 @@ class Node(Host):
 
     restart = start
 
+    def reload(self):
+        """Certificates and configuration are read again."""
+        if self.alive:
+            self.signal(signal.SIGHUP)
+
     def admin(self, path):
         """Status and text of a page of the admin listener; None if there is no answer."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -297,6 +302,22 @@ class Node(Host):
 
     def free_disk(self):
         run("mount", "-o", f"remount,size={DISK_BYTES}", self.data)
+
+    def stop(self):
+        """SIGTERM; gives the exit code."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "no end within 60 s"
+
+    def verify_audit_log(self):
+        """What `jomae audit verify` finds wrong with the log; nothing if it is whole."""
+        log = self.audit_log()
+        command = [self.lab.binary, "audit", "verify", "--log", log, "--key", log / "key.pub"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        return done.stdout + done.stderr if done.returncode else ""
 
     def audit_log(self):
         return self.data / "audit"
