@@ -129,7 +129,7 @@ def stop_leader(lab, _):
 @fault("cut-member", ETCD_FAULTS)
 def cut_member(lab, dice):
     member = dice.choice(lab.members)
-    lab.cut([member], [other for other in lab.members if other is not member])
+    lab.cut([member], member.others)
     yield [member]
     join_again(lab.members)
 
@@ -138,7 +138,7 @@ def cut_member(lab, dice):
 def cut_leader(lab, _):
     """Nodes still reach the old leader, which no longer has a majority."""
     member = lab.leader()
-    lab.cut([member], [other for other in lab.members if other is not member])
+    lab.cut([member], member.others)
     yield [member]
     join_again(lab.members)
 
@@ -147,7 +147,7 @@ def cut_leader(lab, _):
 def deafen_leader(lab, _):
     """The leader's heartbeats arrive, so that nobody else stands for election; it hears no answer."""
     member = lab.leader()
-    lab.cut([member], [other for other in lab.members if other is not member], answers_only=True)
+    lab.cut([member], member.others, answers_only=True)
     yield [member]
     member.join_again()
 
@@ -163,10 +163,9 @@ def slow_leader(lab, dice):
 @fault("compact", ETCD_FAULTS)
 def compact(lab, _):
     """Everything but the newest revision goes: a watch that lags behind must notice. Each member stands still in turn."""
-    revision = max(row["header"]["revision"] for row in lab.etcd_status().values())
-    lab.etcdctl("compact", revision)
+    compact_all(lab)
     for member in lab.members:
-        lab.etcdctl("defrag", through=[member])
+        lab.etcdctl_says("defrag", through=[member])
     yield []
 
 
@@ -194,17 +193,19 @@ def cut_node_and_compact(lab, dice):
     """The node comes back to a store that no longer has what it missed."""
     node = dice.choice(lab.nodes)
     lab.cut([node], lab.members)
-    try:
-        yield [node]
-        status = lab.etcd_status()
-        if status:
-            lab.etcdctl_says("compact", max(row["header"]["revision"] for row in status.values()))
-    finally:
-        node.join_again()
-        join_again(lab.members)
+    yield [node]
+    compact_all(lab)
+    node.join_again()
+    join_again(lab.members)
 
 
 FAULTS = NODE_FAULTS | ETCD_FAULTS
+
+
+def compact_all(lab):
+    revisions = [row["header"]["revision"] for row in lab.etcd_status().values()]
+    if revisions:
+        lab.etcdctl_says("compact", max(revisions))
 
 
 def join_again(hosts):

@@ -228,15 +228,27 @@ class Member(Host):
     def lose_disk(self):
         """The member comes back with an empty disk, as a new member of the same name."""
         self.kill()
-        others = [member for member in self.lab.members if member is not self]
-        self.lab.etcdctl("member", "remove", self.lab.member_id(self), through=others)
         shutil.rmtree(self.data)
+        # The others may have to elect a leader first. What timed out may have been done all the same.
+        until(lambda: self.number() is None or self._change("remove", self.number()), f"{self.name} is removed")
 
     def rejoin(self):
-        others = [member for member in self.lab.members if member is not self]
         # Right after a removal etcd may say that the rest is not healthy enough yet.
-        until(lambda: self.lab.etcdctl_says("member", "add", self.name, f"--peer-urls={self.peer_url}", through=others), f"{self.name} is added")
+        until(lambda: self.number() or self._change("add", self.name, f"--peer-urls={self.peer_url}"), f"{self.name} is added")
         self.restart()
+
+    @property
+    def others(self):
+        return [member for member in self.lab.members if member is not self]
+
+    def number(self):
+        """The id by which the other members know this one; None if they do not."""
+        rows = json.loads(self.lab.etcdctl("member", "list", "-w", "json", through=self.others))["members"]
+        # A member that was added and has not started yet has no name.
+        return next((f"{row['ID']:x}" for row in rows if self.peer_url in row["peerURLs"]), None)
+
+    def _change(self, *words):
+        return self.lab.etcdctl_says("member", *words, through=self.others)
 
 
 class Node(Host):
@@ -438,7 +450,7 @@ class Lab:
 
     def etcdctl(self, *words, through=None):
         endpoints = ",".join(member.client_url for member in through or self.members)
-        options = [f"--endpoints={endpoints}", f"--cacert={self.authority.file}", "--dial-timeout=2s", "--command-timeout=30s"]
+        options = [f"--endpoints={endpoints}", f"--cacert={self.authority.file}", "--dial-timeout=2s", "--command-timeout=5s"]
         options += [f"--cert={self.client_certificate}", f"--key={self.client_key}"]
         return run("etcdctl", *options, *words, env={"PATH": os.environ["PATH"], "ETCDCTL_API": "3"})
 
@@ -472,11 +484,6 @@ class Lab:
 
         until(look, "etcd has one leader")
         return found[0]
-
-    def member_id(self, member):
-        rows = json.loads(self.etcdctl("member", "list", "-w", "json", through=[other for other in self.members if other is not member]))
-        [number] = [row["ID"] for row in rows["members"] if row.get("name") == member.name]
-        return f"{number:x}"
 
     def cut(self, some, others, answers_only=False):
         """Nothing passes between them; with `answers_only`, only what `others` send is lost."""
