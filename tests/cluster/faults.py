@@ -94,11 +94,11 @@ def fill_disk(lab, dice):
 def expire_certificate(lab, dice):
     """The node's certificate for etcd runs out, and its connections break; renewed in place, it is read at a SIGHUP."""
     node = dice.choice(lab.nodes)
-    lab.authority.issue(node.name, node.address, secs=-60)
+    node.renew_etcd_certificate(secs=-60)
     node.reload()
     node.reset_connections_to(lab.members, 1)
     yield [node]
-    lab.authority.issue(node.name, node.address)
+    node.renew_etcd_certificate()
     node.reload()
 
 

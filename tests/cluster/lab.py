@@ -260,6 +260,7 @@ class Node(Host):
         self.data.mkdir()
         run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs", self.data)
         self.certificate, self.key = lab.authority.issue(name, self.address)
+        self.renew_etcd_certificate()
         self.config = self.directory / "jomae.toml"
         self.config.write_text(node_config(self))
         self.clock = self.directory / "clock"
@@ -282,6 +283,10 @@ class Node(Host):
         self.launch(self.lab.binary, "serve", "--config", self.config, environment=environment)
 
     restart = start
+
+    def renew_etcd_certificate(self, secs=86400):
+        """The certificate by which etcd knows the node; clients see another one."""
+        self.etcd_certificate, self.etcd_key = self.lab.authority.issue(f"{self.name}-etcd", self.address, secs)
 
     def reload(self):
         """Certificates and configuration are read again."""
@@ -365,8 +370,8 @@ kind = "etcd"
 endpoints = {endpoints}
 prefix = "jomae"
 ca_file = "{lab.authority.file}"
-cert_file = "{node.certificate}"
-key_file = "{node.key}"
+cert_file = "{node.etcd_certificate}"
+key_file = "{node.etcd_key}"
 
 [cluster]
 node = "{node.name}"
@@ -437,8 +442,9 @@ class Lab:
         self.root = settings["ALIBABA_CLOUD_ACCESS_KEY_ID"], settings["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]
 
     def wait_ready(self, nodes=None, secs=READY_SECS_MAX):
-        """Gives how long it took until all of them were ready."""
+        """Gives how long it took until all of them were ready, and every member of etcd answered."""
         began = time.monotonic()
+        until(lambda: len(self.etcd_status()) == len(self.members), "every member of etcd answers", secs)
         for node in nodes or self.nodes:
             try:
                 until(lambda: not node.alive or node.ready(), f"{node.name} is ready", secs)
