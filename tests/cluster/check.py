@@ -17,6 +17,7 @@ from linear import NotLinearisable, TooHard, linearise
 OK, REFUSED, UNKNOWN = "ok", "refused", "unknown"
 FINAL = "final"
 USES = ("Encrypt", "Decrypt")
+REVOKED = ("Rejected.Disabled", "Rejected.PendingDeletion", "Forbidden.NoPermission", "InvalidAccessKeyId.Inactive")
 
 # Refused before anybody knows who calls: such calls are not in the log.
 NOT_LOGGED = re.compile(r"SignatureNonceUsed|SignatureDoesNotMatch|IncompleteSignature|InvalidTimeStamp\..*|InvalidAccessKeyId\..*")

@@ -257,12 +257,18 @@ class Caller:
         self.world.all_aliases.append(name)
         self.world.aliases.append(name)
 
-    def make_user(self):
+    def new_user(self):
+        """One with an access key, if all goes well; nobody else knows of it."""
         user = User(f"{self.name}-{self.dice.getrandbits(64):x}")
         if self.call("CreateUser", self.any_node(), UserName=user.name)["outcome"] == OK:
-            self.world.users.append(user)
             self.world.all_users.append(user)
             self.make_access_key(user)
+            return user
+
+    def make_user(self):
+        user = self.new_user()
+        if user:
+            self.world.users.append(user)
 
     def make_access_key(self, user):
         call = self.call("CreateAccessKey", self.any_node(), UserName=user.name)
@@ -468,6 +474,71 @@ class Client(threading.Thread):
 
     def replay(self):
         self.caller.replay()
+
+
+class Revoker(threading.Thread):
+    """Takes rights away that nobody else touches, and tries to use them at every node.
+
+    Where many clients give and take the same right, a call without an answer may have given it back, which excuses every
+    later use. Here nothing does: after such a call the key and its user are left, and new ones are made.
+    """
+
+    USE_SECS = 3
+
+    def __init__(self, world, name):
+        super().__init__(name=name, daemon=True)
+        self.world = world
+        self.caller, self.user_caller = Caller(world, name), Caller(world, f"{name}-user")
+        self.user_caller.wire.answer_secs_max = 2
+        self.dice = self.caller.dice
+        self.failure = None
+
+    def run(self):
+        try:
+            while not self.world.stop.is_set():
+                self.revoke_until_unsure()
+        except Exception as error:
+            self.failure = error
+        finally:
+            self.caller.close()
+            self.user_caller.close()
+
+    def done(self, action, **params):
+        return self.caller.call(action, self.caller.any_node(), **params)["outcome"] == OK
+
+    def revoke_until_unsure(self):
+        time.sleep(0.1)
+        made = self.caller.call("CreateKey", self.caller.any_node(), Description=f"{self.name}-{self.dice.getrandbits(64):x}/0")
+        if made["outcome"] != OK:
+            return
+        key = self.caller.keep_key(made)
+        user = self.caller.new_user()
+        attached = {"PolicyType": "Custom", "PolicyName": POLICY}
+        if not user or not user.access_keys or not self.done("AttachPolicyToUser", UserName=user.name, **attached):
+            return
+        access_key = {"UserName": user.name, "UserAccessKeyId": user.access_keys[0][0]}
+        pairs = [
+            (("DisableKey", {"KeyId": key.id}), ("EnableKey", {"KeyId": key.id})),
+            (("ScheduleKeyDeletion", {"KeyId": key.id, "PendingWindowInDays": 30}), ("CancelKeyDeletion", {"KeyId": key.id})),
+            (("DetachPolicyFromUser", {"UserName": user.name} | attached), ("AttachPolicyToUser", {"UserName": user.name} | attached)),
+            (("UpdateAccessKey", access_key | {"Status": "Inactive"}), ("UpdateAccessKey", access_key | {"Status": "Active"})),
+        ]
+        while not self.world.stop.is_set():
+            (take, what), (give, what_again) = self.dice.choice(pairs)
+            self.use(key, user, 0.3)
+            if not self.done(take, **what):
+                return
+            self.use(key, user, self.USE_SECS)
+            if not self.done(give, **what_again):
+                return
+
+    def use(self, key, user, secs):
+        end = time.monotonic() + secs
+        while time.monotonic() < end:
+            node = self.user_caller.any_node()
+            credential = user.access_keys[0]
+            self.user_caller.call("Encrypt", node, user=user.name, credential=credential, KeyId=key.id, Plaintext="AAAA")
+            time.sleep(0.02)
 
 
 class Prober(threading.Thread):
