@@ -2,8 +2,8 @@
 
     check.py DIRECTORY       a directory that `run` kept
 
-It checks what PROMISES lists. A call is a dict as load.py writes it. Its outcome is `ok`, `refused` (with a code), `unknown` (sent; no answer, or one
-that says that the service failed) or `unsent`.
+PROMISES lists what it checks. A call is a dict as load.py writes it. Its outcome is `ok`, `refused` (with a code),
+`unknown` (sent; no answer, or one that says that the service failed) or `unsent`.
 """
 
 import collections
@@ -20,11 +20,13 @@ USES = ("Encrypt", "Decrypt")
 REVOKED = ("Rejected.Disabled", "Rejected.PendingDeletion", "Forbidden.NoPermission", "InvalidAccessKeyId.Inactive")
 
 # Refused before anybody knows who calls: such calls are not in the log.
-NOT_LOGGED = re.compile(r"SignatureNonceUsed|SignatureDoesNotMatch|IncompleteSignature|InvalidTimeStamp\..*|InvalidAccessKeyId\..*")
+NOT_LOGGED = re.compile(
+    r"SignatureNonceUsed|SignatureDoesNotMatch|IncompleteSignature|InvalidTimeStamp\..*|InvalidAccessKeyId\..*"
+)
 
 PROMISES = {
     "a": "nothing that was answered is lost",
-    "b": "no use of a key or a right that began after its revocation was answered succeeds, at any node, until it is given back",
+    "b": "no use of a key or a right that began after its revocation was answered succeeds anywhere, until it is given back",
     "c": "the calls on each key, alias, tag, policy of a user and access key are linearisable",
     "d": "each answered call is in the log of the node that answered it, once, and in no other",
     "e": "no change is made twice: not by a call without an answer, not by bytes that are sent again",
@@ -36,7 +38,13 @@ Violation = collections.namedtuple("Violation", "check text calls")
 def check(calls, logs):
     """Every violation found. `logs` has for each node the ids of the events in its log."""
     calls = [call for call in calls if call["outcome"] != "unsent"]
-    return lost(calls) + used_after_revocation(calls) + not_linearisable(calls) + not_in_one_log(calls, logs) + done_twice(calls)
+    return [
+        *lost(calls),
+        *used_after_revocation(calls),
+        *not_linearisable(calls),
+        *not_in_one_log(calls, logs),
+        *done_twice(calls),
+    ]
 
 
 # (a)
@@ -45,7 +53,9 @@ def check(calls, logs):
 def lost(calls):
     final = [call for call in calls if call["client"] == FINAL]
     nodes = {call["node"] for call in final} or {"any node"}
-    seen = {(call["op"], call["node"], call["args"].get("KeyId") or call["args"].get("UserName")): call for call in reversed(final)}
+    seen = {}
+    for call in final:
+        seen.setdefault((call["op"], call["node"], call["args"].get("KeyId") or call["args"].get("UserName")), call)
     opened = {call["args"]["CiphertextBlob"] for call in final if call["op"] == "Decrypt"}
     kept_blobs = collections.Counter()
     removed = {call["args"]["AliasName"] for call in calls if call["op"] == "DeleteAlias" and call["outcome"] != REFUSED}
@@ -357,7 +367,7 @@ def not_in_one_log(calls, logs):
         if len(nodes) > 1
     ]
     for call in calls:
-        if call["outcome"] not in (OK, REFUSED) or call["outcome"] == REFUSED and NOT_LOGGED.fullmatch(call["code"] or ""):
+        if call["outcome"] not in (OK, REFUSED) or NOT_LOGGED.fullmatch(call["code"] or ""):
             continue
         nodes = places.get(call["request_id"], [])
         if not nodes:
@@ -405,13 +415,13 @@ def done_twice(calls):
 # Pauses
 
 
-def longest_pauses(calls, faults, slack_secs=0):
+def longest_pauses(calls, faults):
     """For each node, the longest time between two Encrypts of its prober that succeeded, outside of what was done to
     this node itself: (seconds, when it began). `faults` as run writes them."""
     longest = {}
     for node in sorted({call["node"] for call in calls}):
         ends = sorted(call["end"] for call in calls if call["client"] == f"prober-{node}" and call["outcome"] == OK)
-        away = [(fault["at"], fault["ready"] + slack_secs) for fault in faults if node in fault["hosts"] or not fault["quorum"]]
+        away = [(fault["at"], fault["ready"]) for fault in faults if node in fault["hosts"] or not fault["quorum"]]
         for before, after in zip(ends, ends[1:]):
             if not any(begin < after and before < end for begin, end in away):
                 longest[node] = max(longest.get(node, (0, 0)), (after - before, before))

@@ -16,7 +16,8 @@ class TooHard(Exception):
 
 class NotLinearisable(Exception):
     def __init__(self, call, states):
-        super().__init__(f"no order of the calls explains call {call['n']}; before it the state was one of {sorted(map(str, states))}")
+        before = sorted(map(str, states))
+        super().__init__(f"no order of the calls explains call {call['n']}; before it the state was one of {before}")
         self.call = call
 
 

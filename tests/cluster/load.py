@@ -513,14 +513,17 @@ class Revoker(threading.Thread):
             return
         key = self.caller.keep_key(made)
         user = self.caller.new_user()
-        attached = {"PolicyType": "Custom", "PolicyName": POLICY}
-        if not user or not user.access_keys or not self.done("AttachPolicyToUser", UserName=user.name, **attached):
+        if not user or not user.access_keys:
+            return
+        the_key = {"KeyId": key.id}
+        attached = {"PolicyType": "Custom", "PolicyName": POLICY, "UserName": user.name}
+        if not self.done("AttachPolicyToUser", **attached):
             return
         access_key = {"UserName": user.name, "UserAccessKeyId": user.access_keys[0][0]}
         pairs = [
-            (("DisableKey", {"KeyId": key.id}), ("EnableKey", {"KeyId": key.id})),
-            (("ScheduleKeyDeletion", {"KeyId": key.id, "PendingWindowInDays": 30}), ("CancelKeyDeletion", {"KeyId": key.id})),
-            (("DetachPolicyFromUser", {"UserName": user.name} | attached), ("AttachPolicyToUser", {"UserName": user.name} | attached)),
+            (("DisableKey", the_key), ("EnableKey", the_key)),
+            (("ScheduleKeyDeletion", the_key | {"PendingWindowInDays": 30}), ("CancelKeyDeletion", the_key)),
+            (("DetachPolicyFromUser", attached), ("AttachPolicyToUser", attached)),
             (("UpdateAccessKey", access_key | {"Status": "Inactive"}), ("UpdateAccessKey", access_key | {"Status": "Active"})),
         ]
         while not self.world.stop.is_set():
@@ -600,7 +603,8 @@ def final_reads(world):
         for user in world.all_users:
             surely("GetUser", node, UserName=user.name)
             surely("ListPoliciesForUser", node, UserName=user.name)
-            surely("ListAccessKeys", node, UserName=user.name, note={"known": [key_id for key_id, _ in user.access_keys]})
+            known = [key_id for key_id, _ in user.access_keys]
+            surely("ListAccessKeys", node, UserName=user.name, note={"known": known})
         for key in world.version_keys:
             surely("ListKeyVersions", node, KeyId=key)
     caller.close()
