@@ -519,9 +519,10 @@ class Lab:
             if isinstance(host, Member):
                 host.fast_disk()
             host.kill()
-        if self.keep and self.nodes:
-            for node in self.nodes:
-                shutil.copytree(node.data / "audit", node.directory / "audit", dirs_exist_ok=True)
+        for node in self.nodes:
+            # The data directory goes with its mount.
+            if self.keep and node.audit_log().is_dir():
+                shutil.copytree(node.audit_log(), node.directory / "audit", dirs_exist_ok=True)
         enter(self.home)
         os.close(self.home)
         remove(self.id, self.directory)
