@@ -150,6 +150,11 @@ pub fn make_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Makes one directory, readable by the owner alone; what it stands in must be there.
+pub fn make_one_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
 /// Whether a directory, if it is there, is one itself and our own.
 pub fn check_dir(path: &Path) -> io::Result<()> {
     match about_dir(path)? {

@@ -58,6 +58,7 @@ fn run(dir: &Path, strict: bool, secs: u64, connections: usize, server: u64, cli
         checkpoint_every: Duration::from_secs(1),
         retention_days: 0,
         compress_closed: false,
+        archive: None,
         clock: || Timestamp(1_800_000_000),
     };
     let name = "durability.example/log";

@@ -102,7 +102,7 @@ fn compress(segment: &Segment, closed: &Closed) -> io::Result<()> {
 }
 
 /// Makes the compressed form of a segment, and reads it back. It is on disk then, but for its name.
-fn make(from: &Path, to: &Path, closed: &Closed) -> io::Result<()> {
+pub(crate) fn make(from: &Path, to: &Path, closed: &Closed) -> io::Result<()> {
     match fs::remove_file(to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

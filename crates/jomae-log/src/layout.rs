@@ -13,6 +13,8 @@
 //! | `index/<number of the first event, 20 digits>.idx` | a block of the look-up index: [`index_file`] |
 //! | `tree.new`, `tree.old` | while a damaged tree is made anew: the new one, and the one that it replaces |
 //! | `*.torn-at-<offset>` | what was cut off a segment there |
+//! | `archived` | where the archive is, and how many events are in it, a line each |
+//! | `archive.new` | a segment that is compressed for the archive alone |
 
 use std::{
     fs, io,
@@ -86,6 +88,16 @@ pub fn tree_level_name(level: u8) -> String {
     format!("tree/{level}")
 }
 
+/// The file that says how far the archive has come.
+pub fn archived(log: &Path) -> PathBuf {
+    log.join("archived")
+}
+
+/// A segment that is compressed for the archive alone.
+pub fn archive_partial(log: &Path) -> PathBuf {
+    log.join("archive.new")
+}
+
 /// The directory of the tree.
 pub fn tree(log: &Path) -> PathBuf {
     log.join("tree")
@@ -116,7 +128,8 @@ pub fn index_block(index: &Path, first: u64) -> PathBuf {
     index.join(numbered(first, BLOCK_ENDING))
 }
 
-fn numbered(first: u64, ending: &str) -> String {
+/// A name with the number of an event.
+pub(crate) fn numbered(first: u64, ending: &str) -> String {
     format!("{first:0NUMBER_DIGITS$}{ending}")
 }
 

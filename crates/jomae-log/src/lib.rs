@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do to files what others may"))]
 
+pub mod archive;
 mod batch;
 pub mod checkpoint;
 mod checkpoint_file;

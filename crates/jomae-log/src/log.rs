@@ -22,6 +22,7 @@ use jomae_files as files;
 
 use crate::{
     Checkpoint, FileError, Receipt, Signer, Timestamp, TlogError, VerifierKey,
+    archive::{Archive, ArchiveCounts, ArchiveStats, NO_ARCHIVE, Shipper, recorded},
     batch::Batch,
     compress::{self, Closed},
     event::FoundBy,
@@ -45,6 +46,9 @@ const BYTES_LOOKED_BACK: u64 = 128 * 1024 * 1024;
 /// How often, and after what pauses, a look-up asks whether the events before it are in the files: a second in all.
 const IN_FILES_TRIES_MAX: u32 = 500;
 const IN_FILES_PAUSE: Duration = Duration::from_millis(2);
+/// How often, and after what pauses, a close asks whether the archive has taken its last object: two seconds in all.
+const SHIPPER_TRIES_MAX: u32 = 400;
+const SHIPPER_PAUSE: Duration = Duration::from_millis(5);
 
 /// How the log is kept.
 #[derive(Clone, Debug)]
@@ -63,6 +67,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// Whether closed segments are compressed, once [`Log::keep_compressed`] is called.
     pub compress_closed: bool,
+    /// What the archive is called, if there is one: retention waits for it, and [`Log::keep_archived`] ships to it.
+    pub archive: Option<String>,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }
@@ -121,6 +127,9 @@ pub struct Log {
     strict: bool,
     compress_closed: bool,
     compressor: Mutex<Option<JoinHandle<()>>>,
+    archive: Option<String>,
+    shipper: Mutex<Option<JoinHandle<()>>>,
+    archive_stats: Arc<ArchiveStats>,
     signer: Arc<Signer>,
     newest: Arc<NewestCheckpoint>,
     witness_stats: Arc<WitnessStats>,
@@ -143,6 +152,8 @@ pub(crate) struct Shared {
     /// Events that the newest checkpoint covers, and its moment.
     pub covered: AtomicU64,
     pub covered_at: AtomicI64,
+    /// Events that are in the archive; [`NO_ARCHIVE`] if there is none.
+    pub archived: AtomicU64,
     /// What the newest checkpoint covers.
     pub head: Mutex<Option<TreeHead>>,
     /// Whether a segment was closed since somebody asked.
@@ -185,7 +196,7 @@ impl Buffer {
 }
 
 impl Shared {
-    fn new(next: u64) -> Self {
+    fn new(next: u64, archived: u64) -> Self {
         Self {
             buffer: Mutex::new(Buffer {
                 batch: Batch::default(),
@@ -204,6 +215,7 @@ impl Shared {
             on_disk: AtomicU64::new(next),
             covered: AtomicU64::new(0),
             covered_at: AtomicI64::new(0),
+            archived: AtomicU64::new(archived),
             head: Mutex::new(None),
             rotated: AtomicBool::new(false),
             closed: Closed::default(),
@@ -260,6 +272,8 @@ pub struct Counts {
     pub witness_sent: u64,
     /// Tries of that which failed.
     pub witness_failures: u64,
+    /// What is in the archive.
+    pub archive: ArchiveCounts,
 }
 
 impl Log {
@@ -274,8 +288,10 @@ impl Log {
         let tail = Tail::open(&dir, tail_key, parts.tree.frontier().clone());
         let tail = tail.map_err(OpenError::io(&layout::tail_mac(&dir)))?;
         write_public_key(&dir, signer.verifier()).map_err(OpenError::io(&layout::public_key(&dir)))?;
-        let shared = Arc::new(Shared::new(parts.segment.next()));
+        let archived = settings.archive.as_ref().map_or(NO_ARCHIVE, |to| recorded(&dir, to));
+        let shared = Arc::new(Shared::new(parts.segment.next(), archived));
         let Settings { strict, compress_closed, .. } = settings;
+        let archive = settings.archive.clone();
         let (signer, newest) = (Arc::new(signer), Arc::<NewestCheckpoint>::default());
         let mut writer =
             Writer::new(Arc::clone(&shared), settings, Arc::clone(&signer), parts, tail, Arc::clone(&newest));
@@ -297,6 +313,9 @@ impl Log {
             strict,
             compress_closed,
             compressor: Mutex::default(),
+            archive,
+            shipper: Mutex::default(),
+            archive_stats: Arc::default(),
             signer,
             newest,
             witness_stats: Arc::default(),
@@ -348,6 +367,7 @@ impl Log {
             covered_at: Timestamp(shared.covered_at.load(Ordering::Relaxed)),
             witness_sent: self.witness_stats.sent.load(Ordering::Relaxed),
             witness_failures: self.witness_stats.failures.load(Ordering::Relaxed),
+            archive: self.archive_stats.counts(shared.archived.load(Ordering::Acquire)),
         }
     }
 
@@ -479,9 +499,29 @@ impl Log {
         Ok(())
     }
 
+    /// Begins to ship closed segments to the archive that the settings name, and looks for them so often.
+    pub fn keep_archived(&self, archive: Box<dyn Archive>, every: Duration) -> io::Result<()> {
+        let Some(to) = self.archive.clone() else { return Ok(()) };
+        let shared = (Arc::clone(&self.shared), Arc::clone(&self.archive_stats));
+        let shipper = Shipper::new(self.dir.clone(), to, self.verifier().clone(), archive, shared, every);
+        let thread = std::thread::Builder::new().name("audit-archive".into()).spawn(|| shipper.run())?;
+        *self.shipper.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
     /// Writes what is in the buffer, signs it, and ends. What is appended afterwards is refused.
     pub fn close(&self) {
         self.shared.closed.stop.store(true, Ordering::Release);
+        // What hangs is not waited for: what it leaves undone is done the next time.
+        if let Some(shipper) = self.shipper.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            shipper.thread().unpark();
+            for _ in 0..SHIPPER_TRIES_MAX {
+                if shipper.is_finished() {
+                    break;
+                }
+                std::thread::sleep(SHIPPER_PAUSE);
+            }
+        }
         if let Some(compressor) = self.compressor.lock().unwrap_or_else(PoisonError::into_inner).take() {
             compressor.thread().unpark();
             let _ = compressor.join();

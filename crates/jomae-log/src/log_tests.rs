@@ -81,6 +81,7 @@ impl Site {
             checkpoint_every: Duration::from_secs(1),
             retention_days: 0,
             compress_closed: true,
+            archive: None,
             clock: now,
         }
     }
@@ -247,7 +248,7 @@ fn waiting_calls_share_syncs_and_their_numbers_are_their_lines() {
 
 #[test]
 fn only_sleep_is_disturbed() {
-    let shared = Shared::new(0);
+    let shared = Shared::new(0, NO_ARCHIVE);
     let mut buffer = shared.buffer();
     let mut wakes = |sleep, waiting: usize| {
         buffer.sleep = sleep;

@@ -412,7 +412,9 @@ impl Writer {
         let before = Timestamp(now.saturating_sub(i64::from(self.settings.retention_days) * SECS_PER_DAY));
         // The tree was synced before the checkpoint that covers it.
         let changing = self.shared.closed.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = retention::remove_expired(&self.settings.dir, before, self.covered);
+        // With an archive, only what is in it.
+        let kept_from = self.covered.min(self.shared.archived.load(Ordering::Acquire));
+        let removed = retention::remove_expired(&self.settings.dir, before, kept_from);
         drop(changing);
         match removed {
             Ok(Removed { files: 0, .. }) => {}

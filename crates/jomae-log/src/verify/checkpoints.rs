@@ -30,13 +30,15 @@ pub enum Source {
     Lines,
 }
 
-/// Reads all checkpoints, those of the log and the given ones, the smallest first.
-pub fn collect(
-    dir: &Path,
-    key: &VerifierKey,
-    given: &[String],
-    report: &mut Report,
-) -> Result<Vec<SignedHead>, VerifyError> {
+/// A note that is evidence, and where it stands.
+pub struct FoundNote {
+    pub file: String,
+    pub line: Option<u64>,
+    pub note: String,
+}
+
+/// Reads the checkpoints of the log in `dir`.
+pub fn of_log(dir: &Path, report: &mut Report) -> Result<Vec<FoundNote>, VerifyError> {
     let content = files::read_checkpoints(dir)?;
     report.torn_checkpoint = content.torn;
     for line in content.malformed {
@@ -44,9 +46,27 @@ pub fn collect(
             Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, "something that is no checkpoint").at_line(line),
         );
     }
+    let found = |(line, note)| FoundNote { file: CHECKPOINTS.to_owned(), line: Some(line), note };
+    Ok(content.notes.into_iter().map(found).collect())
+}
+
+/// What the notes of the log and the given ones say, the smallest first. Of a log that is known to end before event
+/// `reach`, those over later events say nothing but that there were some.
+pub fn collect(
+    notes: &[FoundNote],
+    key: &VerifierKey,
+    given: &[String],
+    reach: Option<u64>,
+    report: &mut Report,
+) -> Vec<SignedHead> {
     let mut signed: Vec<SignedHead> = Vec::new();
     let mut take = |file: &str, line: Option<u64>, note: &str, report: &mut Report| {
         match Checkpoint::open(note, key) {
+            Ok(checkpoint) if reach.is_some_and(|reach| checkpoint.size > reach) => {
+                if report.beyond.as_ref().is_none_or(|beyond| beyond.size <= checkpoint.size) {
+                    report.beyond = Some(checkpoint);
+                }
+            }
             Ok(checkpoint) => {
                 let Checkpoint { size, root, .. } = checkpoint;
                 if report.newest.as_ref().is_none_or(|newest| newest.size <= size) {
@@ -63,12 +83,12 @@ pub fn collect(
         None
     };
     let mut newest = 0;
-    for (line, note) in &content.notes {
-        let Some(size) = take(CHECKPOINTS, Some(*line), note, report) else { continue };
+    for FoundNote { file, line, note } in notes {
+        let Some(size) = take(file, *line, note, report) else { continue };
         report.checkpoints += 1;
         if size < newest {
             let detail = format!("covers {size} events, and an earlier one {newest}");
-            report.found(Finding::of_file(FindingKind::Checkpoint, CHECKPOINTS, &detail).at_line(*line));
+            report.found(Finding { line: *line, ..Finding::of_file(FindingKind::Checkpoint, file, &detail) });
         }
         newest = newest.max(size);
     }
@@ -76,6 +96,7 @@ pub fn collect(
         let name = format!("given checkpoint {}", number + 1);
         if let Some(size) = take(&name, None, note, report)
             && size > newest
+            && reach.is_none()
         {
             let detail =
                 format!("the newest one covers {newest} events, and a given one {size}: later ones are missing");
@@ -83,7 +104,7 @@ pub fn collect(
         }
     }
     signed.sort_by_key(|signed| signed.size);
-    Ok(signed)
+    signed
 }
 
 /// Compares the root of a growing tree with those that are signed for its size.

@@ -5,6 +5,7 @@
 //!
 //! Memory is bounded, whatever the size of the log: about 10 MiB, and 100 bytes for each checkpoint.
 
+mod archive;
 mod checkpoints;
 mod compare;
 mod export;
@@ -17,17 +18,18 @@ mod tree;
 
 use std::{io, path::Path};
 
-use self::{
-    checkpoints::{SignedHead, Source},
-    compare::{Compare, Step},
-};
 pub use self::{
+    archive::{ArchivedLog, verify_archived},
     export::{ExportReport, Filter, export, verify_export},
     prove::{
         ConsistencyProof, EventRef, ReceiptCheck, check_receipt, check_receipt_by_proof, consistency,
         newest_checkpoint, prove,
     },
     report::{FINDINGS_MAX, Finding, FindingKind, Report},
+};
+use self::{
+    checkpoints::{SignedHead, Source},
+    compare::{Compare, Step},
 };
 use crate::{
     FileError, Frontier, Hash, Timestamp, TlogError, VerifierKey,
@@ -62,7 +64,8 @@ pub enum VerifyError {
 pub fn verify(dir: &Path, key: &VerifierKey, given: &[String]) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     // In this order, a log that is being written has all that the checkpoints cover.
-    let mut signed = checkpoints::collect(dir, key, given, &mut report)?;
+    let notes = checkpoints::of_log(dir, &mut report)?;
+    let mut signed = checkpoints::collect(&notes, key, given, None, &mut report);
     let tree = files::tree(dir)?;
     let (segments, others) = files::segments(dir)?;
     for name in others {
@@ -78,26 +81,30 @@ pub fn verify(dir: &Path, key: &VerifierKey, given: &[String]) -> Result<Report,
         other => drop(other?),
     }
     let mismatches = tree::check(&tree, &mut signed)?;
-    let mut walk = Walk {
-        tree: &tree,
-        report: &mut report,
-        signed: &mut signed,
-        lines: Some(Frontier::default()),
-        next: 0,
-        differences: Report::default(),
-        waiting: None,
-    };
+    let mut walk = Walk::new(&tree, &mut report, &mut signed);
     walk.before_first(&segments)?;
     for (at, segment) in segments.iter().enumerate() {
         walk.segment(segment, segments.get(at + 1).map(|next| next.first))?;
     }
-    walk.end();
-    let Report { findings, findings_more, .. } = walk.differences;
-    checkpoints::report_mismatches(&signed, &segments, &mut report);
-    tree::report_mismatches(&tree, &mismatches, findings, &signed, &mut report);
+    let differences = walk.end();
+    conclude(&tree, &mismatches, differences, &segments, &signed, &mut report);
+    Ok(report)
+}
+
+/// Weighs what was found against what was signed.
+fn conclude(
+    tree: &TreeFiles,
+    mismatches: &tree::Mismatches,
+    differences: Report,
+    segments: &[Segment],
+    signed: &[SignedHead],
+    report: &mut Report,
+) {
+    let Report { findings, findings_more, .. } = differences;
+    checkpoints::report_mismatches(signed, segments, report);
+    tree::report_mismatches(tree, mismatches, findings, signed, report);
     report.findings_more += findings_more;
     report.findings.sort_by_key(|finding| finding.index);
-    Ok(report)
 }
 
 /// The way through all events.
@@ -115,7 +122,12 @@ struct Walk<'a> {
     waiting: Option<(Timestamp, Timestamp)>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(tree: &'a TreeFiles, report: &'a mut Report, signed: &'a mut [SignedHead]) -> Self {
+        let lines = Some(Frontier::default());
+        Self { tree, report, signed, lines, next: 0, differences: Report::default(), waiting: None }
+    }
+
     fn push(&mut self, hash: Hash) {
         if let Some(lines) = &mut self.lines {
             lines.push(hash);
@@ -127,6 +139,20 @@ impl Walk<'_> {
         for hash in hashes {
             self.push(hash);
         }
+    }
+
+    /// Takes the hashes of events `from..to` for the events.
+    fn push_hashes(&mut self, from: u64, to: u64) -> Result<(), VerifyError> {
+        let mut at = from;
+        while at < to {
+            let hashes = self.tree.read(0, at, to)?;
+            if hashes.is_empty() {
+                break;
+            }
+            at += hashes.len() as u64;
+            self.push_all(hashes);
+        }
+        Ok(())
     }
 
     /// Before the first stored event, the hashes stand for the events.
@@ -143,12 +169,8 @@ impl Walk<'_> {
         if let Some(lines) = &self.lines {
             checkpoints::compare(self.signed, &mut self.next, lines, Source::Lines);
         }
-        let mut at = 0;
-        while at < leaves.min(*first) {
-            let hashes = self.tree.read(0, at, *first)?;
-            at += hashes.len() as u64;
-            self.push_all(hashes);
-        }
+        let at = leaves.min(*first);
+        self.push_hashes(0, at)?;
         if at < *first {
             self.lines = None;
             let detail = "the hashes of events that are no longer stored are missing";
@@ -257,7 +279,8 @@ impl Walk<'_> {
         self.lines = None;
     }
 
-    fn end(&mut self) {
+    /// The end of all events; gives the differences.
+    fn end(self) -> Report {
         if let Some((since, latest)) = self.waiting
             && latest.0 - since.0 > UNCOVERED_SECS_MAX
         {
@@ -266,5 +289,6 @@ impl Walk<'_> {
             let (covered, count) = (self.report.covered, self.report.uncovered());
             self.report.found(finding.of_events(covered, count));
         }
+        self.differences
     }
 }

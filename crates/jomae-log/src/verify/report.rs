@@ -118,6 +118,8 @@ pub struct Report {
     pub covered: u64,
     /// The newest valid checkpoint.
     pub newest: Option<Checkpoint>,
+    /// Of an archive: the newest valid checkpoint over events that are not in it, if one was found or given.
+    pub beyond: Option<Checkpoint>,
     /// How many checkpoints are signed by the key.
     pub checkpoints: u64,
     /// Bytes of a last line that was not written to its end: what a crash leaves.
@@ -166,6 +168,10 @@ impl fmt::Display for Report {
         writeln!(f, "checkpoints verified: {}", self.checkpoints)?;
         if let Some(newest) = &self.newest {
             writeln!(f, "newest checkpoint: {} events, signed {} by {}", newest.size, newest.time, newest.origin)?;
+        }
+        if let Some(beyond) = &self.beyond {
+            let missing = beyond.size.saturating_sub(self.events);
+            writeln!(f, "signed {} and not in the archive: {missing} later events", beyond.time)?;
         }
         if self.uncovered() > 0 {
             writeln!(f, "not yet covered by a checkpoint: {}", self.uncovered())?;

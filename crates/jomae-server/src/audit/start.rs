@@ -37,6 +37,7 @@ fn settings(dir: &Path, config: &config::Audit) -> Settings {
         checkpoint_every: Duration::from_secs(config.checkpoint_secs),
         retention_days: config.retention_days,
         compress_closed: config.compress_closed,
+        archive: None,
         clock: || jomae_log::Timestamp(gateway::now().0),
     }
 }
