@@ -246,7 +246,7 @@ def check_settings():
     """Every setting of the example file, and every one that it names in a comment, is described."""
     example = read("docs/jomae.example.toml")
     # A commented line that reads as a setting is one.
-    full = re.sub(r"^# (?=[a-z_]+ = |\[\[)", "", example, flags=re.M)
+    full = re.sub(r"^# (?=[a-z_]+ = |\[)", "", example, flags=re.M)
     described = tasks()
     names = list(settings(tomllib.loads(full)))
     for name in names:

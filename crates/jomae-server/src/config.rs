@@ -230,6 +230,8 @@ pub struct Audit {
     pub witness_file: Option<PathBuf>,
     /// An endpoint to which each checkpoint is sent (POST).
     pub witness_url: Option<String>,
+    /// Where closed segments are shipped.
+    pub archive: Option<Archive>,
     /// Whether this start begins a new log in the place of one that is gone. Not a setting: asked for on the command
     /// line, once.
     #[serde(skip)]
@@ -248,8 +250,79 @@ impl Default for Audit {
             origin: None,
             witness_file: None,
             witness_url: None,
+            archive: None,
             begin_new: false,
         }
+    }
+}
+
+/// The archive of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    /// A directory, or `s3://<bucket>/<prefix>`.
+    pub to: String,
+    /// The address of the S3 service; default: that of AWS for the region.
+    pub endpoint: Option<String>,
+    /// The region of the bucket.
+    pub region: Option<String>,
+    /// A file with the AccessKey pair for the bucket.
+    pub credentials_file: Option<PathBuf>,
+    /// Seconds between two looks for closed segments.
+    #[serde(default = "archive_secs")]
+    pub every_secs: u64,
+}
+
+const fn archive_secs() -> u64 {
+    30
+}
+
+/// Where an archive is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchivePlace {
+    Directory(PathBuf),
+    S3 { bucket: String, prefix: String, region: String, endpoint: Option<String>, credentials_file: PathBuf },
+}
+
+impl Archive {
+    /// Where it is, and how it is reached; an error is half a sentence.
+    pub fn place(&self) -> Result<ArchivePlace, String> {
+        let Self { to, endpoint, region, credentials_file, every_secs } = self;
+        if !(1..=3600).contains(every_secs) {
+            return Err("every_secs must be from 1 to 3600".into());
+        }
+        let Some(address) = to.strip_prefix("s3://") else {
+            let dir = PathBuf::from(to);
+            if !dir.is_absolute() {
+                return Err(format!("to: {to:?} is neither an absolute path nor s3://BUCKET/PREFIX"));
+            }
+            if endpoint.is_some() || region.is_some() || credentials_file.is_some() {
+                return Err("endpoint, region and credentials_file are for s3:// only".into());
+            }
+            return Ok(ArchivePlace::Directory(dir));
+        };
+        let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let plain = |byte: u8, more: &[u8]| byte.is_ascii_alphanumeric() || more.contains(&byte);
+        let is_bucket = !bucket.is_empty() && bucket.bytes().all(|byte| plain(byte, b"-._"));
+        let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(|byte| plain(byte, b"-._=+@"));
+        if !is_bucket || !(prefix.is_empty() || prefix.split('/').all(is_part)) {
+            return Err(format!("to: {to:?} is not s3://BUCKET/PREFIX, of letters, digits and - . _ = + @"));
+        }
+        let is_http = |url: &String| reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !endpoint.as_ref().is_none_or(is_http) {
+            return Err("endpoint is not an http or https address".into());
+        }
+        let region =
+            region.as_ref().filter(|region| !region.is_empty()).ok_or("region is missing, which s3:// needs")?;
+        let credentials_file = credentials_file.clone().ok_or("credentials_file is missing, which s3:// needs")?;
+        Ok(ArchivePlace::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            region: region.clone(),
+            endpoint: endpoint.clone(),
+            credentials_file,
+        })
     }
 }
 
@@ -508,6 +581,13 @@ impl Config {
         if !witness_url.as_ref().is_none_or(is_http) {
             return Err(ConfigError::Value("audit.witness_url is not an http or https address".into()));
         }
+        let Some(archive) = &self.audit.archive else { return Ok(()) };
+        let place = archive.place().map_err(|error| ConfigError::Value(format!("audit.archive.{error}")))?;
+        if matches!(place, ArchivePlace::Directory(dir) if std::path::absolute(&self.data_dir).is_ok_and(|data| dir.starts_with(data)))
+        {
+            let message = "audit.archive.to must not be in the data directory: both would be lost together";
+            return Err(ConfigError::Value(message.into()));
+        }
         Ok(())
     }
 
@@ -607,6 +687,38 @@ mod tests {
             let config = Config::parse(&format!("[audit]\n{wrong}")).unwrap();
             let error = config.checked_regions().unwrap_err().to_string();
             assert!(error.contains(wrong.split(' ').next().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_archive_is_a_directory_or_a_bucket() {
+        let place = |text: &str| {
+            let config = Config::parse(&format!("data_dir = \"/data\"\n[audit.archive]\n{text}"))?;
+            config.checked_regions().map_err(|error| error.to_string())?;
+            config.audit.archive.unwrap().place()
+        };
+        assert_eq!(place("to = \"/mnt/archive\"").unwrap(), ArchivePlace::Directory("/mnt/archive".into()));
+        let s3 = "region = \"r\"\ncredentials_file = \"/c\"";
+        let Ok(ArchivePlace::S3 { bucket, prefix, .. }) = place(&format!("to = \"s3://b-1/kms/log/\"\n{s3}")) else {
+            panic!("no bucket")
+        };
+        assert_eq!((bucket.as_str(), prefix.as_str()), ("b-1", "kms/log"));
+        for wrong in [
+            "",
+            "to = \"here\"",
+            "to = \"/data/archive\"",
+            "to = \"/a\"\nevery_secs = 0",
+            "to = \"/a\"\nregion = \"r\"",
+            "to = \"s3://b\"",
+            "to = \"s3://b\"\nregion = \"r\"",
+            &format!("to = \"s3://\"\n{s3}"),
+            &format!("to = \"s3://b//x\"\n{s3}"),
+            &format!("to = \"s3://b/a b\"\n{s3}"),
+            &format!("to = \"s3://b\"\nendpoint = \"b\"\n{s3}"),
+        ] {
+            let error = place(wrong).unwrap_err();
+            assert!(!error.contains(char::is_control), "{wrong}: {error}");
+            assert!(wrong.is_empty() || error.contains("audit.archive."), "{wrong}: {error}");
         }
     }
 

@@ -83,6 +83,10 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
     started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
     started.audit.keep_compressed().map_err(StartError::io(&config.data_dir))?;
+    started
+        .audit
+        .keep_archived(&config.audit)
+        .map_err(|error| StartError::Config(ConfigError::Value(format!("audit.archive: {error}"))))?;
     let witnesses = started
         .audit
         .send_to_witnesses(&config.audit)

@@ -8,7 +8,7 @@ use crate::http::{EXCESS_ANSWERS_MAX, LEAVING_MAX};
 /// More than anything here needs; some systems have no limit, or one of a thousand million.
 const LIMIT_MAX: u64 = 1024 * 1024;
 /// Kept back for the store, the audit log and its next files, the admin listener, the operator's socket, the fetches of
-/// key sets, the witnesses, and what the runtime needs.
+/// key sets, the witnesses, the archive, and what the runtime needs.
 const KEPT_FOR_FILES: u64 = 192;
 /// Kept back for connections that have no place: those that are told so, and those on their way out.
 const KEPT_FOR_EXCESS: u64 = (EXCESS_ANSWERS_MAX + LEAVING_MAX) as u64;

@@ -10,6 +10,7 @@ use std::{
 
 use jomae_api::actions::ACTIONS;
 use jomae_core::service::{Reply, Service};
+use jomae_log::{Counts, Timestamp};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
@@ -121,10 +122,39 @@ impl std::fmt::Debug for Sources {
     }
 }
 
+/// How far the archive of the audit log is behind.
+fn archive_gauges(audit: &Counts) -> [(&'static str, &'static str, u64); 4] {
+    let archive = audit.archive;
+    let age = |since: Timestamp| u64::try_from(gateway::now().0.saturating_sub(since.0)).unwrap_or(0);
+    [
+        (
+            "audit_archive_lag_events",
+            "Events that are not in the archive: what the loss of this machine would lose",
+            archive.archived.map_or(0, |archived| audit.size.saturating_sub(archived)),
+        ),
+        (
+            "audit_archive_lag_seconds",
+            "Age of the oldest of them",
+            archive.oldest.filter(|_| archive.archived.is_some()).map_or(0, age),
+        ),
+        (
+            "audit_archive_waiting_seconds",
+            "How long the oldest closed file of events that is not in the archive has been closed",
+            archive.waiting_since.map_or(0, age),
+        ),
+        (
+            "audit_archive_refused",
+            "1 if something in the archive is not what this log would have put there",
+            u64::from(archive.refused),
+        ),
+    ]
+}
+
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
-        let counters: [(&str, &str, u64); 17] = [
+        let archive = audit.archive;
+        let counters: [(&str, &str, u64); 19] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
@@ -162,6 +192,8 @@ impl Collector for Sources {
             ("audit_checkpoint_failures", "Checkpoints that could not be made", audit.checkpoint_failures),
             ("audit_witness_sent", "Checkpoints that a witness has taken", audit.witness_sent),
             ("audit_witness_failures", "Tries to send a checkpoint that failed", audit.witness_failures),
+            ("audit_archive_objects", "Objects shipped to the archive of the audit log", archive.objects),
+            ("audit_archive_failures", "Tries to ship to the archive that failed", archive.failures),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
@@ -193,7 +225,7 @@ impl Collector for Sources {
             ),
             ("audit_checkpoint_age_seconds", "Age of the newest checkpoint", u64::try_from(age_secs).unwrap_or(0)),
         ];
-        for (name, help, value) in gauges {
+        for (name, help, value) in gauges.into_iter().chain(archive_gauges(&audit)) {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }

@@ -1,5 +1,6 @@
 //! The audit log of the service: [`jomae_log`] as the sink of the core's events, with a key and a memory in the store.
 
+mod archive;
 mod signing_key;
 mod start;
 mod witness;
@@ -35,6 +36,7 @@ use jomae_log::{
 use tokio::sync::oneshot;
 
 pub use self::{
+    archive::open as open_archive,
     signing_key::FormerLog,
     start::{ExamineError, Examined, OpenError, Opened, examine, open},
 };
@@ -94,6 +96,13 @@ impl AuditLog {
     /// Begins to compress the files of events that are closed, unless that is switched off.
     pub fn keep_compressed(&self) -> io::Result<()> {
         self.log.keep_compressed()
+    }
+
+    /// Begins to ship files of events that are closed where the configuration says.
+    pub fn keep_archived(&self, config: &config::Audit) -> io::Result<()> {
+        let Some(config) = &config.archive else { return Ok(()) };
+        let archive = archive::open(config, Some(self.log.dir()))?;
+        self.log.keep_archived(archive, Duration::from_secs(config.every_secs))
     }
 
     /// Writes what is in the buffer, signs it, and ends. What is appended afterwards is refused.

@@ -37,7 +37,7 @@ fn settings(dir: &Path, config: &config::Audit) -> Settings {
         checkpoint_every: Duration::from_secs(config.checkpoint_secs),
         retention_days: config.retention_days,
         compress_closed: config.compress_closed,
-        archive: None,
+        archive: config.archive.as_ref().map(|archive| archive.to.clone()),
         clock: || jomae_log::Timestamp(gateway::now().0),
     }
 }

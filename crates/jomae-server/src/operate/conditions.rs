@@ -32,6 +32,11 @@ pub(super) fn configuration(config: &Config) -> Result<String, String> {
     {
         return Err(format!("audit.witness_file: there is no directory {}", dir.display()));
     }
+    if let Some(archive) = &config.audit.archive {
+        crate::audit::open_archive(archive, None)
+            .and_then(|mut archive| archive.logs())
+            .map_err(|error| format!("audit.archive: {error}"))?;
+    }
     Ok(format!("{} region(s)", regions.len()))
 }
 
