@@ -13,7 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jomae_server::address::ListenAddress;
 
 pub use account::Account;
-pub use audit::{Audit, Key as LogKey, Log, Range, Search};
+pub use audit::{Archive, Audit, Key as LogKey, Log, Range, Search};
 pub use people::{Group, Policies, PolicyNames, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
 

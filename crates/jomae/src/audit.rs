@@ -1,5 +1,6 @@
 //! `jomae audit`: searching the log, checking it, and proving what it holds.
 
+mod archive;
 mod events;
 mod proofs;
 mod tail;
@@ -8,7 +9,10 @@ use crate::{args::Audit, output::Failure};
 
 pub fn run(command: Audit) -> Result<(), Failure> {
     match command {
-        Audit::Verify { log, checkpoint } => proofs::verify(&log, &checkpoint),
+        Audit::Verify { log, checkpoint, archive } => match archive::config(&log, archive)? {
+            Some(config) => archive::verify(&log, &config, &checkpoint),
+            None => proofs::verify(&log, &checkpoint),
+        },
         Audit::Prove { event, to, log } => proofs::prove(&log, &event, to.as_deref()),
         Audit::CheckProof { file, key } => proofs::check_proof(&file, &key),
         Audit::Consistency { checkpoint, to, log } => proofs::consistency(&log, &checkpoint, to.as_deref()),

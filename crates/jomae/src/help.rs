@@ -222,7 +222,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "audit verify",
-        &["jomae audit verify", "jomae audit verify --log /mnt/copy/audit --key key.pub --checkpoint kept.checkpoint"],
+        &[
+            "jomae audit verify",
+            "jomae audit verify --log /mnt/copy/audit --key key.pub --checkpoint kept.checkpoint",
+            "jomae audit verify --archive /mnt/archive",
+            "jomae audit verify --archive --config /etc/jomae/jomae.toml",
+        ],
     ),
     ("audit prove", &["jomae audit prove 0ba1c2d3-5e6f-7081-92a3-b4c5d6e7f809 --to decrypt.proof"]),
     ("audit check-proof", &["jomae audit check-proof decrypt.proof --key key.pub"]),

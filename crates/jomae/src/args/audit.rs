@@ -15,6 +15,8 @@ pub enum Audit {
         /// A checkpoint that was kept elsewhere, or a file of them: the log must still contain it.
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        #[command(flatten)]
+        archive: Archive,
     },
     /// Prove that an event is in the log, for somebody who has only the public key.
     Prove {
@@ -107,6 +109,25 @@ pub struct Log {
     /// Public key of the log: a file, or its text [default: key.pub beside the log].
     #[arg(long, value_name = "FILE|TEXT")]
     pub key: Option<String>,
+}
+
+/// An archive of logs.
+#[derive(ClapArgs)]
+pub struct Archive {
+    /// Check every log in this archive instead: a directory, or s3://BUCKET/PREFIX [without a value: that of the
+    /// configuration].
+    #[arg(id = "archive", long, value_name = "TO", num_args = 0..=1, default_missing_value = "")]
+    #[arg(conflicts_with = "directory")]
+    pub to: Option<String>,
+    /// Address of the S3 service [default: that of AWS for the region].
+    #[arg(id = "archive_endpoint", long = "archive-endpoint", value_name = "URL", requires = "archive")]
+    pub endpoint: Option<String>,
+    /// Region of the bucket.
+    #[arg(id = "archive_region", long = "archive-region", value_name = "REGION", requires = "archive")]
+    pub region: Option<String>,
+    /// File with the AccessKey pair for the bucket.
+    #[arg(id = "archive_credentials", long = "archive-credentials", value_name = "FILE", requires = "archive")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// The key that signs a log.

@@ -27,7 +27,7 @@ const KEY_BYTES_MAX: u64 = 4096;
 const CHECKPOINTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
-fn failure(error: VerifyError) -> Failure {
+pub(super) fn failure(error: VerifyError) -> Failure {
     Failure::Local(error.to_string())
 }
 
@@ -54,7 +54,7 @@ fn read(path: &Path, bytes_max: u64) -> Result<String, Failure> {
 }
 
 /// A key by its text, or by a file that has it. No file can have the name of a key: it would end in Base64 with `=`.
-fn given_key(given: &str) -> Result<VerifierKey, Failure> {
+pub(super) fn given_key(given: &str) -> Result<VerifierKey, Failure> {
     if let Ok(key) = VerifierKey::parse(given.trim_ascii()) {
         return Ok(key);
     }
@@ -94,13 +94,19 @@ fn write(path: Option<&Path>, text: &str) -> Result<(), Failure> {
     }
 }
 
-pub fn verify(log: &Log, checkpoints: &[PathBuf]) -> Result<(), Failure> {
-    let dir = dir(log)?;
-    let (key, beside) = key(log, &dir)?;
+/// The checkpoints of files that were kept.
+pub(super) fn given_notes(checkpoints: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let mut notes = Vec::new();
     for path in checkpoints {
         notes.extend(notes_of(&read(path, CHECKPOINTS_BYTES_MAX)?));
     }
+    Ok(notes)
+}
+
+pub fn verify(log: &Log, checkpoints: &[PathBuf]) -> Result<(), Failure> {
+    let dir = dir(log)?;
+    let (key, beside) = key(log, &dir)?;
+    let notes = given_notes(checkpoints)?;
     let report = verify::verify(&dir, &key, &notes).map_err(failure)?;
     let whose = if beside { ", which lies beside the log: compare it with the one that you keep" } else { "" };
     output::line(&format!("key: {key}{whose}"))?;
