@@ -10,6 +10,7 @@
 )]
 
 pub mod binary;
+pub mod bucket;
 pub mod calls;
 pub mod cli;
 pub mod oidc;
