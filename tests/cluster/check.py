@@ -338,7 +338,11 @@ def step_of(register):
 
 def not_linearisable(calls):
     parts = collections.defaultdict(list)
+    # A key whose making got no answer is known by its description, if it is there.
+    by_description = {call["got"]["Description"]: call["got"]["KeyId"] for call in calls if call["op"] == "DescribeKey" and call["got"]}
     for call in calls:
+        if call["op"] == "CreateKey" and not call["got"] and call["args"]["Description"] in by_description:
+            parts[("key", by_description[call["args"]["Description"]])].append(call)
         for register in registers(call):
             parts[register].append(call)
     found = []

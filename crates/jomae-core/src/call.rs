@@ -1,6 +1,9 @@
 //! What is known of a call before its action is.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
 
 use jomae_api::{
     names::{KeyId, KeyPlace, RegionId},
@@ -9,7 +12,7 @@ use jomae_api::{
 };
 use jomae_crypto::rng;
 
-use crate::{identity::caller::Caller, store::Path, wait::Abandonment};
+use crate::{identity::caller::Caller, shares::CostlyTurn, store::Path, wait::Abandonment};
 
 /// One call: who, when, where. The clock was read once.
 pub struct Call<'r> {
@@ -27,8 +30,25 @@ pub struct Call<'r> {
     pub external_id: Option<Cow<'r, str>>,
     /// Where its nonce stands in the store, if a change is to be bound to it.
     pub nonce_place: Option<Path>,
+    /// Its turn among costly calls, if it needs one.
+    pub turn: TurnSlot,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
+}
+
+/// A turn that can be given back before its call has ended.
+#[derive(Default)]
+pub struct TurnSlot(Mutex<Option<CostlyTurn>>);
+
+impl TurnSlot {
+    pub fn keep(&self, turn: Option<CostlyTurn>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
+    /// Lets the next one in: what is still to come is waiting, not work.
+    pub fn give_back(&self) {
+        self.keep(None);
+    }
 }
 
 impl Call<'_> {

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use jomae_api::{
-    action::{Action, Api, Class, Effect, RamKind},
+    action::{Action, Api, Effect, RamKind},
     actions::params::DRY_RUN,
     answer::Answer,
     error::Refusal,
@@ -103,7 +103,7 @@ where
     Kms: Handle<A>,
 {
     let mut run = Run { kms, call, params, action, trace: CallTrace::default(), pending: None, is_made: false };
-    let result = match run.up_to_date::<A>().await {
+    let result = match run.attempt::<A>().await {
         result if !is_dry_run::<A>(params) => result,
         Ok(_) => Err(Refusal::DryRunWouldSucceed.into()),
         Err(error) => Err(dry_run_error(error)),
@@ -112,26 +112,6 @@ where
 }
 
 impl Run<'_> {
-    /// Where several nodes serve, what this one reads may be a moment old. That does not matter for the use of a key: what
-    /// takes a right away is answered only when it holds here. What reads or changes how things are waits until it sees all
-    /// that was answered elsewhere, and nothing is refused because it is not here yet.
-    async fn up_to_date<A: Action>(&mut self) -> Result<Vec<u8>, Error>
-    where
-        Kms: Handle<A>,
-    {
-        let uses_a_key = A::SPEC.class != Class::Management;
-        if !uses_a_key {
-            self.kms.vault.catch_up().await?;
-        }
-        match self.attempt::<A>().await {
-            Err(Error::Refused(_) | Error::Denied(..)) if uses_a_key && self.kms.vault.cluster().is_some() => {
-                self.kms.vault.catch_up().await?;
-                self.attempt::<A>().await
-            }
-            result => result,
-        }
-    }
-
     async fn attempt<A: Action>(&mut self) -> Result<Vec<u8>, Error>
     where
         Kms: Handle<A>,
@@ -155,6 +135,13 @@ impl Run<'_> {
             {
                 return rendered::<A>(call, |out| serde_json::to_writer(out, &output));
             }
+            // Before the work, as a repetition is to be refused even where it would change nothing.
+            if let Some(nonce) = &call.nonce_place {
+                if tx.get::<Marker>(nonce)?.is_some() {
+                    return Err(Refusal::NonceUsed.into());
+                }
+                tx.put(nonce.clone(), &Marker {})?;
+            }
             let output = kms.handle(call, &mut tx, &granted).await?;
             if let Some(token) = &token {
                 token.remember(&mut tx, &output, call.now)?;
@@ -165,12 +152,6 @@ impl Run<'_> {
             }
             // What changes nothing needs no promise.
             self.pending = if tx.has_writes() {
-                if let Some(nonce) = &call.nonce_place {
-                    if tx.get::<Marker>(nonce)?.is_some() {
-                        return Err(Refusal::NonceUsed.into());
-                    }
-                    tx.put(nonce.clone(), &Marker {})?;
-                }
                 call.abandonment.decide().await;
                 let event = Telling::Whole { params, trace: &self.trace };
                 let event = audit::call_event(Some(&A::SPEC), &call.request_id, call, &event, None);
@@ -178,6 +159,8 @@ impl Run<'_> {
             } else {
                 None
             };
+            // It may take long, and costs nothing.
+            call.turn.give_back();
             let (outcome, waited_ns) = tx.commit_timed().await.inspect_err(|fault| {
                 self.is_made = fault.kind == FaultKind::InDoubt;
             })?;
@@ -194,6 +177,8 @@ impl Run<'_> {
                 }
                 return rendered::<A>(call, |out| written(&output, out));
             }
+            // Its event will never be told.
+            self.pending = None;
             if turn.is_none() {
                 // Boxed: most calls lose to nobody.
                 turn = Some(Box::new(Box::pin(kms.rivals.turn(call.caller.account())).await));

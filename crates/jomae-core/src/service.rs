@@ -20,7 +20,7 @@ use crate::{
         outbox::{Outbox, Pending},
         throttled::Throttled,
     },
-    call::{Call, new_request_id},
+    call::{Call, TurnSlot, new_request_id},
     cluster,
     error::{Denial, Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
@@ -278,6 +278,7 @@ impl Service {
             format: named.format,
             external_id: params.given("ExternalId").map(Cow::Borrowed),
             nonce_place: self.nonce_place(spec, named.signature.as_ref()),
+            turn: TurnSlot::default(),
             abandonment: arrival.abandonment.clone(),
         };
         let share = self.shares.of(call.caller.account());
@@ -431,18 +432,42 @@ impl Service {
         Ok(Logged { index: Some(appended.index), receipt: None })
     }
 
+    /// Runs an action on what is up to date. Where several nodes serve, what this one reads may be a moment old. That does
+    /// not matter for the use of a key: what takes a right away is answered only when it holds here. What reads or changes
+    /// how things are waits until it sees all that was answered elsewhere, and no use is refused because something is not
+    /// here yet.
+    async fn dispatch(&self, found: RouteEntry, share: &Share, call: &Call<'_>, params: &Params<'_>) -> ActionReport {
+        let vault = &self.kms.vault;
+        if vault.cluster().is_none() {
+            return self.take_turn(found, share, call, params).await;
+        }
+        if found.1.class != Class::Management {
+            let report = self.take_turn(found, share, call, params).await;
+            if !matches!(report.result, Err(Error::Refused(_) | Error::Denied(..))) {
+                return report;
+            }
+        }
+        match vault.catch_up().await {
+            Ok(()) => self.take_turn(found, share, call, params).await,
+            Err(fault) => ActionReport { result: Err(fault.into()), ..ActionReport::refused(Refusal::Unavailable) },
+        }
+    }
+
     /// Runs an action: at once, or when it is the account's turn, if its calls have been costly.
-    async fn dispatch(
+    async fn take_turn(
         &self,
         (index, _, route): RouteEntry,
         share: &Share,
         call: &Call<'_>,
         params: &Params<'_>,
     ) -> ActionReport {
-        match self.shares.turn(share, index).await {
-            Some(_turn) => route(&self.kms, call, params, index).await,
-            None => ActionReport::refused(Refusal::UserThrottled),
-        }
+        let Some(turn) = self.shares.turn(share, index).await else {
+            return ActionReport::refused(Refusal::UserThrottled);
+        };
+        call.turn.keep(turn);
+        let report = route(&self.kms, call, params, index).await;
+        call.turn.give_back();
+        report
     }
 
     /// Puts the event of a change, which was committed with it, on the log before the answer leaves.
