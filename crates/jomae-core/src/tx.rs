@@ -123,12 +123,23 @@ impl Vault {
     }
 
     fn decode<R: Record>(&self, path: &Path, sealed: &[u8]) -> Result<R, Fault> {
-        let opened = self
-            .keyring
-            .open_record(path.as_str(), sealed)
-            .map_err(|error| Fault::internal(format!("record {path}: {error}")))?;
-        R::decode(opened.expose()).map_err(|error| Fault::internal(format!("record {path} cannot be read: {error}")))
+        open(&self.keyring, path.as_str(), sealed)
     }
+}
+
+/// A record as it is read.
+pub(crate) fn open<R: Record>(keyring: &Keyring, path: &str, sealed: &[u8]) -> Result<R, Fault> {
+    let opened =
+        keyring.open_record(path, sealed).map_err(|error| Fault::internal(format!("record {path}: {error}")))?;
+    R::decode(opened.expose()).map_err(|error| Fault::internal(format!("record {path} cannot be read: {error}")))
+}
+
+/// A record as it is stored.
+pub(crate) fn seal<R: Record>(keyring: &Keyring, path: &Path, record: &R) -> Result<Vec<u8>, Fault> {
+    let plain = zeroize::Zeroizing::new(
+        record.encode().map_err(|error| Fault::internal(format!("record {path} cannot be written: {error}")))?,
+    );
+    keyring.seal_record(path.as_str(), &plain)
 }
 
 fn downcast<R: Record>(path: &Path, cached: Cached) -> Result<(Arc<R>, Revision), Fault> {
@@ -197,10 +208,7 @@ impl Tx<'_> {
 
     /// Writes a record when the transaction commits.
     pub fn put<R: Record>(&mut self, path: Path, record: &R) -> Result<(), Fault> {
-        let plain = zeroize::Zeroizing::new(
-            record.encode().map_err(|error| Fault::internal(format!("record {path} cannot be written: {error}")))?,
-        );
-        let sealed = self.vault.keyring.seal_record(path.as_str(), &plain)?;
+        let sealed = seal(&self.vault.keyring, &path, record)?;
         self.takes_away |= R::BEARS_RIGHTS && !self.is_new(&path);
         self.write(Write::Put(path, sealed));
         Ok(())

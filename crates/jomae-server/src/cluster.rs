@@ -4,13 +4,17 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use jomae_core::{
     cluster::{
-        Cluster,
+        Cluster, Confirmed, Host,
         machine::{CLOCKS_APART_SECS_MAX, NotServing, Now, Timing},
         record::{NodeName, NodeRecord, STORED_FORM},
     },
     error::Fault,
     keyring::Keyring,
     store::Store,
+};
+use prometheus_client::metrics::{
+    counter::Counter,
+    histogram::{Histogram, exponential_buckets},
 };
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
@@ -55,9 +59,45 @@ pub fn now() -> Now {
     Now { steady_ns: secs.saturating_mul(1_000_000_000).saturating_add(nanos), wall_secs: gateway::now().0 }
 }
 
+/// What the operator sees of barriers.
+#[derive(Clone, Debug)]
+pub struct Barriers {
+    /// Seconds until a change that takes a right away held on every node.
+    pub seconds: Histogram,
+    /// Those that not every node has confirmed in time.
+    pub in_doubt: Counter,
+}
+
+struct Process {
+    woken: Arc<Notify>,
+    barriers: Barriers,
+}
+
+impl Host for Process {
+    fn now(&self) -> Now {
+        now()
+    }
+
+    fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    fn confirmed(&self, confirmed: Confirmed) {
+        match confirmed {
+            Confirmed::Everywhere { waited_ns } => {
+                self.barriers.seconds.observe(Duration::from_nanos(waited_ns).as_secs_f64());
+            }
+            Confirmed::InDoubt => {
+                self.barriers.in_doubt.inc();
+            }
+        }
+    }
+}
+
 /// Renews the lease until it is dropped.
 pub struct Keeper {
     cluster: Arc<Cluster>,
+    pub barriers: Barriers,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -96,14 +136,16 @@ pub async fn join(
     };
     let timing = Timing::of_secs(config.cluster.lease_secs);
     let woken = Arc::new(Notify::new());
-    let wake = Arc::clone(&woken);
+    let barriers =
+        Barriers { seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)), in_doubt: Counter::default() };
+    let process = Process { woken: Arc::clone(&woken), barriers: barriers.clone() };
     let home = record.home.clone();
-    let me = (name.clone(), record);
-    let cluster = Cluster::join(store, keyring, me, timing, Box::new(now), Box::new(move || wake.notify_one()))?;
+    let cluster = Cluster::join(store, keyring, (name, record), timing, Box::new(process))?;
     check_others(&cluster, &home).await?;
     let keeper = Keeper {
         tasks: [tokio::spawn(renew(Arc::clone(&cluster), woken)), tokio::spawn(expire(Arc::clone(&cluster)))],
         cluster: Arc::clone(&cluster),
+        barriers,
     };
     wait_for_lease(&cluster, timing).await?;
     Ok((cluster, keeper))

@@ -9,18 +9,18 @@ use std::{
 
 use ipnet::IpNet;
 use jomae_api::names::RegionId;
-use jomae_core::{cluster::record::NodeName, quota::Quotas, rate::RateLimits, service};
+use jomae_core::{quota::Quotas, rate::RateLimits, service};
 use serde::Deserialize;
+
+mod nodes;
+
+pub use nodes::{ClusterConfig, StoreConfig, StoreKind};
 
 use crate::{
     address::ListenAddress,
     files,
     http::{Limits, Proxies, ProxyProtocol},
 };
-
-/// A lease that is shorter ends at every election of etcd; a longer one makes revocations wait for nodes that died.
-const LEASE_SECS_MIN: u64 = 3;
-const LEASE_SECS_MAX: u64 = 60;
 
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -128,49 +128,6 @@ impl Default for Server {
             nonces_max: 64_000_000,
             calls_in_flight_max: 4096,
         }
-    }
-}
-
-/// Where records are kept.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    pub kind: StoreKind,
-    /// Of etcd: `https://host:port` of each member.
-    pub endpoints: Vec<String>,
-    /// Of etcd: what all keys of this service begin with; `jomae` if empty.
-    pub prefix: String,
-    /// Of etcd: certificates (PEM) that have signed the members'.
-    pub ca_file: Option<PathBuf>,
-    /// Of etcd: the certificate chain (PEM) by whose common name it knows this node.
-    pub cert_file: Option<PathBuf>,
-    /// Of etcd: its private key (PEM).
-    pub key_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// A file in the data directory, for one node.
-    #[default]
-    Sqlite,
-    /// For several nodes.
-    Etcd,
-}
-
-/// This node among several.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClusterConfig {
-    /// Its name: lower-case letters, digits and hyphens. Needed if the store is etcd.
-    pub node: String,
-    /// Seconds that a node may serve after it was last confirmed; the same on every node.
-    pub lease_secs: u64,
-}
-
-impl Default for ClusterConfig {
-    fn default() -> Self {
-        Self { node: String::new(), lease_secs: 5 }
     }
 }
 
@@ -512,40 +469,6 @@ impl Config {
         }
         self.proxies()?;
         Ok(regions)
-    }
-
-    fn check_store(&self) -> Result<(), ConfigError> {
-        let StoreConfig { kind, endpoints, prefix, ca_file, cert_file, key_file } = &self.store;
-        let wrong = |message: &str| Err(ConfigError::Value(message.to_owned()));
-        match kind {
-            StoreKind::Sqlite => {
-                let files = [ca_file, cert_file, key_file];
-                if !endpoints.is_empty() || !prefix.is_empty() || files.iter().any(|file| file.is_some()) {
-                    return wrong("store.endpoints, prefix and certificates are for store.kind = \"etcd\"");
-                }
-                if !self.cluster.node.is_empty() {
-                    return wrong(
-                        "cluster.node is for store.kind = \"etcd\": a node with a file as its store is alone",
-                    );
-                }
-            }
-            StoreKind::Etcd => {
-                if endpoints.is_empty() {
-                    return wrong("store.endpoints must name a member of etcd at least");
-                }
-                if cert_file.is_some() != key_file.is_some() {
-                    return wrong("store.cert_file and store.key_file belong together: give both or none");
-                }
-                if NodeName::new(&self.cluster.node).is_none() {
-                    return wrong("cluster.node must be 1 to 63 lower-case letters, digits and hyphens");
-                }
-            }
-        }
-        if !(LEASE_SECS_MIN..=LEASE_SECS_MAX).contains(&self.cluster.lease_secs) {
-            let message = format!("cluster.lease_secs must be {LEASE_SECS_MIN} to {LEASE_SECS_MAX}");
-            return Err(ConfigError::Value(message));
-        }
-        Ok(())
     }
 
     /// The proxies whose word about a client's address is believed.

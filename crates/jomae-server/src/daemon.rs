@@ -94,7 +94,7 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
 
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);
-    let metrics = Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&service), Arc::clone(&started.audit)));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&stats), &started));
     let (stop, stopped) = watch::channel(false);
     let api = tokio::spawn(http::serve(
         listener,

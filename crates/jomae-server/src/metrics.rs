@@ -9,7 +9,10 @@ use std::{
 };
 
 use jomae_api::actions::ACTIONS;
-use jomae_core::service::{Reply, Service};
+use jomae_core::{
+    cluster::Cluster,
+    service::{Reply, Service},
+};
 use jomae_log::{Counts, Timestamp};
 use prometheus_client::{
     collector::Collector,
@@ -25,8 +28,10 @@ use prometheus_client::{
 
 use crate::{
     audit::AuditLog,
+    bootstrap::{OpenedStore, Started},
     gateway,
     http::{HttpFailure, HttpStats},
+    store::{EtcdStore, Lag},
 };
 
 /// All metrics of the process.
@@ -57,7 +62,8 @@ struct KindLabel {
 }
 
 impl Metrics {
-    pub fn new(http: Arc<HttpStats>, service: Arc<Service>, audit: Arc<AuditLog>) -> Self {
+    pub fn new(http: Arc<HttpStats>, started: &Started) -> Self {
+        let (service, audit) = (Arc::clone(&started.service), Arc::clone(&started.audit));
         let mut registry = Registry::with_prefix("jomae");
         let succeeded: Arc<Vec<AtomicU64>> = Arc::new(ACTIONS.iter().map(|_| AtomicU64::new(0)).collect());
         let seconds = Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
@@ -70,7 +76,17 @@ impl Metrics {
         let help =
             "Decisions that were denied because the policies cost more than a decision may; the log names the caller";
         registry.register("decisions_too_costly", help, too_costly.clone());
-        let sources = Sources { http, service, audit, succeeded: Arc::clone(&succeeded) };
+        if let Some(keeper) = &started.keeper {
+            let help = "Time until a change that takes a right away held on every node";
+            registry.register("cluster_barrier_seconds", help, keeper.barriers.seconds.clone());
+            let help = "Such changes that not every node has confirmed in time";
+            registry.register("cluster_barriers_in_doubt", help, keeper.barriers.in_doubt.clone());
+        }
+        let etcd = match &started.store {
+            OpenedStore::Etcd(store, _) => Some(Arc::clone(store)),
+            OpenedStore::Sqlite(_) => None,
+        };
+        let sources = Sources { http, service, audit, etcd, succeeded: Arc::clone(&succeeded) };
         registry.register_collector(Box::new(sources));
         Self { registry, succeeded, seconds, refused, faults, too_costly }
     }
@@ -113,6 +129,7 @@ struct Sources {
     http: Arc<HttpStats>,
     service: Arc<Service>,
     audit: Arc<AuditLog>,
+    etcd: Option<Arc<EtcdStore>>,
     succeeded: Arc<Vec<AtomicU64>>,
 }
 
@@ -147,6 +164,29 @@ fn archive_gauges(audit: &Counts) -> [(&'static str, &'static str, u64); 4] {
             "1 if something in the archive is not what this log would have put there",
             u64::from(archive.refused),
         ),
+    ]
+}
+
+/// This node among several.
+fn cluster_gauges(cluster: &Cluster) -> [(&'static str, &'static str, u64); 4] {
+    let members = cluster.members();
+    let of_work = members.iter().any(|member| member.is_worker && member.name == *cluster.name());
+    [
+        ("cluster_serving", "1 if this node has its lease and answers calls", u64::from(cluster.serving().is_ok())),
+        ("cluster_lease_seconds", "For how long this node may still serve if it hears nothing", cluster.lease_secs()),
+        ("cluster_nodes", "Nodes whose lease has not run out, as this one knows", members.len() as u64),
+        ("cluster_worker", "1 if this node does the work that one does for all", u64::from(of_work)),
+    ]
+}
+
+/// The replica of a store in etcd.
+fn replica_gauges(lag: &Lag) -> [(&'static str, &'static str, u64); 5] {
+    [
+        ("store_watch_open", "1 if the watch on etcd is open", u64::from(lag.connected)),
+        ("store_watch_silent_seconds", "Since etcd last said anything", lag.heard.elapsed().as_secs()),
+        ("store_revision", "The newest revision of etcd that reads show", lag.revision.0),
+        ("store_entries", "Records in memory", lag.entries as u64),
+        ("store_bytes", "Bytes of their paths and values", lag.bytes as u64),
     ]
 }
 
@@ -228,6 +268,26 @@ impl Collector for Sources {
         for (name, help, value) in gauges.into_iter().chain(archive_gauges(&audit)) {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let lag = self.etcd.as_ref().map(|store| store.lag());
+        let cluster = self.service.kms.vault.cluster().map(cluster_gauges);
+        for (name, help, value) in cluster.into_iter().flatten().chain(lag.iter().flat_map(replica_gauges)) {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let watches = lag.map(|lag| {
+            [
+                ("store_watch_reconnects", "Times that the watch on etcd was opened again", lag.reconnects),
+                (
+                    "store_resyncs",
+                    "Times that everything was read again, since etcd had forgotten changes",
+                    lag.resyncs,
+                ),
+            ]
+        });
+        for (name, help, value) in watches.into_iter().flatten() {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let succeeded: Family<ActionLabel, Counter> = Family::default();
         for (spec, count) in ACTIONS.iter().zip(self.succeeded.iter()) {

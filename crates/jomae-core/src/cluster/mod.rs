@@ -2,7 +2,7 @@
 //!
 //! The rules are in [`machine`]. Here they meet the store: its watch tells the machine what it sees, and [`Cluster::tick`]
 //! commits what the machine wants. The server brings the clock and calls `tick` often, and at once when
-//! [`Cluster::join`] was given says so.
+//! the [`Host`] is told so.
 
 pub mod machine;
 pub mod nonces;
@@ -24,19 +24,27 @@ use crate::{
     keyring::Keyring,
     store::{Change, Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
     stored::Record,
+    tx,
 };
 
-/// Tells the time.
-pub type Clock = Box<dyn Fn() -> Now + Send + Sync>;
+/// What a node needs of the process that it is part of.
+pub trait Host: Send + Sync {
+    /// What time it is.
+    fn now(&self) -> Now;
+
+    /// [`Cluster::tick`] should not wait for its turn. Called while a commit is told to watchers.
+    fn wake(&self);
+
+    /// Somebody's change holds on every node, so long after it was made, in nanoseconds; or that is in doubt.
+    fn confirmed(&self, confirmed: Confirmed);
+}
 
 /// This node's part in a cluster.
 pub struct Cluster {
     name: NodeName,
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
-    clock: Clock,
-    /// Called when [`Cluster::tick`] should not wait for its turn.
-    wake: Box<dyn Fn() + Send + Sync>,
+    host: Box<dyn Host>,
     /// Until when calls may be answered, by the steady clock: 0 if they may not. Read with every call.
     serves_until_ns: AtomicU64,
     state: Mutex<State>,
@@ -82,12 +90,11 @@ impl Cluster {
         keyring: Arc<Keyring>,
         (name, record): (NodeName, NodeRecord),
         timing: Timing,
-        clock: Clock,
-        wake: Box<dyn Fn() + Send + Sync>,
+        host: Box<dyn Host>,
     ) -> Result<Arc<Self>, Fault> {
         let machine = Machine::new(name.clone(), record, timing);
         let state = Mutex::new(State { machine, barriers: Vec::new(), damaged: None });
-        let cluster = Arc::new(Self { name, store, keyring, clock, wake, serves_until_ns: AtomicU64::new(0), state });
+        let cluster = Arc::new(Self { name, store, keyring, host, serves_until_ns: AtomicU64::new(0), state });
         let watching = Arc::downgrade(&cluster);
         cluster.store.watch(Box::new(move |phase, change| {
             if phase == Phase::Committed
@@ -119,7 +126,7 @@ impl Cluster {
     /// # Errors
     /// Why not.
     pub fn serving(&self) -> Result<(), NotServing> {
-        let now = (self.clock)();
+        let now = self.host.now();
         if now.steady_ns < self.serves_until_ns.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -128,9 +135,15 @@ impl Cluster {
         Err(serving.err().unwrap_or(NotServing::NoLease))
     }
 
+    /// For how many seconds this node may still serve if it hears nothing.
+    pub fn lease_secs(&self) -> u64 {
+        let until_ns = self.serves_until_ns.load(Ordering::Acquire);
+        until_ns.saturating_sub(self.host.now().steady_ns) / 1_000_000_000
+    }
+
     /// Whether this node does now what one node does for all.
     pub fn has_work(&self) -> bool {
-        let now = (self.clock)();
+        let now = self.host.now();
         self.state().machine.has_work(now)
     }
 
@@ -146,7 +159,7 @@ impl Cluster {
 
     /// Everyone who lives, by name.
     pub fn members(&self) -> Vec<Member> {
-        let now = (self.clock)();
+        let now = self.host.now();
         let state = self.state();
         let worker = state.machine.worker().cloned();
         let members = state.machine.members(now).into_iter();
@@ -174,10 +187,11 @@ impl Cluster {
 
     /// Waits until a revision, which this node has applied, holds on every node that may serve.
     pub async fn confirmed(&self, revision: Revision) -> Confirmed {
-        let since_ns = (self.clock)().steady_ns;
+        let since_ns = self.host.now().steady_ns;
         let waiting = {
             let mut state = self.state();
             if state.machine.is_passed(revision) {
+                self.host.confirmed(Confirmed::Everywhere { waited_ns: 0 });
                 return Confirmed::Everywhere { waited_ns: 0 };
             }
             let (done, waiting) = oneshot::channel();
@@ -191,7 +205,7 @@ impl Cluster {
     pub async fn tick(&self) -> Result<(), Fault> {
         let steps = {
             let mut state = self.state();
-            let now = (self.clock)();
+            let now = self.host.now();
             let steps = state.machine.tick(now);
             self.settle(&mut state, now);
             steps
@@ -205,7 +219,7 @@ impl Cluster {
     /// Gives up on barriers that have taken too long. To be called while a tick may be waiting for the store.
     pub fn expire(&self) {
         let mut state = self.state();
-        let now = (self.clock)();
+        let now = self.host.now();
         self.settle(&mut state, now);
     }
 
@@ -261,15 +275,15 @@ impl Cluster {
         state.machine.applied(change.revision);
         if asked {
             state.machine.asked();
-            (self.wake)();
+            self.host.wake();
         }
-        let now = (self.clock)();
+        let now = self.host.now();
         self.settle(&mut state, now);
     }
 
     /// Tells the machine what stands at a path now.
     fn look_at(&self, state: &mut State, path: &str) {
-        let now = (self.clock)();
+        let now = self.host.now();
         if let Some(name) = record::named(path) {
             match self.read::<NodeRecord>(path) {
                 Ok(found) => state.machine.see(&name, found, now),
@@ -291,29 +305,26 @@ impl Cluster {
         let longest_ns = machine.timing().barrier_ns_max();
         for barrier in std::mem::take(barriers) {
             let waited_ns = now.steady_ns.saturating_sub(barrier.since_ns);
-            let _nobody_waits = if machine.is_passed(barrier.revision) {
-                barrier.done.send(Confirmed::Everywhere { waited_ns })
+            let confirmed = if machine.is_passed(barrier.revision) {
+                Confirmed::Everywhere { waited_ns }
             } else if waited_ns > longest_ns {
-                barrier.done.send(Confirmed::InDoubt)
+                Confirmed::InDoubt
             } else {
                 barriers.push(barrier);
                 continue;
             };
+            self.host.confirmed(confirmed);
+            let _nobody_waits = barrier.done.send(confirmed);
         }
     }
 
     fn read<R: Record>(&self, path: &str) -> Result<Option<(R, Revision)>, Fault> {
         let Some(entry) = self.store.get(path)? else { return Ok(None) };
-        let opened = self.keyring.open_record(path, &entry.value);
-        let opened = opened.map_err(|error| Fault::internal(format!("record {path}: {error}")))?;
-        let record = R::decode(opened.expose())
-            .map_err(|error| Fault::internal(format!("record {path} cannot be read: {error}")))?;
-        Ok(Some((record, entry.revision)))
+        Ok(Some((tx::open(&self.keyring, path, &entry.value)?, entry.revision)))
     }
 
     fn seal<R: Record>(&self, path: &Path, record: &R) -> Result<Vec<u8>, Fault> {
-        let plain = record.encode().map_err(Fault::internal)?;
-        self.keyring.seal_record(path.as_str(), &plain)
+        tx::seal(&self.keyring, path, record)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
