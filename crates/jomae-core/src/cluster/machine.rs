@@ -346,3 +346,6 @@ impl Machine {
 const fn is_apart(seen: &Seen) -> bool {
     seen.ahead_secs.abs() > CLOCKS_APART_SECS_MAX
 }
+
+#[cfg(test)]
+mod tests;
