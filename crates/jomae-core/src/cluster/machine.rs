@@ -32,7 +32,7 @@ pub struct Timing {
 pub const CLOCKS_APART_SECS_MAX: i64 = 60;
 
 impl Timing {
-    /// A term of so many seconds, and clocks whose rates differ by 5 % at most.
+    /// A term of so many seconds, and clocks of which none is over 5 % slower than another.
     pub const fn of_secs(secs: u64) -> Self {
         Self { term_ns: secs * 1_000_000_000, drift_permille: 50 }
     }
@@ -44,7 +44,7 @@ impl Timing {
 
     /// How long a record must have been silent for its node's lease to be over on every clock.
     pub const fn silence_ns(&self) -> u64 {
-        self.term_ns + self.term_ns / 1000 * self.drift_permille
+        (self.term_ns * 1000).div_ceil(1000 - self.drift_permille)
     }
 
     /// How long a barrier may take before its caller is told that not every node has confirmed.

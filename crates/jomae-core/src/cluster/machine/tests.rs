@@ -256,3 +256,11 @@ fn the_oldest_node_says_which_form_is_written() {
     sees(&mut machine, "b", NodeRecord { form: 2, ..record("b1") }, 5, at(0));
     assert_eq!(machine.common_form(), 2);
 }
+
+#[test]
+fn the_silence_outlasts_the_term_on_the_slowest_clock() {
+    // While the slowest clock counts the term, another counts this much.
+    let slowest_permille = 1000 - TIMING.drift_permille;
+    assert!(TIMING.silence_ns() * slowest_permille >= TERM * 1000);
+    assert!((TIMING.silence_ns() - 1) * slowest_permille < TERM * 1000, "and no longer than needed");
+}
