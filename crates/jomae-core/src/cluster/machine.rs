@@ -289,7 +289,7 @@ impl Machine {
 
     /// How many other nodes there are, and how many of them have another time.
     fn clocks(&self) -> (usize, usize) {
-        (self.others().count(), self.others().filter(|seen| is_apart(seen)).count())
+        (self.others().count(), self.others().filter(|(_, seen)| is_apart(seen)).count())
     }
 
     /// Until when this node may serve, by its steady clock, if nothing else is heard.
@@ -303,19 +303,20 @@ impl Machine {
         (others - apart + 1) * 2 > others + 1
     }
 
-    fn others(&self) -> impl Iterator<Item = &Seen> {
-        self.nodes.iter().filter(|(name, _)| **name != self.name).map(|(_, seen)| seen)
+    /// Every other process. One that has taken this node's name is another too.
+    fn others(&self) -> impl Iterator<Item = (&NodeName, &Seen)> {
+        let is_other = |(_, seen): &(&NodeName, &Seen)| seen.record.incarnation != self.me.incarnation;
+        self.nodes.iter().filter(is_other)
     }
 
     /// Whether every other node has come to a revision, or has no lease any more. Asked once this node has applied it.
     pub fn is_passed(&self, revision: Revision) -> bool {
-        self.applied >= revision && self.others().all(|seen| seen.record.applied >= revision.0)
+        self.applied >= revision && self.others().all(|(_, seen)| seen.record.applied >= revision.0)
     }
 
     /// The nodes that a barrier still waits for.
     pub fn behind(&self, revision: Revision) -> Vec<&NodeName> {
-        let behind = |(name, seen): &(&NodeName, &Seen)| **name != self.name && seen.record.applied < revision.0;
-        self.nodes.iter().filter(behind).map(|(name, _)| name).collect()
+        self.others().filter(|(_, seen)| seen.record.applied < revision.0).map(|(name, _)| name).collect()
     }
 
     /// From now on this node serves nobody and renews nothing. Gives the record to remove, so that nobody waits for it.

@@ -264,3 +264,13 @@ fn the_silence_outlasts_the_term_on_the_slowest_clock() {
     assert!(TIMING.silence_ns() * slowest_permille >= TERM * 1000);
     assert!((TIMING.silence_ns() - 1) * slowest_permille < TERM * 1000, "and no longer than needed");
 }
+
+/// The node that had the name may still wait for a barrier of a change that it has made.
+#[test]
+fn a_barrier_waits_for_the_process_that_has_taken_the_name() {
+    let mut machine = serving(0, 7);
+    sees(&mut machine, "a", beaten("x", 8, at(TERM)), 8, at(TERM));
+    machine.applied(Revision(12));
+    assert!(!machine.is_passed(Revision(12)));
+    assert_eq!(machine.behind(Revision(12)), [&name("a")]);
+}
