@@ -102,8 +102,6 @@ struct Seen {
     revision: Revision,
     /// When this node saw it, by its own steady clock.
     at_ns: u64,
-    /// How far the wall clock of its node was ahead of ours then.
-    ahead_secs: i64,
 }
 
 /// A beat that was sent and not seen yet.
@@ -182,8 +180,7 @@ impl Machine {
                 self.under_way.retain(|other| other.beat > record.beat);
             }
         }
-        let ahead_secs = record.wall_secs - now.wall_secs;
-        self.nodes.insert(name.clone(), Seen { record, revision, at_ns: now.steady_ns, ahead_secs });
+        self.nodes.insert(name.clone(), Seen { record, revision, at_ns: now.steady_ns });
     }
 
     /// The record of the work lease is now this.
@@ -246,11 +243,11 @@ impl Machine {
 
     /// Takes the work over from a node that is gone, or whose clock is not that of the others.
     fn take_work(&self, now: Now) -> Option<Step> {
-        if self.serving(now).is_err() || !self.agrees_on_time() {
+        if self.serving(now).is_err() || !self.agrees_on_time(now) {
             return None;
         }
         let expect = match &self.work {
-            Some((held, _)) if self.holder(held).is_some_and(|seen| !is_apart(seen)) => return None,
+            Some((held, _)) if self.holder(held).is_some_and(|seen| !is_apart(seen, now)) => return None,
             Some((_, revision)) => Some(*revision),
             None => None,
         };
@@ -266,7 +263,7 @@ impl Machine {
     /// Whether this node does the work that is done once. Each commit of it compares the work lease all the same.
     pub fn has_work(&self, now: Now) -> bool {
         let is_held = self.work.as_ref().is_some_and(|(held, _)| self.is_holder(held));
-        is_held && self.serving(now).is_ok() && self.agrees_on_time()
+        is_held && self.serving(now).is_ok() && self.agrees_on_time(now)
     }
 
     /// Whether a work lease is this node's.
@@ -283,13 +280,13 @@ impl Machine {
             return Err(if self.is_name_taken(now) { NotServing::NameTaken } else { NotServing::NoLease });
         }
         // Of two nodes nobody can say whose clock is wrong.
-        let (others, apart) = self.clocks();
+        let (others, apart) = self.clocks(now);
         if others >= 2 && apart * 2 > others { Err(NotServing::Clock) } else { Ok(()) }
     }
 
     /// How many other nodes there are, and how many of them have another time.
-    fn clocks(&self) -> (usize, usize) {
-        (self.others().count(), self.others().filter(|(_, seen)| is_apart(seen)).count())
+    fn clocks(&self, now: Now) -> (usize, usize) {
+        (self.others().count(), self.others().filter(|(_, seen)| is_apart(seen, now)).count())
     }
 
     /// Until when this node may serve, by its steady clock, if nothing else is heard.
@@ -298,8 +295,8 @@ impl Machine {
     }
 
     /// Whether most nodes, this one among them, have the same time: what is due is decided by it.
-    fn agrees_on_time(&self) -> bool {
-        let (others, apart) = self.clocks();
+    fn agrees_on_time(&self, now: Now) -> bool {
+        let (others, apart) = self.clocks(now);
         (others - apart + 1) * 2 > others + 1
     }
 
@@ -344,8 +341,11 @@ impl Machine {
     }
 }
 
-const fn is_apart(seen: &Seen) -> bool {
-    seen.ahead_secs.abs() > CLOCKS_APART_SECS_MAX
+/// Whether the wall clock of a node has another time than ours. Ours may have jumped since it was seen.
+fn is_apart(seen: &Seen, now: Now) -> bool {
+    let since_secs = now.steady_ns.saturating_sub(seen.at_ns) / 1_000_000_000;
+    let there_secs = seen.record.wall_secs.saturating_add_unsigned(since_secs);
+    there_secs.abs_diff(now.wall_secs) > CLOCKS_APART_SECS_MAX.unsigned_abs()
 }
 
 #[cfg(test)]

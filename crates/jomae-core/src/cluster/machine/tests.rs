@@ -274,3 +274,26 @@ fn a_barrier_waits_for_the_process_that_has_taken_the_name() {
     assert!(!machine.is_passed(Revision(12)));
     assert_eq!(machine.behind(Revision(12)), [&name("a")]);
 }
+
+#[test]
+fn who_works_notices_at_once_that_its_own_clock_has_jumped() {
+    let mut machine = serving(0, 7);
+    sees(&mut machine, "b", beaten("b1", 7, at(0)), 8, at(0));
+    sees(&mut machine, "c", beaten("c1", 7, at(0)), 9, at(0));
+    holds(&mut machine, "a", "a1", 10);
+    let later = at(SECOND);
+    assert!(machine.has_work(later));
+    let jumped = Now { wall_secs: later.wall_secs + 3600, ..later };
+    assert!(!machine.has_work(jumped));
+    assert_eq!(machine.serving(jumped), Err(NotServing::Clock));
+}
+
+#[test]
+fn time_that_has_passed_since_a_beat_is_no_difference_of_clocks() {
+    let mut machine = Machine::new(name("a"), record("a1"), Timing::of_secs(1000));
+    let (_, own) = beat(&mut machine, at(0)).unwrap();
+    sees(&mut machine, "a", own, 7, at(0));
+    sees(&mut machine, "b", beaten("b1", 7, at(0)), 8, at(0));
+    sees(&mut machine, "c", beaten("c1", 7, at(0)), 9, at(0));
+    assert_eq!(machine.serving(at(200 * SECOND)), Ok(()));
+}
