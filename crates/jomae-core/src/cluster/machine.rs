@@ -100,7 +100,7 @@ pub enum NotServing {
 struct Seen {
     record: NodeRecord,
     revision: Revision,
-    /// When this node saw it, by its own steady clock.
+    /// When this node saw it first, by its own steady clock.
     at_ns: u64,
 }
 
@@ -180,7 +180,10 @@ impl Machine {
                 self.under_way.retain(|other| other.beat > record.beat);
             }
         }
-        self.nodes.insert(name.clone(), Seen { record, revision, at_ns: now.steady_ns });
+        // Told again by a resync, it is no younger.
+        if self.nodes.get(name).is_none_or(|seen| seen.revision != revision) {
+            self.nodes.insert(name.clone(), Seen { record, revision, at_ns: now.steady_ns });
+        }
     }
 
     /// The record of the work lease is now this.

@@ -297,3 +297,11 @@ fn time_that_has_passed_since_a_beat_is_no_difference_of_clocks() {
     sees(&mut machine, "c", beaten("c1", 7, at(0)), 9, at(0));
     assert_eq!(machine.serving(at(200 * SECOND)), Ok(()));
 }
+
+#[test]
+fn what_a_resync_tells_again_is_no_sign_of_life() {
+    let mut machine = machine();
+    sees(&mut machine, "b", beaten("b1", 1, at(0)), 5, at(0));
+    sees(&mut machine, "b", beaten("b1", 1, at(0)), 5, at(8 * SECOND));
+    assert_eq!(fenced(&mut machine, at(TIMING.silence_ns() + 1)).len(), 1);
+}
