@@ -120,7 +120,7 @@ pub struct Machine {
     work: Option<(WorkRecord, Revision)>,
     /// How far this node's reads have come.
     applied: Revision,
-    /// Beats that were sent and may still come back, the latest last.
+    /// Beats that were sent and may still come back, the latest last. One of them at most is or comes into the store.
     under_way: Vec<UnderWay>,
     last_sent_ns: Option<u64>,
     lease_until_ns: u64,
@@ -177,7 +177,8 @@ impl Machine {
                 self.lease_until_ns = 0;
             } else if let Some(sent) = self.under_way.iter().find(|sent| sent.beat == record.beat) {
                 self.lease_until_ns = self.lease_until_ns.max(sent.sent_ns + self.timing.term_ns);
-                self.under_way.retain(|other| other.beat > record.beat);
+                // Those that are still under way required the record before this one.
+                self.under_way.clear();
             }
         }
         // Told again by a resync, it is no younger.
@@ -205,16 +206,16 @@ impl Machine {
         steps
     }
 
-    /// The next beat, if it is time. None is sent before the last one has come back, or is known to be lost: a node
-    /// whose watch stands still is silent, and so loses its lease everywhere. After the term it tries again; that beat
-    /// requires the record that the watch has shown, so a watch that still stands lets nothing through.
+    /// The next beat, if it is time. It requires the record that the watch has shown: of a node whose watch stands still
+    /// none gets through, so it is silent and loses its lease everywhere. And one whose fate is not known need not be
+    /// waited for: either it gets through or the next one.
     fn beat(&mut self, now: Now) -> Option<Step> {
+        // Sent longer ago than that, it would give no lease.
+        self.under_way.retain(|sent| now.steady_ns.saturating_sub(sent.sent_ns) < self.timing.term_ns);
         let since = self.last_sent_ns.map(|at| now.steady_ns.saturating_sub(at));
-        if since.is_some_and(|since| since > self.timing.silence_ns()) {
-            self.under_way.clear();
-        }
         let is_due = since.is_none_or(|since| since >= self.timing.beat_every_ns());
-        if self.is_leaving || !self.under_way.is_empty() || !(is_due || self.is_asked) || self.is_name_taken(now) {
+        let is_wanted = self.is_asked && self.under_way.is_empty();
+        if self.is_leaving || !(is_due || is_wanted) || self.is_name_taken(now) {
             return None;
         }
         self.me.beat += 1;
@@ -227,8 +228,7 @@ impl Machine {
         Some(Step::Beat { expect, record: self.me.clone() })
     }
 
-    /// How a beat went. One that may be in the store is waited for: if it never comes, the node stays silent until its
-    /// watch shows that the record is another, or gone.
+    /// How a beat went. One that may be in the store gives the lease if it is seen in time.
     pub fn beat_ended(&mut self, beat: u64, outcome: Sent) {
         if outcome == Sent::No {
             self.under_way.retain(|sent| sent.beat != beat);

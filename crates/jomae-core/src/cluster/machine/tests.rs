@@ -305,3 +305,33 @@ fn what_a_resync_tells_again_is_no_sign_of_life() {
     sees(&mut machine, "b", beaten("b1", 1, at(0)), 5, at(8 * SECOND));
     assert_eq!(fenced(&mut machine, at(TIMING.silence_ns() + 1)).len(), 1);
 }
+
+#[test]
+fn a_beat_whose_fate_is_not_known_costs_no_lease() {
+    let mut machine = serving(0, 7);
+    let (_, lost) = beat(&mut machine, at(2 * SECOND)).unwrap();
+    machine.beat_ended(lost.beat, Sent::Maybe);
+    let (expect, next) = beat(&mut machine, at(4 * SECOND)).unwrap();
+    assert_eq!((expect, next.beat), (Some(Revision(7)), lost.beat + 1), "only one of the two can get through");
+    sees(&mut machine, "a", next, 8, at(4 * SECOND));
+    assert_eq!(machine.lease_until_ns(), 4 * SECOND + TERM);
+    machine.asked();
+    assert!(beat(&mut machine, at(4 * SECOND + 1)).is_some());
+}
+
+#[test]
+fn of_two_beats_under_way_the_one_that_comes_gives_the_lease_from_when_it_was_sent() {
+    let mut machine = serving(0, 7);
+    let (_, slow) = beat(&mut machine, at(2 * SECOND)).unwrap();
+    beat(&mut machine, at(4 * SECOND)).unwrap();
+    sees(&mut machine, "a", slow, 8, at(5 * SECOND));
+    assert_eq!(machine.lease_until_ns(), 2 * SECOND + TERM);
+}
+
+#[test]
+fn a_node_whose_watch_stands_gets_no_beat_through() {
+    let mut machine = serving(0, 7);
+    let expected: Vec<_> = (1..60).filter_map(|tick| beat(&mut machine, at(tick * SECOND))).map(|it| it.0).collect();
+    assert!(expected.len() > 20 && expected.iter().all(|expect| *expect == Some(Revision(7))));
+    assert_eq!(machine.serving(at(TERM)), Err(NotServing::NoLease));
+}
