@@ -1,0 +1,92 @@
+//! A simulated cluster: several nodes on one store, in one thread, and everything that can go wrong between them. What
+//! happens in a run follows from its seed.
+//!
+//! The rules are those of the product ([`jomae_core::cluster::machine`]); the store, the network, the clocks and the
+//! clients are played. Each step is checked:
+//!
+//! - no use of a key succeeds that began after its revocation was answered, at whichever node;
+//! - no node is fenced while it may serve, and no two serve under one name;
+//! - work is committed under the work lease only, by a node whose clock is right, and done once;
+//! - what was answered is in the store;
+//! - what a node knows is of one moment;
+//! - who confirms first reads what was answered before;
+//! - a barrier ends if all is well with the node that waits, whatever the others do; and when all is well with every
+//!   node, all serve, and nothing is left waiting.
+//!
+//! To see that the checks find something, runs are made with a [`Bug`], too.
+//!
+//! Not played: the glue around the rules and its threads, two living nodes of one data directory, records that cannot
+//! be read, nodes of different terms or versions, a store that goes back in time.
+
+mod clients;
+mod dice;
+mod faults;
+mod process;
+mod store;
+#[cfg(test)]
+mod tests;
+mod world;
+
+/// A mistake that a run is made with, to see that the checks find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Clocks drift, and the silence after which a node is fenced is just the term.
+    NoDriftAllowed,
+    /// A lease lasts from when the beat was seen, not from before it was sent.
+    LeaseFromSeen,
+    /// A barrier does not wait for one of the nodes.
+    ForgetfulBarrier,
+    /// A barrier does not wait for a machine that has taken the name of the node that waits.
+    NameForgotten,
+    /// A beat is sent although the watch has not shown the last one.
+    BeatsAnyway,
+    /// A resync reads its records at two moments.
+    MixedResync,
+    /// Work does not compare the work lease.
+    WorkUncompared,
+    /// A node is fenced without a look at whether its record has changed.
+    FenceUnconditional,
+}
+
+/// What has happened in a run, to see that there was something to check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Happened {
+    pub used: u64,
+    pub refused: u64,
+    pub revoked: u64,
+    pub in_doubt: u64,
+    pub fenced: u64,
+    pub took_over: u64,
+    pub done: u64,
+    pub confirmed: u64,
+    pub unknown: u64,
+    pub conflicts: u64,
+    pub resynced: u64,
+    pub rivals: u64,
+}
+
+impl Happened {
+    /// Of two runs together.
+    pub fn add(&mut self, more: Self) {
+        self.used += more.used;
+        self.refused += more.refused;
+        self.revoked += more.revoked;
+        self.in_doubt += more.in_doubt;
+        self.fenced += more.fenced;
+        self.took_over += more.took_over;
+        self.done += more.done;
+        self.confirmed += more.confirmed;
+        self.unknown += more.unknown;
+        self.conflicts += more.conflicts;
+        self.resynced += more.resynced;
+        self.rivals += more.rivals;
+    }
+}
+
+/// Plays one run.
+///
+/// # Errors
+/// What was wrong, and when.
+pub fn run(seed: u64, bug: Option<Bug>, is_told: bool) -> Result<Happened, String> {
+    world::World::new(seed, bug, is_told).run()
+}
