@@ -225,8 +225,12 @@ impl Cluster {
 
     /// Leaves: serves nobody any more, and takes the own record away, so that nobody waits for this node.
     pub async fn leave(&self) -> Result<(), Fault> {
-        self.serves_until_ns.store(0, Ordering::Release);
-        let step = self.state().machine.leave();
+        let step = {
+            let mut state = self.state();
+            let step = state.machine.leave();
+            self.serves_until_ns.store(0, Ordering::Release);
+            step
+        };
         match step {
             Some(step) => self.take(step).await,
             None => Ok(()),
