@@ -104,10 +104,18 @@ impl Cluster {
             }
         }));
         let mut state = cluster.state();
-        let found = cluster.store.scan(record::ALL, None, SCAN_LIMIT_MAX)?;
-        for (path, _) in found {
-            cluster.look_at(&mut state, path.as_str());
+        let mut last: Option<Path> = None;
+        loop {
+            let found = cluster.store.scan(record::NODES, last.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
+            for (path, _) in &found {
+                cluster.look_at(&mut state, path.as_str());
+            }
+            match found.into_iter().next_back() {
+                Some((path, _)) => last = Some(path),
+                None => break,
+            }
         }
+        cluster.look_at(&mut state, record::work().as_str());
         state.machine.applied(cluster.store.revision()?);
         drop(state);
         Ok(cluster)
