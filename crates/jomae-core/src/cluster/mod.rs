@@ -295,10 +295,10 @@ impl Cluster {
 
     /// Tells the machine what stands at a path now.
     fn look_at(&self, state: &mut State, path: &str) {
-        let now = self.host.now();
         if let Some(name) = record::named(path) {
             match self.read::<NodeRecord>(path) {
-                Ok(found) => state.machine.see(&name, found, now),
+                // The clock is read last: a record is never thought older than it is.
+                Ok(found) => state.machine.see(&name, found, self.host.now()),
                 Err(fault) => state.damaged = Some(fault.to_string()),
             }
         } else if path == record::work().as_str() {
