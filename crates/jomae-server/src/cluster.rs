@@ -20,7 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use crate::{config::Config, files, gateway};
@@ -195,20 +195,24 @@ async fn wait_for_lease(cluster: &Cluster, timing: Timing) -> Result<(), JoinErr
 async fn renew(cluster: Arc<Cluster>, woken: Arc<Notify>) {
     let mut every = interval(TICK);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let patience = Duration::from_nanos(cluster.timing().beat_every_ns());
     let (mut failing, mut serving, mut worker) = (false, true, None);
     loop {
         tokio::select! {
             _ = every.tick() => {}
             () = woken.notified() => {}
         }
-        match cluster.tick().await {
-            Ok(()) => failing = false,
-            Err(fault) if !failing => {
-                failing = true;
-                tracing::warn!(cause = %fault, "cannot renew this node's lease; trying on");
-            }
-            Err(_) => {}
+        // What the store does not answer goes on without us, and the next try may be quicker.
+        let ticked = timeout(patience, cluster.tick()).await;
+        let failed = match ticked {
+            Ok(Ok(())) => None,
+            Ok(Err(fault)) => Some(fault.to_string()),
+            Err(_) => Some("the store does not answer".to_owned()),
+        };
+        if let Some(cause) = failed.as_ref().filter(|_| !failing) {
+            tracing::warn!(cause, "cannot renew this node's lease; trying on");
         }
+        failing = failed.is_some();
         let state = cluster.serving();
         if state.is_ok() != serving {
             serving = state.is_ok();

@@ -209,7 +209,8 @@ impl Cluster {
         waiting.await.unwrap_or(Confirmed::InDoubt)
     }
 
-    /// Renews the lease and removes those that have run out, as far as it is time to. Not to be called twice at a time.
+    /// Renews the lease and removes those that have run out, as far as it is time to. Not to be called twice at a time; it can be dropped
+    /// on its way.
     pub async fn tick(&self) -> Result<(), Fault> {
         let steps = {
             let mut state = self.state();
