@@ -214,6 +214,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Writes a record of which nobody has heard when the transaction commits: one under a name that was drawn. The commit
+    /// requires that nothing stands there.
+    pub fn insert<R: Record>(&mut self, path: Path, record: &R) -> Result<(), Fault> {
+        if let Some(reads) = &mut self.reads
+            && !reads.iter().any(|(read, _)| *read == path)
+        {
+            reads.push((path.clone(), None));
+        }
+        self.put(path, record)
+    }
+
     /// Whether nothing stood there when it was read, which the commit compares.
     fn is_new(&self, path: &Path) -> bool {
         self.reads.iter().flatten().any(|(read, found)| read == path && found.is_none())

@@ -47,6 +47,10 @@ pub enum JoinError {
          {CLOCKS_APART_SECS_MAX} s are allowed"
     )]
     Clock { node: NodeName, ahead_secs: i64 },
+    #[error("node {node} has cluster.lease_secs = {theirs}, this one {ours}: all nodes must have the same")]
+    Term { node: NodeName, theirs: u64, ours: u64 },
+    #[error("the cluster has a record that cannot be read: {0}")]
+    Unreadable(String),
     #[error("{0}")]
     Fault(#[from] Fault),
 }
@@ -130,6 +134,7 @@ pub async fn join(
         beat: 0,
         applied: 0,
         wall_secs: 0,
+        term_secs: config.cluster.lease_secs,
         form: STORED_FORM,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         peer_address: None,
@@ -141,7 +146,7 @@ pub async fn join(
     let process = Process { woken: Arc::clone(&woken), barriers: barriers.clone() };
     let home = record.home.clone();
     let cluster = Cluster::join(store, keyring, (name, record), timing, Box::new(process))?;
-    check_others(&cluster, &home).await?;
+    check_others(&cluster, config, &home).await?;
     let keeper = Keeper {
         tasks: [tokio::spawn(renew(Arc::clone(&cluster), woken)), tokio::spawn(expire(Arc::clone(&cluster)))],
         cluster: Arc::clone(&cluster),
@@ -152,7 +157,10 @@ pub async fn join(
 }
 
 /// Before anything is written: whether this node fits in with those that live.
-async fn check_others(cluster: &Cluster, home: &str) -> Result<(), JoinError> {
+async fn check_others(cluster: &Cluster, config: &Config, home: &str) -> Result<(), JoinError> {
+    if let Some(why) = cluster.unreadable() {
+        return Err(JoinError::Unreadable(why));
+    }
     let beats = |cluster: &Cluster| {
         cluster.members().into_iter().map(|member| (member.name.clone(), member)).collect::<Vec<_>>()
     };
@@ -170,6 +178,10 @@ async fn check_others(cluster: &Cluster, home: &str) -> Result<(), JoinError> {
         }
         if name == *cluster.name() && member.record.home != home {
             return Err(JoinError::NameTaken(name));
+        }
+        let (theirs, ours) = (member.record.term_secs, config.cluster.lease_secs);
+        if theirs != ours {
+            return Err(JoinError::Term { node: name, theirs, ours });
         }
         let ahead_secs = wall_secs - member.record.wall_secs;
         if ahead_secs.abs() > CLOCKS_APART_SECS_MAX {

@@ -8,9 +8,12 @@ pub mod machine;
 pub mod nonces;
 pub mod record;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_channel::oneshot;
@@ -53,8 +56,9 @@ pub struct Cluster {
 struct State {
     machine: Machine,
     barriers: Vec<Barrier>,
-    /// Of what was seen of the cluster and could not be read: the operator is told.
-    damaged: Option<String>,
+    /// Records of nodes that cannot be read, by their paths, and why. Nobody knows how far these nodes are, so no barrier
+    /// is passed while there is one.
+    unreadable: BTreeMap<String, String>,
 }
 
 /// Somebody who waits until a revision holds on every node.
@@ -83,6 +87,12 @@ pub struct Member {
     pub is_worker: bool,
 }
 
+impl State {
+    fn is_passed(&self, revision: Revision) -> bool {
+        self.unreadable.is_empty() && self.machine.is_passed(revision)
+    }
+}
+
 impl Cluster {
     /// Takes part in the cluster of a store, under a name. The lease comes with [`Cluster::tick`].
     pub fn join(
@@ -93,7 +103,7 @@ impl Cluster {
         host: Box<dyn Host>,
     ) -> Result<Arc<Self>, Fault> {
         let machine = Machine::new(name.clone(), record, timing);
-        let state = Mutex::new(State { machine, barriers: Vec::new(), damaged: None });
+        let state = Mutex::new(State { machine, barriers: Vec::new(), unreadable: BTreeMap::new() });
         let cluster = Arc::new(Self { name, store, keyring, host, serves_until_ns: AtomicU64::new(0), state });
         let watching = Arc::downgrade(&cluster);
         cluster.store.watch(Box::new(move |phase, change| {
@@ -182,8 +192,8 @@ impl Cluster {
     }
 
     /// A record of the cluster that could not be read, if there is one.
-    pub fn damaged(&self) -> Option<String> {
-        self.state().damaged.clone()
+    pub fn unreadable(&self) -> Option<String> {
+        self.state().unreadable.values().next().cloned()
     }
 
     /// What is written with a change that every node must confirm: it makes them speak up.
@@ -198,7 +208,7 @@ impl Cluster {
         let since_ns = self.host.now().steady_ns;
         let waiting = {
             let mut state = self.state();
-            if state.machine.is_passed(revision) {
+            if state.is_passed(revision) {
                 self.host.confirmed(Confirmed::Everywhere { waited_ns: 0 });
                 return Confirmed::Everywhere { waited_ns: 0 };
             }
@@ -300,30 +310,37 @@ impl Cluster {
             match self.read::<NodeRecord>(path) {
                 // The clock is read last: a record is never thought older than it is.
                 Ok(found) => state.machine.see(&name, found, self.host.now()),
-                Err(fault) => state.damaged = Some(fault.to_string()),
+                Err(fault) => {
+                    state.unreadable.insert(path.to_owned(), fault.to_string());
+                    return;
+                }
             }
+            state.unreadable.remove(path);
         } else if path == record::work().as_str() {
             match self.read::<WorkRecord>(path) {
                 Ok(found) => state.machine.see_work(found),
-                Err(fault) => state.damaged = Some(fault.to_string()),
+                Err(fault) => {
+                    state.unreadable.insert(path.to_owned(), fault.to_string());
+                    return;
+                }
             }
+            state.unreadable.remove(path);
         }
     }
 
     /// Lets go those who wait for what now holds, and those who have waited too long; sets the gate.
     fn settle(&self, state: &mut State, now: Now) {
-        let State { machine, barriers, .. } = state;
-        let until = machine.serving(now).map_or(0, |()| machine.lease_until_ns());
+        let until = state.machine.serving(now).map_or(0, |()| state.machine.lease_until_ns());
         self.serves_until_ns.store(until, Ordering::Release);
-        let longest_ns = machine.timing().barrier_ns_max();
-        for barrier in std::mem::take(barriers) {
+        let longest_ns = state.machine.timing().barrier_ns_max();
+        for barrier in std::mem::take(&mut state.barriers) {
             let waited_ns = now.steady_ns.saturating_sub(barrier.since_ns);
-            let confirmed = if machine.is_passed(barrier.revision) {
+            let confirmed = if state.is_passed(barrier.revision) {
                 Confirmed::Everywhere { waited_ns }
             } else if waited_ns > longest_ns {
                 Confirmed::InDoubt
             } else {
-                barriers.push(barrier);
+                state.barriers.push(barrier);
                 continue;
             };
             self.host.confirmed(confirmed);

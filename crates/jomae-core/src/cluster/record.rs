@@ -49,6 +49,8 @@ pub struct NodeRecord {
     pub applied: u64,
     /// Its clock, in Unix seconds.
     pub wall_secs: i64,
+    /// How long its leases last, in seconds: the same for all.
+    pub term_secs: u64,
     /// The newest stored form that it can read.
     pub form: u32,
     /// The version of the program.

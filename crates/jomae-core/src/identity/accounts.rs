@@ -158,7 +158,7 @@ fn all_paths(vault: &Vault, prefix: &str) -> Result<Vec<Path>, Fault> {
 
 fn put_key(tx: &mut Tx<'_>, vault: &Vault, account: AccountId, now: Timestamp) -> Result<AccountKey, Fault> {
     let (access_key_id, secret, record) = new_access_key(vault.keyring(), &account, None, now)?;
-    tx.put(path::access_key(&access_key_id), &record)?;
+    tx.insert(path::access_key(&access_key_id), &record)?;
     tx.put(ram_path::root_key(&account, &access_key_id), &Marker::default())?;
     Ok(AccountKey { account, access_key_id, secret })
 }

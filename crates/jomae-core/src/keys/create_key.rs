@@ -65,7 +65,7 @@ impl Handle<CreateKey> for Kms {
         plan_rotation(tx, &place, &record)?;
         // Last: what the commit compares of it should be old by no more than the commit itself takes.
         self.quotas.take(tx, &place.account, Counted::Key)?;
-        tx.put(path::key(&place), &record)?;
+        tx.insert(path::key(&place), &record)?;
         Ok(Output { key_metadata: metadata(&place, &record) })
     }
 

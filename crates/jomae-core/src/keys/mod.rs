@@ -44,7 +44,7 @@ pub(crate) async fn add_version(
     let made = kms.backend.generate(record.spec, &binding(place, record, &id), &place.account).wait().await?;
     let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
     let stored = StoredVersion { id: id.clone(), number, created: now.0, blob, public };
-    tx.put(path::version(place, number), &VersionRecord::of(stored))?;
+    tx.insert(path::version(place, number), &VersionRecord::of(stored))?;
     tx.put(path::version_index(&place.region, &id), &VersionIndex { key: place.clone(), number })?;
     record.versions = number;
     // Asymmetric keys have no primary version that anything falls back to; the first one is shown as such.

@@ -38,7 +38,7 @@ use jomae_core::{
 use jomae_sim::{block_on, faults::FaultStore};
 
 pub use client::{Answer, Client, HELLO, Scheme, code_of};
-pub use parts::{AuditLog, HookStore, Root};
+pub use parts::{AuditLog, HookStore, Root, TestClock, join};
 pub use people::{allow, document, trust};
 pub use subject::{DIGEST, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, kms_actions, takes};
 
@@ -102,7 +102,7 @@ impl World {
         let store = Arc::new(HookStore::new(FaultStore::new(MemoryStore::new())));
         let root = Root::fixed();
         let audit = Arc::new(AuditLog::default());
-        let service = service(&store, &root, audit.clone(), setup);
+        let service = service(&store, &root, audit.clone(), setup, None);
         let (alice, bob) = (new_account(&service, "Alice"), new_account(&service, "Bob"));
         let (now, nonces) = (AtomicI64::new(START), AtomicU64::new(0));
         let source_ip = Mutex::new(ADDRESS.to_owned());
@@ -111,9 +111,18 @@ impl World {
 
     /// Another process over the same store, with nothing in memory.
     pub fn reopened(&self) -> Self {
+        self.beside(None)
+    }
+
+    /// The same, as a node of a cluster.
+    pub fn node(&self, name: &str, clock: &Arc<TestClock>) -> Self {
+        self.beside(Some((name, clock)))
+    }
+
+    fn beside(&self, node: Option<(&str, &Arc<TestClock>)>) -> Self {
         let audit = Arc::new(AuditLog::default());
         Self {
-            service: service(&self.store, &self.root, audit.clone(), Setup::default()),
+            service: service(&self.store, &self.root, audit.clone(), Setup::default(), node),
             store: self.store.clone(),
             audit,
             alice: self.alice.clone(),
@@ -267,9 +276,18 @@ fn new_account(service: &Service, name: &str) -> Credentials {
     Credentials { account: made.account, id: made.access_key_id, secret: made.secret.expose().to_vec(), token: None }
 }
 
-fn service(store: &Arc<HookStore>, root: &Root, audit: Arc<AuditLog>, setup: Setup) -> Service {
+fn service(
+    store: &Arc<HookStore>,
+    root: &Root,
+    audit: Arc<AuditLog>,
+    setup: Setup,
+    node: Option<(&str, &Arc<TestClock>)>,
+) -> Service {
     let keyring = Arc::new(block_on(Keyring::open(&**store, root)).unwrap());
-    let vault = Vault::new(store.clone(), keyring.clone(), setup.cache_entries_max);
+    let mut vault = Vault::new(store.clone(), keyring.clone(), setup.cache_entries_max);
+    if let Some((name, clock)) = node {
+        vault = vault.in_cluster(join(store.clone(), keyring.clone(), name, clock));
+    }
     let kms = Kms {
         ranks: Ranks::watch(vault.store()),
         vault,

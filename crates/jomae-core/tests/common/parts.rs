@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,8 +13,13 @@ use jomae_api::time::Timestamp;
 
 use jomae_core::{
     audit::{Appended, AuditError, AuditSink, Durability, Event, FoundMember, Page, Query},
+    cluster::{
+        Cluster, Confirmed, Host,
+        machine::{Now, Timing},
+        record::{NodeName, NodeRecord},
+    },
     error::Fault,
-    keyring::{RootKey, WrongRootKey},
+    keyring::{Keyring, RootKey, WrongRootKey},
     store::{
         BoxFuture, Commit, Committed, Entry, Path, Revision, Snapshot, Store, StoreError, Watcher, memory::MemoryStore,
     },
@@ -46,6 +51,49 @@ impl RootKey for Root {
     fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey> {
         wrap::unwrap_domain_key(&self.0, name, wrapped).map_err(|_| WrongRootKey)
     }
+}
+
+/// A clock of a node, in nanoseconds, and what the node has told its process.
+#[derive(Default)]
+pub struct TestClock {
+    pub steady_ns: AtomicU64,
+    pub woken: AtomicU64,
+    pub confirmed: Mutex<Vec<Confirmed>>,
+}
+
+struct Process(Arc<TestClock>);
+
+impl Host for Process {
+    fn now(&self) -> Now {
+        let steady_ns = self.0.steady_ns.load(Ordering::SeqCst);
+        Now { steady_ns, wall_secs: super::START + i64::try_from(steady_ns / 1_000_000_000).unwrap() }
+    }
+
+    fn wake(&self) {
+        self.0.woken.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn confirmed(&self, confirmed: Confirmed) {
+        self.0.confirmed.lock().unwrap().push(confirmed);
+    }
+}
+
+/// A node with this clock and a term of 10 seconds. Its name is its data directory, too.
+pub fn join(store: Arc<dyn Store>, keyring: Arc<Keyring>, name: &str, clock: &Arc<TestClock>) -> Arc<Cluster> {
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    let record = NodeRecord {
+        incarnation: STARTS.fetch_add(1, Ordering::SeqCst).to_string(),
+        home: name.to_owned(),
+        beat: 0,
+        applied: 0,
+        wall_secs: 0,
+        term_secs: 10,
+        form: 1,
+        version: String::new(),
+        peer_address: None,
+    };
+    let me = (NodeName::new(name).unwrap(), record);
+    Cluster::join(store, keyring, me, Timing::of_secs(10), Box::new(Process(Arc::clone(clock)))).unwrap()
 }
 
 /// Keeps events in memory.

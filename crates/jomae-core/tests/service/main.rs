@@ -17,6 +17,7 @@ mod asymmetric;
 mod attacks;
 mod audit;
 mod client_token;
+mod cluster;
 mod concurrency;
 mod crypto;
 mod deletion;

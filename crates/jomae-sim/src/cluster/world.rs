@@ -556,6 +556,7 @@ impl World {
             beat: 0,
             applied: 0,
             wall_secs: 0,
+            term_secs: 10,
             form: 1,
             version: String::new(),
             peer_address: None,

@@ -23,6 +23,7 @@ fn record(incarnation: &str) -> NodeRecord {
         beat: 1,
         applied: 0,
         wall_secs: 0,
+        term_secs: 10,
         form: 1,
         version: String::new(),
         peer_address: None,

@@ -26,7 +26,7 @@ impl Handle<CreateAccessKey> for Kms {
             return Err(Refusal::UserAccessKeyLimit.into());
         }
         let (id, secret, record) = new_access_key(self.vault.keyring(), account, owner.user_id(), call.now)?;
-        tx.put(path::access_key(&id), &record)?;
+        tx.insert(path::access_key(&id), &record)?;
         match owner {
             KeyOwner::Account => {
                 tx.put(ram_path::root_key(account, &id), &Marker {})?;
