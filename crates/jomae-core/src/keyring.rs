@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jomae_crypto::{
     purpose::Purpose,
     sealed::{self, OpenError, SealError, SealingKey},
-    secret::{Key256, SecretBytes},
+    secret::{Key256, SecretBytes, ct_eq},
 };
 
 use crate::{
@@ -142,6 +142,21 @@ impl Keyring {
     /// Opens a record found in this place.
     pub fn open_record(&self, path: &str, bytes: &[u8]) -> Result<SecretBytes, Unsealable> {
         self.open_with(bytes, |key, message| sealed::open(key, Purpose::Record, path.as_bytes(), &[], message))
+    }
+
+    /// Seals a record found in one place anew, in another.
+    pub fn move_record(&self, from: &str, to: &str, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+        let opened =
+            self.open_record(from, bytes).map_err(|error| Fault::internal(format!("record {from}: {error}")))?;
+        self.seal_record(to, opened.expose())
+    }
+
+    /// Whether two places hold the same record, each sealed in its own.
+    pub fn is_moved_record(&self, from: (&str, &[u8]), to: (&str, &[u8])) -> bool {
+        match (self.open_record(from.0, from.1), self.open_record(to.0, to.1)) {
+            (Ok(one), Ok(other)) => ct_eq(one.expose(), other.expose()),
+            _ => false,
+        }
     }
 }
 

@@ -58,6 +58,12 @@ pub enum StartError {
     Store(#[from] OpenError),
     #[error("the store in {0}")]
     Etcd(#[from] EtcdOpenError),
+    #[error("{}: there is no store; start the service once, or name its --data-dir", .0.display())]
+    NoStore(PathBuf),
+    #[error("{}: its store is in etcd; name the configuration of the node with --config", .0.display())]
+    StoreElsewhere(PathBuf),
+    #[error("the store is an unfinished copy; run `jomae store copy` again, which goes on where it was")]
+    UnfinishedCopy,
     #[error(transparent)]
     Cluster(#[from] JoinError),
     #[error("{0}")]
@@ -104,14 +110,34 @@ pub enum OpenedStore {
     Etcd(Arc<EtcdStore>, Lock),
 }
 
+/// What stands in a store that `jomae store copy` has not finished. Such a one is not used.
+pub(crate) const UNFINISHED_COPY: &str = "sys/unfinished-copy";
+
 impl OpenedStore {
+    /// Makes the store if there is none.
     fn open(config: &Config) -> Result<Self, StartError> {
         let path = store_path(&config.data_dir);
-        match config.store.kind {
-            StoreKind::Sqlite => Ok(Self::Sqlite(Arc::new(SqliteStore::open(&path, &Options::default())?))),
+        let opened = match config.store.kind {
+            StoreKind::Sqlite => Self::Sqlite(Arc::new(SqliteStore::open(&path, &Options::default())?)),
             StoreKind::Etcd => {
                 let lock = store::lock(&path)?;
-                Ok(Self::Etcd(Arc::new(EtcdStore::open(&etcd_options(&config.store)?)?), lock))
+                Self::Etcd(Arc::new(EtcdStore::open(&etcd_options(&config.store)?)?), lock)
+            }
+        };
+        refuse_unfinished(&*opened.store())?;
+        Ok(opened)
+    }
+
+    /// Opens a store that is there, and not in use on this machine.
+    pub(crate) fn open_existing(config: &Config) -> Result<Self, StartError> {
+        match config.store.kind {
+            StoreKind::Sqlite => {
+                expect_file(&config.data_dir)?;
+                Self::open(config)
+            }
+            StoreKind::Etcd => {
+                let lock = store::lock(&store_path(&config.data_dir))?;
+                Ok(Self::Etcd(open_existing_etcd(config)?, lock))
             }
         }
     }
@@ -121,6 +147,32 @@ impl OpenedStore {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Etcd(store, _) => Arc::clone(store) as Arc<dyn Store>,
         }
+    }
+}
+
+/// Opens a store in etcd that is there, whoever else has it open.
+pub(crate) fn open_existing_etcd(config: &Config) -> Result<Arc<EtcdStore>, StartError> {
+    let options = EtcdOptions { makes_new: false, ..etcd_options(&config.store)? };
+    let store = EtcdStore::open(&options)?;
+    refuse_unfinished(&store)?;
+    Ok(Arc::new(store))
+}
+
+/// Before a file is opened as the store, which would make one.
+pub(crate) fn expect_file(data_dir: &Path) -> Result<(), StartError> {
+    let path = store_path(data_dir);
+    if files::is_file(&path).map_err(StartError::io(&path))? {
+        return Ok(());
+    }
+    // Only a node of a cluster has one.
+    let is_node = files::is_file(&data_dir.join(cluster::HOME_FILE)).is_ok_and(|there| there);
+    Err(if is_node { StartError::StoreElsewhere(data_dir.to_owned()) } else { StartError::NoStore(path) })
+}
+
+pub(crate) fn refuse_unfinished(store: &dyn Store) -> Result<(), StartError> {
+    match store.get(UNFINISHED_COPY).map_err(Fault::from)? {
+        Some(_) => Err(StartError::UnfinishedCopy),
+        None => Ok(()),
     }
 }
 

@@ -6,11 +6,11 @@ use jomae_core::{
     cluster::{
         Cluster, Confirmed, Host,
         machine::{CLOCKS_APART_SECS_MAX, NotServing, Now, Timing},
-        record::{NodeName, NodeRecord, STORED_FORM},
+        record::{self, NodeName, NodeRecord, STORED_FORM},
     },
     error::Fault,
     keyring::Keyring,
-    store::Store,
+    store::{SCAN_LIMIT_MAX, Store},
 };
 use prometheus_client::metrics::{
     counter::Counter,
@@ -28,7 +28,7 @@ use crate::{config::Config, files, gateway};
 /// How often the lease is looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// The random number of the data directory.
-const HOME_FILE: &str = "node-id";
+pub(crate) const HOME_FILE: &str = "node-id";
 const HOME_BYTES_MAX: usize = 64;
 
 /// Why this node cannot be one of the cluster; one line.
@@ -96,6 +96,19 @@ impl Host for Process {
             }
         }
     }
+}
+
+/// The nodes of a store that live: their records go on changing. Takes the time of a lease if there are records at all;
+/// those of nodes that were killed stay behind.
+pub(crate) async fn live_nodes(store: &dyn Store, lease_secs: u64) -> Result<Vec<String>, Fault> {
+    let nodes = || store.scan(record::NODES, None, SCAN_LIMIT_MAX);
+    let before = nodes()?;
+    if before.is_empty() {
+        return Ok(Vec::new());
+    }
+    sleep(Duration::from_nanos(Timing::of_secs(lease_secs).silence_ns())).await;
+    let live = nodes()?.into_iter().filter(|node| !before.contains(node));
+    Ok(live.map(|(path, _)| path.as_str().trim_start_matches(record::NODES).to_owned()).collect())
 }
 
 /// Renews the lease until it is dropped.

@@ -11,14 +11,14 @@ use std::{
     time::SystemTime,
 };
 
-use jomae_core::{error::Fault, keyring::Keyring, store::Store, tx::Vault};
+use jomae_core::{cluster::record::NodeName, error::Fault, keyring::Keyring, store::Store, tx::Vault};
 use jomae_log::{FileError, verify};
 
 use crate::{
     audit,
-    bootstrap::{StartError, audit_dir, store_path},
-    certificates,
-    config::{Config, RootKeyProvider},
+    bootstrap::{OpenedStore, StartError, audit_dir, expect_file, open_existing_etcd, store_path},
+    certificates, cluster,
+    config::{Config, RootKeyProvider, StoreKind},
     files, guard, root_key,
     store::{BackupError, Options, SqliteStore, backup_file, check_file},
 };
@@ -37,6 +37,20 @@ pub enum OperateError {
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Audit(#[from] FileError),
+    #[error(
+        "the store is in etcd, and is backed up there: etcdctl snapshot save FILE, and with it a copy of {} from each node",
+        .0.display()
+    )]
+    BackupInEtcd(PathBuf),
+    #[error(
+        "a backup is restored to a store in a file: leave out store.kind = \"etcd\", then bring it to etcd with \
+         `jomae store copy`"
+    )]
+    RestoreToEtcd,
+    #[error("the store holds no records")]
+    NoRecords,
+    #[error("the store is in use by {}: stop every node first", .0.join(", "))]
+    Served(Vec<String>),
     #[error("{} exists already and is not empty; nothing was overwritten", .0.display())]
     NotEmpty(PathBuf),
     #[error("{} exists already and is another root key; it was left as it is", .0.display())]
@@ -92,6 +106,10 @@ pub struct BackupReport {
 ///
 /// `identity`: `env` and the private certificate authority go along, sealed; this needs the root key.
 pub async fn back_up(config: &Config, to: &Path, identity: bool) -> Result<BackupReport, OperateError> {
+    if config.store.kind == StoreKind::Etcd {
+        return Err(OperateError::BackupInEtcd(audit_dir(&config.data_dir)));
+    }
+    expect_file(&config.data_dir)?;
     refuse_if_used(to)?;
     let mut copied = back_up_into(&config.data_dir, to);
     if identity && copied.is_ok() {
@@ -149,6 +167,9 @@ pub async fn restore(
     damaged_log: bool,
     config: &Config,
 ) -> Result<Restored, OperateError> {
+    if config.store.kind == StoreKind::Etcd {
+        return Err(OperateError::RestoreToEtcd);
+    }
     let dir = &config.data_dir;
     let store = backup.join("store.db");
     if !files::is_file(&store).map_err(io_error(&store))? {
@@ -215,7 +236,7 @@ async fn restore_into(
     if let Some(first) = problems.first() {
         return Err(OperateError::Unusable(first.clone()));
     }
-    let log = examine_log(&log_dir, &vault);
+    let log = examine_log(&log_dir, &vault, None);
     if let (Err(why), false) = (&log, damaged_log) {
         return Err(OperateError::DamagedLog(why.clone()));
     }
@@ -225,18 +246,25 @@ async fn restore_into(
 
 /// Opens every record of a store that nobody else has open.
 async fn open_everything(config: &Config, store: &Path) -> Result<(u64, Vec<String>, Vault), OperateError> {
-    let store = Arc::new(SqliteStore::open(store, &Options::default()).map_err(StartError::from)?);
+    open_records(config, Arc::new(SqliteStore::open(store, &Options::default()).map_err(StartError::from)?)).await
+}
+
+async fn open_records(config: &Config, store: Arc<dyn Store>) -> Result<(u64, Vec<String>, Vault), OperateError> {
     let root = root_key::open(config, true).map_err(StartError::from)?;
+    // An empty store would be given a key.
+    if store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
+        return Err(OperateError::NoRecords);
+    }
     let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
-    let vault = Vault::new(store as Arc<dyn Store>, keyring, 1);
+    let vault = Vault::new(store, keyring, 1);
     let (records, problems) = vault.check(PROBLEMS_MAX)?;
     Ok((records, problems, vault))
 }
 
-/// Checks the audit log that belongs to a store; what was found, or what is wrong with it.
-fn examine_log(dir: &Path, vault: &Vault) -> Result<String, String> {
-    let Some(audit::Examined { report, extent }) = audit::examine(dir, vault).map_err(|error| error.to_string())?
-    else {
+/// Checks the audit log that belongs to a store, or to a node of one; what was found, or what is wrong with it.
+fn examine_log(dir: &Path, vault: &Vault, node: Option<&NodeName>) -> Result<String, String> {
+    let examined = audit::examine(dir, vault, node).map_err(|error| error.to_string())?;
+    let Some(audit::Examined { report, extent }) = examined else {
         return Ok("the store knows of no log yet".to_owned());
     };
     said_of(dir, &report)?;
@@ -273,14 +301,23 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         if open.is_empty() { Ok("all secrets are private".to_owned()) } else { Err(open.join("; ")) },
     );
     let path = store_path(dir);
-    match check_file(&path) {
-        Ok(report) if report.problems.is_empty() => {
-            note("store file", Ok(format!("{} records, {} bytes, no damage", report.records, report.bytes)));
+    let (records, log) = match config.store.kind {
+        StoreKind::Sqlite => {
+            note("store file", examine_file(dir));
+            examine_records(config, &path).await
         }
-        Ok(report) => note("store file", Err(format!("{}; restore a backup", report.problems.join("; ")))),
-        Err(error) => note("store file", Err(error.to_string())),
-    }
-    let (records, log) = examine_records(config, &path).await;
+        StoreKind::Etcd => match open_existing_etcd(config) {
+            Ok(store) => {
+                let lag = store.lag();
+                note("store in etcd", Ok(format!("{} records, {} bytes", lag.entries, lag.bytes)));
+                examine_vault(config, store, NodeName::new(&config.cluster.node).as_ref()).await
+            }
+            Err(error) => {
+                note("store in etcd", Err(error.to_string()));
+                (Err("they cannot be read".to_owned()), None)
+            }
+        },
+    };
     note("records", records);
     // By its files alone, then by what the store knows of it.
     note(
@@ -305,20 +342,40 @@ fn private(dir: &Path) -> Result<String, String> {
     Ok(format!("{} is private", dir.display()))
 }
 
-/// Opens every record of a copy, since a server may have the store open; and if that can be done, checks that the log
-/// goes on from what the store knows.
-async fn examine_records(config: &Config, store: &Path) -> (Result<String, String>, Option<Result<String, String>>) {
-    let opened = async {
+fn examine_file(data_dir: &Path) -> Result<String, String> {
+    expect_file(data_dir).map_err(|error| error.to_string())?;
+    let report = check_file(&store_path(data_dir)).map_err(|error| error.to_string())?;
+    if report.problems.is_empty() {
+        Ok(format!("{} records, {} bytes, no damage", report.records, report.bytes))
+    } else {
+        Err(format!("{}; restore a backup", report.problems.join("; ")))
+    }
+}
+
+/// What of the records is well, and of the log if the records can be opened.
+type RecordsAndLog = (Result<String, String>, Option<Result<String, String>>);
+
+/// Of a copy, since a server may have the store open.
+async fn examine_records(config: &Config, store: &Path) -> RecordsAndLog {
+    let copied = || {
         let scratch = tempfile::Builder::new().prefix("jomae-doctor").tempdir_in(&config.data_dir);
         let scratch = scratch.map_err(|error| format!("no room for a copy in the data directory: {error}"))?;
         let copy = scratch.path().join("store.db");
         backup_file(store, &copy).map_err(|error| error.to_string())?;
-        let opened = open_everything(config, &copy).await.map_err(|error| error.to_string())?;
-        Ok((opened, scratch))
+        let store = SqliteStore::open(&copy, &Options::default()).map_err(|error| error.to_string())?;
+        Ok((Arc::new(store), scratch))
     };
-    match opened.await {
-        Ok(((records, problems, vault), _scratch)) => {
-            let log = examine_log(&audit_dir(&config.data_dir), &vault);
+    match copied() {
+        Ok((store, _scratch)) => examine_vault(config, store, None).await,
+        Err(why) => (Err(why), None),
+    }
+}
+
+/// Opens every record; and if that can be done, checks that the log goes on from what the store knows.
+async fn examine_vault(config: &Config, store: Arc<dyn Store>, node: Option<&NodeName>) -> RecordsAndLog {
+    match open_records(config, store).await {
+        Ok((records, problems, vault)) => {
+            let log = examine_log(&audit_dir(&config.data_dir), &vault, node);
             let records = if problems.is_empty() {
                 Ok(format!("all {records} open with the root key"))
             } else {
@@ -326,7 +383,7 @@ async fn examine_records(config: &Config, store: &Path) -> (Result<String, Strin
             };
             (records, Some(log))
         }
-        Err(why) => (Err(why), None),
+        Err(why) => (Err(why.to_string()), None),
     }
 }
 
@@ -358,12 +415,18 @@ fn said_of(dir: &Path, report: &verify::Report) -> Result<String, String> {
 
 /// Makes a new domain key version; the server must be stopped. Gives its number.
 pub async fn rotate_domain_key(config: &Config) -> Result<u32, OperateError> {
-    let path = store_path(&config.data_dir);
-    if !files::is_file(&path).map_err(io_error(&path))? {
-        return Err(io_error(&path)(io::ErrorKind::NotFound.into()));
+    let opened = OpenedStore::open_existing(config)?;
+    let store = opened.store();
+    if config.store.kind == StoreKind::Etcd {
+        let live = cluster::live_nodes(&*store, config.cluster.lease_secs).await?;
+        if !live.is_empty() {
+            return Err(OperateError::Served(live));
+        }
     }
-    let store = SqliteStore::open(&path, &Options::default()).map_err(StartError::from)?;
     let root = root_key::open(config, true).map_err(StartError::from)?;
-    let keyring = Keyring::open(&store, &root.key).await?;
-    Ok(keyring.rotate(&store, &root.key).await?)
+    if store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
+        return Err(OperateError::NoRecords);
+    }
+    let keyring = Keyring::open(&*store, &root.key).await?;
+    Ok(keyring.rotate(&*store, &root.key).await?)
 }

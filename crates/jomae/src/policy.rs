@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
 
 use jomae_api::policy as language;
-use jomae_server::operator::{self, OperatorError, ReplayRequest, SimulateRequest};
+use jomae_server::{
+    bootstrap::StartError,
+    operator::{self, OperatorError, ReplayRequest, SimulateRequest},
+};
 use serde_json::Value;
 
 use crate::{
@@ -58,7 +61,9 @@ fn failure(error: OperatorError) -> Failure {
     match error {
         OperatorError::Refused(text) => Failure::Usage(text),
         // 1 would say that it is denied.
-        OperatorError::NoStore(_) => Failure::Usage(error.to_string()),
+        OperatorError::Start(StartError::NoStore(_) | StartError::StoreElsewhere(_)) => {
+            Failure::Usage(error.to_string())
+        }
         other => Failure::Service(other.to_string()),
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     tx::{Tx, Vault},
 };
 
-/// Where events wait.
-const PREFIX: &str = "sys/outbox/";
+/// Where events wait: those of a node of a cluster below its name.
+pub const PREFIX: &str = "sys/outbox/";
 
 /// Where the events of this node wait: each goes to the log of the node that has answered the call.
 fn prefix(vault: &Vault) -> String {

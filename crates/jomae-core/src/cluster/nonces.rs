@@ -17,7 +17,7 @@ const FORGOTTEN_PER_COMMIT: usize = 100;
 const COMMITS_PER_TURN: usize = 50;
 
 /// All nonces, by the moment at which they are forgotten.
-const PREFIX: &str = "sys/nonce/";
+pub const PREFIX: &str = "sys/nonce/";
 
 /// Where the nonce of a request stands. A repetition has the same place, as its time stamp is signed too.
 pub fn path(access_key_id: &str, nonce: &str, until_secs: i64) -> Path {

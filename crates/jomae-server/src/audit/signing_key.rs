@@ -9,6 +9,7 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_api::time::Timestamp;
 use jomae_core::{
+    cluster::{Cluster, record::NodeName},
     error::Fault,
     keyring::DOMAIN_PREFIX,
     store::{Path, SCAN_LIMIT_MAX},
@@ -24,16 +25,18 @@ use jomae_log::{Checkpoint, KnownHead, Signer, TlogError, TreeHead, VerifierKey,
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
 
-/// Where the keys stand.
-const PATH: &str = "sys/audit-key";
+/// Where the keys stand: those of a node of a cluster below this, under its name.
+pub(crate) const PATH: &str = "sys/audit-key";
 
 /// Where they stand: each node of a cluster has a log of its own.
-fn path(vault: &Vault) -> Path {
-    match vault.cluster() {
-        None => Path::new(PATH),
-        Some(cluster) => Path::new(format!("{PATH}/{}", cluster.name())),
-    }
+pub(crate) fn path_of(node: Option<&NodeName>) -> Path {
+    node.map_or_else(|| Path::new(PATH), |name| Path::new(format!("{PATH}/{name}")))
 }
+
+fn path(vault: &Vault) -> Path {
+    path_of(vault.cluster().map(Cluster::name))
+}
+
 /// Room for a record, so that no copy of it is left behind while it grows, in bytes.
 const RECORD_BYTES: usize = 64 * 1024;
 
@@ -334,9 +337,12 @@ pub(super) async fn keep_head(vault: &Vault, key: &VerifierKey, head: TreeHead, 
     .await
 }
 
-/// The public key of the newest log that the store knows, whether it has begun, and what is known of it.
-pub(super) fn known(vault: &Vault) -> Result<Option<(VerifierKey, bool, Option<KnownHead>)>, Fault> {
-    let stored = vault.reading().get::<KeysRecord>(&path(vault))?;
+/// The public key of the newest log of a node that the store knows, whether it has begun, and what is known of it.
+pub(super) fn known(
+    vault: &Vault,
+    node: Option<&NodeName>,
+) -> Result<Option<(VerifierKey, bool, Option<KnownHead>)>, Fault> {
+    let stored = vault.reading().get::<KeysRecord>(&path_of(node))?;
     let last = stored.as_ref().and_then(|record| record.keys.last());
     last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.known()?))).transpose()
 }

@@ -11,6 +11,7 @@ use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
 use jomae_core::{
     audit::{AuditSink as _, Durability, Event, OperatorAct, operator_event},
     call::new_request_id,
+    cluster::record::NodeName,
     error::Fault,
     tx::Vault,
 };
@@ -177,11 +178,11 @@ pub enum ExamineError {
     Verify(#[from] verify::VerifyError),
 }
 
-/// Checks the log that belongs to a store, in use or not, and changes nothing. None if the store knows of no log, and
-/// there is none.
-pub fn examine(dir: &Path, vault: &Vault) -> Result<Option<Examined>, ExamineError> {
+/// Checks the log that belongs to a store, or to a node of one, in use or not, and changes nothing. None if the store
+/// knows of no log, and there is none.
+pub fn examine(dir: &Path, vault: &Vault, node: Option<&NodeName>) -> Result<Option<Examined>, ExamineError> {
     let there = jomae_log::has_log(dir).map_err(OpenError::io(dir))?;
-    let Some((key, begun, known)) = signing_key::known(vault).map_err(OpenError::Key)? else {
+    let Some((key, begun, known)) = signing_key::known(vault, node).map_err(OpenError::Key)? else {
         return if there { Err(OpenError::Unknown(dir.to_owned()).into()) } else { Ok(None) };
     };
     if !there {

@@ -118,7 +118,7 @@ impl Service {
     }
 
     async fn known(&self) -> TreeHead {
-        signing_key::known(&vault(&self.store).await).unwrap().unwrap().2.unwrap().head
+        signing_key::known(&vault(&self.store).await, None).unwrap().unwrap().2.unwrap().head
     }
 }
 
@@ -412,10 +412,10 @@ async fn a_check_says_how_far_the_log_is_proven() {
     while log.counts().covered < 5 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let examined = examine(&service.dir(), &vault(&service.store).await).unwrap().unwrap();
+    let examined = examine(&service.dir(), &vault(&service.store).await, None).unwrap().unwrap();
     assert_eq!(examined.extent, Extent { events: 5, authentic: 5 });
     fs::write(service.newest(), text(0, 6)).unwrap();
-    let examined = examine(&service.dir(), &vault(&service.store).await).unwrap().unwrap();
+    let examined = examine(&service.dir(), &vault(&service.store).await, None).unwrap().unwrap();
     assert_eq!(examined.extent, Extent { events: 6, authentic: 5 });
 }
 

@@ -3,17 +3,17 @@
 use std::{io, os::unix::net::UnixStream, path::Path, sync::Arc};
 
 use http::{Method, StatusCode};
-use jomae_core::{keyring::Keyring, store::Store, tx::Vault};
+use jomae_core::{keyring::Keyring, tx::Vault};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{OperatorApi, ReplayRequest, SimulateRequest, socket_path, too_long};
 use crate::{
-    bootstrap::{StartError, audit_dir, store_path},
-    config::Config,
-    files, root_key,
-    store::{OpenError, Options, SqliteStore},
+    bootstrap::{OpenedStore, StartError, audit_dir},
+    config::{Config, StoreKind},
+    root_key,
+    store::OpenError,
 };
 
 /// Decoded records kept in memory while the store of a stopped service is open.
@@ -30,8 +30,8 @@ pub enum OperatorError {
     Refused(String),
     #[error("the service on {0} failed: {1}")]
     Socket(String, String),
-    #[error("{}: there is no store; start the service once, or name its --data-dir", .0.display())]
-    NoStore(std::path::PathBuf),
+    #[error("no node of the cluster answers on this machine, and only one that runs does this; start it ({0})")]
+    NoNode(String),
     #[error("a service has the store open, but does not answer on its socket: {0}")]
     NotReachable(String),
 }
@@ -167,18 +167,18 @@ async fn through(
 
 /// The store of a stopped service.
 async fn open(config: &Config, why: &str) -> Result<OperatorApi, OperatorError> {
-    let path = store_path(&config.data_dir);
-    if !files::is_file(&path).is_ok_and(|there| there) {
-        return Err(OperatorError::NoStore(path));
+    // The others would not be asked to confirm what is changed.
+    if config.store.kind == StoreKind::Etcd {
+        return Err(OperatorError::NoNode(why.to_owned()));
     }
     let regions = config.checked_regions().map_err(StartError::from)?;
     let region = regions.into_iter().next().ok_or_else(|| OperatorError::Refused("no region".into()))?;
-    let store = match SqliteStore::open(&path, &Options::default()) {
-        Err(OpenError::Locked(_)) => return Err(OperatorError::NotReachable(why.to_owned())),
-        store => store.map_err(StartError::from)?,
+    let store = match OpenedStore::open_existing(config) {
+        Err(StartError::Store(OpenError::Locked(_))) => return Err(OperatorError::NotReachable(why.to_owned())),
+        opened => opened?.store(),
     };
     let root = root_key::open(config, true).map_err(StartError::from)?;
-    let keyring = Arc::new(Keyring::open(&store, &root.key).await.map_err(StartError::from)?);
-    let vault = Vault::new(Arc::new(store) as Arc<dyn Store>, keyring, CACHED_RECORDS_MAX);
+    let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
+    let vault = Vault::new(store, keyring, CACHED_RECORDS_MAX);
     Ok(OperatorApi::of_store(vault, region, audit_dir(&config.data_dir)))
 }

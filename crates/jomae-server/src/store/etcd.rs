@@ -92,7 +92,7 @@ pub struct Lag {
 }
 
 impl EtcdStore {
-    /// Opens the store under the prefix, and makes it if there is nothing. Returns when all records are in memory.
+    /// Opens the store under the prefix, and makes it if there is nothing and the options allow it. Returns when all records are in memory.
     ///
     /// # Errors
     /// Each says in one line what is wrong. What is not a store of this version is left as it is.
@@ -103,9 +103,9 @@ impl EtcdStore {
         let handle = runtime.handle().clone();
         // The caller may itself be a task of another runtime, which must not block on this one.
         let (sender, opened) = mpsc::sync_channel(1);
-        let opening = (client.clone(), keys.clone());
+        let opening = (client.clone(), keys.clone(), options.makes_new);
         handle.spawn(async move {
-            let _ = sender.send(open::open(&opening.0, &opening.1).await);
+            let _ = sender.send(open::open(&opening.0, &opening.1, opening.2).await);
         });
         let stopped = |_| OpenError::Threads(std::io::Error::other("the runtime of the store has stopped"));
         let opened = match opened.recv().map_err(stopped).flatten() {

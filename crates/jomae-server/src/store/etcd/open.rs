@@ -46,13 +46,16 @@ pub struct EtcdOptions {
     pub call_timeout: Duration,
     /// For a connection to one member.
     pub connect_timeout: Duration,
+    /// Whether a store is made where there is none.
+    pub makes_new: bool,
 }
 
 impl EtcdOptions {
     /// With the prefix `jomae`, without TLS.
     pub fn new(endpoints: Vec<String>) -> Self {
         let Config { call_timeout, connect_timeout, .. } = Config::new(Vec::new());
-        Self { endpoints, prefix: "jomae".to_owned(), ca: None, identity: None, call_timeout, connect_timeout }
+        let prefix = "jomae".to_owned();
+        Self { endpoints, prefix, ca: None, identity: None, call_timeout, connect_timeout, makes_new: true }
     }
 
     pub(super) fn client(&self) -> Result<Client, ConfigError> {
@@ -88,6 +91,8 @@ pub enum OpenError {
         "etcd {0} cannot be used: 3.4 before 3.4.22 and 3.5 before 3.5.6 can lose or mix up data; use 3.5.30 or 3.6.11, or newer"
     )]
     Version(String),
+    #[error("etcd: there is no store under the prefix {0:?}")]
+    Absent(String),
     #[error("etcd: the prefix {0:?} holds keys of another program; it was left as it is")]
     Foreign(String),
     #[error("etcd: the prefix {prefix:?} has format {found}, this version knows {FORMAT}; it was left as it is")]
@@ -115,10 +120,10 @@ pub(super) struct Opened {
     pub(super) records: Records,
 }
 
-pub(super) async fn open(client: &Client, keys: &Keys) -> Result<Opened, OpenError> {
+pub(super) async fn open(client: &Client, keys: &Keys, makes_new: bool) -> Result<Opened, OpenError> {
     let deadline = Instant::now() + OPEN_WAIT;
     loop {
-        let error = match try_open(client, keys).await {
+        let error = match try_open(client, keys, makes_new).await {
             Err(Failed::Passing(error)) if Instant::now() < deadline => error,
             Err(Failed::Passing(error) | Failed::For(error)) => return Err(error),
             Ok(opened) => return Ok(opened),
@@ -147,13 +152,13 @@ impl Failed {
     }
 }
 
-async fn try_open(client: &Client, keys: &Keys) -> Result<Opened, Failed> {
+async fn try_open(client: &Client, keys: &Keys, makes_new: bool) -> Result<Opened, Failed> {
     let failed = |error| Failed::of(error, keys);
     let status = client.status().await.map_err(failed)?;
     if !is_usable(&status.version) {
         return Err(Failed::For(OpenError::Version(status.version)));
     }
-    let (identity, id) = identity(client, keys).await?;
+    let (identity, id) = identity(client, keys, makes_new).await?;
     if let Err(error) = remove_old_slots(client, keys).await {
         tracing::warn!(%error, "old commit slots were not removed");
     }
@@ -165,8 +170,8 @@ async fn try_open(client: &Client, keys: &Keys) -> Result<Opened, Failed> {
     Ok(Opened { identity, id, records })
 }
 
-/// Reads the identity, or makes it if there is nothing at all.
-async fn identity(client: &Client, keys: &Keys) -> Result<(Vec<u8>, String), Failed> {
+/// Reads the identity, or makes it if there is nothing at all and that is wanted.
+async fn identity(client: &Client, keys: &Keys, makes_new: bool) -> Result<(Vec<u8>, String), Failed> {
     let failed = |error| Failed::of(error, keys);
     let (first, end) = keys.all();
     let read = |key, range_end, count_only| {
@@ -202,6 +207,9 @@ async fn identity(client: &Client, keys: &Keys) -> Result<(Vec<u8>, String), Fai
     }
     if all.count > 0 {
         return Err(Failed::For(OpenError::Foreign(keys.prefix().to_owned())));
+    }
+    if !makes_new {
+        return Err(Failed::For(OpenError::Absent(keys.prefix().to_owned())));
     }
     let store = Store { format: FORMAT, id: random_id() };
     let value = serde_json::to_vec(&store).map_err(|error| Failed::For(OpenError::Damaged(error.to_string())))?;
