@@ -1,6 +1,7 @@
 //! Operations on a data directory: back up, restore, examine, make a new domain key.
 
 mod conditions;
+pub mod copy;
 mod identity;
 
 use std::{

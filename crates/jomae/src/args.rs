@@ -177,6 +177,11 @@ pub enum Command {
     Doctor(ConfigArgs),
     /// Ask the service of this machine whether it can serve.
     Health(Health),
+    /// Move the store to another kind.
+    Store {
+        #[command(subcommand)]
+        command: Store,
+    },
     /// Manage the keys that protect the store.
     DomainKey {
         #[command(subcommand)]
@@ -456,6 +461,25 @@ pub struct Restore {
     /// Restore an audit log that is damaged, cut or missing as it is. The service does not start with it.
     #[arg(long)]
     pub accept_damaged_audit_log: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Store {
+    /// Copy every record from SQLite to etcd, or from etcd to SQLite; all services on both must be stopped.
+    ///
+    /// Every record is opened before, and read back after. A copy that was interrupted is taken up by the same command;
+    /// until it is done, no service starts on it. The source is not changed.
+    Copy {
+        /// Configuration of the service as it is: data directory, store, root key.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Configuration of the service as it will be. Its root key must be the same, and its store empty.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// Show no progress.
+        #[arg(long)]
+        quiet: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -248,6 +248,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("restore", &["jomae restore --from /mnt/backup/2026-11-27 --root-key root.key --data-dir /var/lib/jomae"]),
     ("doctor", &["jomae doctor --data-dir /var/lib/jomae"]),
     ("health", &["jomae health", "jomae health --admin http://127.0.0.1:8444"]),
+    ("store copy", &["jomae store copy --from jomae.toml --to jomae-etcd.toml"]),
     ("domain-key rotate", &["jomae domain-key rotate --data-dir /var/lib/jomae"]),
     ("completions", &["jomae completions bash", ". <(jomae completions bash)"]),
     ("man", &["jomae man", "jomae man key create", "jomae man --directory /usr/local/share/man/man1"]),

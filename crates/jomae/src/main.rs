@@ -61,6 +61,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Restore(restore) => operate::restore(&restore),
         Command::Doctor(config) => operate::doctor(&config),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Store { command } => operate::store(&command),
         Command::DomainKey { command } => operate::domain_key(&command),
         Command::Completions { shell } => document::completions(shell),
         Command::Man { reference: true, .. } => document::reference(),

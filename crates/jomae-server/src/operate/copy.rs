@@ -1,0 +1,438 @@
+//! Moving a store between SQLite and etcd.
+//!
+//! Records keep their bytes: they are sealed under domain keys, which are records too. Only what stands in another place
+//! where there are several nodes is sealed anew. The destination bears a mark from the first commit to the last, under
+//! which nobody opens it, and which says whose copy it is: it opens with the domain keys of the source alone.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use jomae_core::{
+    audit::outbox,
+    cluster::{nonces, record, record::NodeName},
+    error::Fault,
+    keyring::{DOMAIN_PREFIX, Keyring, RootKey as _},
+    store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, StoreError, Write},
+};
+
+use super::PROBLEMS_MAX;
+use crate::{
+    audit,
+    bootstrap::{StartError, UNFINISHED_COPY, audit_dir, etcd_options, expect_file, refuse_unfinished, store_path},
+    cluster,
+    config::{Config, RootKeyProvider, StoreKind},
+    files,
+    root_key::{self, LocalRootKey, RootKeyError},
+    store::{self, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
+};
+
+/// Paths and values in one commit, in bytes: with what etcd adds to each, below the 1.5 MiB that it takes.
+const COMMIT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a store was not copied; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error(
+        "both configurations name a store of the same kind; a copy goes from SQLite to etcd, or from etcd to SQLite"
+    )]
+    SameKind,
+    #[error("the source: {0}")]
+    Source(StartError),
+    #[error("the destination: {0}")]
+    Destination(StartError),
+    #[error("the {0} is in use by {nodes}; stop every node first", nodes = .1.join(", "))]
+    Served(&'static str, Vec<String>),
+    #[error("the source holds no records")]
+    Empty,
+    #[error("the destination has no root key, and needs that of the source: copy it to {}", .0.display())]
+    NoRootKey(PathBuf),
+    #[error("the root key of the destination is not that of the source; nothing was written")]
+    OtherRootKey,
+    #[error("the source is damaged, and nothing was written: {}", .0.join("; "))]
+    Damaged(Vec<String>),
+    #[error("the destination holds a store already, and not an unfinished copy of this source; nothing was written")]
+    Used,
+    #[error("another process has changed the destination; see that nothing else uses it, and run the command again")]
+    Disturbed,
+    #[error("the destination does not answer in time; run the command again, it goes on where it was")]
+    Late,
+    #[error("the source was changed while it was copied; stop every node of it, and run the command again")]
+    Changed,
+    #[error("the copy is not what was written: {0}; run the command again")]
+    Differs(String),
+    #[error("{0}; run the command again, it goes on where it was")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+/// What a copy does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Checking,
+    Copying,
+    Comparing,
+}
+
+/// What was copied, and found again in the destination.
+#[derive(Debug)]
+pub struct Copied {
+    pub records: u64,
+    /// Of their paths and values.
+    pub bytes: u64,
+    /// Records of the cluster that mean nothing to a service that is alone.
+    pub left: u64,
+    /// The audit log goes on in the second directory.
+    pub log: Option<(PathBuf, PathBuf)>,
+}
+
+/// Copies every record from the store of one configuration to that of another. `on_progress` hears the step, the records
+/// done, and how many there are, if that is known.
+///
+/// # Errors
+/// The source is never changed. What was begun in the destination is finished by another call.
+pub async fn copy(
+    from: &Config,
+    to: &Config,
+    on_progress: &mut dyn FnMut(Step, u64, Option<u64>),
+) -> Result<Copied, CopyError> {
+    let of_source = |error| CopyError::Source(error);
+    if from.store.kind == to.store.kind {
+        return Err(CopyError::SameKind);
+    }
+    from.checked_regions().map_err(|error| of_source(error.into()))?;
+    to.checked_regions().map_err(|error| CopyError::Destination(error.into()))?;
+
+    let source = Side::open(from, to, false).map_err(of_source)?;
+    refuse_served("source", &source, from).await?;
+    let source = &*source.store;
+    if source.scan("", None, 1)?.is_empty() {
+        return Err(CopyError::Empty);
+    }
+    let root = root_key::open(from, true).map_err(|error| of_source(error.into()))?;
+    let keyring = Keyring::open(source, &root.key).await.map_err(|fault| of_source(fault.into()))?;
+    expect_same_root_key(source, &key_of_destination(to)?)?;
+    let revision = source.revision()?;
+    let moves = Moves::new(from, to)?;
+    let contents = Contents::check(source, &keyring, &moves, on_progress)?;
+
+    files::make_dir(&to.data_dir).map_err(|error| CopyError::Destination(StartError::io(&to.data_dir)(error)))?;
+    let destination = Side::open(to, from, true).map_err(CopyError::Destination)?;
+    let job = Job { source, to: &*destination.store, keyring: &keyring, moves, contents };
+    let mark = job.begin().await?;
+    job.remove_strays(&mark).await?;
+    job.write(&mark, on_progress).await?;
+    job.compare(on_progress).await?;
+    source.confirm().await?;
+    if source.revision()? != revision {
+        return Err(CopyError::Changed);
+    }
+    job.end(mark).await?;
+    let log = (!is_same_dir(from, to)).then(|| (audit_dir(&from.data_dir), audit_dir(&to.data_dir)));
+    let Contents { records, bytes, left, .. } = job.contents;
+    Ok(Copied { records, bytes, left, log })
+}
+
+fn is_same_dir(one: &Config, other: &Config) -> bool {
+    let real = |config: &Config| config.data_dir.canonicalize().ok();
+    real(one).is_some_and(|dir| Some(dir) == real(other))
+}
+
+/// A store that nobody else uses on this machine.
+struct Side {
+    store: Arc<dyn Store>,
+    _lock: Option<Lock>,
+}
+
+impl Side {
+    fn open(config: &Config, other: &Config, makes_new: bool) -> Result<Self, StartError> {
+        let path = store_path(&config.data_dir);
+        let side = match config.store.kind {
+            StoreKind::Sqlite => {
+                if !makes_new {
+                    expect_file(&config.data_dir)?;
+                }
+                Self { store: Arc::new(SqliteStore::open(&path, &Options::default())?), _lock: None }
+            }
+            StoreKind::Etcd => {
+                // One lock does for one directory, and comes with the file.
+                let lock = if is_same_dir(config, other) { None } else { Some(store::lock(&path)?) };
+                let options = EtcdOptions { makes_new, ..etcd_options(&config.store)? };
+                Self { store: Arc::new(EtcdStore::open(&options)?), _lock: lock }
+            }
+        };
+        if !makes_new {
+            refuse_unfinished(&*side.store)?;
+        }
+        Ok(side)
+    }
+}
+
+async fn refuse_served(name: &'static str, side: &Side, config: &Config) -> Result<(), CopyError> {
+    let live = cluster::live_nodes(&*side.store, config.cluster.lease_secs).await?;
+    if live.is_empty() { Ok(()) } else { Err(CopyError::Served(name, live)) }
+}
+
+/// The root key must be there: a new one could open nothing.
+fn key_of_destination(to: &Config) -> Result<LocalRootKey, CopyError> {
+    match root_key::open(to, true) {
+        Ok(opened) => Ok(opened.key),
+        Err(RootKeyError::Missing { .. }) => Err(CopyError::NoRootKey(match to.root_key.provider {
+            RootKeyProvider::File => to.root_key_file(),
+            RootKeyProvider::Passphrase => to.data_dir.join("root.params"),
+        })),
+        Err(error) => Err(CopyError::Destination(error.into())),
+    }
+}
+
+fn expect_same_root_key(source: &dyn Store, root: &LocalRootKey) -> Result<(), CopyError> {
+    for (path, entry) in source.scan(DOMAIN_PREFIX, None, SCAN_LIMIT_MAX)? {
+        root.unwrap(path.as_str(), &entry.value).map_err(|_| CopyError::OtherRootKey)?;
+    }
+    Ok(())
+}
+
+/// Where records stand in the destination.
+enum Moves {
+    /// The single node is this one of the cluster.
+    ToCluster(NodeName),
+    /// The log of this node goes on as that of the single one.
+    FromCluster(NodeName),
+}
+
+impl Moves {
+    fn new(from: &Config, to: &Config) -> Result<Self, CopyError> {
+        let name = |config: &Config| {
+            NodeName::new(&config.cluster.node).ok_or_else(|| CopyError::Fault(Fault::internal("cluster.node")))
+        };
+        match to.store.kind {
+            StoreKind::Etcd => Ok(Self::ToCluster(name(to)?)),
+            StoreKind::Sqlite => Ok(Self::FromCluster(name(from)?)),
+        }
+    }
+
+    /// None if a record stays behind.
+    fn target(&self, path: &Path) -> Option<Path> {
+        let text = path.as_str();
+        match self {
+            Self::ToCluster(node) => Some(match text.strip_prefix(outbox::PREFIX) {
+                Some(event) => Path::new(format!("{}{node}/{event}", outbox::PREFIX)),
+                None if text == audit::KEY_PATH => audit::key_path(Some(node)),
+                None => path.clone(),
+            }),
+            Self::FromCluster(node) => {
+                // An event that another node has not logged is logged by the one that remains.
+                let event = text.strip_prefix(outbox::PREFIX).and_then(|rest| rest.split_once('/'));
+                if let Some((_, event)) = event {
+                    return Some(Path::new(format!("{}{event}", outbox::PREFIX)));
+                }
+                if *path == audit::key_path(Some(node)) {
+                    return Some(audit::key_path(None));
+                }
+                let stays = text.starts_with(record::ALL)
+                    || text.starts_with(nonces::PREFIX)
+                    || text.strip_prefix(audit::KEY_PATH).is_some_and(|rest| rest.starts_with('/'));
+                (!stays).then(|| path.clone())
+            }
+        }
+    }
+}
+
+/// What is to be in the destination.
+#[derive(Default)]
+struct Contents {
+    records: u64,
+    bytes: u64,
+    left: u64,
+    /// Where a record came from that has another place now.
+    moved: BTreeMap<Path, Path>,
+}
+
+impl Contents {
+    /// Opens every record of the source.
+    fn check(
+        source: &dyn Store,
+        keyring: &Keyring,
+        moves: &Moves,
+        on_progress: &mut dyn FnMut(Step, u64, Option<u64>),
+    ) -> Result<Self, CopyError> {
+        let (mut contents, mut problems) = (Self::default(), Vec::new());
+        for row in source.snapshot()? {
+            let (path, entry) = row?;
+            if !path.as_str().starts_with(DOMAIN_PREFIX)
+                && let Err(error) = keyring.open_record(path.as_str(), &entry.value)
+            {
+                problems.push(format!("record {path}: {error}"));
+                if problems.len() >= PROBLEMS_MAX {
+                    break;
+                }
+            }
+            match moves.target(&path) {
+                Some(target) => {
+                    contents.records += 1;
+                    contents.bytes += target.as_str().len() as u64 + entry.value.len() as u64;
+                    if target != path {
+                        contents.moved.insert(target, path);
+                    }
+                }
+                None => contents.left += 1,
+            }
+            on_progress(Step::Checking, contents.records + contents.left, None);
+        }
+        if problems.is_empty() { Ok(contents) } else { Err(CopyError::Damaged(problems)) }
+    }
+}
+
+/// The mark in the destination, as this process has written it: every commit requires it.
+struct Mark(Path, Revision);
+
+struct Job<'j> {
+    source: &'j dyn Store,
+    to: &'j dyn Store,
+    keyring: &'j Keyring,
+    moves: Moves,
+    contents: Contents,
+}
+
+impl Job<'_> {
+    /// Takes the destination: an empty one, or one that bears the mark of this source. A service that starts on an empty
+    /// store at the same time commits the first domain key too, so that one of both fails.
+    async fn begin(&self) -> Result<Mark, CopyError> {
+        let path = Path::new(UNFINISHED_COPY);
+        let sealed = self.keyring.seal_record(UNFINISHED_COPY, b"{}")?;
+        let mut commit = Commit { expect: Vec::new(), writes: vec![Write::Put(path.clone(), sealed)] };
+        if let Some(found) = self.to.get(UNFINISHED_COPY)? {
+            self.keyring.open_record(UNFINISHED_COPY, &found.value).map_err(|_| CopyError::Used)?;
+            commit.expect.push((path.clone(), Some(found.revision)));
+        } else {
+            if !self.to.scan("", None, 1)?.is_empty() {
+                return Err(CopyError::Used);
+            }
+            commit.expect.push((path.clone(), None));
+            for (domain, entry) in self.source.scan(DOMAIN_PREFIX, None, COMMIT_ITEMS_MAX - 1)? {
+                commit.expect.push((domain.clone(), None));
+                commit.writes.push(Write::Put(domain, entry.value));
+            }
+        }
+        done(self.to.commit(commit).await?)?;
+        let written = self.to.get(UNFINISHED_COPY)?.ok_or(CopyError::Disturbed)?;
+        Ok(Mark(path, written.revision))
+    }
+
+    /// Where a record of the destination came from, if it is one of the copy.
+    fn origin(&self, path: &Path) -> Option<Path> {
+        if let Some(origin) = self.contents.moved.get(path) {
+            return Some(origin.clone());
+        }
+        self.moves.target(path).filter(|target| target == path)
+    }
+
+    fn is_same(&self, from: (&Path, &[u8]), to: (&Path, &[u8])) -> bool {
+        if from.0 == to.0 {
+            return from.1 == to.1;
+        }
+        self.keyring.is_moved_record((from.0.as_str(), from.1), (to.0.as_str(), to.1))
+    }
+
+    /// What an earlier attempt has written, and the source has lost since.
+    async fn remove_strays(&self, mark: &Mark) -> Result<(), CopyError> {
+        let mut batch = Batch::default();
+        for row in self.to.snapshot()? {
+            let (path, _) = row?;
+            let origin = self.origin(&path);
+            if path != mark.0 && origin.map_or(Ok(None), |origin| self.source.get(origin.as_str()))?.is_none() {
+                batch.add(self.to, mark, Write::Delete(path)).await?;
+            }
+        }
+        batch.flush(self.to, mark).await
+    }
+
+    async fn write(&self, mark: &Mark, on_progress: &mut dyn FnMut(Step, u64, Option<u64>)) -> Result<(), CopyError> {
+        let (mut batch, mut records) = (Batch::default(), 0);
+        for row in self.source.snapshot()? {
+            let (path, entry) = row?;
+            let Some(target) = self.moves.target(&path) else { continue };
+            let there = self.to.get(target.as_str())?;
+            if !there.is_some_and(|there| self.is_same((&path, &entry.value), (&target, &there.value))) {
+                let value = if target == path {
+                    entry.value
+                } else {
+                    self.keyring.move_record(path.as_str(), target.as_str(), &entry.value)?
+                };
+                batch.add(self.to, mark, Write::Put(target, value)).await?;
+            }
+            records += 1;
+            on_progress(Step::Copying, records, Some(self.contents.records));
+        }
+        batch.flush(self.to, mark).await
+    }
+
+    /// Reads the destination back, not what is known of it here.
+    async fn compare(&self, on_progress: &mut dyn FnMut(Step, u64, Option<u64>)) -> Result<(), CopyError> {
+        self.to.confirm().await?;
+        let mut records = 0;
+        for row in self.to.snapshot()? {
+            let (path, entry) = row?;
+            if path.as_str() == UNFINISHED_COPY {
+                continue;
+            }
+            let differs = || CopyError::Differs(format!("record {path}"));
+            let origin = self.origin(&path).ok_or_else(differs)?;
+            let source = self.source.get(origin.as_str())?.ok_or_else(differs)?;
+            if !self.is_same((&origin, &source.value), (&path, &entry.value)) {
+                return Err(differs());
+            }
+            records += 1;
+            on_progress(Step::Comparing, records, Some(self.contents.records));
+        }
+        if records == self.contents.records {
+            Ok(())
+        } else {
+            Err(CopyError::Differs(format!("{records} records, not {}", self.contents.records)))
+        }
+    }
+
+    async fn end(&self, mark: Mark) -> Result<(), CopyError> {
+        let Mark(path, revision) = mark;
+        let commit = Commit { expect: vec![(path.clone(), Some(revision))], writes: vec![Write::Delete(path)] };
+        done(self.to.commit(commit).await?)
+    }
+}
+
+fn done(outcome: Committed) -> Result<(), CopyError> {
+    match outcome {
+        Committed::Done(_) => Ok(()),
+        Committed::Conflict => Err(CopyError::Disturbed),
+        Committed::Unknown => Err(CopyError::Late),
+    }
+}
+
+/// Writes that go in one commit.
+#[derive(Default)]
+struct Batch {
+    writes: Vec<Write>,
+    bytes: usize,
+}
+
+impl Batch {
+    async fn add(&mut self, to: &dyn Store, mark: &Mark, write: Write) -> Result<(), CopyError> {
+        let bytes = match &write {
+            Write::Put(path, value) => path.as_str().len() + value.len(),
+            Write::Delete(path) => path.as_str().len(),
+        };
+        if self.writes.len() >= COMMIT_ITEMS_MAX || self.bytes + bytes > COMMIT_BYTES_MAX {
+            self.flush(to, mark).await?;
+        }
+        self.bytes += bytes;
+        self.writes.push(write);
+        Ok(())
+    }
+
+    async fn flush(&mut self, to: &dyn Store, mark: &Mark) -> Result<(), CopyError> {
+        let Self { writes, .. } = std::mem::take(self);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let expect = vec![(mark.0.clone(), Some(mark.1))];
+        done(to.commit(Commit { expect, writes }).await?)
+    }
+}
