@@ -26,6 +26,7 @@ fn help_and_version() {
         "restore",
         "doctor",
         "health",
+        "store",
         "domain-key",
     ] {
         assert!(help.text().contains(&format!("\n  {command} ")), "{command}");

@@ -394,7 +394,14 @@ impl Job<'_> {
     async fn end(&self, mark: Mark) -> Result<(), CopyError> {
         let Mark(path, revision) = mark;
         let commit = Commit { expect: vec![(path.clone(), Some(revision))], writes: vec![Write::Delete(path)] };
-        done(self.to.commit(commit).await?)
+        match self.to.commit(commit).await? {
+            // Another run would find a store that is complete, and take it for one in use.
+            Committed::Unknown => {
+                self.to.confirm().await?;
+                if self.to.get(UNFINISHED_COPY)?.is_none() { Ok(()) } else { Err(CopyError::Late) }
+            }
+            outcome => done(outcome),
+        }
     }
 }
 

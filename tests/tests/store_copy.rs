@@ -1,0 +1,344 @@
+//! A store that moves from SQLite to etcd and back, wherever the move is interrupted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test; the lint does not see that its helpers are tests too"
+)]
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use jomae_core::{
+    keyring::Keyring,
+    store::{Commit, Store as _, Write},
+};
+use jomae_server::{
+    config::Config,
+    operate::copy::{Copied, Step, copy},
+    root_key,
+    store::{Options, SqliteStore},
+};
+use jomae_sim::etcd::Etcd;
+use jomae_tests::{
+    Server, Site, binary,
+    calls::{ask, create_key, decrypt, encrypt},
+    cli::{Ran, jomae},
+};
+
+/// Base64 of "secret".
+const PLAINTEXT: &str = "c2VjcmV0";
+
+fn word(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A service, and the configurations under which its store is a file and in etcd.
+struct Move {
+    site: Site,
+    etcd: Etcd,
+}
+
+impl Move {
+    fn new() -> Self {
+        Self { site: Site::default(), etcd: Etcd::start() }
+    }
+
+    fn sqlite(&self) -> PathBuf {
+        self.sqlite_in(&self.site.data(), "sqlite")
+    }
+
+    fn sqlite_in(&self, data: &Path, name: &str) -> PathBuf {
+        self.site.write(&format!("{name}.toml"), format!("data_dir = {data:?}\n"))
+    }
+
+    fn etcd(&self) -> PathBuf {
+        self.etcd_in(&self.site.data(), "etcd")
+    }
+
+    /// In a store of that name.
+    fn etcd_in(&self, data: &Path, name: &str) -> PathBuf {
+        let endpoints = self.etcd.endpoints();
+        self.site.write(
+            &format!("{name}.toml"),
+            format!(
+                "data_dir = {data:?}\n[store]\nkind = \"etcd\"\nendpoints = {endpoints:?}\nprefix = \"{name}\"\n\
+                 [cluster]\nnode = \"a\"\nlease_secs = 3\n"
+            ),
+        )
+    }
+
+    fn start(&self, config: &Path) -> Server {
+        self.site.launch().config_at(config).start()
+    }
+
+    /// A service with a key, a user, and a secret under the key.
+    fn filled() -> (Self, Secret) {
+        let this = Self::new();
+        let mut server = this.start(&this.sqlite());
+        let secret = runtime().block_on(async {
+            let key = create_key(&server.client(), "orders").await;
+            let text = encrypt(&server.client(), &key, PLAINTEXT).await;
+            Secret { key, text }
+        });
+        server.jomae(&["user", "create", "billing"]).ok();
+        assert_eq!(server.stop(), Some(0));
+        (this, secret)
+    }
+
+    /// More records than fit in a commit, in number and in bytes.
+    fn fill(&self) {
+        let config = Config::read(&self.sqlite()).unwrap();
+        let store = SqliteStore::open(&self.site.data().join("store.db"), &Options::default()).unwrap();
+        let root = root_key::open(&config, true).unwrap();
+        runtime().block_on(async {
+            let keyring = Keyring::open(&store, &root.key).await.unwrap();
+            for n in 0..600 {
+                let path = format!("filler/{n:04}");
+                let bytes = if n % 50 == 0 { 200 * 1024 } else { 1000 };
+                let value = keyring.seal_record(&path, &vec![b'x'; bytes]).unwrap();
+                let writes = vec![Write::Put(jomae_core::store::Path::new(path), value)];
+                store.commit(Commit { expect: Vec::new(), writes }).await.unwrap();
+            }
+            // As a crash leaves it.
+            let event = br#"{"eventId":"0ba1c2d3-5e6f-7081-92a3-b4c5d6e7f809"}"#;
+            let path = "sys/outbox/0ba1c2d3-5e6f-7081-92a3-b4c5d6e7f809";
+            let writes =
+                vec![Write::Put(jomae_core::store::Path::new(path), keyring.seal_record(path, event).unwrap())];
+            store.commit(Commit { expect: Vec::new(), writes }).await.unwrap();
+        });
+    }
+
+    fn keys_in_etcd(&self, name: &str) -> usize {
+        let found = self.etcd.control(&["get", "--prefix", "--keys-only", &format!("{name}/")]);
+        found.lines().filter(|line| !line.is_empty()).count()
+    }
+}
+
+/// What must be decrypted wherever the store is.
+struct Secret {
+    key: String,
+    text: String,
+}
+
+impl Secret {
+    fn is_kept_by(&self, server: &Server) {
+        runtime().block_on(async {
+            assert_eq!(decrypt(&server.client(), &self.text).await, PLAINTEXT);
+            let about = ask(&server.client(), "DescribeKey", &[("KeyId", &self.key)]).await;
+            assert_eq!(about["KeyMetadata"]["Description"], "orders");
+        });
+        assert!(server.jomae(&["user", "list", "--field", "UserName"]).ok().text().contains("billing"));
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn store_copy(from: &Path, to: &Path) -> Ran {
+    jomae(&["store", "copy", "--from", word(from), "--to", word(to)])
+}
+
+/// A copy that dies at a step, after some records.
+fn interrupted(from: &Path, to: &Path, at: (Step, u64)) -> bool {
+    let (from, to) = (Config::read(from).unwrap(), Config::read(to).unwrap());
+    let mut on_progress = |step, done, _: Option<u64>| assert!((step, done) != at, "interrupted");
+    let run = || runtime().block_on(async { copy(&from, &to, &mut on_progress).await.unwrap() });
+    catch_unwind(AssertUnwindSafe(run)).map(|_: Copied| ()).is_err()
+}
+
+/// The log of a service comes before what it says.
+#[track_caller]
+fn is_unfinished(start: Ran) {
+    assert_eq!(start.code, Some(1));
+    assert!(start.stderr.lines().last().unwrap().contains("unfinished copy"), "{}", start.stderr);
+}
+
+#[test]
+fn to_etcd_and_back() {
+    let (this, secret) = Move::filled();
+    this.fill();
+    let said = store_copy(&this.sqlite(), &this.etcd()).ok();
+    assert!(said.text().starts_with("copied ") && !said.text().contains("move"), "{}", said.text());
+    store_copy(&this.sqlite(), &this.etcd()).failed(1, &["holds a store already"]);
+
+    let config = this.etcd();
+    let mut node = this.start(&config);
+    secret.is_kept_by(&node);
+    // Its log is that of the single node, with the event that had waited.
+    let events = node.audit();
+    assert!(events.iter().any(|event| event["eventId"] == "0ba1c2d3-5e6f-7081-92a3-b4c5d6e7f809"));
+    assert!(events.iter().any(|event| event["eventName"] == "CreateKey"));
+    let config_words = ["--config", word(&config)];
+    let doctor = jomae(&[&["doctor"], &config_words[..]].concat());
+    for line in ["ok     store in etcd: ", "ok     records: all ", "ok     audit log: "] {
+        assert!(doctor.text().contains(line), "{}", doctor.text());
+    }
+    jomae(&[&["account", "list"], &config_words[..]].concat()).ok();
+    let backup = this.site.path("backup");
+    jomae(&[&["backup", "--to", word(&backup)], &config_words[..]].concat()).failed(1, &["etcdctl snapshot save"]);
+    jomae(&[&["restore", "--from", word(&backup)], &config_words[..]].concat()).failed(1, &["jomae store copy"]);
+    jomae(&[&["domain-key", "rotate"], &config_words[..]].concat()).failed(1, &["another process"]);
+    let created = runtime().block_on(create_key(&node.client(), "made in etcd"));
+
+    // In use, on this machine and seen from another.
+    let back = this.site.path("back");
+    fs::create_dir(&back).unwrap();
+    fs::copy(this.site.data().join("root.key"), back.join("root.key")).unwrap();
+    let to = this.sqlite_in(&back, "back");
+    store_copy(&config, &to).failed(1, &["the source", "another process"]);
+    let elsewhere = this.site.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::copy(this.site.data().join("root.key"), elsewhere.join("root.key")).unwrap();
+    let other = this.etcd_in(&elsewhere, "etcd");
+    store_copy(&other, &to).failed(1, &["the source is in use by a"]);
+    assert!(!back.join("store.db").exists());
+    assert_eq!(node.stop(), Some(0));
+    let config = this.etcd();
+    jomae(&["account", "list", "--config", word(&config)]).failed(4, &["no node of the cluster"]);
+    jomae(&["audit", "verify", "--data-dir", word(&this.site.data())]).ok();
+    jomae(&["domain-key", "rotate", "--config", word(&config)]).ok();
+
+    // The old file is still there, and not written over.
+    store_copy(&config, &this.sqlite()).failed(1, &["holds a store already"]);
+    let said = store_copy(&config, &to).ok();
+    assert!(said.text().contains("Before the first start, move "), "{}", said.text());
+    fs::rename(this.site.data().join("audit"), back.join("audit")).unwrap();
+    for name in ["env", "ca.pem", "tls"] {
+        fs::rename(this.site.data().join(name), back.join(name)).unwrap();
+    }
+    let server = this.site.launch().data(&back).config_at(&to).start();
+    secret.is_kept_by(&server);
+    let about = runtime().block_on(ask(&server.client(), "DescribeKey", &[("KeyId", &created)]));
+    assert_eq!(about["KeyMetadata"]["Description"], "made in etcd");
+    assert!(server.audit().iter().any(|event| event["eventId"] == "0ba1c2d3-5e6f-7081-92a3-b4c5d6e7f809"));
+    let doctor = jomae(&["doctor", "--config", word(&to)]);
+    assert!(doctor.text().contains("ok     records: all "), "{}", doctor.text());
+}
+
+#[test]
+fn an_interrupted_copy_is_taken_up_and_not_served() {
+    let (this, secret) = Move::filled();
+    this.fill();
+    let (from, to) = (this.sqlite(), this.etcd());
+    for at in [(Step::Checking, 3), (Step::Copying, 1), (Step::Copying, 300), (Step::Comparing, 300)] {
+        assert!(interrupted(&from, &to, at), "{at:?}");
+        if at.0 != Step::Checking {
+            is_unfinished(this.site.launch().config_at(&to).fails());
+            jomae(&["domain-key", "rotate", "--config", word(&to)]).failed(1, &["unfinished copy"]);
+        }
+    }
+    // Between two attempts the source may go on.
+    let mut server = this.start(&from);
+    let created = runtime().block_on(create_key(&server.client(), "meanwhile"));
+    server.jomae(&["user", "delete", "billing", "--yes"]);
+    server.jomae(&["user", "create", "billing"]);
+    assert_eq!(server.stop(), Some(0));
+    for wait in [30, 80, 150, 250] {
+        let mut command = binary::command();
+        command.args(["store", "copy", "--from", word(&from), "--to", word(&to)]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        if child.wait().unwrap().success() {
+            break;
+        }
+    }
+    let again = store_copy(&from, &to);
+    if again.code != Some(0) {
+        again.failed(1, &["holds a store already"]);
+    }
+    let mut node = this.start(&to);
+    secret.is_kept_by(&node);
+    runtime().block_on(ask(&node.client(), "DescribeKey", &[("KeyId", &created)]));
+    assert_eq!(node.stop(), Some(0));
+
+    let back = this.site.path("back");
+    fs::create_dir(&back).unwrap();
+    fs::copy(this.site.data().join("root.key"), back.join("root.key")).unwrap();
+    let sqlite = this.sqlite_in(&back, "back");
+    for at in [(Step::Copying, 200), (Step::Comparing, 1)] {
+        assert!(interrupted(&to, &sqlite, at), "{at:?}");
+        is_unfinished(this.site.launch().data(&back).config_at(&sqlite).fails());
+    }
+    store_copy(&to, &sqlite).ok();
+}
+
+#[test]
+fn what_is_not_copied() {
+    let (this, _) = Move::filled();
+    let (from, to) = (this.sqlite(), this.etcd());
+    store_copy(&from, &from).failed(1, &["same kind"]);
+
+    // The root key.
+    let other = this.site.path("other");
+    fs::create_dir(&other).unwrap();
+    let without = this.etcd_in(&other, "other");
+    store_copy(&from, &without).failed(1, &["no root key", "root.key"]);
+    let stranger = Site::default();
+    let mut server = stranger.start();
+    assert_eq!(server.stop(), Some(0));
+    fs::copy(stranger.data().join("root.key"), other.join("root.key")).unwrap();
+    store_copy(&from, &without).failed(1, &["is not that of the source"]);
+    assert_eq!(this.keys_in_etcd("other"), 0);
+
+    // A source in use, and one that is none.
+    let mut server = this.start(&from);
+    store_copy(&from, &to).failed(1, &["the source", "another process"]);
+    assert_eq!(server.stop(), Some(0));
+    let nothing = this.sqlite_in(&this.site.path("nothing"), "nothing");
+    store_copy(&nothing, &to).failed(1, &["there is no store"]);
+    store_copy(&to, &nothing).failed(1, &["there is no store under the prefix"]);
+    assert!(!this.site.path("nothing").exists());
+    assert_eq!(this.keys_in_etcd("etcd"), 0);
+
+    // A destination in use, and an unfinished copy of another source.
+    assert!(interrupted(&from, &to, (Step::Copying, 1)));
+    let strange = this.etcd_in(&stranger.data(), "etcd");
+    store_copy(&this.sqlite_in(&stranger.data(), "stranger"), &strange).failed(1, &["holds a store already"]);
+    let to = this.etcd();
+    store_copy(&from, &to).ok();
+    let strange = this.etcd_in(&stranger.data(), "etcd");
+    store_copy(&this.sqlite_in(&stranger.data(), "stranger"), &strange).failed(1, &["holds a store already"]);
+
+    // Damage.
+    let store = this.site.data().join("store.db");
+    let connection = rusqlite::Connection::open(&store).unwrap();
+    let damage = "UPDATE records SET value = zeroblob(length(value)) WHERE path LIKE 'sys/account/%'";
+    assert!(connection.execute(damage, []).unwrap() > 0);
+    drop(connection);
+    let fresh = this.etcd_in(&this.site.data(), "fresh");
+    store_copy(&from, &fresh).failed(1, &["the source is damaged, and nothing was written: record sys/account/"]);
+    assert_eq!(this.keys_in_etcd("fresh"), 0);
+}
+
+/// A node that was killed does not stand in the way for longer than its lease.
+#[test]
+fn a_killed_node_is_waited_for() {
+    let (this, secret) = Move::filled();
+    let (from, to) = (this.sqlite(), this.etcd());
+    store_copy(&from, &to).ok();
+    let mut node = this.start(&to);
+    node.kill();
+    let back = this.site.path("back");
+    fs::create_dir(&back).unwrap();
+    fs::copy(this.site.data().join("root.key"), back.join("root.key")).unwrap();
+    let sqlite = this.sqlite_in(&back, "back");
+    let began = Instant::now();
+    let said = store_copy(&this.etcd(), &sqlite).ok();
+    assert!(began.elapsed() > Duration::from_secs(3));
+    assert!(said.text().contains("that only a cluster needs were left out"), "{}", said.text());
+    for name in ["audit", "env", "ca.pem", "tls"] {
+        fs::rename(this.site.data().join(name), back.join(name)).unwrap();
+    }
+    secret.is_kept_by(&this.site.launch().data(&back).config_at(&sqlite).start());
+}
