@@ -57,7 +57,7 @@ impl Move {
     }
 
     fn sqlite_in(&self, data: &Path, name: &str) -> PathBuf {
-        self.site.write(&format!("{name}.toml"), format!("data_dir = {data:?}\n"))
+        self.site.write(&format!("{name}.toml"), format!("data_dir = \"{}\"\n", data.display()))
     }
 
     fn etcd(&self) -> PathBuf {
@@ -70,8 +70,9 @@ impl Move {
         self.site.write(
             &format!("{name}.toml"),
             format!(
-                "data_dir = {data:?}\n[store]\nkind = \"etcd\"\nendpoints = {endpoints:?}\nprefix = \"{name}\"\n\
-                 [cluster]\nnode = \"a\"\nlease_secs = 3\n"
+                "data_dir = \"{}\"\n[store]\nkind = \"etcd\"\nendpoints = {endpoints:?}\nprefix = \"{name}\"\n\
+                 [cluster]\nnode = \"a\"\nlease_secs = 3\n",
+                data.display()
             ),
         )
     }
@@ -158,7 +159,7 @@ fn interrupted(from: &Path, to: &Path, at: (Step, u64)) -> bool {
 
 /// The log of a service comes before what it says.
 #[track_caller]
-fn is_unfinished(start: Ran) {
+fn is_unfinished(start: &Ran) {
     assert_eq!(start.code, Some(1));
     assert!(start.stderr.lines().last().unwrap().contains("unfinished copy"), "{}", start.stderr);
 }
@@ -233,7 +234,7 @@ fn an_interrupted_copy_is_taken_up_and_not_served() {
     for at in [(Step::Checking, 3), (Step::Copying, 1), (Step::Copying, 300), (Step::Comparing, 300)] {
         assert!(interrupted(&from, &to, at), "{at:?}");
         if at.0 != Step::Checking {
-            is_unfinished(this.site.launch().config_at(&to).fails());
+            is_unfinished(&this.site.launch().config_at(&to).fails());
             jomae(&["domain-key", "rotate", "--config", word(&to)]).failed(1, &["unfinished copy"]);
         }
     }
@@ -268,7 +269,7 @@ fn an_interrupted_copy_is_taken_up_and_not_served() {
     let sqlite = this.sqlite_in(&back, "back");
     for at in [(Step::Copying, 200), (Step::Comparing, 1)] {
         assert!(interrupted(&to, &sqlite, at), "{at:?}");
-        is_unfinished(this.site.launch().data(&back).config_at(&sqlite).fails());
+        is_unfinished(&this.site.launch().data(&back).config_at(&sqlite).fails());
     }
     store_copy(&to, &sqlite).ok();
 }
