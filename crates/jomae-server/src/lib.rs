@@ -30,3 +30,4 @@ mod descriptors;
 mod guard;
 mod logging;
 mod notify;
+mod secret_text;

@@ -22,8 +22,9 @@ use jomae_crypto::{
     secret::SecretBytes,
 };
 use jomae_log::{Checkpoint, KnownHead, Signer, TlogError, TreeHead, VerifierKey, tail::TailKey};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use zeroize::Zeroizing;
+use serde::{Deserialize, Serialize};
+
+use crate::secret_text::SecretText;
 
 /// Where the keys stand: those of a node of a cluster below this, under its name.
 pub(crate) const PATH: &str = "sys/audit-key";
@@ -69,24 +70,6 @@ struct HeadRecord {
     stopped: bool,
     /// The key of the MACs over what comes after them.
     tail_key: SecretText,
-}
-
-/// Secret bytes as Base64 text: DER PKCS#8 of a private key, or a key of MACs.
-struct SecretText(SecretBytes);
-
-impl Serialize for SecretText {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Zeroizing::new(STANDARD.encode(self.0.expose())))
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&'de str>::deserialize(deserializer)?;
-        // The cause would hold a character of the text.
-        let bytes = STANDARD.decode(text).map_err(|_| D::Error::custom("not Base64"))?;
-        Ok(Self(SecretBytes::new(bytes)))
-    }
 }
 
 impl Record for KeysRecord {
@@ -136,16 +119,6 @@ impl StoredKey {
             }),
         }
     }
-}
-
-impl SecretText {
-    fn copy(&self) -> Self {
-        Self(copied(&self.0))
-    }
-}
-
-fn copied(secret: &SecretBytes) -> SecretBytes {
-    SecretBytes::new(secret.expose().to_vec())
 }
 
 /// A log that another one has followed.
@@ -321,7 +294,7 @@ pub(super) async fn begin(
 ) -> Result<(), Fault> {
     change(vault, key, |stored| {
         stored.begun = true;
-        let tail_key = SecretText(copied(tail_key));
+        let tail_key = SecretText::of(tail_key);
         stored.head = Some(HeadRecord { size: head.size, root: head.root_text(), stopped: false, tail_key });
     })
     .await
