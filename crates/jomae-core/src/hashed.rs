@@ -14,6 +14,14 @@ impl HashKey {
         Self(rng::array())
     }
 
+    pub(crate) const fn new(key: [u8; 16]) -> Self {
+        Self(key)
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The hash of a name in several parts. The parts hold no byte 0xff, as UTF-8 never does.
     pub(crate) fn hash(&self, parts: &[&str]) -> u128 {
         let mut hasher = SipHasher13::new_with_key(&self.0);

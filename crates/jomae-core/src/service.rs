@@ -415,15 +415,16 @@ impl Service {
         Ok(under_way)
     }
 
-    /// Counts a call that was not let in, and has the first one recorded. A nonce used before names nobody: whoever
-    /// repeats a request shows no secret.
+    /// Counts a call that was not let in, and has the first one recorded. A nonce that was used before, or may have been,
+    /// names nobody: whoever repeats a request shows no secret.
     async fn note_throttled(
         &self,
         spec: Option<&'static ActionSpec>,
         call: Call<'_>,
         refusal: Refusal,
     ) -> Result<Logged, Fault> {
-        if refusal == Refusal::NonceUsed || spec.is_some_and(|spec| !spec.recorded) {
+        let unproven = matches!(refusal, Refusal::NonceUsed | Refusal::Unavailable | Refusal::GatewayUnavailable);
+        if unproven || spec.is_some_and(|spec| !spec.recorded) {
             return Ok(Logged::default());
         }
         let Some(event) = self.throttled.note(spec, call, refusal) else { return Ok(Logged::default()) };

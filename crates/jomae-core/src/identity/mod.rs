@@ -36,6 +36,9 @@ use crate::{
 /// What the access key ids of temporary credentials start with.
 pub const TEMPORARY_PREFIX: &str = "STS.";
 
+/// When a request that may be a repetition is worth signing anew, in milliseconds: time stamps have whole seconds.
+const UNAVAILABLE_MS: u32 = 1000;
+
 /// How much of a request a signature is compared with: all of it, or its head.
 type Verify<'p> = fn(&Presented<'p>, Credential<'_>) -> Result<(), SignError>;
 
@@ -101,6 +104,8 @@ impl Authenticator {
                 Ok(())
             }
             Seen::Before => Err(Refusal::NonceUsed.into()),
+            // Its client signs anew when it tries again, unless the request is a repetition.
+            Seen::PerhapsBefore => Err(NotAuthenticated::unavailable()),
             Seen::MemoryFull => Err(NotAuthenticated::throttled(NonceMemory::room_in_secs(now.0))),
         }
     }
@@ -214,6 +219,10 @@ impl NotAuthenticated {
     fn throttled(wait_secs: i64) -> Self {
         let wait_ms = u32::try_from(wait_secs.saturating_mul(1000)).unwrap_or(u32::MAX);
         Self { error: Refusal::Throttled.into(), retry_after_ms: Some(wait_ms) }
+    }
+
+    fn unavailable() -> Self {
+        Self { error: Refusal::Unavailable.into(), retry_after_ms: Some(UNAVAILABLE_MS) }
     }
 }
 
