@@ -32,7 +32,7 @@ use crate::{
     cluster::{self, JoinError, Keeper},
     config::{Config, ConfigError, StoreConfig, StoreKind},
     files::{self, NotPrivate},
-    guard, oidc,
+    guard, nonces, oidc,
     pool::CryptoPool,
     root_key::{self, RootKeyError},
     store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, OpenError, Options, SqliteStore},
@@ -96,6 +96,8 @@ pub struct Started {
     pub service: Arc<Service>,
     pub audit: Arc<AuditLog>,
     pub store: OpenedStore,
+    /// To be begun before anything is accepted.
+    pub run: nonces::Run,
     /// Renews the lease of one of several nodes.
     pub keeper: Option<Keeper>,
     /// The credential that the operator has not been given yet.
@@ -240,6 +242,11 @@ pub(crate) async fn open_with<T>(
         }
     };
     let default_region = regions.first().cloned().ok_or_else(|| Fault::internal("no region"))?;
+    let is_new = match config.store.kind {
+        StoreKind::Sqlite => !store_exists,
+        // The store may be as old as it likes: what this node had accepted, it had logged.
+        StoreKind::Etcd => files::about(&audit_dir(dir)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
+    };
     let log = audit::open(&audit_dir(dir), &config.audit, &vault).await?;
     let prepared = prepare()?;
     // Before anything else is in the store: one that holds more had a log.
@@ -251,13 +258,16 @@ pub(crate) async fn open_with<T>(
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
     let rivals = Rivals::default();
     let kms = Kms { vault, backend, ranks, pool, usage, quotas, rivals, audit: sink, regions };
-    let service = Service::new(kms, oidc, default_region, config.service_limits());
+    let limits = config.service_limits();
+    let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
+    let mut service = Service::new(kms, oidc, default_region, limits);
+    service.authenticator.nonces = memory;
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {
         tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
     }
-    let started =
-        Started { service: Arc::new(service), audit, store: opened, keeper, first, root_key_created: root.created };
+    let service = Arc::new(service);
+    let started = Started { service, audit, store: opened, run, keeper, first, root_key_created: root.created };
     Ok((started, prepared))
 }
 

@@ -95,6 +95,8 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);
     let metrics = Arc::new(Metrics::new(Arc::clone(&stats), &started));
+    // The last step that can fail: a start that fails before it leaves everything to the next one.
+    started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);
     let api = tokio::spawn(http::serve(
         listener,
@@ -123,6 +125,10 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     let _ = admin.await;
     if let Some(operator) = operator {
         let _ = operator.await;
+    }
+    // Whatever the drain has cut off is not accepted any more.
+    if let Err(fault) = started.run.end(&service).await {
+        tracing::warn!(cause = %fault, "cannot keep the nonces; the next start will refuse requests signed before it");
     }
     flush_usage(&started, usize::MAX).await;
     tell_throttled(&started, true).await;
@@ -233,6 +239,9 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
     tell_throttled(started, false).await;
     if let Err(fault) = started.audit.keep_head(&started.service.kms.vault).await {
         tracing::warn!(cause = %fault, "cannot record the head of the audit log in the store; will retry");
+    }
+    if let Err(fault) = started.run.keep_ahead(&started.service).await {
+        tracing::warn!(cause = %fault, "cannot note how far ahead the clocks of clients are; will retry");
     }
     if turns.is_multiple_of(FLUSH_EVERY_TURNS) {
         flush_usage(started, FLUSHED_VERSIONS_MAX).await;

@@ -31,6 +31,7 @@ use crate::{
     bootstrap::{OpenedStore, Started},
     gateway,
     http::{HttpFailure, HttpStats},
+    nonces::Found,
     store::{EtcdStore, Lag},
 };
 
@@ -64,6 +65,7 @@ struct KindLabel {
 impl Metrics {
     pub fn new(http: Arc<HttpStats>, started: &Started) -> Self {
         let (service, audit) = (Arc::clone(&started.service), Arc::clone(&started.audit));
+        let found = started.run.found();
         let mut registry = Registry::with_prefix("jomae");
         let succeeded: Arc<Vec<AtomicU64>> = Arc::new(ACTIONS.iter().map(|_| AtomicU64::new(0)).collect());
         let seconds = Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
@@ -86,7 +88,7 @@ impl Metrics {
             OpenedStore::Etcd(store, _) => Some(Arc::clone(store)),
             OpenedStore::Sqlite(_) => None,
         };
-        let sources = Sources { http, service, audit, etcd, succeeded: Arc::clone(&succeeded) };
+        let sources = Sources { http, service, audit, etcd, found, succeeded: Arc::clone(&succeeded) };
         registry.register_collector(Box::new(sources));
         Self { registry, succeeded, seconds, refused, faults, too_costly }
     }
@@ -130,6 +132,7 @@ struct Sources {
     service: Arc<Service>,
     audit: Arc<AuditLog>,
     etcd: Option<Arc<EtcdStore>>,
+    found: Found,
     succeeded: Arc<Vec<AtomicU64>>,
 }
 
@@ -194,7 +197,7 @@ impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
         let archive = audit.archive;
-        let counters: [(&str, &str, u64); 19] = [
+        let counters: [(&str, &str, u64); 20] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
@@ -226,6 +229,11 @@ impl Collector for Sources {
                 "Times that a network was locked out of an access key after wrong signatures",
                 self.service.authenticator.lockout.locks(),
             ),
+            (
+                "nonces_perhaps_used",
+                "Requests refused because a process whose stop was not clean may have accepted them",
+                self.service.authenticator.nonces.perhaps_before(),
+            ),
             ("audit_events", "Audit events appended", audit.events),
             ("audit_syncs", "Times that the audit log was synced", audit.syncs),
             ("audit_checkpoints", "Checkpoints of the audit log signed", audit.checkpoints),
@@ -240,7 +248,7 @@ impl Collector for Sources {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
-        let gauges: [(&str, &str, u64); 11] = [
+        let gauges: [(&str, &str, u64); 13] = [
             ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
             ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
@@ -251,6 +259,8 @@ impl Collector for Sources {
                 self.http.stranger_bytes(),
             ),
             ("nonces", "Nonces remembered against replay", self.service.authenticator.nonces.len() as u64),
+            ("nonces_recalled", "Nonces that the last stop had left for this start", self.found.nonces as u64),
+            ("last_stop_unclean", "1 if the last stop left none, as after a crash", u64::from(self.found.unclean)),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
             (
                 "audit_writable",
