@@ -12,6 +12,7 @@ mod doctor;
 mod federation;
 mod first_start;
 mod regions;
+mod replay;
 mod signals;
 
 use std::path::Path;

@@ -177,6 +177,24 @@ fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
 }
 
 #[test]
+fn what_a_former_process_may_have_accepted_is_signed_anew() {
+    let world = World::default();
+    let early = world.alice().signed("ListKeys", &[], "early");
+    world.service.authenticator.nonces.distrust(world.now());
+    let events = world.audit.len();
+    let reply = world.alice().reply_to(&early, "POST");
+    assert_eq!((reply.status, reply.outcome.refusal.unwrap().code()), (503, "ServiceUnavailableTemporary"));
+    assert_eq!(reply.retry_after_ms, Some(1000));
+    assert!(reply.outcome.fault.is_none(), "nothing is wrong with us");
+    world.alice().refused("GetCallerIdentity", &[], "503 ServiceUnavailable");
+    assert_eq!(world.audit.len(), events, "whoever repeats a request shows no secret");
+    world.advance(1);
+    world.alice().ok("ListKeys", &[]);
+    assert_eq!(world.alice().reply_to(&early, "POST").status, 503);
+    assert_eq!(world.service.authenticator.nonces.perhaps_before(), 3);
+}
+
+#[test]
 fn rates() {
     let rates = RateLimits { crypto_symmetric_per_sec: Some(3), management_per_sec: Some(5), ..RateLimits::default() };
     let limits = Limits { rates, ..Limits::default() };
