@@ -178,7 +178,7 @@ fn a_full_memory_of_nonces_refuses_rather_than_forgets() {
 
 #[test]
 fn what_a_former_process_may_have_accepted_is_signed_anew() {
-    let world = World::default();
+    let world = World::new();
     let early = world.alice().signed("ListKeys", &[], "early");
     world.service.authenticator.nonces.distrust(world.now());
     let events = world.audit.len();
