@@ -20,6 +20,7 @@ use std::{
 };
 
 use jomae_core::{
+    cluster::{Cluster, record::NodeName},
     error::Fault,
     nonce::{AHEAD_SECS_MAX, AHEAD_SECS_MIN, NonceMemory},
     service::Service,
@@ -34,7 +35,7 @@ use self::file::{Fingerprint, ReadError, Writer};
 use crate::{files, gateway, secret_text::SecretText};
 
 /// Where the record stands.
-const PATH: &str = "sys/run";
+pub(crate) const PATH: &str = "sys/run";
 /// How long a start waits at most for the second from which on requests are accepted, so that a client meets the service
 /// and no refusals; beyond, those whose clocks are ahead need not wait.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -43,9 +44,14 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Where it stands: each node of a cluster has a memory of its own.
 fn path(vault: &Vault) -> store::Path {
-    match vault.cluster() {
+    path_of(vault.cluster().map(Cluster::name))
+}
+
+/// The same, of a node or of the only one.
+pub(crate) fn path_of(node: Option<&NodeName>) -> store::Path {
+    match node {
         None => store::Path::new(PATH),
-        Some(cluster) => store::Path::new(format!("{PATH}/{}", cluster.name())),
+        Some(node) => store::Path::new(format!("{PATH}/{node}")),
     }
 }
 

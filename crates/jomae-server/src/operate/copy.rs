@@ -20,7 +20,7 @@ use crate::{
     bootstrap::{StartError, UNFINISHED_COPY, audit_dir, etcd_options, expect_file, refuse_unfinished, store_path},
     cluster,
     config::{Config, RootKeyProvider, StoreKind},
-    files,
+    files, nonces as run,
     root_key::{self, LocalRootKey, RootKeyError},
     store::{self, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
 };
@@ -217,6 +217,7 @@ impl Moves {
             Self::ToCluster(node) => Some(match text.strip_prefix(outbox::PREFIX) {
                 Some(event) => Path::new(format!("{}{node}/{event}", outbox::PREFIX)),
                 None if text == audit::KEY_PATH => audit::key_path(Some(node)),
+                None if text == run::PATH => run::path_of(Some(node)),
                 None => path.clone(),
             }),
             Self::FromCluster(node) => {
@@ -228,9 +229,14 @@ impl Moves {
                 if *path == audit::key_path(Some(node)) {
                     return Some(audit::key_path(None));
                 }
+                if *path == run::path_of(Some(node)) {
+                    return Some(run::path_of(None));
+                }
                 let stays = text.starts_with(record::ALL)
                     || text.starts_with(nonces::PREFIX)
-                    || text.strip_prefix(audit::KEY_PATH).is_some_and(|rest| rest.starts_with('/'));
+                    || [audit::KEY_PATH, run::PATH]
+                        .iter()
+                        .any(|own| text.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')));
                 (!stays).then(|| path.clone())
             }
         }
