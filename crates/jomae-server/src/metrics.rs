@@ -193,11 +193,46 @@ fn replica_gauges(lag: &Lag) -> [(&'static str, &'static str, u64); 5] {
     ]
 }
 
+/// What the audit log and its archive have done.
+const fn audit_counters(audit: &Counts) -> [(&'static str, &'static str, u64); 8] {
+    let archive = &audit.archive;
+    [
+        ("audit_events", "Audit events appended", audit.events),
+        ("audit_syncs", "Times that the audit log was synced", audit.syncs),
+        ("audit_checkpoints", "Checkpoints of the audit log signed", audit.checkpoints),
+        ("audit_checkpoint_failures", "Checkpoints that could not be made", audit.checkpoint_failures),
+        ("audit_witness_sent", "Checkpoints that a witness has taken", audit.witness_sent),
+        ("audit_witness_failures", "Tries to send a checkpoint that failed", audit.witness_failures),
+        ("audit_archive_objects", "Objects shipped to the archive of the audit log", archive.objects),
+        ("audit_archive_failures", "Tries to ship to the archive that failed", archive.failures),
+    ]
+}
+
+impl Sources {
+    /// How the audit log stands.
+    fn audit_gauges(&self, audit: &Counts) -> [(&'static str, &'static str, u64); 4] {
+        let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
+        [
+            (
+                "audit_writable",
+                "1 if the audit log can be written",
+                u64::from(jomae_core::audit::AuditSink::is_writable(&*self.audit)),
+            ),
+            ("audit_log_events", "Events in the audit log, from its beginning", audit.size),
+            (
+                "audit_uncovered_events",
+                "Events that no checkpoint covers yet",
+                audit.size.saturating_sub(audit.covered),
+            ),
+            ("audit_checkpoint_age_seconds", "Age of the newest checkpoint", u64::try_from(age_secs).unwrap_or(0)),
+        ]
+    }
+}
+
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
-        let archive = audit.archive;
-        let counters: [(&str, &str, u64); 20] = [
+        let counters: [(&str, &str, u64); 12] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
@@ -234,21 +269,12 @@ impl Collector for Sources {
                 "Requests refused because a process whose stop was not clean may have accepted them",
                 self.service.authenticator.nonces.perhaps_before(),
             ),
-            ("audit_events", "Audit events appended", audit.events),
-            ("audit_syncs", "Times that the audit log was synced", audit.syncs),
-            ("audit_checkpoints", "Checkpoints of the audit log signed", audit.checkpoints),
-            ("audit_checkpoint_failures", "Checkpoints that could not be made", audit.checkpoint_failures),
-            ("audit_witness_sent", "Checkpoints that a witness has taken", audit.witness_sent),
-            ("audit_witness_failures", "Tries to send a checkpoint that failed", audit.witness_failures),
-            ("audit_archive_objects", "Objects shipped to the archive of the audit log", archive.objects),
-            ("audit_archive_failures", "Tries to ship to the archive that failed", archive.failures),
         ];
-        for (name, help, value) in counters {
+        for (name, help, value) in counters.into_iter().chain(audit_counters(&audit)) {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
-        let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
-        let gauges: [(&str, &str, u64); 13] = [
+        let gauges: [(&str, &str, u64); 9] = [
             ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
             ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
@@ -262,20 +288,8 @@ impl Collector for Sources {
             ("nonces_recalled", "Nonces that the last stop had left for this start", self.found.nonces as u64),
             ("last_stop_unclean", "1 if the last stop left none, as after a crash", u64::from(self.found.unclean)),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
-            (
-                "audit_writable",
-                "1 if the audit log can be written",
-                u64::from(jomae_core::audit::AuditSink::is_writable(&*self.audit)),
-            ),
-            ("audit_log_events", "Events in the audit log, from its beginning", audit.size),
-            (
-                "audit_uncovered_events",
-                "Events that no checkpoint covers yet",
-                audit.size.saturating_sub(audit.covered),
-            ),
-            ("audit_checkpoint_age_seconds", "Age of the newest checkpoint", u64::try_from(age_secs).unwrap_or(0)),
         ];
-        for (name, help, value) in gauges.into_iter().chain(archive_gauges(&audit)) {
+        for (name, help, value) in gauges.into_iter().chain(self.audit_gauges(&audit)).chain(archive_gauges(&audit)) {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }

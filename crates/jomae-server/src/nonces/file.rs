@@ -117,7 +117,9 @@ mod tests {
     fn written(entries: &[(u32, u128)]) -> (Vec<u8>, Fingerprint) {
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes);
-        entries.iter().for_each(|(generation, hash)| writer.entry(*generation, *hash).unwrap());
+        for (generation, hash) in entries {
+            writer.entry(*generation, *hash).unwrap();
+        }
         let fingerprint = writer.finish().unwrap();
         (bytes, fingerprint)
     }
