@@ -242,6 +242,17 @@ impl Tx<'_> {
         self.write(Write::Delete(path));
     }
 
+    /// Has the commit wait until every node has come to it, and so to everything that was read: who is told that a right is
+    /// gone already relies on it, too.
+    pub fn confirm_everywhere(&mut self) {
+        self.takes_away = true;
+    }
+
+    /// How many records are to be written or removed.
+    pub fn writes(&self) -> usize {
+        self.writes.len()
+    }
+
     /// Whether somebody may lose a right by it.
     pub const fn takes_away(&self) -> bool {
         self.takes_away

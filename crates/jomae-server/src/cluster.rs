@@ -209,9 +209,12 @@ async fn wait_for_lease(cluster: &Cluster, timing: Timing) -> Result<(), JoinErr
     for _ in 0..tries {
         match cluster.serving() {
             Ok(()) => return Ok(()),
-            Err(NotServing::NameTaken) => return Err(JoinError::NameTaken(cluster.name().clone())),
             Err(_) => sleep(TICK).await,
         }
+    }
+    // One that was dead would be silent by now.
+    if cluster.serving() == Err(NotServing::NameTaken) {
+        return Err(JoinError::NameTaken(cluster.name().clone()));
     }
     tracing::warn!("this node has no lease yet; it refuses calls until it has one");
     Ok(())

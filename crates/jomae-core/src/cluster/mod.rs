@@ -30,6 +30,9 @@ use crate::{
     tx,
 };
 
+/// How often a node tries to take its record away.
+const LEAVE_ATTEMPTS_MAX: u32 = 8;
+
 /// What a node needs of the process that it is part of.
 pub trait Host: Send + Sync {
     /// What time it is.
@@ -244,16 +247,19 @@ impl Cluster {
 
     /// Leaves: serves nobody any more, and takes the own record away, so that nobody waits for this node.
     pub async fn leave(&self) -> Result<(), Fault> {
-        let step = {
-            let mut state = self.state();
-            let step = state.machine.leave();
-            self.serves_until_ns.store(0, Ordering::Release);
-            step
-        };
-        match step {
-            Some(step) => self.take(step).await,
-            None => Ok(()),
+        for _ in 0..LEAVE_ATTEMPTS_MAX {
+            let step = {
+                let mut state = self.state();
+                let step = state.machine.leave();
+                self.serves_until_ns.store(0, Ordering::Release);
+                step
+            };
+            // A beat that was on its way comes between, once.
+            let Some(step) = step else { return Ok(()) };
+            self.take(step).await?;
+            self.store.confirm().await?;
         }
+        Err(Fault::unavailable("this node's record kept changing"))
     }
 
     async fn take(&self, step: Step) -> Result<(), Fault> {

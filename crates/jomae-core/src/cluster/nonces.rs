@@ -14,7 +14,7 @@ use crate::{
 /// Nonces forgotten in one commit.
 const FORGOTTEN_PER_COMMIT: usize = 100;
 /// Commits in one turn.
-const COMMITS_PER_TURN: usize = 50;
+const COMMITS_PER_TURN: usize = 500;
 
 /// All nonces, by the moment at which they are forgotten.
 pub const PREFIX: &str = "sys/nonce/";

@@ -164,7 +164,7 @@ impl Feed {
         };
         let mut ticks = interval(ASK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
+        let (mut heard, mut moved) = (Instant::now(), Instant::now());
         let mut events = Vec::new();
         loop {
             let answer = tokio::select! {
@@ -179,6 +179,10 @@ impl Feed {
                     continue;
                 }
                 () = self.health.kick.notified() => {
+                    // It may be on its way: after a long absence there is much to be told.
+                    if moved.elapsed() < SILENCE_MAX {
+                        continue;
+                    }
                     self.client.leave().await;
                     return End::Lost("a revision is missing".to_owned());
                 }
@@ -192,6 +196,9 @@ impl Feed {
             // Only what comes with the watch's own number is in order with its events.
             let in_order = answer.watch_id >= 0 && !answer.created;
             let is_progress = in_order && answer.events.is_empty() && events.is_empty() && !answer.fragment;
+            if in_order {
+                moved = heard;
+            }
             events.extend(answer.events);
             if !answer.fragment
                 && let Err(end) = self.hand_on(std::mem::take(&mut events)).await
