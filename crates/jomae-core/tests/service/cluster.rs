@@ -54,7 +54,9 @@ fn while_ticking<T: Send>(nodes: &[&World], call: impl FnOnce() -> T + Send) -> 
     thread::scope(|scope| {
         let calling = scope.spawn(call);
         while !calling.is_finished() {
-            nodes.iter().for_each(|node| tick(node));
+            for node in nodes {
+                tick(node);
+            }
             thread::yield_now();
         }
         calling.join().unwrap()
