@@ -163,11 +163,13 @@ impl Run<'_> {
             } else {
                 None
             };
-            // It may take long, and costs nothing.
-            call.turn.give_back();
-            let (outcome, waited_ns) = tx.commit_timed().await.inspect_err(|fault| {
-                self.is_made = fault.kind == FaultKind::InDoubt;
-            })?;
+            let (outcome, waited_ns) = if tx.has_writes() {
+                // It may take long, and costs nothing.
+                call.turn.give_back();
+                tx.commit_timed().await.inspect_err(|fault| self.is_made = fault.kind == FaultKind::InDoubt)?
+            } else {
+                (CommitOutcome::Done, None)
+            };
             if outcome == CommitOutcome::Done {
                 self.is_made = true;
                 if let (Some(pending), Some(waited_ns)) = (&mut self.pending, waited_ns) {

@@ -437,38 +437,44 @@ impl Service {
     /// not matter for the use of a key: what takes a right away is answered only when it holds here. What reads or changes
     /// how things are waits until it sees all that was answered elsewhere, and no use is refused because something is not
     /// here yet.
-    async fn dispatch(&self, found: RouteEntry, share: &Share, call: &Call<'_>, params: &Params<'_>) -> ActionReport {
-        let vault = &self.kms.vault;
-        if vault.cluster().is_none() {
-            return self.take_turn(found, share, call, params).await;
-        }
-        if found.1.class != Class::Management {
-            let report = self.take_turn(found, share, call, params).await;
-            if !matches!(report.result, Err(Error::Refused(_) | Error::Denied(..))) {
-                return report;
-            }
-        }
-        match vault.catch_up().await {
-            Ok(()) => self.take_turn(found, share, call, params).await,
-            Err(fault) => ActionReport { result: Err(fault.into()), ..ActionReport::refused(Refusal::Unavailable) },
-        }
-    }
-
-    /// Runs an action: at once, or when it is the account's turn, if its calls have been costly.
-    async fn take_turn(
+    ///
+    /// It runs at once, or when it is the account's turn, if its calls have been costly.
+    async fn dispatch(
         &self,
-        (index, _, route): RouteEntry,
+        (index, spec, route): RouteEntry,
         share: &Share,
         call: &Call<'_>,
         params: &Params<'_>,
     ) -> ActionReport {
-        let Some(turn) = self.shares.turn(share, index).await else {
-            return ActionReport::refused(Refusal::UserThrottled);
-        };
-        call.turn.keep(turn);
-        let report = route(&self.kms, call, params, index).await;
-        call.turn.give_back();
-        report
+        let vault = &self.kms.vault;
+        let mut is_current = vault.cluster().is_none();
+        loop {
+            if !is_current && spec.class == Class::Management {
+                // Boxed, as most calls need none of it.
+                if let Err(fault) = Box::pin(vault.catch_up()).await {
+                    return ActionReport { result: Err(fault.into()), ..ActionReport::refused(Refusal::Unavailable) };
+                }
+                is_current = true;
+            }
+            let Some(turn) = self.shares.turn(share, index).await else {
+                return ActionReport::refused(Refusal::UserThrottled);
+            };
+            let is_costly = turn.is_some();
+            if is_costly {
+                call.turn.keep(turn);
+            }
+            let report = route(&self.kms, call, params, index).await;
+            if is_costly {
+                call.turn.give_back();
+            }
+            if is_current || !matches!(report.result, Err(Error::Refused(_) | Error::Denied(..))) {
+                return report;
+            }
+            if let Err(fault) = Box::pin(vault.catch_up()).await {
+                return ActionReport { result: Err(fault.into()), ..report };
+            }
+            is_current = true;
+        }
     }
 
     /// Puts the event of a change, which was committed with it, on the log before the answer leaves.
