@@ -41,6 +41,9 @@ const FLUSHED_VERSIONS_MAX: usize = 2000;
 const WITNESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often old nonces and client tokens are swept out, in turns of the work.
 const SWEEP_EVERY_TURNS: u64 = 30;
+/// How often events are looked for that calls of unknown outcome have left, in turns of the work: longer than any call
+/// takes, barriers with the longest lease included.
+const STRANDED_EVERY_TURNS: u64 = 300;
 
 /// Where the configuration came from, so that it can be read again.
 pub struct Source {
@@ -235,6 +238,16 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
     }
     if let Err(fault) = started.service.outbox.clear(&started.service.kms.vault).await {
         tracing::warn!(cause = %fault, "cannot clear the audit outbox; will retry");
+    }
+    if turns.is_multiple_of(STRANDED_EVERY_TURNS) {
+        let service = &started.service;
+        match service.outbox.append_stranded(&service.kms.vault, &*service.audit).await {
+            Ok(0) => {}
+            Ok(events) => {
+                tracing::info!(events, "logged audit events of changes whose calls did not know their outcome")
+            }
+            Err(fault) => tracing::warn!(cause = %fault, "cannot look for events in the audit outbox; will retry"),
+        }
     }
     tell_throttled(started, false).await;
     if let Err(fault) = started.audit.keep_head(&started.service.kms.vault).await {

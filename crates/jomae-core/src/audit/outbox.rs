@@ -4,7 +4,10 @@
 //! then appended to the log, and the record removed a little later. What a crash leaves in the outbox is appended at
 //! the next start, unless the log has it already.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::{AuditSink, Durability, Event};
 use crate::{
@@ -69,6 +72,8 @@ struct Lists {
     /// Handed to a log that said it could not write. It keeps trying, in order: once a later event is on disk, so is
     /// this one.
     uncertain: Vec<Path>,
+    /// What waited when it was last looked.
+    waiting: HashSet<Path>,
 }
 
 impl Outbox {
@@ -115,6 +120,40 @@ impl Outbox {
 
     /// Appends what a crash has left, unless the log has it. Called once, before the first request.
     pub async fn recover(&self, vault: &Vault, audit: &dyn AuditSink) -> Result<usize, Fault> {
+        self.append_left(vault, audit, |_| true).await
+    }
+
+    /// Appends what calls have left whose outcome was not known in time, though the change has happened: events that
+    /// waited already when this was last called. No call must take as long as it is from one call of this to the next.
+    pub async fn append_stranded(&self, vault: &Vault, audit: &dyn AuditSink) -> Result<usize, Fault> {
+        let (prefix, mut waiting) = (prefix(vault), HashSet::new());
+        let mut after: Option<Path> = None;
+        loop {
+            let page = vault.reading().paths(&prefix, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            waiting.extend(page);
+        }
+        let stranded: HashSet<Path> = {
+            let mut lists = self.lists();
+            let before = std::mem::replace(&mut lists.waiting, waiting);
+            // The log has been given these, and keeps trying.
+            let stays = |path: &&Path| lists.waiting.contains(*path) && !lists.uncertain.contains(*path);
+            before.iter().filter(stays).cloned().collect()
+        };
+        if stranded.is_empty() {
+            return Ok(0);
+        }
+        self.append_left(vault, audit, |path| stranded.contains(path)).await
+    }
+
+    /// Appends the events of these paths, unless the log has them.
+    async fn append_left(
+        &self,
+        vault: &Vault,
+        audit: &dyn AuditSink,
+        is_left: impl Fn(&Path) -> bool,
+    ) -> Result<usize, Fault> {
         let mut recovered = 0;
         let mut after: Option<Path> = None;
         let prefix = prefix(vault);
@@ -123,6 +162,7 @@ impl Outbox {
                 vault.reading().list::<OutboxRecord>(&prefix, after.as_ref().map(Path::as_str), SCAN_LIMIT_MAX)?;
             let Some((last, _)) = left.last() else { return Ok(recovered) };
             after = Some(last.clone());
+            let left: Vec<_> = left.into_iter().filter(|(path, _)| is_left(path)).collect();
             let ids: Vec<&str> = left.iter().filter_map(|(path, _)| path.as_str().strip_prefix(&prefix)).collect();
             let logged = audit.find(&ids).map_err(Fault::unavailable)?;
             for (path, record) in left {

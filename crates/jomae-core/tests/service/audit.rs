@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use jomae_api::{actions::metadata::KeyState, param::Kind};
 use jomae_core::audit::Durability;
-use jomae_sim::block_on;
+use jomae_sim::{block_on, faults::CommitFault};
 use serde_json::{Value, json};
 
 use crate::common::{HELLO, SHANGHAI, Subject, World, actions_that_work, kms_actions, takes};
@@ -359,6 +359,24 @@ fn a_log_that_fails_while_it_writes() {
         block_on(next.service.outbox.clear(&next.service.kms.vault)).unwrap();
         assert!(next.paths_with("sys/outbox/").is_empty());
     }
+}
+
+/// A change whose call did not know its outcome has its event in the log without a restart, once.
+#[test]
+fn what_a_call_has_left_is_logged() {
+    let world = World::new();
+    let stranded = || block_on(world.service.outbox.append_stranded(&world.service.kms.vault, &*world.audit)).unwrap();
+    let key = world.key();
+    world.store.faults().script_commits([Some(CommitFault::UnknownWithEffect)]);
+    assert_eq!(world.alice().reply("DisableKey", &[("KeyId", &key)]).status, 503);
+    assert_eq!(world.alice().state(&key), "Disabled");
+    let before = world.audit.len();
+    assert_eq!((stranded(), world.audit.len()), (0, before), "a call may be about to do it");
+    assert_eq!((stranded(), world.audit.len()), (1, before + 1));
+    let (event, _) = world.audit.events().pop().unwrap();
+    assert_eq!((&event["eventName"], &event["errorCode"]), (&json!("DisableKey"), &json!(null)));
+    assert_eq!((stranded(), stranded(), world.audit.len()), (0, 0, before + 1));
+    assert!(world.paths_with("sys/outbox/").is_empty());
 }
 
 /// An event that reached the log before the process died is not written twice.
