@@ -6,7 +6,7 @@ use jomae_core::{
     cluster::{
         Cluster, Confirmed, Host,
         machine::{CLOCKS_APART_SECS_MAX, NotServing, Now, Timing},
-        record::{self, NodeName, NodeRecord, STORED_FORM},
+        record::{self, NodeName, NodeRecord},
     },
     error::Fault,
     keyring::Keyring,
@@ -141,17 +141,11 @@ pub async fn join(
     keyring: Arc<Keyring>,
 ) -> Result<(Arc<Cluster>, Keeper), JoinError> {
     let name = NodeName::new(&config.cluster.node).ok_or(JoinError::Name)?;
-    let record = NodeRecord {
-        incarnation: hex::encode(jomae_crypto::rng::public_array::<16>()),
-        home: home(&config.data_dir.join(HOME_FILE))?,
-        beat: 0,
-        applied: 0,
-        wall_secs: 0,
-        term_secs: config.cluster.lease_secs,
-        form: STORED_FORM,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        peer_address: None,
-    };
+    let record = NodeRecord::new(
+        hex::encode(jomae_crypto::rng::public_array::<16>()),
+        home(&config.data_dir.join(HOME_FILE))?,
+        config.cluster.lease_secs,
+    );
     let timing = Timing::of_secs(config.cluster.lease_secs);
     let woken = Arc::new(Notify::new());
     let barriers =

@@ -55,9 +55,22 @@ pub struct NodeRecord {
     pub form: u32,
     /// The version of the program.
     pub version: String,
-    /// Where other nodes reach it, if they do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer_address: Option<String>,
+}
+
+impl NodeRecord {
+    /// Of a process that has not sent a beat yet.
+    pub fn new(incarnation: impl Into<String>, home: impl Into<String>, term_secs: u64) -> Self {
+        Self {
+            incarnation: incarnation.into(),
+            home: home.into(),
+            beat: 0,
+            applied: 0,
+            wall_secs: 0,
+            term_secs,
+            form: STORED_FORM,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
 }
 
 /// Who does the work that is done once: as long as its node lives.

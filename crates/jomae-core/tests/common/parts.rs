@@ -81,17 +81,7 @@ impl Host for Process {
 /// A node with this clock and a term of 10 seconds. Its name is its data directory, too.
 pub fn join(store: Arc<dyn Store>, keyring: Arc<Keyring>, name: &str, clock: &Arc<TestClock>) -> Arc<Cluster> {
     static STARTS: AtomicU64 = AtomicU64::new(0);
-    let record = NodeRecord {
-        incarnation: STARTS.fetch_add(1, Ordering::SeqCst).to_string(),
-        home: name.to_owned(),
-        beat: 0,
-        applied: 0,
-        wall_secs: 0,
-        term_secs: 10,
-        form: 1,
-        version: String::new(),
-        peer_address: None,
-    };
+    let record = NodeRecord::new(STARTS.fetch_add(1, Ordering::SeqCst).to_string(), name, 10);
     let me = (NodeName::new(name).unwrap(), record);
     Cluster::join(store, keyring, me, Timing::of_secs(10), Box::new(Process(Arc::clone(clock)))).unwrap()
 }

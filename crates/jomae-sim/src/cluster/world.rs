@@ -550,17 +550,7 @@ impl World {
             return;
         }
         let is_new = node.is_none();
-        let record = || NodeRecord {
-            incarnation: format!("{host}.{start}"),
-            home: home.to_string(),
-            beat: 0,
-            applied: 0,
-            wall_secs: 0,
-            term_secs: 10,
-            form: 1,
-            version: String::new(),
-            peer_address: None,
-        };
+        let record = || NodeRecord::new(format!("{host}.{start}"), home.to_string(), 10);
         let node = node.get_or_insert_with(|| Node::new(&names[*name], record(), *timing, *bug));
         if node.replica.revision <= revision {
             node.adopt(*name, names, (records, revision), dice.permille(500), now);

@@ -17,17 +17,7 @@ fn name(text: &str) -> NodeName {
 }
 
 fn record(incarnation: &str) -> NodeRecord {
-    NodeRecord {
-        incarnation: incarnation.to_owned(),
-        home: format!("home of {incarnation}"),
-        beat: 1,
-        applied: 0,
-        wall_secs: 0,
-        term_secs: 10,
-        form: 1,
-        version: String::new(),
-        peer_address: None,
-    }
+    NodeRecord { beat: 1, ..NodeRecord::new(incarnation, format!("home of {incarnation}"), 10) }
 }
 
 /// The record of a node as it is committed at a moment.
