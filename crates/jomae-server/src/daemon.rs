@@ -244,7 +244,7 @@ async fn work(config: &Config, started: &Started, certificates: &mut Certificate
         match service.outbox.append_stranded(&service.kms.vault, &*service.audit).await {
             Ok(0) => {}
             Ok(events) => {
-                tracing::info!(events, "logged audit events of changes whose calls did not know their outcome")
+                tracing::info!(events, "logged audit events of changes whose calls did not know their outcome");
             }
             Err(fault) => tracing::warn!(cause = %fault, "cannot look for events in the audit outbox; will retry"),
         }
