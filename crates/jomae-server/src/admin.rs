@@ -3,12 +3,7 @@
 //! Nobody proves who he is here, so connections are few and short: a newcomer beyond the limit takes the slot of the one
 //! that has been idle longest, and a connection ends some time after its last request, whatever it waits for.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -19,10 +14,12 @@ use jomae_core::service::Service;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
-    time::{Instant, sleep_until},
 };
 
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    slots::{Slot, Slots},
+};
 
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -103,75 +100,6 @@ where
         _ = served => {}
         _ = evicted => {}
         () = slot.unused_for(limits.exchange_timeout) => {}
-    }
-}
-
-/// The open connections, by number.
-#[derive(Default)]
-struct Slots(Mutex<Taken>);
-
-#[derive(Default)]
-struct Taken {
-    next: u64,
-    open: BTreeMap<u64, Open>,
-}
-
-struct Open {
-    /// When the last request came, or the connection.
-    used: Instant,
-    evict: oneshot::Sender<()>,
-}
-
-/// The slot of one connection, given back when it is dropped.
-struct Slot {
-    slots: Arc<Slots>,
-    number: u64,
-}
-
-impl Slots {
-    /// A slot for a newcomer. If there is none, who has been idle longest loses his: an answer is made at once, so
-    /// only who does not take it, or asks for nothing, is idle long.
-    fn take(self: &Arc<Self>, connections_max: usize) -> (Slot, oneshot::Receiver<()>) {
-        let mut taken = self.lock();
-        if taken.open.len() >= connections_max
-            && let Some(idle) = taken.open.iter().min_by_key(|(_, open)| open.used).map(|(number, _)| *number)
-            && let Some(open) = taken.open.remove(&idle)
-        {
-            // It may have ended just now.
-            let _ = open.evict.send(());
-        }
-        let (evict, evicted) = oneshot::channel();
-        let number = taken.next;
-        taken.next += 1;
-        taken.open.insert(number, Open { used: Instant::now(), evict });
-        (Slot { slots: Arc::clone(self), number }, evicted)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Slot {
-    fn touch(&self) {
-        if let Some(open) = self.slots.lock().open.get_mut(&self.number) {
-            open.used = Instant::now();
-        }
-    }
-
-    /// Ends when no request has come for this long.
-    async fn unused_for(&self, timeout: Duration) {
-        // The guard must not live across the wait.
-        let end = || self.slots.lock().open.get(&self.number).map(|open| open.used + timeout);
-        while let Some(end) = end().filter(|end| *end > Instant::now()) {
-            sleep_until(end).await;
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.slots.lock().open.remove(&self.number);
     }
 }
 

@@ -32,3 +32,4 @@ mod guard;
 mod logging;
 mod notify;
 mod secret_text;
+mod slots;
