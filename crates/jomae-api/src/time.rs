@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z. On the wire `YYYY-MM-DDThh:mm:ssZ`, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,13 @@ impl Serialize for Timestamp {
             }
             serializer.serialize_str(text)
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("no moment"))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     access::{self, Authorized, FoundKey, FoundRole, Resource},
     audit::{
         self, AuditSink, CallTrace, Telling,
+        lookup::OtherLogs,
         outbox::{self, Pending},
     },
     backend::KeyBackend,
@@ -48,6 +49,8 @@ pub struct Kms {
     pub rivals: Rivals,
     /// For actions that read it; what is written to it goes through [`crate::service`].
     pub audit: Arc<dyn AuditSink>,
+    /// Of the other nodes, if there are several.
+    pub other_logs: Option<Arc<dyn OtherLogs>>,
     /// Every region that this deployment serves.
     pub regions: Vec<RegionId>,
 }

@@ -18,7 +18,7 @@ use crate::{
     checkpoint_file, consistency_proof, copy,
     event::Attribute,
     inclusion_proof,
-    index::Direction,
+    index::{Direction, Found},
     tail::{self, TailKey},
     tree_files::TreeFiles,
     verify::{self, Report, verify},
@@ -654,5 +654,5 @@ fn events_can_be_looked_up_at_once() {
         limit: 10,
         after: None,
     };
-    assert_eq!(log.lookup(&query).unwrap(), Page { events: vec![event(33)], next: None });
+    assert_eq!(log.lookup(&query).unwrap(), Page { events: vec![Found { number: 33, line: event(33) }], more: false });
 }

@@ -1,13 +1,19 @@
 //! Looking up recorded events: what is asked, and what is found.
 
 use jomae_api::{
-    actions::trail::lookup_events::{Attribute, Direction},
+    actions::trail::{
+        Positions,
+        lookup_events::{Attribute, Direction},
+    },
     names::AccountId,
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
+
+use crate::{cluster::record::NodeName, store::BoxFuture, tx::Vault};
 
 /// Which events are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
     /// An account sees the events of its own principals, and those of others that were about what it owns.
     pub account: AccountId,
@@ -24,11 +30,163 @@ pub struct Query {
     pub after: Option<u64>,
 }
 
-/// What was found, in the order of the log or its reverse.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What was found in one log, in its order or the reverse.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// Each as its line stands in the log, without the newline.
-    pub events: Vec<String>,
-    /// Number of the last event of the page, if more follow.
-    pub next: Option<u64>,
+    pub events: Vec<Found>,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// One event that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Its number in the log.
+    pub number: u64,
+    /// Its line as it stands in the log, without the newline.
+    pub line: String,
+}
+
+/// The logs of the other nodes of a cluster.
+pub trait OtherLogs: Send + Sync {
+    /// Asks all that the cluster knows of at the same time, and waits for a bounded time.
+    fn lookup<'a>(&'a self, vault: &'a Vault, query: &'a Query, after: &'a Positions) -> BoxFuture<'a, Vec<OtherLog>>;
+}
+
+/// What one of them says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherLog {
+    pub node: NodeName,
+    pub page: Result<Page, Unanswered>,
+}
+
+/// The log of a node that did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// How many events it had, as the store knows.
+    pub events: u64,
+}
+
+/// One page of several logs, each with its name: as many events as a page has, by time, each log in its own order. Where
+/// the next page begins in each, if there is one.
+pub fn merge(
+    (direction, limit): (Direction, usize),
+    before: &Positions,
+    logs: Vec<(String, Page)>,
+) -> (Vec<String>, Option<Positions>) {
+    let mut after = before.clone();
+    let mut more = logs.iter().any(|(_, page)| page.more);
+    let mut rest: Vec<_> = logs.into_iter().map(|(name, page)| (name, page.events.into_iter().peekable())).collect();
+    let mut events = Vec::new();
+    loop {
+        let heads = rest.iter_mut().enumerate();
+        let heads = heads.filter_map(|(at, (_, events))| Some((time(&events.peek()?.line).to_owned(), at)));
+        let first = match direction {
+            Direction::Forward => heads.min(),
+            Direction::Backward => heads.max(),
+        };
+        let Some((_, at)) = first else { break };
+        if events.len() >= limit {
+            more = true;
+            break;
+        }
+        let Some((name, Some(found))) = rest.get_mut(at).map(|(name, events)| (&*name, events.next())) else { break };
+        after.set(name, found.number);
+        events.push(found.line);
+    }
+    (events, more.then_some(after))
+}
+
+/// When an event happened, as it stands there: texts of this form are in the order of their moments.
+fn time(line: &str) -> &str {
+    #[derive(Deserialize)]
+    struct Timed<'e> {
+        #[serde(rename = "eventTime", borrow)]
+        time: &'e str,
+    }
+    serde_json::from_str::<Timed<'_>>(line).map_or("", |event| event.time)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(number: u64, secs: i64, log: usize) -> Found {
+        let time = Timestamp(1_800_000_000 + secs);
+        Found { number, line: format!("{{\"eventTime\":\"{time}\",\"is\":\"{log}/{number}\"}}") }
+    }
+
+    /// One page after another, each log asked as a node would ask it; the second log does not answer for some pages.
+    fn all_pages(direction: Direction, logs: &[Vec<Found>], limit: usize, silent_pages: usize) -> Vec<String> {
+        let (mut events, mut after) = (Vec::new(), Positions::default());
+        for page in 0.. {
+            let asked = logs.iter().enumerate().filter(|(log, _)| *log != 1 || page >= silent_pages);
+            let pages = asked.map(|(log, all)| {
+                let name = format!("n{log}");
+                let behind = |found: &&Found| match (after.of(&name), direction) {
+                    (None, _) => true,
+                    (Some(after), Direction::Forward) => found.number > after,
+                    (Some(after), Direction::Backward) => found.number < after,
+                };
+                let mut rest: Vec<Found> = all.iter().filter(behind).cloned().collect();
+                if direction == Direction::Backward {
+                    rest.reverse();
+                }
+                let more = rest.len() > limit;
+                rest.truncate(limit);
+                (name, Page { events: rest, more })
+            });
+            let (lines, next) = merge((direction, limit), &after, pages.collect());
+            assert!(lines.len() <= limit);
+            events.extend(lines);
+            match next {
+                Some(next) => after = next,
+                None if page + 1 < silent_pages => {}
+                None => return events,
+            }
+        }
+        events
+    }
+
+    fn logs() -> impl Strategy<Value = Vec<Vec<Found>>> {
+        let log = proptest::collection::vec(0..4i64, 0..12);
+        proptest::collection::vec(log, 1..5).prop_map(|logs| {
+            let of = |(log, pauses): (usize, Vec<i64>)| {
+                let mut secs = 0;
+                let next = |(number, pause): (u64, i64)| {
+                    secs += pause;
+                    found(number, secs, log)
+                };
+                (0..).zip(pauses).map(next).collect()
+            };
+            logs.into_iter().enumerate().map(of).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn pages_of_several_logs_are_by_time_and_have_each_event_once(logs in logs(), limit in 1..6usize, forward: bool) {
+            let direction = if forward { Direction::Forward } else { Direction::Backward };
+            let seen = all_pages(direction, &logs, limit, 0);
+            let times: Vec<&str> = seen.iter().map(|line| time(line)).collect();
+            let in_order = if forward { times.is_sorted() } else { times.iter().rev().is_sorted() };
+            prop_assert!(in_order, "{seen:?}");
+            let sorted = |mut lines: Vec<String>| { lines.sort(); lines };
+            let all = logs.iter().flatten().map(|found| found.line.clone()).collect();
+            prop_assert_eq!(sorted(seen), sorted(all));
+        }
+
+        #[test]
+        fn what_a_silent_log_has_comes_later_and_not_never(logs in logs(), limit in 1..6usize) {
+            let mut seen = all_pages(Direction::Forward, &logs, limit, 1);
+            seen.sort();
+            seen.dedup();
+            let answered = logs.iter().enumerate().filter(|(log, _)| *log != 1).flat_map(|(_, log)| log);
+            for found in answered {
+                prop_assert!(seen.contains(&found.line));
+            }
+        }
+    }
 }

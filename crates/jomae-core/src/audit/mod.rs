@@ -6,7 +6,7 @@ pub mod outbox;
 pub mod throttled;
 
 pub use event::{Event, FoundBy, FoundMember, FoundValue};
-pub use lookup::{Page, Query};
+pub use lookup::{Found, Page, Query};
 
 use self::event::{Identity, Parts, Shown, ThrottledCalls};
 use crate::{call::Call, store::BoxFuture, wait::Work};

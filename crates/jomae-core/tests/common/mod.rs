@@ -297,6 +297,7 @@ fn service(
         quotas: Ledger::new(setup.quotas),
         rivals: Rivals::default(),
         audit,
+        other_logs: None,
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };
     Service::new(kms, Arc::new(NoProviders), region("cn-hangzhou"), setup.limits)

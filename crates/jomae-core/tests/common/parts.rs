@@ -12,7 +12,7 @@ use std::{
 use jomae_api::time::Timestamp;
 
 use jomae_core::{
-    audit::{Appended, AuditError, AuditSink, Durability, Event, FoundMember, Page, Query},
+    audit::{Appended, AuditError, AuditSink, Durability, Event, Found, FoundMember, Page, Query},
     cluster::{
         Cluster, Confirmed, Host,
         machine::{Now, Timing},
@@ -204,10 +204,9 @@ impl AuditSink for AuditLog {
         let text = self.text();
         let lines = text.lines().zip(0..).skip_while(|(_, number)| *number < behind);
         let mut lines = lines.filter(|(line, _)| mine(&serde_json::from_str(line).unwrap()));
-        let (events, numbers): (Vec<_>, Vec<u64>) =
-            lines.by_ref().take(query.limit).map(|(line, number)| (line.to_owned(), number)).unzip();
-        let next = numbers.last().copied().filter(|_| lines.next().is_some());
-        let page = Page { events, next };
+        let found = |(line, number): (&str, u64)| Found { number, line: line.to_owned() };
+        let events = lines.by_ref().take(query.limit).map(found).collect();
+        let page = Page { events, more: lines.next().is_some() };
         Box::pin(std::future::ready(Ok(page)))
     }
 }

@@ -2,21 +2,27 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
     task::{Context, Poll, Waker},
     thread,
 };
 
+use jomae_api::actions::trail::Positions;
 use jomae_core::{
+    audit::{
+        Found, Page, Query,
+        lookup::{OtherLog, OtherLogs, Unanswered},
+    },
     cluster::{
         Cluster, Confirmed,
         machine::NotServing,
         record::{self, NodeName},
     },
-    store::Store as _,
+    store::{BoxFuture, Store as _},
+    tx::Vault,
 };
 use jomae_sim::block_on;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{HELLO, TestClock, World, allow, code_of};
 
@@ -256,4 +262,46 @@ fn what_is_so_already_is_answered_when_it_is_so_everywhere() {
     assert_eq!(while_ticking(&[&a, &b], || a.alice().reply("DisableKey", &[("KeyId", &key)]).status), 200);
     assert_eq!(while_ticking(&[&a, &b], || a.alice().reply("DisableKey", &[("KeyId", &key)]).status), 200);
     assert_eq!(clock.confirmed.lock().unwrap().len(), 2);
+}
+
+/// Another node with two events, and one that does not answer.
+struct Others(Mutex<Vec<Option<u64>>>);
+
+impl OtherLogs for Others {
+    fn lookup<'a>(&'a self, _: &'a Vault, query: &'a Query, after: &'a Positions) -> BoxFuture<'a, Vec<OtherLog>> {
+        self.0.lock().unwrap().push(after.of("n2"));
+        let behind = after.of("n2").map_or(0, |after| after + 1);
+        let line = |number| format!("{{\"eventTime\":\"2000-01-01T00:00:0{number}Z\",\"is\":\"n2/{number}\"}}");
+        let mut rest = (behind..2).map(|number| Found { number, line: line(number) });
+        let events: Vec<Found> = rest.by_ref().take(query.limit).collect();
+        let page = Page { events, more: rest.next().is_some() };
+        let node = |name| NodeName::new(name).unwrap();
+        let answers = vec![
+            OtherLog { node: node("n2"), page: Ok(page) },
+            OtherLog { node: node("n3"), page: Err(Unanswered { events: 77 }) },
+        ];
+        Box::pin(std::future::ready(answers))
+    }
+}
+
+#[test]
+fn the_logs_of_all_nodes_are_asked() {
+    let (_, [(mut world, _), _]) = pair();
+    let others = Arc::new(Others(Mutex::default()));
+    world.service.kms.other_logs = Some(others.clone());
+    world.alice().ok("ListKeys", &[]);
+    let (direction, one) = (("Direction", "FORWARD"), ("MaxResults", "1"));
+    let mut seen: Vec<Value> = Vec::new();
+    let mut token: Option<String> = None;
+    for _ in 0..3 {
+        let mut params = vec![direction, one];
+        params.extend(token.as_deref().map(|token| ("NextToken", token)));
+        let page = world.alice().ok("LookupEvents", &params);
+        assert_eq!(page["UnansweredNodes"], serde_json::json!([{"Node": "n3", "Events": 77}]));
+        seen.extend(page["Events"].as_array().unwrap().iter().cloned());
+        token = page["NextToken"].as_str().map(str::to_owned);
+    }
+    assert_eq!((&seen[0]["is"], &seen[1]["is"]), (&"n2/0".into(), &"n2/1".into()));
+    assert_eq!(seen[2]["eventName"], "ListKeys");
+    assert_eq!(*others.0.lock().unwrap(), [None, Some(0), Some(1)]);
 }

@@ -74,10 +74,19 @@ pub enum Direction {
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Each as its line stands in the log, without the newline.
-    pub events: Vec<String>,
-    /// Number of the last event of the page, if more follow.
-    pub next: Option<u64>,
+    /// In the order of the look-up.
+    pub events: Vec<Found>,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// One event that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its number in the log.
+    pub number: u64,
+    /// Its line as it stands in the log, without the newline.
+    pub line: String,
 }
 
 /// Why nothing can be looked up. One line.
@@ -257,7 +266,7 @@ impl Index {
             })?;
             (state.segments.clone(), Arc::clone(&state.closed), block_of(state.open.first), in_open)
         };
-        let mut answer = Answer { query, events: Events::new(&log), page: Page::default(), last: None, is_last };
+        let mut answer = Answer { query, events: Events::new(&log), page: Page::default(), is_last };
         match query.direction {
             Direction::Backward => {
                 let _full = answer.take_all(&in_open, open_block)? || answer.search(closed.iter().rev())?;
@@ -275,8 +284,6 @@ struct Answer<'a> {
     query: &'a Query,
     events: Events<'a>,
     page: Page,
-    /// Number of the last event of the page.
-    last: Option<u64>,
     is_last: bool,
 }
 
@@ -329,11 +336,10 @@ impl Answer<'_> {
             return if self.is_last { Ok(false) } else { Err(LookupFailure::Damaged(block)) };
         };
         if self.page.events.len() >= self.query.limit {
-            self.page.next = self.last;
+            self.page.more = true;
             return Ok(true);
         }
-        self.page.events.push(text);
-        self.last = Some(event);
+        self.page.events.push(Found { number: event, line: text });
         Ok(false)
     }
 }

@@ -144,10 +144,7 @@ impl Log {
         }
         let more = found.len() > query.limit;
         found.truncate(query.limit);
-        Page {
-            next: found.last().map(|(number, _)| *number).filter(|_| more),
-            events: found.into_iter().map(|(_, line)| line.clone()).collect(),
-        }
+        Page { events: found.into_iter().map(|(number, line)| Found { number, line: line.clone() }).collect(), more }
     }
 }
 
@@ -325,13 +322,13 @@ fn pages_follow_each_other() {
     for direction in [Direction::Backward, Direction::Forward] {
         let whole = Query { direction, limit: 5000, ..query(0, &[(Attribute::EventName, "Action1")]) };
         let all = index.lookup(&whole).unwrap();
-        assert!(all.next.is_none() && all.events.len() > 200);
+        assert!(!all.more && all.events.len() > 200);
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
             let page = index.lookup(&Query { limit: 50, after, ..whole.clone() }).unwrap();
+            after = page.events.last().map(|found| found.number);
             pages.extend(page.events);
-            after = page.next;
-            if after.is_none() {
+            if !page.more {
                 break;
             }
         }
@@ -340,7 +337,7 @@ fn pages_follow_each_other() {
     // A page that is exactly the rest is the last.
     let one = Query { limit: 1, ..query(1, &[(Attribute::EventId, "event-3")]) };
     let one = index.lookup(&one).unwrap();
-    assert_eq!((one.events.len(), one.next), (1, None));
+    assert_eq!((one.events.len(), one.more), (1, false));
 }
 
 #[test]
@@ -350,7 +347,7 @@ fn accounts_see_their_own() {
     for (account, id) in ACCOUNTS.into_iter().enumerate() {
         let page = index.lookup(&Query { limit: 1000, ..query(account, &[]) }).unwrap();
         assert!(!page.events.is_empty());
-        for line in &page.events {
+        for Found { line, .. } in &page.events {
             let event: Value = serde_json::from_str(line).unwrap();
             let seen_by = [&event["userIdentity"]["accountId"], &event["resourceOwnerId"]];
             assert!(seen_by.contains(&&json!(id)), "{line}");

@@ -20,7 +20,7 @@ use jomae_api::{actions::trail::lookup_events as wire, time::Timestamp};
 use jomae_core::{
     audit::{
         self, Appended, AuditError, AuditSink, Durability, Event, FoundMember, FoundValue,
-        lookup::{Page, Query},
+        lookup::{Found, Page, Query},
     },
     error::Fault,
     store::BoxFuture,
@@ -159,8 +159,9 @@ impl AuditSink for AuditLog {
         Box::pin(async move {
             let found = tokio::task::spawn_blocking(move || log.lookup(&query)).await;
             let found = found.map_err(|error| AuditError(error.to_string()))?;
-            let index::Page { events, next } = found.map_err(|error| AuditError(error.to_string()))?;
-            Ok(Page { events, next })
+            let index::Page { events, more } = found.map_err(|error| AuditError(error.to_string()))?;
+            let of_core = |index::Found { number, line }| Found { number, line };
+            Ok(Page { events: events.into_iter().map(of_core).collect(), more })
         })
     }
 }

@@ -33,6 +33,11 @@ fn query(attributes: &[(Wire, &str)], direction: Direction) -> Query {
     }
 }
 
+fn page(numbers: &[u32], more: bool) -> Page {
+    let found = |n: &u32| Found { number: u64::from(*n), line: event(i64::from(*n)) };
+    Page { events: numbers.iter().map(found).collect(), more }
+}
+
 #[tokio::test]
 async fn what_was_appended_is_looked_up() {
     let (store, temp) = (Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap());
@@ -46,12 +51,12 @@ async fn what_was_appended_is_looked_up() {
         async move { log.lookup(&query).await.unwrap() }
     };
     let one = found(&[(Wire::EventId, "id-17")], Direction::Backward).await;
-    assert_eq!(one, Page { events: vec![event(17)], next: None });
+    assert_eq!(one, page(&[17], false));
     assert_eq!(found(&[(Wire::EventId, "id-2")], Direction::Backward).await, Page::default(), "before the range");
     let newest = found(&[(Wire::EventName, "Encrypt")], Direction::Backward).await;
-    assert_eq!(newest, Page { events: vec![event(30), event(29)], next: Some(29) });
+    assert_eq!(newest, page(&[30, 29], true));
     let oldest = found(&[], Direction::Forward).await;
-    assert_eq!(oldest, Page { events: vec![event(3), event(4)], next: Some(4) });
+    assert_eq!(oldest, page(&[3, 4], true));
     assert_eq!(log.find(&["id-1", "id-77"]).unwrap(), ["id-1"]);
     log.close();
     let late = log.append(&Event::of_line(event(40).into_bytes()), Durability::OnDisk).done.wait().await.unwrap_err();

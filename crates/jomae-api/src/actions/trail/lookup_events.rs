@@ -66,6 +66,18 @@ answer! {
         next_token: Option<String> => "NextToken",
         /// The page, each event as it was recorded.
         events: Vec<Event> => "Events",
+        /// Of a cluster: nodes whose log could not be asked in time, so that events of theirs may be missing here.
+        /// Absent if all have answered.
+        unanswered_nodes: Option<Vec<UnansweredNode>> => "UnansweredNodes",
+    }
+}
+
+answer! {
+    pub struct UnansweredNode {
+        /// Its name.
+        node: String => "Node",
+        /// How many events its log had when it last told the cluster; of all accounts.
+        events: u64 => "Events",
     }
 }
 
@@ -189,7 +201,7 @@ impl Action for LookupEvents {
     type Output = Output;
     const SHEET: ActionSpec = ActionSpec {
         name: "LookupEvents",
-        doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",
+        doc: "Finds recorded calls of the account by time and up to two attributes, in the order of the log; in a cluster, of all nodes' logs, by time. Each event is given exactly as it was recorded; in XML, objects whose members cannot be elements are given as JSON text. How far back it sees depends on how long the operator keeps the log.",
         example: &[
             ("StartTime", "2026-01-01T00:00:00Z"),
             ("EndTime", "2026-01-08T00:00:00Z"),
