@@ -261,9 +261,9 @@ fn query(dir: &Path, events: u64, count: u64) -> Result<(), Failure> {
             times.record(u64::try_from(start.elapsed().as_nanos())?);
             found += page.events.len();
             let right = match label {
-                "absent" | "absent-pair" => page.events.is_empty() && page.next.is_none(),
-                "event" => page.events.len() == 1 && page.next.is_none(),
-                "all" => page.events.len() == PAGE && page.next.is_some(),
+                "absent" | "absent-pair" => page.events.is_empty() && !page.more,
+                "event" => page.events.len() == 1 && !page.more,
+                "all" => page.events.len() == PAGE && page.more,
                 _ => !page.events.is_empty(),
             };
             let has = |value: &str| page.events.iter().all(|event| event.contains(&format!("\"{value}\"")));
