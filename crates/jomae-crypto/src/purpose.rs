@@ -57,6 +57,8 @@ purposes! {
     RootKeyFile = "jomae root key v1";
     /// SHA-256: what a `NextToken` of LookupEvents was made for.
     LookupEventsToken = "jomae LookupEvents token";
+    /// SHA-256: what the store keeps of a token with which a node joins a cluster.
+    JoinToken = "jomae join token v1";
     /// HMAC-SHA256: the audit log as a run wrote it, beyond its newest checkpoint.
     AuditTail = "jomae audit tail v1";
     /// Ed25519: the first line of a receipt of the audit log.

@@ -76,6 +76,11 @@ pub(crate) fn ca_key_path(data_dir: &Path) -> PathBuf {
     data_dir.join("tls/ca.key")
 }
 
+/// Where its certificate is beside the key.
+pub(crate) fn ca_copy_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("tls/ca.pem")
+}
+
 struct PrivateCa {
     /// The certificate, where clients find it.
     ca: PathBuf,
@@ -175,7 +180,7 @@ impl PrivateCa {
         let dir = data_dir.join("tls");
         Self {
             ca: ca_path(data_dir),
-            ca_copy: dir.join("ca.pem"),
+            ca_copy: ca_copy_path(data_dir),
             ca_key: ca_key_path(data_dir),
             cert: dir.join("server.pem"),
             key: dir.join("server.key"),

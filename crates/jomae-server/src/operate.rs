@@ -131,7 +131,7 @@ fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError
     // The store first: events that it knows nothing of are harmless, the reverse is not.
     let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
     let audit_files = jomae_log::copy(&audit_dir(data_dir), &to.join("audit"))?;
-    let params = data_dir.join("root.params");
+    let params = root_key::params_path(data_dir);
     if files::is_file(&params).map_err(io_error(&params))? {
         files::copy_of_others(&params, &to.join("root.params")).map_err(io_error(&params))?;
     }

@@ -1,6 +1,9 @@
 //! Where the root key comes from: a key file, or a passphrase.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use jomae_core::{
     error::Fault,
@@ -96,6 +99,24 @@ pub fn open(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError>
     }
 }
 
+/// Where the parameters of a passphrase stand.
+pub(crate) fn params_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("root.params")
+}
+
+/// The root key that a key file holds.
+pub(crate) fn of_key_file(content: &[u8]) -> Result<LocalRootKey, KeyFileError> {
+    RootMaterial::from_key_file(content).map(LocalRootKey)
+}
+
+/// The root key of the configured passphrase with these parameters.
+pub(crate) fn of_passphrase(config: &Config, params: &str) -> Result<LocalRootKey, RootKeyError> {
+    let params = PassphraseParams::from_line(params.trim_end())
+        .map_err(|source| RootKeyError::Params { path: "of the cluster".to_owned(), source })?;
+    let passphrase = passphrase(config)?;
+    Ok(RootMaterial::from_passphrase(without_line_end(&passphrase), &params)?.into())
+}
+
 /// As from a file system: what is not there, what cannot be read, and what is not private.
 fn read_secret(path: &Path, secret: Secret, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, RootKeyError> {
     match files::read_secret(path, secret, bytes_max) {
@@ -126,7 +147,7 @@ fn from_file(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError
 }
 
 fn from_passphrase(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
-    let path = config.data_dir.join("root.params");
+    let path = params_path(&config.data_dir);
     let name = || path.display().to_string();
     let passphrase = passphrase(config)?;
     let passphrase = without_line_end(&passphrase);

@@ -178,7 +178,7 @@ fn key_of_destination(to: &Config) -> Result<LocalRootKey, CopyError> {
         Ok(opened) => Ok(opened.key),
         Err(RootKeyError::Missing { .. }) => Err(CopyError::NoRootKey(match to.root_key.provider {
             RootKeyProvider::File => to.root_key_file(),
-            RootKeyProvider::Passphrase => to.data_dir.join("root.params"),
+            RootKeyProvider::Passphrase => root_key::params_path(&to.data_dir),
         })),
         Err(error) => Err(CopyError::Destination(error.into())),
     }

@@ -68,12 +68,38 @@ pub fn issue(
     days: u16,
     now: SystemTime,
 ) -> Result<Issued, TlsError> {
+    issue_for(&[ExtendedKeyUsagePurpose::ServerAuth], ca_cert_pem, ca_key_pem, names, days, now)
+}
+
+/// As [`issue`], for a node of a cluster: it is good for both sides of a connection.
+///
+/// # Errors
+/// As [`issue`].
+pub fn issue_for_node(
+    ca_cert_pem: &str,
+    ca_key_pem: &str,
+    names: &[String],
+    days: u16,
+    now: SystemTime,
+) -> Result<Issued, TlsError> {
+    let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    issue_for(&both, ca_cert_pem, ca_key_pem, names, days, now)
+}
+
+fn issue_for(
+    purposes: &[ExtendedKeyUsagePurpose],
+    ca_cert_pem: &str,
+    ca_key_pem: &str,
+    names: &[String],
+    days: u16,
+    now: SystemTime,
+) -> Result<Issued, TlsError> {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
     params.distinguished_name = common_name("Jomae server".to_owned());
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = purposes.to_vec();
     params.use_authority_key_identifier_extension = true;
     // Nothing that clients read may begin before 1970.
     let now = now.max(SystemTime::UNIX_EPOCH);
