@@ -9,6 +9,7 @@ use std::{
 
 use jomae_api::time::Timestamp;
 use jomae_core::{
+    audit::lookup::OtherLogs,
     backend::software::SoftwareBackend,
     error::Fault,
     identity::{accounts::AccountKey, bootstrap},
@@ -32,7 +33,9 @@ use crate::{
     cluster::{self, JoinError, Keeper},
     config::{Config, ConfigError, StoreConfig, StoreKind},
     files::{self, NotPrivate},
-    guard, nonces, oidc,
+    guard,
+    nodes::{Authority, logs::Logs},
+    nonces, oidc,
     pool::CryptoPool,
     root_key::{self, RootKeyError},
     store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, OpenError, Options, SqliteStore},
@@ -100,6 +103,8 @@ pub struct Started {
     pub run: nonces::Run,
     /// Renews the lease of one of several nodes.
     pub keeper: Option<Keeper>,
+    /// By which the nodes know each other.
+    pub(crate) authority: Option<Arc<Authority>>,
     /// The credential that the operator has not been given yet.
     pub first: Option<AccountKey>,
     pub root_key_created: bool,
@@ -251,13 +256,18 @@ pub(crate) async fn open_with<T>(
     let prepared = prepare()?;
     // Before anything else is in the store: one that holds more had a log.
     let audit = Arc::new(log.begin(&vault, &default_region).await?);
+    let authority = match vault.cluster().map(|cluster| cluster.name().clone()) {
+        Some(name) => Some(Arc::new(Authority::load_or_create(&vault, name).await?)),
+        None => None,
+    };
+    let other_logs = authority.clone().map(|authority| Arc::new(Logs::new(authority)) as Arc<dyn OtherLogs>);
     let first = bootstrap::first_credential(&vault, now).await?;
     let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
     let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
     let rivals = Rivals::default();
-    let kms = Kms { vault, backend, ranks, pool, usage, quotas, rivals, audit: sink, other_logs: None, regions };
+    let kms = Kms { vault, backend, ranks, pool, usage, quotas, rivals, audit: sink, other_logs, regions };
     let limits = config.service_limits();
     let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
     let mut service = Service::new(kms, oidc, default_region, limits);
@@ -267,7 +277,8 @@ pub(crate) async fn open_with<T>(
         tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
     }
     let service = Arc::new(service);
-    let started = Started { service, audit, store: opened, run, keeper, first, root_key_created: root.created };
+    let started =
+        Started { service, audit, store: opened, run, keeper, authority, first, root_key_created: root.created };
     Ok((started, prepared))
 }
 

@@ -141,11 +141,12 @@ pub async fn join(
     keyring: Arc<Keyring>,
 ) -> Result<(Arc<Cluster>, Keeper), JoinError> {
     let name = NodeName::new(&config.cluster.node).ok_or(JoinError::Name)?;
-    let record = NodeRecord::new(
+    let mut record = NodeRecord::new(
         hex::encode(jomae_crypto::rng::public_array::<16>()),
         home(&config.data_dir.join(HOME_FILE))?,
         config.cluster.lease_secs,
     );
+    record.address.clone_from(&config.cluster.address);
     let timing = Timing::of_secs(config.cluster.lease_secs);
     let woken = Arc::new(Notify::new());
     let barriers =

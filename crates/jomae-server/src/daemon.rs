@@ -12,7 +12,7 @@ use jomae_core::{client_token, cluster::nonces};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     time::MissedTickBehavior,
 };
 
@@ -27,6 +27,7 @@ use crate::{
     http::{self, HttpStats, Limits},
     logging::{self, LevelHandle},
     metrics::Metrics,
+    nodes::{self, NodeApi, status::Nodes, tokens},
     notify,
     operator::{self, OperatorApi},
 };
@@ -76,10 +77,18 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
     runtime.block_on(serve_until_signal(source, config, &level))
 }
 
-async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle) -> Result<(), StartError> {
+async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHandle) -> Result<(), StartError> {
+    config.checked_regions()?;
     let limits = limits_with(&config, descriptors::raise());
     let (listener, listening) = listen(&config.listen).await?;
     let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
+    let for_nodes = match &config.cluster.listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    if let Some((_, listening)) = &for_nodes {
+        config.cluster.address.get_or_insert_with(|| listening.to_string());
+    }
 
     let certificates = || Ok(Certificates::prepare(&config, listening, SystemTime::now())?);
     let (started, mut certificates) = bootstrap::open_with(&config, gateway::now(), certificates).await?;
@@ -112,22 +121,35 @@ async fn serve_until_signal(source: &Source, config: Config, level: &LevelHandle
     ));
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
     let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
+    let leaving = Arc::new(Notify::new());
     let operator = operator::socket::listen(&config.data_dir).map(|socket| {
-        let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), bootstrap::audit_dir(&config.data_dir)));
-        tokio::spawn(operator::socket::serve(socket, api, stopped))
+        let nodes = started.authority.clone().map(|authority| {
+            let (service, stop) = (Arc::clone(&service), Arc::clone(&leaving));
+            Nodes { service, authority, stop }
+        });
+        let audit_dir = bootstrap::audit_dir(&config.data_dir);
+        let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), nodes, audit_dir));
+        tokio::spawn(operator::socket::serve(socket, api, stopped.clone()))
     });
+    let for_nodes = for_nodes.zip(started.authority.clone()).map(|((listener, _), authority)| {
+        let api = Arc::new(NodeApi::new(authority, Arc::clone(&service), config.clone()));
+        tokio::spawn(nodes::channel::serve(listener, api, stopped))
+    });
+    if let Err(fault) = nodes::come_back(&service).await {
+        tracing::warn!(cause = %fault, "this node had left for good, and its coming back cannot be noted");
+    }
     announce(&config, &started, certificates.is_new_authority, listening, admin_listening);
     notify::ready();
 
-    watch_signals(source, config, &started, &mut certificates, level).await?;
+    watch_signals(source, config, &started, &mut certificates, level, &leaving).await?;
 
     tracing::info!("stopping: waiting for requests in flight, accepting no new ones");
     notify::stopping();
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
-    if let Some(operator) = operator {
-        let _ = operator.await;
+    for task in operator.into_iter().chain(for_nodes) {
+        let _ = task.await;
     }
     // Whatever the drain has cut off is not accepted any more.
     if let Err(fault) = started.run.end(&service).await {
@@ -184,6 +206,7 @@ async fn watch_signals(
     started: &Started,
     certificates: &mut Certificates,
     level: &LevelHandle,
+    leaving: &Notify,
 ) -> Result<(), StartError> {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (mut terminate, mut interrupt, mut hangup) = match signals {
@@ -199,6 +222,7 @@ async fn watch_signals(
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
+            () = leaving.notified() => return Ok(()),
             _ = hangup.recv() => config = reload(source, config, started, certificates, level),
             _ = every_second.tick() => {
                 turns += 1;
@@ -271,6 +295,11 @@ async fn sweep(started: &Started) {
     let vault = &started.service.kms.vault;
     if vault.cluster().is_some_and(|cluster| !cluster.has_work()) {
         return;
+    }
+    if vault.cluster().is_some()
+        && let Err(fault) = tokens::sweep(vault, gateway::now()).await
+    {
+        tracing::warn!(cause = %fault, "cannot delete expired join tokens; will retry");
     }
     if let Err(fault) = client_token::sweep(vault, gateway::now()).await {
         tracing::warn!(cause = %fault, "cannot delete expired client tokens; will retry");

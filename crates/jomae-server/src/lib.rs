@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod gateway;
 pub mod http;
 pub mod metrics;
+pub mod nodes;
 pub mod nonces;
 pub mod oidc;
 pub mod operate;

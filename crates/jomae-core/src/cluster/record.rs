@@ -55,6 +55,9 @@ pub struct NodeRecord {
     pub form: u32,
     /// The version of the program.
     pub version: String,
+    /// Where other nodes reach it, as `host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 impl NodeRecord {
@@ -69,6 +72,7 @@ impl NodeRecord {
             term_secs,
             form: STORED_FORM,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            address: None,
         }
     }
 }

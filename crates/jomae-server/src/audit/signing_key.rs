@@ -319,3 +319,24 @@ pub(super) fn known(
     let last = stored.as_ref().and_then(|record| record.keys.last());
     last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.known()?))).transpose()
 }
+
+/// The newest log of a node of a cluster, as the store knows it.
+pub(crate) struct NodeLog {
+    pub(crate) node: NodeName,
+    pub(crate) origin: String,
+    /// How far it has come, once it has begun.
+    pub(crate) head: Option<TreeHead>,
+}
+
+/// The logs of all nodes that there have been.
+pub(crate) fn logs(vault: &Vault) -> Result<Vec<NodeLog>, Fault> {
+    let prefix = format!("{PATH}/");
+    let mut found = Vec::new();
+    for (path, record) in vault.reading().list::<KeysRecord>(&prefix, None, SCAN_LIMIT_MAX)? {
+        let node = path.as_str().strip_prefix(&prefix).and_then(NodeName::new);
+        if let (Some(node), Some(last)) = (node, record.keys.last()) {
+            found.push(NodeLog { node, origin: last.name.clone(), head: last.head()? });
+        }
+    }
+    Ok(found)
+}

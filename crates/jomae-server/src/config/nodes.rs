@@ -6,6 +6,7 @@ use jomae_core::cluster::record::NodeName;
 use serde::Deserialize;
 
 use super::{Config, ConfigError};
+use crate::address::ListenAddress;
 
 /// A lease that is shorter ends at every election of etcd; a longer one makes revocations wait for nodes that died.
 const LEASE_SECS_MIN: u64 = 3;
@@ -44,13 +45,17 @@ pub enum StoreKind {
 pub struct ClusterConfig {
     /// Its name: lower-case letters, digits and hyphens. Needed if the store is etcd.
     pub node: String,
+    /// Where other nodes reach this one; none of them does if it is not set.
+    pub listen: Option<ListenAddress>,
+    /// `host:port` at which they find it, if that is another one than it listens on.
+    pub address: Option<String>,
     /// Seconds that a node may serve after it was last confirmed; the same on every node.
     pub lease_secs: u64,
 }
 
 impl Default for ClusterConfig {
     fn default() -> Self {
-        Self { node: String::new(), lease_secs: 5 }
+        Self { node: String::new(), listen: None, address: None, lease_secs: 5 }
     }
 }
 
@@ -65,9 +70,10 @@ impl Config {
                 if !endpoints.is_empty() || !prefix.is_empty() || files.iter().any(|file| file.is_some()) {
                     return wrong("store.endpoints, prefix and certificates are for store.kind = \"etcd\"");
                 }
-                if !self.cluster.node.is_empty() {
+                let ClusterConfig { node, listen, address, .. } = &self.cluster;
+                if !node.is_empty() || listen.is_some() || address.is_some() {
                     return wrong(
-                        "cluster.node is for store.kind = \"etcd\": a node with a file as its store is alone",
+                        "cluster.node, listen and address are for store.kind = \"etcd\": a node with a file as its store is alone",
                     );
                 }
             }
@@ -81,6 +87,7 @@ impl Config {
                 if NodeName::new(&self.cluster.node).is_none() {
                     return wrong("cluster.node must be 1 to 63 lower-case letters, digits and hyphens");
                 }
+                self.check_channel()?;
             }
         }
         if !(LEASE_SECS_MIN..=LEASE_SECS_MAX).contains(&self.cluster.lease_secs) {
@@ -88,5 +95,24 @@ impl Config {
             return Err(ConfigError::Value(message));
         }
         Ok(())
+    }
+
+    /// Where other nodes reach this one.
+    fn check_channel(&self) -> Result<(), ConfigError> {
+        let wrong = |message: &str| Err(ConfigError::Value(message.to_owned()));
+        match (&self.cluster.listen, &self.cluster.address) {
+            (None, Some(_)) => wrong("cluster.address says where others find cluster.listen, which is not set"),
+            (Some(ListenAddress::Literal(address)), None) if address.ip().is_unspecified() => {
+                wrong("cluster.listen is every address of the machine: say in cluster.address which one others use")
+            }
+            (_, Some(address)) => match address.parse::<ListenAddress>() {
+                Ok(ListenAddress::Literal(address)) if address.ip().is_unspecified() || address.port() == 0 => {
+                    wrong("cluster.address must be one that others can reach")
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(ConfigError::Value(format!("cluster.address: {error}"))),
+            },
+            _ => Ok(()),
+        }
     }
 }

@@ -28,7 +28,13 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::simulate::{self, ReplayRequest, SimulateRequest, SimulationError};
-use crate::gateway;
+use crate::{
+    gateway,
+    nodes::{
+        self,
+        status::{Nodes, NodesError},
+    },
+};
 
 /// Room for an answer that holds a secret, so that it is never moved, in bytes.
 const SECRET_ANSWER_BYTES: usize = 4096;
@@ -41,7 +47,7 @@ pub struct OperatorApi {
 }
 
 enum Hold {
-    Service(Arc<Service>),
+    Service(Arc<Service>, Option<Nodes>),
     /// Of a stopped service.
     Store(Vault),
 }
@@ -71,6 +77,25 @@ struct ChangeAccount {
     disabled: Option<bool>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MakeToken {
+    node: String,
+    valid_secs: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Leave {
+    node: Option<String>,
+}
+
+/// Shown once.
+#[derive(Serialize)]
+struct Token<'t> {
+    token: &'t str,
+}
+
 /// A new access key. The secret is shown once.
 #[derive(Serialize)]
 struct Created {
@@ -93,9 +118,9 @@ struct AccountRow {
 }
 
 impl OperatorApi {
-    pub fn of_service(service: Arc<Service>, audit_dir: PathBuf) -> Self {
+    pub(crate) fn of_service(service: Arc<Service>, nodes: Option<Nodes>, audit_dir: PathBuf) -> Self {
         let region = service.default_region.clone();
-        Self { hold: Hold::Service(service), region, audit_dir }
+        Self { hold: Hold::Service(service, nodes), region, audit_dir }
     }
 
     /// Of a service that is stopped, whose store this process has for itself.
@@ -105,7 +130,7 @@ impl OperatorApi {
 
     fn vault(&self) -> &Vault {
         match &self.hold {
-            Hold::Service(service) => &service.kms.vault,
+            Hold::Service(service, _) => &service.kms.vault,
             Hold::Store(vault) => vault,
         }
     }
@@ -113,7 +138,7 @@ impl OperatorApi {
     /// Answers one request. Never fails: whatever happens becomes an answer.
     pub async fn answer(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Answer {
         let answered = match &self.hold {
-            Hold::Service(service) if !service.audit.is_writable() => {
+            Hold::Service(service, _) if !service.audit.is_writable() => {
                 Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be written; nothing was done"))
             }
             _ => self.route(method, path, body).await,
@@ -134,13 +159,37 @@ impl OperatorApi {
             (&Method::DELETE, ["accounts", id]) => self.delete_account(id).await,
             (&Method::POST, ["simulate"]) => self.simulate(read(body)?).await,
             (&Method::POST, ["replay"]) => self.replay(read(body)?).await,
-            (_, ["accounts" | "simulate" | "replay"] | ["accounts", _] | ["accounts", _, "keys"]) => {
-                Err(refused(StatusCode::METHOD_NOT_ALLOWED, "not this method"))
+            (&Method::GET, ["nodes"]) => {
+                let status = self.nodes()?.status()?;
+                self.note("ListNodes", None, &[]).await?;
+                json(&status)
             }
+            (&Method::POST, ["nodes", "tokens"]) => {
+                let MakeToken { node, valid_secs } = read(body)?;
+                json(&Token { token: self.nodes()?.make_token(&node, valid_secs).await?.as_str() })
+            }
+            (&Method::POST, ["nodes", "leave"]) => {
+                let node = self.nodes()?.leave(read::<Leave>(body)?.node.as_deref()).await?;
+                json(&serde_json::json!({ "node": node }))
+            }
+            (
+                _,
+                ["accounts" | "simulate" | "replay" | "nodes"]
+                | ["nodes", "tokens" | "leave"]
+                | ["accounts", _]
+                | ["accounts", _, "keys"],
+            ) => Err(refused(StatusCode::METHOD_NOT_ALLOWED, "not this method")),
             _ => Err(refused(
                 StatusCode::NOT_FOUND,
-                "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate or /replay",
+                "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate, /replay, /nodes, /nodes/tokens or /nodes/leave",
             )),
+        }
+    }
+
+    fn nodes(&self) -> Result<&Nodes, NodesError> {
+        match &self.hold {
+            Hold::Service(_, Some(nodes)) => Ok(nodes),
+            _ => Err(NodesError::Alone),
         }
     }
 
@@ -178,7 +227,7 @@ impl OperatorApi {
 
     /// The event of a change is committed with it; a running service appends it at once.
     async fn appended(&self, event: outbox::Pending) -> Result<(), Refusal> {
-        if let Hold::Service(service) = &self.hold {
+        if let Hold::Service(service, _) = &self.hold {
             service.outbox.append(&*service.audit, event).await?;
         }
         Ok(())
@@ -234,7 +283,7 @@ impl OperatorApi {
 
     /// Records what changes nothing.
     async fn note(&self, name: &str, account: Option<&AccountId>, parameters: &[(&str, &str)]) -> Result<(), Refusal> {
-        let Hold::Service(service) = &self.hold else { return Ok(()) };
+        let Hold::Service(service, _) = &self.hold else { return Ok(()) };
         let (region, effect) = (&self.region, Effect::Read);
         let act = OperatorAct { name, effect, region, account, parameters, resources: &[] };
         let event = operator_event(&act, &new_request_id(), gateway::now());
@@ -279,6 +328,21 @@ impl From<AccountError> for Refusal {
             | AccountError::NotDisabled
             | AccountError::HasKeys { .. } => StatusCode::CONFLICT,
             AccountError::Failed(fault) => return fault.into(),
+        };
+        Self { status, error: error.to_string() }
+    }
+}
+
+impl From<NodesError> for Refusal {
+    fn from(error: NodesError) -> Self {
+        let status = match error {
+            NodesError::Fault(fault) => return fault.into(),
+            NodesError::Token(error) => return Self { status: nodes::status_of(&error), error: error.to_string() },
+            NodesError::Name | NodesError::Validity => StatusCode::BAD_REQUEST,
+            NodesError::Unknown(_) => StatusCode::NOT_FOUND,
+            NodesError::Alone | NodesError::InUse(_) | NodesError::Serves(_) | NodesError::NoAddress => {
+                StatusCode::CONFLICT
+            }
         };
         Self { status, error: error.to_string() }
     }

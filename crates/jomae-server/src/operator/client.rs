@@ -103,6 +103,31 @@ pub async fn replay(config: &Config, request: &ReplayRequest) -> Result<Value, O
     value(&ask(config, Method::POST, "/replay", request).await?)
 }
 
+/// The nodes of the cluster, and how far their logs have come:
+/// `{"node":…,"nodes":[{"node":…,"state":…,"worker":…,"version":…,"address":…,"silent_milliseconds":…,
+/// "clock_ahead_seconds":…,"log":{"origin":…,"events":…,"root":…}}]}`.
+pub async fn list_nodes(config: &Config) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::GET, "/nodes", &()).await?)
+}
+
+/// A token with which a node of this name can join the cluster, once, within so many seconds.
+pub async fn make_join_token(config: &Config, node: &str, valid_secs: i64) -> Result<Zeroizing<String>, OperatorError> {
+    #[derive(Deserialize)]
+    struct Made<'t> {
+        token: &'t str,
+    }
+    let body = serde_json::json!({ "node": node, "valid_secs": valid_secs });
+    let answer = ask(config, Method::POST, "/nodes/tokens", &body).await?;
+    let made = serde_json::from_slice::<Made<'_>>(&answer);
+    made.map(|made| Zeroizing::new(made.token.to_owned()))
+        .map_err(|_| OperatorError::Refused("the answer is not one of a service".into()))
+}
+
+/// Takes a node out of the cluster for good: the one on this machine, which then stops, or one that is gone.
+pub async fn leave(config: &Config, node: Option<&str>) -> Result<(), OperatorError> {
+    ask(config, Method::POST, "/nodes/leave", &serde_json::json!({ "node": node })).await.map(drop)
+}
+
 fn value(body: &[u8]) -> Result<Value, OperatorError> {
     serde_json::from_slice(body).map_err(|_| OperatorError::Refused("the answer is not one of a service".into()))
 }

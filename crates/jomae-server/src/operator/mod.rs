@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 pub use api::OperatorApi;
 pub use client::{
-    NewKey, NewKeyParts, OperatorError, create_account, create_key, delete_account, list_accounts, rename_account,
-    replay, set_account_disabled, simulate,
+    NewKey, NewKeyParts, OperatorError, create_account, create_key, delete_account, leave, list_accounts, list_nodes,
+    make_join_token, rename_account, replay, set_account_disabled, simulate,
 };
 pub use simulate::{ReplayRequest, SimulateRequest};
 

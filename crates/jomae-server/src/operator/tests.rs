@@ -28,7 +28,7 @@ fn config(dir: &TempDir) -> Config {
 async fn start(config: &Config) -> Running {
     let started = bootstrap::open(config, gateway::now()).await.unwrap();
     let socket = socket::listen(&config.data_dir).unwrap();
-    let api = Arc::new(OperatorApi::of_service(Arc::clone(&started.service), audit_dir(&config.data_dir)));
+    let api = Arc::new(OperatorApi::of_service(Arc::clone(&started.service), None, audit_dir(&config.data_dir)));
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(socket::serve(socket, api, stopped));
     Running { started, stop, served }
@@ -129,7 +129,8 @@ async fn requests_that_make_no_sense() {
     let missing = refusal(list_accounts(&config).await);
     assert!(missing.contains("there is no store"), "{missing}");
     let running = start(&config).await;
-    let api = Arc::new(OperatorApi::of_service(Arc::clone(&running.started.service), audit_dir(&config.data_dir)));
+    let api =
+        Arc::new(OperatorApi::of_service(Arc::clone(&running.started.service), None, audit_dir(&config.data_dir)));
     for (method, path, body, status) in [
         (Method::GET, "/", "", StatusCode::NOT_FOUND),
         (Method::GET, "/accounts/1/keys/2", "", StatusCode::NOT_FOUND),

@@ -1,0 +1,84 @@
+//! Looking up events in the logs of all nodes.
+
+use std::{sync::Arc, time::Duration};
+
+use jomae_api::actions::trail::Positions;
+use jomae_core::{
+    audit::{
+        Page, Query,
+        lookup::{OtherLog, OtherLogs, Unanswered},
+    },
+    cluster::record::NodeName,
+    store::BoxFuture,
+    tx::Vault,
+};
+use tokio::task::JoinSet;
+
+use super::{
+    Authority, authority,
+    channel::{self, AskError},
+    left,
+};
+use crate::audit;
+
+/// How long a node may take for its page.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const PATH: &str = "/lookup";
+
+/// The logs of the other nodes, asked over the channel.
+pub(crate) struct Logs {
+    authority: Arc<Authority>,
+}
+
+impl Logs {
+    pub(crate) fn new(authority: Arc<Authority>) -> Self {
+        Self { authority }
+    }
+
+    async fn ask(authority: &Authority, node: &NodeName, address: &str, query: &Query) -> Result<Page, AskError> {
+        let body = serde_json::to_vec(query).map_err(|_| AskError::Unreadable)?;
+        let (tls, name) = (authority.tls()?.client, authority::server_name(node.as_str())?);
+        let answer = channel::ask(tls, name, address, PATH, body, LOOKUP_TIMEOUT).await?;
+        serde_json::from_slice(&answer).map_err(|_| AskError::Unreadable)
+    }
+}
+
+impl OtherLogs for Logs {
+    fn lookup<'a>(&'a self, vault: &'a Vault, query: &'a Query, after: &'a Positions) -> BoxFuture<'a, Vec<OtherLog>> {
+        Box::pin(async move {
+            let Some(cluster) = vault.cluster() else { return Vec::new() };
+            let known = audit::logs(vault).unwrap_or_else(|fault| {
+                tracing::warn!(cause = %fault, "cannot tell which nodes have logs");
+                Vec::new()
+            });
+            let members = cluster.members();
+            let mut asking = JoinSet::new();
+            let mut answers = Vec::new();
+            for log in known.into_iter().filter(|log| log.node != *cluster.name()) {
+                let events = log.head.map_or(0, |head| head.size);
+                if left::has_left(vault, &log.node) {
+                    continue;
+                }
+                let member = members.iter().find(|member| member.name == log.node);
+                let Some(address) = member.and_then(|member| member.record.address.clone()) else {
+                    answers.push(OtherLog { node: log.node, page: Err(Unanswered { events }) });
+                    continue;
+                };
+                let authority = Arc::clone(&self.authority);
+                let query = Query { after: after.of(log.node.as_str()), ..query.clone() };
+                asking.spawn(async move {
+                    let page = Self::ask(&authority, &log.node, &address, &query).await.map_err(|error| {
+                        tracing::warn!(node = %log.node, %error, "a node was not asked for its events");
+                        Unanswered { events }
+                    });
+                    OtherLog { node: log.node, page }
+                });
+            }
+            while let Some(answered) = asking.join_next().await {
+                answers.extend(answered.ok());
+            }
+            answers.sort_by(|one, other| one.node.cmp(&other.node));
+            answers
+        })
+    }
+}
