@@ -23,7 +23,7 @@ use crate::{
 const ENV_BYTES_MAX: u64 = 64 * 1024;
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
-fn failure(error: OperatorError) -> Failure {
+pub fn failure(error: OperatorError) -> Failure {
     match error {
         OperatorError::Socket(..) | OperatorError::NotReachable(_) | OperatorError::NoNode(_) => {
             Failure::Service(error.to_string())

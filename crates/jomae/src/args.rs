@@ -4,6 +4,7 @@
 
 mod account;
 mod audit;
+mod cluster;
 mod people;
 mod policy;
 
@@ -14,6 +15,7 @@ use jomae_server::address::ListenAddress;
 
 pub use account::Account;
 pub use audit::{Archive, Audit, Key as LogKey, Log, Range, Search};
+pub use cluster::Cluster;
 pub use people::{Group, Policies, PolicyNames, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
 
@@ -181,6 +183,11 @@ pub enum Command {
     Store {
         #[command(subcommand)]
         command: Store,
+    },
+    /// Manage the nodes of a cluster.
+    Cluster {
+        #[command(subcommand)]
+        command: Cluster,
     },
     /// Manage the keys that protect the store.
     DomainKey {

@@ -249,6 +249,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("doctor", &["jomae doctor --data-dir /var/lib/jomae"]),
     ("health", &["jomae health", "jomae health --admin http://127.0.0.1:8444"]),
     ("store copy", &["jomae store copy --from jomae.toml --to jomae-etcd.toml"]),
+    ("cluster status", &["jomae cluster status --config /etc/jomae/jomae.toml", "jomae cluster status --output json"]),
+    ("cluster token", &["jomae cluster token --node kms-4 --for 1h --to kms-4.token"]),
+    ("cluster join", &["jomae cluster join --config /etc/jomae/jomae.toml --token kms-4.token"]),
+    (
+        "cluster leave",
+        &["jomae cluster leave --config /etc/jomae/jomae.toml", "jomae cluster leave --node kms-3 --yes"],
+    ),
     ("domain-key rotate", &["jomae domain-key rotate --data-dir /var/lib/jomae"]),
     ("completions", &["jomae completions bash", ". <(jomae completions bash)"]),
     ("man", &["jomae man", "jomae man key create", "jomae man --directory /usr/local/share/man/man1"]),

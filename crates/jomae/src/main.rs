@@ -4,6 +4,7 @@ mod account;
 mod args;
 mod audit;
 mod call;
+mod cluster;
 mod confirm;
 mod connect;
 mod crypt;
@@ -62,6 +63,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Doctor(config) => operate::doctor(&config),
         Command::Health(arguments) => health::run(&arguments),
         Command::Store { command } => operate::store(&command),
+        Command::Cluster { command } => cluster::run(&command),
         Command::DomainKey { command } => operate::domain_key(&command),
         Command::Completions { shell } => document::completions(shell),
         Command::Man { reference: true, .. } => document::reference(),

@@ -160,6 +160,14 @@ pub async fn page(
     let mut pairs: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     pairs.extend(token.map(|token| ("NextToken", token)));
     let mut answer = call(client, "LookupEvents", &pairs).await?;
+    for node in answer.get("UnansweredNodes").and_then(Value::as_array).into_iter().flatten() {
+        let of = |name: &str| node.get(name).map(Value::to_string).unwrap_or_default();
+        output::note(&format!(
+            "node {} did not answer: of its {} events none is shown here",
+            of("Node").trim_matches('"'),
+            of("Events")
+        ));
+    }
     let events = match answer.get_mut("Events").map(Value::take) {
         Some(Value::Array(events)) => events,
         _ => Vec::new(),
