@@ -266,7 +266,7 @@ fn query(dir: &Path, events: u64, count: u64) -> Result<(), Failure> {
                 "all" => page.events.len() == PAGE && page.more,
                 _ => !page.events.is_empty(),
             };
-            let has = |value: &str| page.events.iter().all(|event| event.contains(&format!("\"{value}\"")));
+            let has = |value: &str| page.events.iter().all(|event| event.line.contains(&format!("\"{value}\"")));
             if !right || !query.attributes.iter().all(|(_, value)| has(value)) {
                 return Err(format!("a wrong answer to {query:?}: {page:?}").into());
             }
