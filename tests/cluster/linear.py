@@ -5,6 +5,7 @@ after its start, or never. The search keeps every set of states that is still po
 just-in-time order: a call is placed only when another one, or its own answer, needs it) and sees no set twice.
 """
 
+import heapq
 import itertools
 
 STEPS_MAX = 1_000_000
@@ -45,35 +46,48 @@ def linearise(calls, start, step, steps_max=STEPS_MAX):
             else:
                 unknown.setdefault((call["op"], str(call["args"])), []).append(call)
             continue
-        found, seen, agenda = set(), set(possible), list(possible)
+        # Who has used fewer unknown calls goes first: what has used more for the same is not looked at.
+        found, least, order = set(), {}, itertools.count()
+        agenda = []
+
+        def consider(config):
+            state, done, used = config
+            uses = least.setdefault((state, done), [])
+            if not any(is_within(other, used) for other in uses):
+                uses.append(used)
+                heapq.heappush(agenda, (sum(count for _, count in used), next(order), config))
+
+        for config in possible:
+            consider(config)
         while agenda:
-            state, done, used = agenda.pop()
+            _, _, (state, done, used) = heapq.heappop(agenda)
             if next(steps) > steps_max:
                 raise TooHard(f"{steps_max} steps did not decide {call['n']}")
             if number in done:
                 found.add((state, done - {number}, used))
                 continue
-            following = []
             for other in pending - done:
                 after = step(state, answered[other])
                 if after is not None:
-                    following.append((after, done | {other}, used))
+                    consider((after, done | {other}, used))
             counts = dict(used)
             for kind, some in unknown.items():
                 count = counts.get(kind, 0)
                 if count < len(some):
                     after = step(state, some[count] | {"outcome": "ok", "code": None})
                     if after is not None and after != state:
-                        following.append((after, done, tuple(sorted((counts | {kind: count + 1}).items()))))
-            for config in following:
-                if config not in seen:
-                    seen.add(config)
-                    agenda.append(config)
+                        consider((after, done, tuple(sorted((counts | {kind: count + 1}).items()))))
         if not found:
             raise NotLinearisable(call, {state for state, _, _ in possible})
         possible = without_worse(found)
         pending.discard(number)
     return {state for state, _, _ in possible}
+
+
+def is_within(less, more):
+    """Whether one has used no unknown call more often than the other."""
+    more = dict(more)
+    return all(more.get(kind, 0) >= count for kind, count in less)
 
 
 def without_worse(configs):
@@ -84,6 +98,6 @@ def without_worse(configs):
     kept = set()
     for (state, done), uses in groups.items():
         for use in uses:
-            if not any(other != use and all(use.get(kind, 0) >= count for kind, count in other.items()) for other in uses):
+            if not any(other != use and is_within(other.items(), use) for other in uses):
                 kept.add((state, done, tuple(sorted(use.items()))))
     return kept

@@ -133,6 +133,13 @@ class Lost(unittest.TestCase):
     def test_nobody_looked(self):
         self.assertEqual(made().found(), "a")
 
+    def test_a_reading_without_an_answer_says_nothing(self):
+        tale = made()
+        for node in NODES:
+            tale.call("DescribeKey", node, "unknown", client="final", KeyId=KEY)
+        self.assertEqual(tale.found(), "a")
+        self.assertEqual(tale.end().found(), "")
+
     def test_one_node_does_not_have_the_user(self):
         tale = made().end()
         tale.call("CreateUser", UserName="u")
@@ -269,6 +276,18 @@ class NotLinearisable(unittest.TestCase):
         counting = lambda state, call: state + (call["n"],) if call["op"] == "TagResource" else None
         with self.assertRaises(TooHard):
             linearise(tale.calls[1:], (), counting, steps_max=10_000)
+
+    def test_different_calls_without_an_answer_are_no_burden(self):
+        """An alias while no node serves: whatever may have happened to it, what it is then is soon told."""
+        tale = made()
+        for number in range(40):
+            key = f"key-{number % 12}"
+            tale.call("CreateAlias", outcome="unknown", AliasName="alias/a", KeyId=key)
+            tale.call("UpdateAlias", outcome="unknown", AliasName="alias/a", KeyId=key)
+            tale.call("DeleteAlias", outcome="unknown", AliasName="alias/a")
+        for node in NODES:
+            tale.call("DescribeKey", node, "refused", "Forbidden.AliasNotFound", client="final", KeyId="alias/a")
+        self.assertEqual(tale.end().found(), "")
 
     def test_many_calls_without_an_answer_are_no_burden(self):
         tale = made()
