@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jomae_api::time::Timestamp;
@@ -43,6 +44,8 @@ use crate::{
 
 /// Largest file with certificates or a key, in bytes.
 const PEM_BYTES_MAX: usize = 1024 * 1024;
+/// How long a start waits for etcd: an election, or the restart of a machine, is no reason to give up.
+const ETCD_WAIT: Duration = Duration::from_secs(30);
 /// Largest `env` file that is read back, in bytes.
 const ENV_BYTES_MAX: usize = 64 * 1024;
 
@@ -128,7 +131,8 @@ impl OpenedStore {
             StoreKind::Sqlite => Self::Sqlite(Arc::new(SqliteStore::open(&path, &Options::default())?)),
             StoreKind::Etcd => {
                 let lock = store::lock(&path)?;
-                Self::Etcd(Arc::new(EtcdStore::open(&etcd_options(&config.store)?)?), lock)
+                let options = EtcdOptions { open_wait: ETCD_WAIT, ..etcd_options(&config.store)? };
+                Self::Etcd(Arc::new(EtcdStore::open(&options)?), lock)
             }
         };
         refuse_unfinished(&*opened.store())?;

@@ -103,9 +103,9 @@ impl EtcdStore {
         let handle = runtime.handle().clone();
         // The caller may itself be a task of another runtime, which must not block on this one.
         let (sender, opened) = mpsc::sync_channel(1);
-        let opening = (client.clone(), keys.clone(), options.makes_new);
+        let opening = (client.clone(), keys.clone(), options.makes_new, options.open_wait);
         handle.spawn(async move {
-            let _ = sender.send(open::open(&opening.0, &opening.1, opening.2).await);
+            let _ = sender.send(open::open(&opening.0, &opening.1, opening.2, opening.3).await);
         });
         let stopped = |_| OpenError::Threads(std::io::Error::other("the runtime of the store has stopped"));
         let opened = match opened.recv().map_err(stopped).flatten() {

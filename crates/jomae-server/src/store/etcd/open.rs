@@ -24,7 +24,7 @@ use super::{
 /// Of the layout of the keys.
 pub(super) const FORMAT: u32 = 1;
 
-/// How long a cluster that cannot be reached, or has no leader yet, is waited for.
+/// How long a cluster that cannot be reached, or has no leader yet, is waited for: by a command.
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 const OPEN_PAUSE: Duration = Duration::from_millis(200);
 /// Slots that were last used before this long ago belong to an instance that is gone: no commit takes so long, and a
@@ -48,6 +48,8 @@ pub struct EtcdOptions {
     pub connect_timeout: Duration,
     /// Whether a store is made where there is none.
     pub makes_new: bool,
+    /// How long a cluster that cannot be reached, or has no leader yet, is waited for.
+    pub open_wait: Duration,
 }
 
 impl EtcdOptions {
@@ -55,7 +57,8 @@ impl EtcdOptions {
     pub fn new(endpoints: Vec<String>) -> Self {
         let Config { call_timeout, connect_timeout, .. } = Config::new(Vec::new());
         let prefix = "jomae".to_owned();
-        Self { endpoints, prefix, ca: None, identity: None, call_timeout, connect_timeout, makes_new: true }
+        let (makes_new, open_wait) = (true, OPEN_WAIT);
+        Self { endpoints, prefix, ca: None, identity: None, call_timeout, connect_timeout, makes_new, open_wait }
     }
 
     pub(super) fn client(&self) -> Result<Client, ConfigError> {
@@ -120,15 +123,20 @@ pub(super) struct Opened {
     pub(super) records: Records,
 }
 
-pub(super) async fn open(client: &Client, keys: &Keys, makes_new: bool) -> Result<Opened, OpenError> {
-    let deadline = Instant::now() + OPEN_WAIT;
+pub(super) async fn open(client: &Client, keys: &Keys, makes_new: bool, wait: Duration) -> Result<Opened, OpenError> {
+    let deadline = Instant::now() + wait;
+    let mut told = None;
     loop {
         let error = match try_open(client, keys, makes_new).await {
             Err(Failed::Passing(error)) if Instant::now() < deadline => error,
             Err(Failed::Passing(error) | Failed::For(error)) => return Err(error),
             Ok(opened) => return Ok(opened),
         };
-        tracing::info!(%error, "waiting for etcd");
+        let why = error.to_string();
+        if told.as_ref() != Some(&why) {
+            tracing::warn!(error = why, "waiting for etcd");
+            told = Some(why);
+        }
         sleep(OPEN_PAUSE).await;
     }
 }
