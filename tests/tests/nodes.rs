@@ -259,7 +259,8 @@ fn what_is_no_invitation() {
     );
     let astray = jomae_with(&["cluster", "join", "--config", word(&config)], token.as_bytes());
     assert!(astray.stderr.contains("the token is still good"), "{}", astray.stderr);
-    let set_up = jomae_with(&["cluster", "join", "--config", word(&machines.config(0))], machines.token(0, 1).as_bytes());
+    let set_up =
+        jomae_with(&["cluster", "join", "--config", word(&machines.config(0))], machines.token(0, 1).as_bytes());
     assert!(set_up.stderr.contains("the token is for the node kms-1"), "{}", set_up.stderr);
 
     // It is good once.

@@ -8,6 +8,8 @@ pub(crate) mod joining;
 mod left;
 pub(crate) mod logs;
 pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tokens;
 
 use std::sync::Arc;
