@@ -372,6 +372,12 @@ def not_in_one_log(calls, logs):
         if len(nodes) > 1
     ]
     for call in calls:
+        if call["op"] == "LookupEvents" and call["outcome"] == OK:
+            events = call["got"]["Events"]
+            if events != [call["args"]["EventId"]]:
+                found.append(Violation("d", f"an event of another node was looked up, and found {len(events)} times", [call]))
+            if call["got"]["Unanswered"]:
+                found.append(Violation("d", "a node did not answer for its log, although all was well", [call]))
         if call["outcome"] not in (OK, REFUSED) or NOT_LOGGED.fullmatch(call["code"] or ""):
             continue
         nodes = places.get(call["request_id"], [])

@@ -375,6 +375,7 @@ key_file = "{node.etcd_key}"
 
 [cluster]
 node = "{node.name}"
+listen = "{node.address}:8445"
 lease_secs = {LEASE_SECS}
 """
     return text

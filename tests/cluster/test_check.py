@@ -300,6 +300,13 @@ class NotLinearisable(unittest.TestCase):
 
 
 class Logs(unittest.TestCase):
+    def test_a_node_does_not_find_the_event_of_another(self):
+        for found, silent, said in ((["r1"], [], ""), ([], [], "d"), (["r1", "r1"], [], "d"), (["r1"], ["n2"], "d")):
+            tale = made().end()
+            got = {"Events": found, "Unanswered": silent}
+            tale.call("LookupEvents", "n3", client="final", EventId="r1", got=got)
+            self.assertEqual(tale.found(), said)
+
     def test_an_answer_is_in_no_log(self):
         tale = made()
         tale.call("DisableKey", KeyId=KEY, logged=False)
