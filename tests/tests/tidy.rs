@@ -32,7 +32,7 @@ const PURE: [&str; 3] = ["jomae-crypto", "jomae-api", "jomae-core"];
 const MAY_ABORT: &str = "crates/jomae-crypto/src/rng.rs";
 
 /// Where the bytes of a secret may be reached; every place more is one more to audit.
-const MAY_EXPOSE: [&str; 25] = [
+const MAY_EXPOSE: [&str; 29] = [
     "crates/jomae-api/src/answer.rs",                     // the plaintext in an answer
     "crates/jomae-api/src/sign/secret.rs",                // the secret that verifies
     "crates/jomae-client/src/api.rs",                     // the secret that signs
@@ -50,14 +50,18 @@ const MAY_EXPOSE: [&str; 25] = [
     "crates/jomae-crypto/src/",                           // the ciphers
     "crates/jomae-log/src/tail.rs",                       // the key of the MACs over the end of the audit log
     "crates/jomae-server/src/audit/signing_key.rs",       // the key that signs the audit log, into its sealed record
-    "crates/jomae-server/src/nonces/mod.rs",              // the key of the hashes of nonces, from its sealed record
-    "crates/jomae-server/src/secret_text.rs",             // keys in sealed records, as text
-    "crates/jomae-server/src/bootstrap.rs",               // the first access key, into the file of the operator
-    "crates/jomae-server/src/operate/identity.rs",        // the identity in a backup, into the files that it was
-    "crates/jomae-server/src/root_key.rs",                // the key file
-    "crates/jomae-sim/src/",                              // never in the product
-    "crates/jomae/src/crypt.rs",                          // what was decrypted, to where it was asked for
-    "crates/jomae/src/import.rs",                         // the public key and the wrapped material
+    "crates/jomae-server/src/nodes/authority.rs", // the key of the authority between nodes, from its sealed record
+    "crates/jomae-server/src/nodes/joining.rs",   // what a newcomer is given, to be checked and written
+    "crates/jomae-server/src/nodes/mod.rs",       // the secret of a join token, to be compared
+    "crates/jomae-server/src/nodes/tokens.rs",    // the same, into its digest
+    "crates/jomae-server/src/nonces/mod.rs",      // the key of the hashes of nonces, from its sealed record
+    "crates/jomae-server/src/secret_text.rs",     // keys in sealed records, as text
+    "crates/jomae-server/src/bootstrap.rs",       // the first access key, into the file of the operator
+    "crates/jomae-server/src/operate/identity.rs", // the identity in a backup, into the files that it was
+    "crates/jomae-server/src/root_key.rs",        // the key file
+    "crates/jomae-sim/src/",                      // never in the product
+    "crates/jomae/src/crypt.rs",                  // what was decrypted, to where it was asked for
+    "crates/jomae/src/import.rs",                 // the public key and the wrapped material
 ];
 
 /// Files among the actions that are none.

@@ -28,7 +28,7 @@ pub struct ClientTokenRecord {
     expires_at: i64,
 }
 
-plain_records!(bears_rights: false; ClientTokenRecord);
+plain_records!(form: 1, bears_rights: false; ClientTokenRecord);
 
 /// The token of a call that has one.
 pub struct Token {

@@ -17,6 +17,7 @@ pub mod client_token;
 pub mod cluster;
 pub mod crypto;
 pub mod error;
+pub mod form;
 mod hashed;
 pub mod identity;
 pub mod import;

@@ -77,7 +77,7 @@ pub struct CountRecord {
     pub count: i64,
 }
 
-plain_records!(bears_rights: false; CountRecord);
+plain_records!(form: 1, bears_rights: false; CountRecord);
 
 mod path {
     use super::{AccountId, Counted};

@@ -27,8 +27,8 @@ use crate::{
     usage::cell::UsageSlot,
 };
 
-plain_records!(bears_rights: true; KeyRecord, AliasRecord, AccountRecord);
-plain_records!(bears_rights: false; VersionIndex, AccountNameRecord, DueRecord, GoneRecord, Marker);
+plain_records!(form: 1, bears_rights: true; KeyRecord, AliasRecord, AccountRecord);
+plain_records!(form: 1, bears_rights: false; VersionIndex, AccountNameRecord, DueRecord, GoneRecord, Marker);
 
 /// A customer master key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,7 @@ impl VersionRecord {
 }
 
 impl Record for VersionRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = true;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
@@ -195,6 +196,7 @@ pub struct StoredAccessKey {
 }
 
 impl Record for AccessKeyRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = true;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

@@ -11,6 +11,10 @@ pub trait Record: Any + Send + Sync + Sized {
     /// and where several nodes serve, the change is answered only when it holds on each. Making one takes nothing away.
     /// There is no default, so that whoever adds a kind of record decides.
     const BEARS_RIGHTS: bool;
+    /// The stored form with which it came, or since which an older version cannot read it: not above
+    /// [`form::NEWEST`](crate::form::NEWEST), and written only when every node can read it. A member that older versions may overlook is
+    /// no new form. There is no default, so that whoever adds or changes a kind of record decides.
+    const FORM: u32;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error>;
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
@@ -18,8 +22,9 @@ pub trait Record: Any + Send + Sync + Sized {
 
 /// Records that are kept as the JSON of their members.
 macro_rules! plain_records {
-    (bears_rights: $bears:literal; $($name:path),*) => {
+    (form: $form:literal, bears_rights: $bears:literal; $($name:path),*) => {
         $(impl $crate::stored::Record for $name {
+            const FORM: u32 = $form;
             const BEARS_RIGHTS: bool = $bears;
 
             fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

@@ -9,6 +9,7 @@ use crate::{
     cache::{Cache, Cached},
     cluster::{self, Cluster, Confirmed, record::WorkRecord},
     error::Fault,
+    form,
     keyring::{DOMAIN_PREFIX, Keyring},
     store::{Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
     stored::Record,
@@ -208,6 +209,12 @@ impl Tx<'_> {
 
     /// Writes a record when the transaction commits.
     pub fn put<R: Record>(&mut self, path: Path, record: &R) -> Result<(), Fault> {
+        const { assert!(R::FORM <= form::NEWEST, "a record of a form that this version does not know") };
+        if R::FORM > form::OLDEST
+            && let Some(cluster) = &self.vault.cluster
+        {
+            cluster.may_write(R::FORM)?;
+        }
         let sealed = seal(&self.vault.keyring, &path, record)?;
         self.takes_away |= R::BEARS_RIGHTS && !self.is_new(&path);
         self.write(Write::Put(path, sealed));

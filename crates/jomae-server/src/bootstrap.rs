@@ -13,6 +13,7 @@ use jomae_core::{
     audit::lookup::OtherLogs,
     backend::software::SoftwareBackend,
     error::Fault,
+    form,
     identity::{accounts::AccountKey, bootstrap},
     keyring::Keyring,
     quota::Ledger,
@@ -70,6 +71,11 @@ pub enum StartError {
     StoreElsewhere(PathBuf),
     #[error("the store is an unfinished copy; run `jomae store copy` again, which goes on where it was")]
     UnfinishedCopy,
+    #[error(
+        "the store has records of form {stored}, which a newer version wrote; this one reads {} at most: use the newer version",
+        form::NEWEST
+    )]
+    NewerForm { stored: u32 },
     #[error(transparent)]
     Cluster(#[from] JoinError),
     #[error("{0}")]
@@ -187,6 +193,14 @@ pub(crate) fn refuse_unfinished(store: &dyn Store) -> Result<(), StartError> {
     }
 }
 
+/// Before anything is written: whether this version can read all that is stored.
+pub(crate) fn check_form(vault: &Vault) -> Result<(), StartError> {
+    match form::floor(vault)? {
+        stored if stored > form::NEWEST => Err(StartError::NewerForm { stored }),
+        _ => Ok(()),
+    }
+}
+
 /// How the configuration says that etcd is reached.
 pub(crate) fn etcd_options(config: &StoreConfig) -> Result<EtcdOptions, StartError> {
     let read = |path: &PathBuf| {
@@ -242,8 +256,12 @@ pub(crate) async fn open_with<T>(
     let keyring = Arc::new(Keyring::open(&*store, &root.key).await?);
     let ranks = Ranks::watch(&*store);
     let mut vault = Vault::new(Arc::clone(&store), Arc::clone(&keyring), config.server.cached_records_max);
+    check_form(&vault)?;
     let keeper = match config.store.kind {
-        StoreKind::Sqlite => None,
+        StoreKind::Sqlite => {
+            form::raise(&vault).await?;
+            None
+        }
         StoreKind::Etcd => {
             let (cluster, keeper) = cluster::join(config, store, Arc::clone(&keyring)).await?;
             vault = vault.in_cluster(cluster);

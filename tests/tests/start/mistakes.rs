@@ -6,12 +6,24 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::Command,
+    sync::Arc,
 };
 
 use jomae_client::api::CallError;
+use jomae_core::{
+    form::{self, FormRecord},
+    keyring::Keyring,
+    tx::Vault,
+};
+use jomae_server::{
+    config::Config,
+    root_key,
+    store::{Options, SqliteStore},
+};
 use jomae_tests::{
     Site,
     calls::{create_key, encrypt},
+    cli::jomae,
     server::Launch,
     tree,
 };
@@ -494,4 +506,22 @@ async fn half_a_certificate_authority() {
     fails(&site, site.launch(), &["ca.pem"]);
     fs::write(&ca, own).unwrap();
     drop(site.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_a_newer_version() {
+    let site = used().await;
+    let config = Config { data_dir: site.data(), ..Config::default() };
+    let store = Arc::new(SqliteStore::open(&site.data().join("store.db"), &Options::default()).unwrap());
+    let root = root_key::open(&config, true).unwrap();
+    let keyring = Arc::new(Keyring::open(&*store, &root.key).await.unwrap());
+    let vault = Vault::new(store, keyring, 100);
+    let mut tx = vault.writing();
+    tx.put(form::path(), &FormRecord { form: form::NEWEST + 1 }).unwrap();
+    tx.commit().await.unwrap();
+    drop(vault);
+    fails(&site, site.launch(), &["which a newer version wrote", "use the newer version"]);
+    let data = site.data();
+    let words = ["account", "list", "--data-dir", data.to_str().unwrap()];
+    jomae(&words).failed(1, &["which a newer version wrote"]);
 }

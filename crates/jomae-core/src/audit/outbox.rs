@@ -43,6 +43,7 @@ impl Pending {
 struct OutboxRecord(Vec<u8>);
 
 impl Record for OutboxRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = false;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use super::record::{NodeName, NodeRecord, WorkRecord};
-use crate::store::Revision;
+use crate::{form, store::Revision};
 
 /// How long things last. The same on every node of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub enum Step {
     Fence { node: NodeName, expect: Revision },
     /// Take over the work that is done once.
     Work { expect: Option<Revision>, record: WorkRecord },
+    /// Raise the floor of stored forms, while the work is this node's.
+    Form { expect: Option<Revision>, work: Revision, form: u32 },
 }
 
 /// How the commit of a beat ended.
@@ -93,6 +95,8 @@ pub enum NotServing {
     NameTaken,
     #[error("this node is leaving the cluster")]
     Leaving,
+    #[error("the other nodes write records that this version cannot read: upgrade it")]
+    Form,
 }
 
 /// A record, and when it was seen.
@@ -118,6 +122,8 @@ pub struct Machine {
     timing: Timing,
     nodes: BTreeMap<NodeName, Seen>,
     work: Option<(WorkRecord, Revision)>,
+    /// The floor of stored forms, and where it was set.
+    floor: (u32, Option<Revision>),
     /// How far this node's reads have come.
     applied: Revision,
     /// Beats that were sent and may still come back, the latest last. One of them at most is or comes into the store.
@@ -138,6 +144,7 @@ impl Machine {
             timing,
             nodes: BTreeMap::new(),
             work: None,
+            floor: (form::OLDEST, None),
             applied: Revision(0),
             under_way: Vec::new(),
             last_sent_ns: None,
@@ -192,6 +199,11 @@ impl Machine {
         self.work = found;
     }
 
+    /// The floor of stored forms is now this.
+    pub fn see_form(&mut self, found: Option<(u32, Revision)>) {
+        self.floor = found.map_or((form::OLDEST, None), |(form, revision)| (form, Some(revision)));
+    }
+
     /// What is to be done now. A beat is at most one at a time: [`Machine::beat_ended`] tells how it went.
     pub fn tick(&mut self, now: Now) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -203,6 +215,7 @@ impl Machine {
             }
         }
         steps.extend(self.take_work(now));
+        steps.extend(self.raise_form(now));
         steps
     }
 
@@ -258,6 +271,19 @@ impl Machine {
         Some(Step::Work { expect, record })
     }
 
+    /// Raises the floor when every node can read more. One that comes at this very moment sees the floor before the
+    /// first record that it cannot read.
+    fn raise_form(&self, now: Now) -> Option<Step> {
+        let (form, (floor, expect)) = (self.common_form(), self.floor);
+        let (_, work) = self.work.as_ref().filter(|_| form > floor && self.has_work(now))?;
+        Some(Step::Form { expect, work: *work, form })
+    }
+
+    /// The newest stored form that may be written: this node reads it, and no other that could not serves.
+    pub fn form(&self) -> u32 {
+        self.floor.0.min(self.me.form)
+    }
+
     /// The live node that holds the work lease.
     fn holder(&self, held: &WorkRecord) -> Option<&Seen> {
         self.nodes.get(&held.node).filter(|seen| seen.record.incarnation == held.incarnation)
@@ -278,6 +304,9 @@ impl Machine {
     pub fn serving(&self, now: Now) -> Result<(), NotServing> {
         if self.is_leaving {
             return Err(NotServing::Leaving);
+        }
+        if self.me.form < self.floor.0 {
+            return Err(NotServing::Form);
         }
         if now.steady_ns >= self.lease_until_ns {
             return Err(if self.is_name_taken(now) { NotServing::NameTaken } else { NotServing::NoLease });
@@ -330,6 +359,11 @@ impl Machine {
     /// The stored form that every live node can read.
     pub fn common_form(&self) -> u32 {
         self.nodes.values().map(|seen| seen.record.form).fold(self.me.form, u32::min)
+    }
+
+    /// The node that can read least, and the newest form that it reads.
+    pub fn oldest(&self) -> Option<(&NodeName, u32)> {
+        self.nodes.iter().map(|(name, seen)| (name, seen.record.form)).min_by_key(|(_, form)| *form)
     }
 
     /// Every live node, with the nanoseconds since it was last heard of.

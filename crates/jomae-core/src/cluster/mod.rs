@@ -24,6 +24,7 @@ use self::{
 };
 use crate::{
     error::Fault,
+    form::{self, FormRecord},
     keyring::Keyring,
     store::{Change, Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
     stored::Record,
@@ -129,6 +130,7 @@ impl Cluster {
             }
         }
         cluster.look_at(&mut state, record::work().as_str());
+        cluster.look_at(&mut state, form::PATH);
         state.machine.applied(cluster.store.revision()?);
         drop(state);
         Ok(cluster)
@@ -173,9 +175,16 @@ impl Cluster {
         self.state().machine.is_holder(held)
     }
 
-    /// The stored form that every live node can read: nothing newer may be written.
-    pub fn common_form(&self) -> u32 {
-        self.state().machine.common_form()
+    /// Whether records of a stored form may be written.
+    pub fn may_write(&self, form: u32) -> Result<(), Fault> {
+        let state = self.state();
+        if form <= state.machine.form() {
+            return Ok(());
+        }
+        let oldest = state.machine.oldest().map_or_else(String::new, |(node, form)| format!("; {node} reads {form}"));
+        Err(Fault::unavailable(format!(
+            "records of form {form} are not written until every node can read them{oldest}"
+        )))
     }
 
     /// Everyone who lives, by name.
@@ -285,6 +294,12 @@ impl Cluster {
                 let put = Write::Put(path.clone(), self.seal(&path, &record)?);
                 self.store.commit(Commit { expect: vec![(path, expect)], writes: vec![put] }).await?;
             }
+            Step::Form { expect, work, form } => {
+                let path = form::path();
+                let put = Write::Put(path.clone(), self.seal(&path, &FormRecord { form })?);
+                let expect = vec![(path, expect), (record::work(), Some(work))];
+                self.store.commit(Commit { expect, writes: vec![put] }).await?;
+            }
         }
         Ok(())
     }
@@ -297,7 +312,7 @@ impl Cluster {
             let path = path.as_str();
             if record::is_barrier(path) {
                 asked |= path != record::barrier(&self.name).as_str();
-            } else if path.starts_with(record::ALL) {
+            } else if path.starts_with(record::ALL) || path == form::PATH {
                 self.look_at(&mut state, path);
             }
         }
@@ -312,7 +327,16 @@ impl Cluster {
 
     /// Tells the machine what stands at a path now.
     fn look_at(&self, state: &mut State, path: &str) {
-        if let Some(name) = record::named(path) {
+        if path == form::PATH {
+            match self.read::<FormRecord>(path) {
+                Ok(found) => state.machine.see_form(found.map(|(record, revision)| (record.form, revision))),
+                Err(fault) => {
+                    state.unreadable.insert(path.to_owned(), fault.to_string());
+                    return;
+                }
+            }
+            state.unreadable.remove(path);
+        } else if let Some(name) = record::named(path) {
             match self.read::<NodeRecord>(path) {
                 // The clock is read last: a record is never thought older than it is.
                 Ok(found) => state.machine.see(&name, found, self.host.now()),

@@ -4,12 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{store::Path, stored::plain_records};
+use crate::{form, store::Path, stored::plain_records};
 
-plain_records!(bears_rights: false; NodeRecord, WorkRecord, Marker);
-
-/// The form of stored records that this version writes and reads at most.
-pub const STORED_FORM: u32 = 1;
+plain_records!(form: 1, bears_rights: false; NodeRecord, WorkRecord, Marker);
 
 /// Longest name of a node.
 const NAME_BYTES_MAX: usize = 63;
@@ -70,7 +67,7 @@ impl NodeRecord {
             applied: 0,
             wall_secs: 0,
             term_secs,
-            form: STORED_FORM,
+            form: form::NEWEST,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             address: None,
         }

@@ -29,7 +29,7 @@ pub struct BootstrapRecord {
     pub delivered: bool,
 }
 
-plain_records!(bears_rights: false; BootstrapRecord);
+plain_records!(form: 1, bears_rights: false; BootstrapRecord);
 
 /// Makes the first account in an empty store. Gives the credential as long as it has not been confirmed as delivered.
 pub async fn first_credential(vault: &Vault, now: Timestamp) -> Result<Option<AccountKey>, Fault> {

@@ -30,7 +30,7 @@ pub struct EpochRecord {
     holdings_in_memory: Derived<PrincipalPolicies>,
 }
 
-plain_records!(bears_rights: false; EpochRecord);
+plain_records!(form: 1, bears_rights: false; EpochRecord);
 
 impl EpochRecord {
     /// What somebody holds, if it was found out since the last change.

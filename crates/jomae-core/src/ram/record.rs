@@ -21,9 +21,9 @@ use crate::{
     stored::{Derived, Record, plain_records},
 };
 
-plain_records!(bears_rights: true; UserRecord, GroupRecord, RoleRecord, PolicyRecord);
+plain_records!(form: 1, bears_rights: true; UserRecord, GroupRecord, RoleRecord, PolicyRecord);
 // Policies and groups are listed in who has them; these find them from the other side.
-plain_records!(bears_rights: false; NameRecord, AttachedRecord, MemberRecord, CountsRecord, LastUsedRecord);
+plain_records!(form: 1, bears_rights: false; NameRecord, AttachedRecord, MemberRecord, CountsRecord, LastUsedRecord);
 
 /// A policy that is attached to a user, a group or a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

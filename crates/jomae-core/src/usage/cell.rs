@@ -64,7 +64,7 @@ pub struct UsageRecord {
     pub counts: BTreeMap<String, u64>,
 }
 
-plain_records!(bears_rights: false; UsageRecord);
+plain_records!(form: 1, bears_rights: false; UsageRecord);
 
 /// The names of the actions that are counted, in the order of their counts.
 fn counted_actions() -> impl Iterator<Item = &'static str> {

@@ -18,6 +18,7 @@ use jomae_core::{
         machine::NotServing,
         record::{self, NodeName},
     },
+    form::{self, FormRecord},
     store::{BoxFuture, Store as _},
     tx::Vault,
 };
@@ -304,4 +305,22 @@ fn the_logs_of_all_nodes_are_asked() {
     assert_eq!((&seen[0]["is"], &seen[1]["is"]), (&"n2/0".into(), &"n2/1".into()));
     assert_eq!(seen[2]["eventName"], "ListKeys");
     assert_eq!(*others.0.lock().unwrap(), [None, Some(0), Some(1)]);
+}
+
+#[test]
+fn nothing_is_written_that_another_node_cannot_read_and_who_cannot_read_it_stops() {
+    let (_, [(one, _), (other, _)]) = pair();
+    for node in [&one, &other] {
+        assert!(cluster(node).may_write(form::NEWEST).is_ok());
+        let refused = cluster(node).may_write(form::NEWEST + 1).unwrap_err().to_string();
+        assert!(refused.contains("until every node can read them"), "{refused}");
+    }
+    // As the worker of a newer version does once it has seen no older node.
+    let mut tx = one.service.kms.vault.writing();
+    tx.put(form::path(), &FormRecord { form: form::NEWEST + 1 }).unwrap();
+    block_on(tx.commit()).unwrap();
+    for node in [&one, &other] {
+        assert_eq!(cluster(node).serving(), Err(NotServing::Form));
+        node.alice().refused("ListKeys", &[], "503 ServiceUnavailableTemporary");
+    }
 }

@@ -73,6 +73,7 @@ struct HeadRecord {
 }
 
 impl Record for KeysRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = false;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

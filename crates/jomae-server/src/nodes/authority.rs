@@ -47,6 +47,7 @@ struct AuthorityRecord {
 }
 
 impl Record for AuthorityRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = false;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

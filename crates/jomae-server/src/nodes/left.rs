@@ -18,6 +18,7 @@ struct LeftRecord {
 }
 
 impl Record for LeftRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = false;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

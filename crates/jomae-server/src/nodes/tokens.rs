@@ -44,6 +44,7 @@ struct TokenRecord {
 }
 
 impl Record for TokenRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = false;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

@@ -81,6 +81,7 @@ struct StoppedRecord {
 }
 
 impl Record for RunRecord {
+    const FORM: u32 = 1;
     const BEARS_RIGHTS: bool = false;
 
     fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {

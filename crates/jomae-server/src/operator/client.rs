@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{OperatorApi, ReplayRequest, SimulateRequest, socket_path, too_long};
 use crate::{
-    bootstrap::{OpenedStore, StartError, audit_dir},
+    bootstrap::{OpenedStore, StartError, audit_dir, check_form},
     config::{Config, StoreKind},
     root_key,
     store::OpenError,
@@ -205,5 +205,6 @@ async fn open(config: &Config, why: &str) -> Result<OperatorApi, OperatorError> 
     let root = root_key::open(config, true).map_err(StartError::from)?;
     let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
     let vault = Vault::new(store, keyring, CACHED_RECORDS_MAX);
+    check_form(&vault)?;
     Ok(OperatorApi::of_store(vault, region, audit_dir(&config.data_dir)))
 }

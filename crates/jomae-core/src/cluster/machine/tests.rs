@@ -326,3 +326,40 @@ fn a_node_whose_watch_stands_gets_no_beat_through() {
     assert!(expected.len() > 20 && expected.iter().all(|expect| *expect == Some(Revision(7))));
     assert_eq!(machine.serving(at(TERM)), Err(NotServing::NoLease));
 }
+
+/// To which form it raises the floor, over which record of it, and under which work lease.
+fn raises(machine: &mut Machine, now: Now) -> Option<(Option<Revision>, Revision, u32)> {
+    machine.tick(now).into_iter().find_map(|step| match step {
+        Step::Form { expect, work, form } => Some((expect, work, form)),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_floor_is_raised_by_the_worker_when_all_can_read_more() {
+    let mut machine = Machine::new(name("a"), NodeRecord { form: 3, ..record("a1") }, TIMING);
+    let (_, own) = beat(&mut machine, at(0)).unwrap();
+    sees(&mut machine, "a", own, 1, at(0));
+    assert_eq!((raises(&mut machine, at(0)), machine.form()), (None, 1), "the work is nobody's");
+    machine.see_work(Some((WorkRecord { node: name("a"), incarnation: "a1".to_owned() }, Revision(2))));
+    sees(&mut machine, "b", NodeRecord { form: 1, ..beaten("b1", 1, at(0)) }, 3, at(0));
+    assert_eq!(raises(&mut machine, at(0)), None, "b reads no more");
+    assert_eq!(machine.oldest(), Some((&name("b"), 1)));
+    sees(&mut machine, "b", NodeRecord { form: 2, ..beaten("b2", 1, at(0)) }, 4, at(0));
+    assert_eq!(raises(&mut machine, at(0)), Some((None, Revision(2), 2)));
+    assert_eq!(machine.form(), 1, "not before it is seen");
+    machine.see_form(Some((2, Revision(5))));
+    assert_eq!((raises(&mut machine, at(0)), machine.form()), (None, 2));
+    machine.see(&name("b"), None, at(0));
+    assert_eq!(raises(&mut machine, at(0)), Some((Some(Revision(5)), Revision(2), 3)), "who is gone holds nobody back");
+}
+
+#[test]
+fn who_cannot_read_what_the_floor_allows_does_not_serve() {
+    let mut machine = serving(0, 1);
+    machine.see_form(Some((form::NEWEST, Revision(2))));
+    assert_eq!(machine.serving(at(0)), Ok(()));
+    machine.see_form(Some((form::NEWEST + 1, Revision(3))));
+    assert_eq!(machine.serving(at(0)), Err(NotServing::Form));
+    assert!(!machine.has_work(at(0)) && machine.form() == form::NEWEST);
+}
