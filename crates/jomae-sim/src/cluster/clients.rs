@@ -116,10 +116,8 @@ impl World {
     /// A call that began earlier changes the key, if it is as it was then.
     pub fn change(&mut self, host: usize, start: u32, (key, revision, is_enabled): (usize, u64, bool)) {
         let name = self.hosts[host].name;
-        if self.node(host, start).is_none() {
-            return;
-        }
-        let mut writes = vec![(At::Key(key), Some(enabled(is_enabled)))];
+        let Some(form) = self.node(host, start).map(|node| node.machine.form()) else { return };
+        let mut writes = vec![(At::Key(key), Some(enabled(is_enabled, form)))];
         if !is_enabled {
             writes.push((At::Marker(name), Some(Rc::new(Value::Marker))));
         }
@@ -129,8 +127,13 @@ impl World {
 
     /// A use that began earlier reads the key.
     pub fn read(&mut self, host: usize, start: u32, key: usize, known: &Known) {
+        let time = self.time;
         let Some(node) = self.node(host, start) else { return };
         let (is_enabled, revision) = node.key(key);
+        let (reads, stored) = (node.form, node.form_of(key));
+        if stored > reads && self.hosts[host].serves(time) {
+            self.fail(|_| format!("host {host} reads form {reads} and met key {key} of form {stored}"));
+        }
         self.happened.used += u64::from(is_enabled);
         if is_enabled && revision < known.revoked {
             let revoked = known.revoked;

@@ -137,6 +137,7 @@ impl World {
                 self.at(self.time + 3 * SECOND, Event::Boot(host));
             }
         }
+        self.upgrade_all();
     }
 }
 

@@ -10,13 +10,14 @@
 //! - what was answered is in the store;
 //! - what a node knows is of one moment;
 //! - who confirms first reads what was answered before;
+//! - no node that serves meets a record of a form that it cannot read, and none is shut out while it lives;
 //! - a barrier ends if all is well with the node that waits, whatever the others do; and when all is well with every
 //!   node, all serve, and nothing is left waiting.
 //!
 //! To see that the checks find something, runs are made with a [`Bug`], too.
 //!
 //! Not played: the glue around the rules and its threads, two living nodes of one data directory, records that cannot
-//! be read, nodes of different terms or versions, a store that goes back in time.
+//! be read, nodes of different terms, a store that goes back in time.
 
 mod clients;
 mod dice;
@@ -46,6 +47,10 @@ pub enum Bug {
     WorkUncompared,
     /// A node is fenced without a look at whether its record has changed.
     FenceUnconditional,
+    /// The floor of stored forms is raised although a node cannot read as much.
+    FormTooSoon,
+    /// A node serves although the floor is above what it reads.
+    FormIgnored,
 }
 
 /// What has happened in a run, to see that there was something to check.
@@ -63,6 +68,9 @@ pub struct Happened {
     pub conflicts: u64,
     pub resynced: u64,
     pub rivals: u64,
+    /// Runs in which the nodes were upgraded one after another, and how often a node was too old to come in.
+    pub upgraded: u64,
+    pub too_old: u64,
 }
 
 impl Happened {
@@ -80,6 +88,8 @@ impl Happened {
         self.conflicts += more.conflicts;
         self.resynced += more.resynced;
         self.rivals += more.rivals;
+        self.upgraded += more.upgraded;
+        self.too_old += more.too_old;
     }
 }
 

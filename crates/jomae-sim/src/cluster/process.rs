@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jomae_core::{
     cluster::{
-        machine::{Machine, Now, Step, Timing},
+        machine::{Machine, NotServing, Now, Step, Timing},
         record::{NodeName, NodeRecord},
     },
     store::Revision,
@@ -30,6 +30,8 @@ pub struct Host {
     pub booted_ns: u64,
     pub wall_ahead_secs: i64,
     pub wall_changed_at: u64,
+    /// The newest stored form that the version here reads.
+    pub form: u32,
     /// How often a node was started here.
     pub starts: u32,
     pub paused_until: u64,
@@ -61,6 +63,7 @@ pub struct Node {
     pub confirming: Vec<Confirming>,
     bug: Option<Bug>,
     term_ns: u64,
+    pub form: u32,
     /// For [`Bug::LeaseFromSeen`].
     own_seen_ns: Option<u64>,
     /// For [`Bug::BeatsAnyway`]: at which revision a beat was answered last.
@@ -104,6 +107,7 @@ impl Node {
         Self {
             name: name.clone(),
             incarnation: record.incarnation.clone(),
+            form: record.form,
             machine: Machine::new(name.clone(), record, timing),
             replica: Replica::default(),
             is_broken: false,
@@ -123,7 +127,12 @@ impl Node {
         if self.bug == Some(Bug::LeaseFromSeen) {
             return !self.is_leaving && self.own_seen_ns.is_some_and(|at| now.steady_ns < at + self.term_ns);
         }
-        self.machine.serving(now).is_ok()
+        match self.machine.serving(now) {
+            Err(NotServing::Form) if self.bug == Some(Bug::FormIgnored) => {
+                now.steady_ns < self.machine.lease_until_ns()
+            }
+            serving => serving.is_ok(),
+        }
     }
 
     /// The watch shows a change.
@@ -178,6 +187,13 @@ impl Node {
                 });
                 self.machine.see_work(record);
             }
+            At::Form => {
+                let form = found.and_then(|(value, revision)| match &**value {
+                    Value::Form(form) => Some((*form, Revision(*revision))),
+                    _ => None,
+                });
+                self.machine.see_form(form);
+            }
             At::Marker(name) if name != me => self.machine.asked(),
             At::Marker(_) | At::Key(_) | At::Job(_) => {}
         }
@@ -193,7 +209,25 @@ impl Node {
                 }
             }
         }
+        if self.bug == Some(Bug::FormTooSoon)
+            && let Some((_, revision)) = self.replica.records.get(&At::Work)
+            && self.machine.has_work(now)
+            && self.form > self.machine.form()
+        {
+            let expect = self.replica.records.get(&At::Form).map(|(_, revision)| Revision(*revision));
+            steps.push(Step::Form { expect, work: Revision(*revision), form: self.form });
+        }
         self.steps.extend(steps);
+    }
+
+    /// A node that the last tick would shut out, although its record is known.
+    pub fn shuts_out(&self) -> Option<String> {
+        let form =
+            self.steps.iter().find_map(|step| if let Step::Form { form, .. } = step { Some(*form) } else { None })?;
+        self.replica.records.values().find_map(|(value, _)| match &**value {
+            Value::Node(record) if record.form < form => Some(record.incarnation.clone()),
+            _ => None,
+        })
     }
 
     /// Whether a barrier has ended.
@@ -211,8 +245,16 @@ impl Node {
     /// What is known of a key, and the revision of its last change.
     pub fn key(&self, key: usize) -> (bool, u64) {
         match self.replica.records.get(&At::Key(key)) {
-            Some((value, revision)) => (matches!(**value, Value::Key { is_enabled: true }), *revision),
+            Some((value, revision)) => (matches!(**value, Value::Key { is_enabled: true, .. }), *revision),
             None => (false, 0),
+        }
+    }
+
+    /// The form in which a key is stored.
+    pub fn form_of(&self, key: usize) -> u32 {
+        match self.replica.records.get(&At::Key(key)).map(|(value, _)| &**value) {
+            Some(Value::Key { form, .. }) => *form,
+            _ => 0,
         }
     }
 }

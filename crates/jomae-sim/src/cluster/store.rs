@@ -11,6 +11,8 @@ use super::dice;
 pub enum At {
     Node(usize),
     Work,
+    /// The floor of stored forms.
+    Form,
     Marker(usize),
     Key(usize),
     Job(usize),
@@ -20,9 +22,12 @@ pub enum At {
 pub enum Value {
     Node(NodeRecord),
     Work(WorkRecord),
+    Form(u32),
     Marker,
     Key {
         is_enabled: bool,
+        /// The form in which it is stored.
+        form: u32,
     },
     Job {
         /// By the true time, in Unix seconds.
@@ -140,6 +145,7 @@ fn applied(records: &mut Records, change: &Change) -> u64 {
 fn of_entry(at: At, revision: u64) -> u64 {
     let (kind, number) = match at {
         At::Node(number) => (1, number),
+        At::Form => (6, 0),
         At::Work => (2, 0),
         At::Marker(number) => (3, number),
         At::Key(number) => (4, number),

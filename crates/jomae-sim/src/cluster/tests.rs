@@ -53,9 +53,10 @@ fn nothing_goes_wrong_whatever_goes_wrong() {
     for often in [used, refused, revoked, fenced, took_over, done, confirmed, unknown] {
         assert!(often > runs, "{happened:?}");
     }
-    for sometimes in [in_doubt, happened.resynced, happened.rivals, happened.conflicts] {
+    for sometimes in [in_doubt, happened.resynced, happened.rivals, happened.conflicts, happened.upgraded] {
         assert!(sometimes > runs / 10, "{happened:?}");
     }
+    assert!(happened.too_old > 0, "{happened:?}");
 }
 
 #[test]
@@ -129,4 +130,14 @@ fn work_that_does_not_compare_the_work_lease_is_found() {
 #[test]
 fn a_fence_without_its_condition_is_found() {
     finds(Bug::FenceUnconditional, 100, &[USED, FENCED]);
+}
+
+#[test]
+fn a_floor_above_what_a_node_reads_is_found() {
+    finds(Bug::FormTooSoon, 100, &["shuts out"]);
+}
+
+#[test]
+fn a_node_that_ignores_the_floor_is_found() {
+    finds(Bug::FormIgnored, 500, &["reads form 1 and met"]);
 }

@@ -40,6 +40,7 @@ pub enum Purpose {
     Beat { beat: u64 },
     Fence,
     TakeOver,
+    Raise,
     Leave,
     Revoke { key: usize },
     Write { key: usize },
@@ -139,11 +140,16 @@ pub struct World {
     queue: BinaryHeap<Reverse<(u64, usize)>>,
     events: Vec<Option<Event>>,
     pub store_down_until: u64,
+    /// Of a run in which the nodes are upgraded: when which is, apart from all other chance.
+    upgrades: Option<Dice>,
     /// How often each kind of fault happens.
     pub mood: Vec<Fault>,
     is_told: bool,
 }
 
+/// The stored forms of two versions, of which the newer one reads both.
+pub const OLD: u32 = 1;
+pub const NEW: u32 = 2;
 pub const KEYS: usize = 3;
 const JOBS: usize = 15;
 
@@ -162,6 +168,7 @@ impl World {
                 booted_ns: dice.below(1000) * SECOND,
                 wall_ahead_secs: 0,
                 wall_changed_at: 0,
+                form: OLD,
                 starts: 0,
                 paused_until: 0,
                 mute_until: 0,
@@ -172,7 +179,9 @@ impl World {
                 node: None,
             }
         };
-        let hosts = (0..=nodes).map(&mut host).collect();
+        let hosts: Vec<Host> = (0..=nodes).map(&mut host).collect();
+        let mut upgrades = Dice::of(!seed);
+        let upgrades = upgrades.permille(300).then_some(upgrades);
         // Some runs see everything, others a few kinds of fault again and again.
         let kinds = dice.within((1, 16));
         let mood = match dice.below(4) {
@@ -195,13 +204,14 @@ impl World {
             queue: BinaryHeap::new(),
             events: Vec::new(),
             store_down_until: 0,
+            upgrades,
             mood,
             is_told,
         }
     }
 
     pub fn run(mut self) -> Result<Happened, String> {
-        let mut writes: Vec<_> = (0..KEYS).map(|key| (At::Key(key), Some(enabled(true)))).collect();
+        let mut writes: Vec<_> = (0..KEYS).map(|key| (At::Key(key), Some(enabled(true, OLD)))).collect();
         for job in 0..JOBS {
             let due_secs = super::process::START_SECS
                 + i64::try_from(self.dice.below((HEALED_AT + HEALING / 2) / SECOND)).unwrap_or(0);
@@ -313,6 +323,9 @@ impl World {
         let Some(node) = self.node(host, start) else { return };
         if !node.is_busy {
             node.tick(now);
+            if let Some(old) = node.shuts_out() {
+                self.fail(|_| format!("host {host} shuts out {old}, which lives and reads less"));
+            }
         }
         self.next_step(host, start);
         self.settle(host, start);
@@ -343,6 +356,10 @@ impl World {
             Step::Work { expect, record } => {
                 let expect = vec![(At::Work, expect.map(|known| known.0))];
                 (Commit { expect, writes: vec![(At::Work, Some(Rc::new(Value::Work(record))))] }, Purpose::TakeOver)
+            }
+            Step::Form { expect, work, form } => {
+                let expect = vec![(At::Form, expect.map(|known| known.0)), (At::Work, Some(work.0))];
+                (Commit { expect, writes: vec![(At::Form, Some(Rc::new(Value::Form(form))))] }, Purpose::Raise)
             }
         }
     }
@@ -485,7 +502,7 @@ impl World {
                 }
                 self.step_ended(host, start, outcome);
             }
-            Purpose::Fence | Purpose::TakeOver => self.step_ended(host, start, outcome),
+            Purpose::Fence | Purpose::TakeOver | Purpose::Raise => self.step_ended(host, start, outcome),
             Purpose::Leave | Purpose::Work { .. } => {}
             Purpose::Write { key } => {
                 if let Outcome::Done(revision) = outcome {
@@ -514,8 +531,31 @@ impl World {
             return;
         }
         self.hosts[host].starts += 1;
-        let start = self.hosts[host].starts;
+        let (start, time) = (self.hosts[host].starts, self.time);
+        // Every start may be that of the new version; after a while each is.
+        if let Some(dice) = &mut self.upgrades
+            && (dice.permille(300) || time >= HEALED_AT)
+        {
+            self.hosts[host].form = NEW;
+        }
         self.snapshot(host, start, None);
+    }
+
+    /// What an operator does in the end: every node that is too old to serve is upgraded.
+    pub fn upgrade_all(&mut self) {
+        if self.upgrades.is_none() {
+            return;
+        }
+        self.happened.upgraded += 1;
+        let rival = self.hosts.len() - 1;
+        for host in 0..rival {
+            if self.hosts[host].form == OLD {
+                self.crash(host);
+            }
+        }
+        if self.hosts[rival].form == OLD && self.hosts[rival].node.is_some() {
+            self.crash(rival);
+        }
     }
 
     fn snapshot(&mut self, host: usize, start: u32, first: Option<Rc<Records>>) {
@@ -545,12 +585,20 @@ impl World {
     fn adopt(&mut self, host: usize, start: u32, records: &Records, revision: u64) {
         let Self { hosts, names, store, time, timing, bug, dice, .. } = self;
         let now = hosts[host].now(*time);
-        let Host { name, home, starts, node, .. } = &mut hosts[host];
+        let Host { name, home, starts, form, node, .. } = &mut hosts[host];
         if *starts != start {
             return;
         }
         let is_new = node.is_none();
-        let record = || NodeRecord::new(format!("{host}.{start}"), home.to_string(), 10);
+        let floor =
+            records.get(&At::Form).map_or(OLD, |(value, _)| if let Value::Form(form) = **value { form } else { OLD });
+        if is_new && *form < floor && *bug != Some(Bug::FormIgnored) {
+            // It is told so, and started again with the new version.
+            *form = NEW;
+            self.happened.too_old += 1;
+            return self.after(self.time, (100, 500), Event::Boot(host));
+        }
+        let record = || NodeRecord { form: *form, ..NodeRecord::new(format!("{host}.{start}"), home.to_string(), 10) };
         let node = node.get_or_insert_with(|| Node::new(&names[*name], record(), *timing, *bug));
         if node.replica.revision <= revision {
             node.adopt(*name, names, (records, revision), dice.permille(500), now);
@@ -601,8 +649,8 @@ impl Event {
     }
 }
 
-pub fn enabled(is_enabled: bool) -> Rc<Value> {
-    Rc::new(Value::Key { is_enabled })
+pub fn enabled(is_enabled: bool, form: u32) -> Rc<Value> {
+    Rc::new(Value::Key { is_enabled, form })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown to people")]
