@@ -14,7 +14,7 @@ use jomae_api::{
 use jomae_core::{
     record::{AccountRecord, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
     service::Service,
-    store::{Path, Write},
+    store::{Path, Store, Write},
     stored::{Bytes, Derived, Record},
 };
 use jomae_crypto::rng;
@@ -40,25 +40,28 @@ pub struct NewKey {
 /// The service of a data directory, without a socket, and whose keys it makes.
 pub struct Maker {
     pub service: Arc<Service>,
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
+    /// The same, if it is one.
+    pub sqlite: Option<Arc<SqliteStore>>,
     account: AccountId,
     region: RegionId,
 }
 
 impl Maker {
-    /// Opens a data directory as the server does; makes it if it is not there.
-    pub async fn open(data_dir: &FilePath) -> Result<Self, Failure> {
-        let config = Config { data_dir: data_dir.to_owned(), ..Config::default() };
+    /// Opens a data directory as the server does, with what the configuration says if there is one; makes it if it is not
+    /// there.
+    pub async fn open(data_dir: &FilePath, config: Option<&FilePath>) -> Result<Self, Failure> {
+        let config = config.map_or_else(|| Ok(Config::default()), Config::read)?;
+        let config = Config { data_dir: data_dir.to_owned(), ..config };
         let started = bootstrap::open(&config, gateway::now()).await?;
-        let (service, OpenedStore::Sqlite(store)) = (started.service, started.store) else {
-            return Err("keys are put into a store of SQLite".into());
-        };
+        let (service, store) = (started.service, started.store.store());
+        let sqlite = if let OpenedStore::Sqlite(sqlite) = started.store { Some(sqlite) } else { None };
         // The path ends in the id.
         let accounts = service.kms.vault.reading().list::<AccountRecord>("sys/account/", None, 1)?;
         let account = accounts.first().and_then(|(path, _)| path.as_str().rsplit('/').next()).and_then(AccountId::new);
         let account = account.ok_or("the store has no account")?;
         let region = service.default_region.clone();
-        Ok(Self { service, store, account, region })
+        Ok(Self { service, store, sqlite, account, region })
     }
 
     /// A new key with fresh material, sealed.

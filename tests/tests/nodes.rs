@@ -11,8 +11,10 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::{BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -299,4 +301,58 @@ fn a_node_without_an_address_is_not_asked_and_asks_nobody_in() {
         assert!(ran.stderr.contains(why), "{cluster}: {}", ran.stderr);
     }
     drop(first);
+}
+
+/// What a process writes to sockets while something happens, as strace sees it: how often to a port.
+fn writes_to(server: &Server, port: u16, site: &Site, meanwhile: impl FnOnce()) -> usize {
+    let seen = site.path("strace");
+    let mut strace = Command::new("strace")
+        .args(["-f", "-yy", "-e", "trace=write,writev,sendto,sendmsg,sendmmsg", "-p"])
+        .arg(server.pid().as_raw_nonzero().to_string())
+        .arg("-o")
+        .arg(&seen)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("strace, which scripts/setup-tests installs");
+    let mut said = BufReader::new(strace.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("attached")), "strace is attached");
+    let drained = thread::spawn(move || said.for_each(drop));
+    meanwhile();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&strace), rustix::process::Signal::INT).unwrap();
+    strace.wait().unwrap();
+    drained.join().unwrap();
+    let to = format!("->127.0.0.1:{port}]");
+    fs::read_to_string(&seen).unwrap().lines().filter(|line| line.contains(&to)).count()
+}
+
+#[test]
+fn the_use_of_a_key_says_nothing_to_etcd() {
+    const USES: usize = 1000;
+    let machines = Machines::new(1);
+    let server = machines.start(0);
+    let key = runtime().block_on(create_key(&server.client(), "orders"));
+    let port = machines.etcd.client_port(0);
+    let site = &machines.sites[0];
+    let used = writes_to(&server, port, site, || {
+        runtime().block_on(async {
+            let client = server.client();
+            for _ in 0..USES / 2 {
+                let text = encrypt(&client, &key, "c2VjcmV0").await;
+                assert_eq!(decrypt(&client, &text).await, "c2VjcmV0");
+            }
+        });
+    });
+    // Leases are renewed meanwhile, and what one node does each second is done.
+    assert!(used < USES / 3, "{used} writes to etcd during {USES} uses of a key");
+    // What does talk to etcd is seen.
+    let made = writes_to(&server, port, site, || {
+        runtime().block_on(async {
+            let client = server.client();
+            for n in 0..USES / 10 {
+                create_key(&client, &format!("key {n}")).await;
+            }
+        });
+    });
+    assert!(made >= USES / 10, "{made} writes to etcd during {} CreateKey", USES / 10);
+    println!("{used} writes to etcd during {USES} uses of a key, {made} during {} CreateKey", USES / 10);
 }

@@ -13,7 +13,7 @@ use std::{
 
 use clap::Parser;
 use jomae_bench::keys::{Failure, Maker, WRITES_PER_KEY};
-use jomae_core::store::{Commit, Committed, Store as _};
+use jomae_core::store::{Commit, Committed};
 use tokio::task::JoinSet;
 
 /// Puts keys into a data directory that no server has open; makes the directory if it is not there.
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn fill(options: &Options) -> Result<(), Failure> {
-    let maker = Arc::new(Maker::open(&options.data_dir).await?);
+    let maker = Arc::new(Maker::open(&options.data_dir, None).await?);
     let left = Arc::new(AtomicU64::new(options.count));
     let out = options.out.as_ref().map(File::create).transpose()?;
     let out = Arc::new(Mutex::new(out.map(BufWriter::new)));
