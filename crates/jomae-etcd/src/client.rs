@@ -1,6 +1,11 @@
 //! Calls, on whichever member answers.
 
-use std::{error::Error as _, future::Future, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    future::Future,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -13,7 +18,7 @@ use tonic::{Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use crate::{
-    ANSWER_BYTES_MAX, Config, ConfigError, Error,
+    ANSWER_BYTES_MAX, Config, ConfigError, Error, Tls,
     error::from_status,
     line::{self, Endpoint, Line, Lost},
     proto::{
@@ -35,7 +40,8 @@ pub struct Client {
 struct Shared {
     config: Config,
     endpoints: Vec<Endpoint>,
-    connector: Option<TlsConnector>,
+    /// For new connections.
+    connector: std::sync::Mutex<Option<TlsConnector>>,
     current: Mutex<Current>,
 }
 
@@ -57,8 +63,22 @@ impl Client {
         if connector.is_none() && endpoints.iter().any(Endpoint::is_tls) {
             return Err(ConfigError::NoCa);
         }
+        // What is made of it is kept, and not the key beside it.
+        let config = Config { tls: None, ..config };
+        let connector = std::sync::Mutex::new(connector);
         let current = Mutex::new(Current { next: 0, line: None });
         Ok(Self { shared: Arc::new(Shared { config, endpoints, connector, current }) })
+    }
+
+    /// From the next call on, other certificates: calls go over a new connection, and those under way, as an open watch, end on the old one.
+    ///
+    /// # Errors
+    /// Certificates or a key that cannot be used; those in use then stay.
+    pub async fn use_tls(&self, tls: &Tls) -> Result<(), ConfigError> {
+        let connector = line::connector(tls)?;
+        *self.shared.connector.lock().unwrap_or_else(PoisonError::into_inner) = Some(connector);
+        self.leave().await;
+        Ok(())
     }
 
     /// Reads keys; linearizable.
@@ -125,7 +145,8 @@ impl Client {
         // Before the attempt, so that one that is given up is not made again next.
         current.next = at + 1;
         let Some(endpoint) = shared.endpoints.get(at) else { return Err(late()) };
-        let line = Line::open(endpoint, shared.connector.as_ref(), &shared.config).await?;
+        let connector = shared.connector.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let line = Line::open(endpoint, connector.as_ref(), &shared.config).await?;
         current.line = Some((at, line.clone()));
         Ok((at, line))
     }

@@ -12,6 +12,8 @@ mod watch;
 
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 pub use client::Client;
 pub use error::{ConfigError, Error};
 pub use watch::Watch;
@@ -48,7 +50,7 @@ pub struct Tls {
 #[derive(Clone)]
 pub struct Identity {
     pub certificate: Vec<u8>,
-    pub key: Vec<u8>,
+    pub key: Zeroizing<Vec<u8>>,
 }
 
 impl Config {

@@ -159,6 +159,14 @@ impl OpenedStore {
         }
     }
 
+    /// Takes what the files of certificates for etcd hold now.
+    pub(crate) async fn renew_certificates(&self, config: &Config) -> Result<(), StartError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Etcd(store, _) => Ok(store.use_certificates(&etcd_options(&config.store)?).await?),
+        }
+    }
+
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
@@ -203,16 +211,14 @@ pub(crate) fn check_form(vault: &Vault) -> Result<(), StartError> {
 
 /// How the configuration says that etcd is reached.
 pub(crate) fn etcd_options(config: &StoreConfig) -> Result<EtcdOptions, StartError> {
-    let read = |path: &PathBuf| {
-        files::read_configured(path, PEM_BYTES_MAX).map(|bytes| bytes.to_vec()).map_err(StartError::io(path))
-    };
+    let read = |path: &PathBuf| files::read_configured(path, PEM_BYTES_MAX).map_err(StartError::io(path));
     let mut options = EtcdOptions::new(config.endpoints.clone());
     if !config.prefix.is_empty() {
         options.prefix.clone_from(&config.prefix);
     }
-    options.ca = config.ca_file.as_ref().map(read).transpose()?;
+    options.ca = config.ca_file.as_ref().map(read).transpose()?.map(|bytes| bytes.to_vec());
     if let (Some(certificate), Some(key)) = (&config.cert_file, &config.key_file) {
-        options.identity = Some((read(certificate)?, read(key)?));
+        options.identity = Some((read(certificate)?.to_vec(), read(key)?));
     }
     Ok(options)
 }

@@ -223,7 +223,7 @@ async fn watch_signals(
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             () = leaving.notified() => return Ok(()),
-            _ = hangup.recv() => config = reload(source, config, started, certificates, level),
+            _ = hangup.recv() => config = reload(source, config, started, certificates, level).await,
             _ = every_second.tick() => {
                 turns += 1;
                 work(&config, started, certificates, turns).await;
@@ -312,7 +312,7 @@ async fn sweep(started: &Started) {
 }
 
 /// Takes what can change in a running process: certificate, rate limits, quotas, log level. The rest waits for a restart.
-fn reload(
+async fn reload(
     source: &Source,
     old: Config,
     started: &Started,
@@ -337,6 +337,9 @@ fn reload(
     match certificates.renew(&config, SystemTime::now()) {
         Ok(()) => tracing::info!("reloaded certificate, rate limits and log level; other settings need a restart"),
         Err(error) => tracing::error!(%error, "certificate not reloaded; keeping the current one"),
+    }
+    if let Err(error) = started.store.renew_certificates(&config).await {
+        tracing::error!(%error, "certificates for etcd not reloaded; keeping the current ones");
     }
     config
 }

@@ -92,6 +92,17 @@ pub struct Lag {
 }
 
 impl EtcdStore {
+    /// Takes other certificates for new connections to etcd.
+    ///
+    /// # Errors
+    /// Certificates or a key that cannot be used; those in use then stay.
+    pub async fn use_certificates(&self, options: &EtcdOptions) -> Result<(), OpenError> {
+        match options.tls()? {
+            Some(tls) => Ok(self.inner.client.use_tls(&tls).await?),
+            None => Ok(()),
+        }
+    }
+
     /// Opens the store under the prefix, and makes it if there is nothing and the options allow it. Returns when all records are in memory.
     ///
     /// # Errors

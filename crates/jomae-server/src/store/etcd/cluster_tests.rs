@@ -19,7 +19,7 @@ use super::{
 fn with_tls(etcd: &Etcd, client: Pem) -> EtcdOptions {
     EtcdOptions {
         ca: Some(etcd.authority().pem()),
-        identity: Some((client.certificate, client.key)),
+        identity: Some((client.certificate, client.key.into())),
         ..EtcdOptions::new(etcd.endpoints())
     }
 }
@@ -46,6 +46,27 @@ fn users_are_known_by_their_certificates() {
     assert!(matches!(error, OpenError::Certificate(_)), "{error}");
     let error = refused(&EtcdOptions { ca: Some(Authority::new().pem()), ..options });
     assert!(matches!(error, OpenError::Certificate(_)), "{error}");
+}
+
+#[test]
+fn other_certificates_are_taken_without_a_start() {
+    let etcd = Etcd::start_tls(1);
+    etcd.enable_auth("jomae", "jomae");
+    let options = with_tls(&etcd, etcd.authority().issue("jomae"));
+    let store = open(&options);
+    done(&store, vec![put("a", "x")]);
+    // One that is of no use changes nothing.
+    let broken = EtcdOptions { identity: Some((b"no".to_vec(), b"no".to_vec().into())), ..options.clone() };
+    assert!(block_on(store.use_certificates(&broken)).is_err());
+    done(&store, vec![put("a", "y")]);
+    // Of a user who may do nothing: calls are refused, so it is the one in use.
+    block_on(store.use_certificates(&with_tls(&etcd, etcd.authority().issue("stranger")))).expect("a good pair");
+    let refused = block_on(store.commit(commit(&[], vec![put("a", "z")])));
+    assert!(refused.is_err(), "{refused:?}");
+    block_on(store.use_certificates(&with_tls(&etcd, etcd.authority().issue("jomae")))).expect("a good pair");
+    done(&store, vec![put("a", "z")]);
+    block_on(store.confirm()).expect("confirmed");
+    assert_eq!(get(&store, "a").map(|entry| entry.value), Some(b"z".to_vec()));
 }
 
 /// What was written, how that ended, and after how long.

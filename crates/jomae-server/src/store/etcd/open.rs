@@ -13,6 +13,7 @@ use jomae_etcd::{
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
 use super::{
     keys::Keys,
@@ -41,7 +42,7 @@ pub struct EtcdOptions {
     /// Certificates that may have signed the members', in PEM. Needed for `https`.
     pub ca: Option<Vec<u8>>,
     /// The client's certificate chain and private key, in PEM. etcd knows it by the certificate's common name.
-    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    pub identity: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     /// For one call, on whatever members.
     pub call_timeout: Duration,
     /// For a connection to one member.
@@ -61,15 +62,19 @@ impl EtcdOptions {
         Self { endpoints, prefix, ca: None, identity: None, call_timeout, connect_timeout, makes_new, open_wait }
     }
 
-    pub(super) fn client(&self) -> Result<Client, ConfigError> {
+    /// Whom to trust, and as whom to come.
+    pub(super) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
         let identity = self.identity.clone().map(|(certificate, key)| Identity { certificate, key });
-        let tls = match (&self.ca, &identity) {
-            (Some(ca), _) => Some(Tls { ca: ca.clone(), identity }),
-            (None, Some(_)) => return Err(ConfigError::NoCa),
-            (None, None) => None,
-        };
+        match (&self.ca, &identity) {
+            (Some(ca), _) => Ok(Some(Tls { ca: ca.clone(), identity })),
+            (None, Some(_)) => Err(ConfigError::NoCa),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(super) fn client(&self) -> Result<Client, ConfigError> {
         Client::new(Config {
-            tls,
+            tls: self.tls()?,
             call_timeout: self.call_timeout,
             connect_timeout: self.connect_timeout,
             ..Config::new(self.endpoints.clone())
