@@ -13,7 +13,7 @@ mod unfinished;
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt as _, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -95,6 +95,12 @@ pub fn open_of_others(path: &Path) -> io::Result<File> {
 /// Opens a file that the configuration names for reading; it may be a link.
 pub fn open_configured(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, Owner::Anyone, Links::Followed)
+}
+
+/// Opens a pipe that this process has, by its path in `/proc/self/fd`.
+pub fn open_pipe(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).open(path)?;
+    if file.metadata()?.file_type().is_fifo() { Ok(file) } else { Err(io::Error::other("not a pipe")) }
 }
 
 /// Opens a file that the configuration names for reading and appending, and makes it, readable by all, if it is not

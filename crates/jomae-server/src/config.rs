@@ -81,6 +81,8 @@ impl Default for Config {
 pub struct Server {
     /// Request threads; 0: one a core.
     pub worker_threads: usize,
+    /// Whether what is in memory is kept out of swap, if the system allows it.
+    pub lock_memory: bool,
     /// Threads for private-key operations, and as many again for the making of keys; 0: one a core.
     pub crypto_threads: usize,
     /// Connections open at once; fewer if the system allows fewer open files.
@@ -114,6 +116,7 @@ impl Default for Server {
         let limits = Limits::default();
         Self {
             worker_threads: 0,
+            lock_memory: true,
             crypto_threads: 0,
             connections_max: limits.connections_max,
             request_bytes_in_flight_max: limits.request_bytes_in_flight_max,

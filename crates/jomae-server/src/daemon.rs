@@ -25,6 +25,7 @@ use crate::{
     descriptors, files,
     gateway::{self, Gateway},
     http::{self, HttpStats, Limits},
+    locked,
     logging::{self, LevelHandle},
     metrics::Metrics,
     nodes::{self, NodeApi, status::Nodes, tokens},
@@ -69,6 +70,11 @@ impl Source {
 pub fn serve(source: &Source) -> Result<(), StartError> {
     let config = source.read()?;
     let level = logging::start(&config.log)?;
+    if config.server.lock_memory
+        && let Err(why) = locked::lock()
+    {
+        tracing::warn!(why, "memory is not locked: the system may write keys to swap");
+    }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.server.worker_threads > 0 {
         runtime.worker_threads(config.server.worker_threads);

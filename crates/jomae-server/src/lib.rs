@@ -30,6 +30,7 @@ mod certificates;
 pub mod cluster;
 mod descriptors;
 mod guard;
+mod locked;
 mod logging;
 mod notify;
 mod secret_text;

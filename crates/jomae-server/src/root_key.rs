@@ -1,7 +1,7 @@
 //! Where the root key comes from: a key file, or a passphrase.
 
 use std::{
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -11,8 +11,8 @@ use jomae_core::{
 };
 use jomae_crypto::{
     root::{
-        KEY_FILE_BYTES_MAX, KeyFileError, PARAMS_LINE_BYTES_MAX, PASSPHRASE_BYTES_MAX, PassphraseError,
-        PassphraseParams, PassphraseParamsError, RootMaterial,
+        KEY_FILE_BYTES_MAX, KeyFileError, PARAMS_LINE_BYTES_MAX, PassphraseError, PassphraseParams,
+        PassphraseParamsError, RootMaterial,
     },
     secret::Key256,
     wrap,
@@ -25,8 +25,14 @@ use crate::{
     guard,
 };
 
+pub use jomae_crypto::root::PASSPHRASE_BYTES_MAX;
+
 /// The environment variable that may hold the passphrase.
 pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
+
+/// The environment variable with the number of the pipe that holds it instead: `jomae serve` starts itself anew with it, so
+/// that the passphrase stands in no environment, which the system shows for as long as the process lives.
+pub const PASSPHRASE_PIPE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE_PIPE";
 
 /// Shortest passphrase of a new root key, in bytes.
 const NEW_PASSPHRASE_BYTES_MIN: usize = 16;
@@ -205,10 +211,26 @@ fn passphrase(config: &Config) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
             source: io::ErrorKind::NotFound.into(),
         });
     }
+    if let Ok(number) = std::env::var(PASSPHRASE_PIPE_VARIABLE) {
+        return from_pipe(&number);
+    }
     match std::env::var(PASSPHRASE_VARIABLE) {
         Ok(text) => Ok(Zeroizing::new(text.into_bytes())),
         Err(_) => Err(RootKeyError::NoPassphrase),
     }
+}
+
+/// What the process was before has written, to its end.
+fn from_pipe(number: &str) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
+    let path = format!("/proc/self/fd/{number}");
+    let read = |source| RootKeyError::Read { path: path.clone(), source };
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(read(io::ErrorKind::InvalidInput.into()));
+    }
+    let mut passphrase = Zeroizing::new(Vec::with_capacity(PASSPHRASE_FILE_BYTES_MAX + 1));
+    let pipe = files::open_pipe(Path::new(&path)).map_err(read)?;
+    pipe.take(PASSPHRASE_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut passphrase).map_err(read)?;
+    Ok(passphrase)
 }
 
 #[cfg(test)]

@@ -1,11 +1,22 @@
 //! `jomae serve`, and the configuration that the offline commands share with it.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStringExt as _, process::CommandExt as _},
+    },
+    path::Path,
+    process::Command,
+};
 
 use jomae_server::{
     config::Config,
     daemon::{self, Source},
+    root_key::{PASSPHRASE_BYTES_MAX, PASSPHRASE_PIPE_VARIABLE, PASSPHRASE_VARIABLE},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     args::{ConfigArgs, Serve},
@@ -14,6 +25,7 @@ use crate::{
 
 /// Serves.
 pub fn run(serve: Serve) -> Result<(), Failure> {
+    hide_passphrase()?;
     let Serve { config: args, listen, admin_listen, region, new_audit_log, insecure } = serve;
     let (file, is_named) = (args.config.clone(), args.data_dir.is_some());
     let flags = Box::new(move |mut config: Config| {
@@ -39,6 +51,27 @@ pub fn run(serve: Serve) -> Result<(), Failure> {
         refuse_a_second(&config.data_dir, Path::new(STANDING))?;
     }
     daemon::serve(&source).map_err(|error| Failure::Local(error.to_string()))
+}
+
+/// Takes the passphrase out of the environment, which the system shows as it was when the process began: the program is
+/// begun anew without it, in the same process, and gets it through a pipe.
+fn hide_passphrase() -> Result<(), Failure> {
+    let Some(passphrase) = std::env::var_os(PASSPHRASE_VARIABLE) else { return Ok(()) };
+    let passphrase = Zeroizing::new(passphrase.into_vec());
+    let failed = |error: io::Error| Failure::Local(format!("{PASSPHRASE_VARIABLE}: {error}"));
+    if passphrase.len() > PASSPHRASE_BYTES_MAX {
+        return Err(Failure::Local(format!("{PASSPHRASE_VARIABLE} is longer than {PASSPHRASE_BYTES_MAX} bytes")));
+    }
+    // The reading end stays open over the start; a pipe holds far more than that.
+    let (reading, writing) = rustix::pipe::pipe().map_err(|error| failed(error.into()))?;
+    File::from(writing).write_all(&passphrase).map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    let error = Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env_remove(PASSPHRASE_VARIABLE)
+        .env(PASSPHRASE_PIPE_VARIABLE, reading.as_raw_fd().to_string())
+        .exec();
+    Err(failed(error))
 }
 
 /// Where packages keep the data.

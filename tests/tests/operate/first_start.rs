@@ -168,3 +168,27 @@ async fn a_name_can_be_listened_on() {
     let by_name = format!("https://localhost:{}", server.listening.port());
     server.jomae(&["key", "list", "--endpoint", &by_name]).ok();
 }
+
+#[test]
+fn a_passphrase_of_the_environment_stays_in_no_environment_and_memory_is_locked() {
+    const PASSPHRASE: &str = "a passphrase that nobody may see in /proc";
+    let site = Site::default();
+    let launch = || {
+        site.launch().config("[root_key]\nprovider = \"passphrase\"\n").variable("JOMAE_ROOT_PASSPHRASE", PASSPHRASE)
+    };
+    for _ in 0..2 {
+        let mut server = launch().start();
+        let environment = server.proc("environ");
+        assert!(environment.contains("JOMAE_ROOT_PASSPHRASE_PIPE=") && !environment.contains(PASSPHRASE));
+        assert!(!server.proc("cmdline").contains(PASSPHRASE));
+        let status = server.proc("status");
+        let figure = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+        };
+        // Where it is allowed, everything is locked; where it is not, that is said.
+        let is_locked = figure("VmLck:") >= figure("VmRSS:") / 2;
+        assert!(is_locked != server.stderr().contains("memory is not locked"), "{status}");
+        assert_eq!(server.stop(), Some(0));
+    }
+}
