@@ -53,6 +53,9 @@ def milliseconds(secs):
 
 def timed(caller, action, node, **params):
     call = caller.call(action, node, **params)
+    if call["outcome"] == load.UNKNOWN and not call["code"]:
+        # The node has closed a connection that was idle for long.
+        call = caller.call(action, node, **params)
     if call["outcome"] != load.OK:
         raise RuntimeError(f"{action} while everything is well: {call}")
     return call["end"] - call["start"]
