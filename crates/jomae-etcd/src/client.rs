@@ -1,11 +1,6 @@
 //! Calls, on whichever member answers.
 
-use std::{
-    error::Error as _,
-    future::Future,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{error::Error as _, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -40,45 +35,48 @@ pub struct Client {
 struct Shared {
     config: Config,
     endpoints: Vec<Endpoint>,
-    /// For new connections.
-    connector: std::sync::Mutex<Option<TlsConnector>>,
     current: Mutex<Current>,
 }
 
-/// The connection in use, and the member that is asked next if there is none.
+/// The connection in use, and with what the next one is made, to which member, if there is none.
 struct Current {
+    connector: Option<TlsConnector>,
     next: usize,
     line: Option<(usize, Line)>,
 }
 
 impl Client {
-    /// Connects when first called.
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
+    /// Connects when first called. An `https` endpoint needs TLS.
+    pub fn new(config: Config, tls: Option<&Tls>) -> Result<Self, ConfigError> {
         let endpoints: Vec<Endpoint> =
             config.endpoints.iter().map(|text| Endpoint::parse(text)).collect::<Result<_, _>>()?;
         if endpoints.is_empty() {
             return Err(ConfigError::NoEndpoint);
         }
-        let connector = config.tls.as_ref().map(line::connector).transpose()?;
+        let connector = tls.map(line::connector).transpose()?;
         if connector.is_none() && endpoints.iter().any(Endpoint::is_tls) {
             return Err(ConfigError::NoCa);
         }
-        // What is made of it is kept, and not the key beside it.
-        let config = Config { tls: None, ..config };
-        let connector = std::sync::Mutex::new(connector);
-        let current = Mutex::new(Current { next: 0, line: None });
-        Ok(Self { shared: Arc::new(Shared { config, endpoints, connector, current }) })
+        Ok(Self::with(config, endpoints, connector))
     }
 
-    /// From the next call on, other certificates: calls go over a new connection, and those under way, as an open watch, end on the old one.
-    ///
-    /// # Errors
-    /// Certificates or a key that cannot be used; those in use then stay.
-    pub async fn use_tls(&self, tls: &Tls) -> Result<(), ConfigError> {
-        let connector = line::connector(tls)?;
-        *self.shared.connector.lock().unwrap_or_else(PoisonError::into_inner) = Some(connector);
-        self.leave().await;
-        Ok(())
+    fn with(config: Config, endpoints: Vec<Endpoint>, connector: Option<TlsConnector>) -> Self {
+        let current = Mutex::new(Current { connector, next: 0, line: None });
+        Self { shared: Arc::new(Shared { config, endpoints, current }) }
+    }
+
+    /// A client of the same members with other certificates, and a connection of its own.
+    pub fn with_tls(&self, tls: &Tls) -> Result<Self, ConfigError> {
+        let Shared { config, endpoints, .. } = &*self.shared;
+        Ok(Self::with(config.clone(), endpoints.clone(), Some(line::connector(tls)?)))
+    }
+
+    /// Goes on with the certificates of one made [`with_tls`](Self::with_tls), and over its connection. Calls on their
+    /// way end where they began; a watch stays there until it is opened again.
+    pub async fn take_over(&self, other: Self) {
+        let mut theirs = other.shared.current.lock().await;
+        let (connector, next, line) = (theirs.connector.take(), theirs.next, theirs.line.take());
+        *self.shared.current.lock().await = Current { connector, next, line };
     }
 
     /// Reads keys; linearizable.
@@ -145,8 +143,7 @@ impl Client {
         // Before the attempt, so that one that is given up is not made again next.
         current.next = at + 1;
         let Some(endpoint) = shared.endpoints.get(at) else { return Err(late()) };
-        let connector = shared.connector.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let line = Line::open(endpoint, connector.as_ref(), &shared.config).await?;
+        let line = Line::open(endpoint, current.connector.as_ref(), &shared.config).await?;
         current.line = Some((at, line.clone()));
         Ok((at, line))
     }

@@ -12,11 +12,10 @@ mod watch;
 
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 pub use client::Client;
 pub use error::{ConfigError, Error};
 pub use watch::Watch;
+use zeroize::Zeroizing;
 
 /// Largest answer that is read, in bytes; a larger one is [`Error::TooLarge`].
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -26,8 +25,6 @@ pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub struct Config {
     /// `http://host:port` or `https://host:port`, one for each member.
     pub endpoints: Vec<String>,
-    /// Needed if an endpoint is `https`.
-    pub tls: Option<Tls>,
     /// For a call in all, on whatever members.
     pub call_timeout: Duration,
     /// For TCP and TLS with one member.
@@ -58,7 +55,6 @@ impl Config {
     pub fn new(endpoints: Vec<String>) -> Self {
         Self {
             endpoints,
-            tls: None,
             call_timeout: Duration::from_millis(1500),
             connect_timeout: Duration::from_millis(500),
             keep_alive_interval: Duration::from_secs(3),

@@ -26,6 +26,7 @@ use jomae_core::{
     usage::Usage,
     wait::Pool,
 };
+use jomae_etcd::{Identity, Tls};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
     certificates::CertificateError,
     cluster::{self, JoinError, Keeper},
     config::{Config, ConfigError, StoreConfig, StoreKind},
-    files::{self, NotPrivate},
+    files::{self, NotPrivate, Secret},
     guard,
     nodes::{Authority, logs::Logs},
     nonces, oidc,
@@ -159,11 +160,14 @@ impl OpenedStore {
         }
     }
 
-    /// Takes what the files of certificates for etcd hold now.
-    pub(crate) async fn renew_certificates(&self, config: &Config) -> Result<(), StartError> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            Self::Etcd(store, _) => Ok(store.use_certificates(&etcd_options(&config.store)?).await?),
+    /// Reads the certificates for etcd again; gives whether there are new ones.
+    pub(crate) async fn renew(&self, config: &StoreConfig) -> Result<bool, StartError> {
+        if let Some(key) = &config.key_file {
+            files::open_secret(key, Secret::Configured)?;
+        }
+        match (self, etcd_tls(config)?) {
+            (Self::Etcd(store, _), Some(tls)) => Ok(store.renew(tls).await?),
+            _ => Ok(false),
         }
     }
 
@@ -211,16 +215,25 @@ pub(crate) fn check_form(vault: &Vault) -> Result<(), StartError> {
 
 /// How the configuration says that etcd is reached.
 pub(crate) fn etcd_options(config: &StoreConfig) -> Result<EtcdOptions, StartError> {
-    let read = |path: &PathBuf| files::read_configured(path, PEM_BYTES_MAX).map_err(StartError::io(path));
     let mut options = EtcdOptions::new(config.endpoints.clone());
     if !config.prefix.is_empty() {
         options.prefix.clone_from(&config.prefix);
     }
-    options.ca = config.ca_file.as_ref().map(read).transpose()?.map(|bytes| bytes.to_vec());
-    if let (Some(certificate), Some(key)) = (&config.cert_file, &config.key_file) {
-        options.identity = Some((read(certificate)?.to_vec(), read(key)?));
-    }
+    options.tls = etcd_tls(config)?;
     Ok(options)
+}
+
+fn etcd_tls(config: &StoreConfig) -> Result<Option<Tls>, StartError> {
+    let read = |path: &PathBuf| files::read_configured(path, PEM_BYTES_MAX).map_err(StartError::io(path));
+    let identity = match (&config.cert_file, &config.key_file) {
+        (Some(certificate), Some(key)) => Some(Identity { certificate: read(certificate)?.to_vec(), key: read(key)? }),
+        _ => None,
+    };
+    match &config.ca_file {
+        Some(ca) => Ok(Some(Tls { ca: read(ca)?.to_vec(), identity })),
+        None if identity.is_some() => Err(EtcdOpenError::Config(jomae_etcd::ConfigError::NoCa).into()),
+        None => Ok(None),
+    }
 }
 
 /// Where the store's file is.

@@ -317,7 +317,7 @@ async fn sweep(started: &Started) {
     }
 }
 
-/// Takes what can change in a running process: certificate, rate limits, quotas, log level. The rest waits for a restart.
+/// Takes what can change in a running process: certificates, rate limits, quotas, log level. The rest waits for a restart.
 async fn reload(
     source: &Source,
     old: Config,
@@ -344,8 +344,10 @@ async fn reload(
         Ok(()) => tracing::info!("reloaded certificate, rate limits and log level; other settings need a restart"),
         Err(error) => tracing::error!(%error, "certificate not reloaded; keeping the current one"),
     }
-    if let Err(error) = started.store.renew_certificates(&config).await {
-        tracing::error!(%error, "certificates for etcd not reloaded; keeping the current ones");
+    match started.store.renew(&config.store).await {
+        Ok(false) => {}
+        Ok(true) => tracing::info!("new certificates for etcd are in use"),
+        Err(error) => tracing::error!(%error, "certificates for etcd not reloaded; keeping the current ones"),
     }
     config
 }

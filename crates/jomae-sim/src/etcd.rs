@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -43,9 +43,15 @@ impl Authority {
 
     /// A certificate for a client, whose user is the common name, or for a server on the loopback.
     pub fn issue(&self, common_name: &str) -> Pem {
+        self.issue_for(common_name, Duration::from_hours(24))
+    }
+
+    /// The same, for a time from now on.
+    pub fn issue_for(&self, common_name: &str, time: Duration) -> Pem {
         let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name.push(DnType::CommonName, common_name);
+        params.not_after = (SystemTime::now() + time).into();
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Pem { certificate: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }
@@ -247,6 +253,14 @@ impl Etcd {
         }
         let output = command.args(arguments).output().expect("etcdctl runs; scripts/setup-tests installs it");
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    /// A further user by certificate, with the rights of that of [`enable_auth`](Self::enable_auth).
+    pub fn add_user(&self, user: &str) {
+        for step in [&["user", "add", user, "--no-password"][..], &["user", "grant-role", user, "store"]] {
+            let said = self.control(step);
+            assert!(!said.contains("Error"), "{step:?}: {said}");
+        }
     }
 
     /// Turns authentication on, with a user by certificate who may use the keys of one prefix.

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::Ordering,
         mpsc::{self, RecvTimeoutError},
     },
@@ -15,7 +15,7 @@ use std::{
 };
 
 use jomae_core::store::{BoxFuture, Commit, Committed, Entry, Path, Revision, Snapshot, Store, StoreError, Watcher};
-use jomae_etcd::{Client, proto::TxnRequest};
+use jomae_etcd::{Client, Tls, proto::TxnRequest};
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     sync::{mpsc as updates, oneshot},
@@ -54,9 +54,18 @@ pub struct EtcdStore {
     inner: Arc<Inner>,
     id: String,
     instance: String,
+    /// What the certificates in use are told from others by; a key goes with its certificate.
+    certificates: Mutex<Option<Certificates>>,
     runtime: Option<Runtime>,
     handle: Handle,
     applier: JoinHandle<()>,
+}
+
+/// The CA's, and the client's.
+type Certificates = (Vec<u8>, Option<Vec<u8>>);
+
+fn certificates(tls: &Tls) -> Certificates {
+    (tls.ca.clone(), tls.identity.as_ref().map(|identity| identity.certificate.clone()))
 }
 
 /// What the store's tasks share.
@@ -92,17 +101,6 @@ pub struct Lag {
 }
 
 impl EtcdStore {
-    /// Takes other certificates for new connections to etcd.
-    ///
-    /// # Errors
-    /// Certificates or a key that cannot be used; those in use then stay.
-    pub async fn use_certificates(&self, options: &EtcdOptions) -> Result<(), OpenError> {
-        match options.tls()? {
-            Some(tls) => Ok(self.inner.client.use_tls(&tls).await?),
-            None => Ok(()),
-        }
-    }
-
     /// Opens the store under the prefix, and makes it if there is nothing and the options allow it. Returns when all records are in memory.
     ///
     /// # Errors
@@ -147,7 +145,33 @@ impl EtcdStore {
         let slots = Slots::new((0..SLOTS).map(|number| keys.slot(&instance, number)));
         let confirms = Confirms::default();
         let inner = Inner { client, keys, call_timeout: options.call_timeout, replica, slots, health, confirms };
-        Ok(Self { inner: Arc::new(inner), id: opened.id, instance, runtime: Some(runtime), handle, applier })
+        let certificates = Mutex::new(options.tls.as_ref().map(certificates));
+        let (inner, runtime) = (Arc::new(inner), Some(runtime));
+        Ok(Self { inner, id: opened.id, instance, certificates, runtime, handle, applier })
+    }
+
+    /// Comes to etcd with these certificates from now on, unless it does already; gives whether they are new. Nothing is left
+    /// of the connections that the former ones have made but calls on their way.
+    ///
+    /// # Errors
+    /// They cannot be used, or a member refuses them or what their user asks: the former ones stay.
+    pub async fn renew(&self, tls: Tls) -> Result<bool, OpenError> {
+        let new = certificates(&tls);
+        if self.certificates.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&new) {
+            // A key that has stopped fitting would be noticed at the next start.
+            return self.inner.client.with_tls(&tls).map(|_| false).map_err(OpenError::Config);
+        }
+        let inner = Arc::clone(&self.inner);
+        let renewing = self.handle.spawn(async move {
+            let client = open::with_tls(&inner.client, &inner.keys, &tls).await?;
+            inner.client.take_over(client).await;
+            inner.health.moved.notify_one();
+            Ok(())
+        });
+        let stopped = |error| OpenError::Threads(std::io::Error::other(error));
+        renewing.await.map_err(stopped).flatten()?;
+        *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
+        Ok(true)
     }
 
     /// The random number of the store, which all who have it open share, in hexadecimal.

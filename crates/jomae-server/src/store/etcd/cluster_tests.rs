@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize},
 };
 
+use jomae_etcd::Identity;
 use jomae_sim::{
     block_on,
     etcd::{Authority, Etcd, Pem},
@@ -16,12 +17,13 @@ use super::{
     *,
 };
 
+fn tls(authority: &Authority, client: Pem) -> Tls {
+    let identity = Identity { certificate: client.certificate, key: client.key.into() };
+    Tls { ca: authority.pem(), identity: Some(identity) }
+}
+
 fn with_tls(etcd: &Etcd, client: Pem) -> EtcdOptions {
-    EtcdOptions {
-        ca: Some(etcd.authority().pem()),
-        identity: Some((client.certificate, client.key.into())),
-        ..EtcdOptions::new(etcd.endpoints())
-    }
+    EtcdOptions { tls: Some(tls(etcd.authority(), client)), ..EtcdOptions::new(etcd.endpoints()) }
 }
 
 #[test]
@@ -42,31 +44,93 @@ fn users_are_known_by_their_certificates() {
     assert!(matches!(error, OpenError::Permission { .. }), "{error}");
     let error = refused(&with_tls(&etcd, Authority::new().issue("jomae")));
     assert!(matches!(error, OpenError::Certificate(_)), "{error}");
-    let error = refused(&EtcdOptions { identity: None, ..options.clone() });
-    assert!(matches!(error, OpenError::Certificate(_)), "{error}");
-    let error = refused(&EtcdOptions { ca: Some(Authority::new().pem()), ..options });
-    assert!(matches!(error, OpenError::Certificate(_)), "{error}");
+    let known = tls(etcd.authority(), etcd.authority().issue("jomae"));
+    for unknown in [Tls { identity: None, ..known.clone() }, Tls { ca: Authority::new().pem(), ..known }] {
+        let error = refused(&EtcdOptions { tls: Some(unknown), ..options.clone() });
+        assert!(matches!(error, OpenError::Certificate(_)), "{error}");
+    }
 }
 
 #[test]
-fn other_certificates_are_taken_without_a_start() {
+fn new_certificates_are_taken_and_bad_ones_are_not() {
     let etcd = Etcd::start_tls(1);
     etcd.enable_auth("jomae", "jomae");
-    let options = with_tls(&etcd, etcd.authority().issue("jomae"));
+    etcd.add_user("second");
+    let issue = |name: &str| etcd.authority().issue(name);
+    let ours = |client: Pem| tls(etcd.authority(), client);
+    let options = with_tls(&etcd, issue("jomae"));
+    let store = open(&options);
+    eventually("the watch is open", || store.lag().connected);
+
+    let other_key = Pem { key: issue("second").key, ..issue("second") };
+    let no_key = Pem { key: b"-----BEGIN".to_vec(), ..issue("second") };
+    let (stranger, expired) = (issue("stranger"), etcd.authority().issue_for("second", Duration::ZERO));
+    let elsewhere = Authority::new();
+    let bad = [
+        ("Config", ours(other_key)),
+        ("Config", ours(no_key)),
+        ("Config", Tls { ca: b"nothing".to_vec(), ..ours(issue("second")) }),
+        ("Permission", ours(stranger)),
+        ("Certificate", ours(expired)),
+        ("Certificate", ours(elsewhere.issue("jomae"))),
+        ("Certificate", tls(&elsewhere, issue("second"))),
+    ];
+    for (why, tls) in bad {
+        let error = block_on(store.renew(tls)).expect_err("it is refused");
+        assert!(format!("{error:?}").starts_with(why), "{why}: {error:?}");
+        assert!(!error.to_string().contains('\n'), "{error}");
+        done(&store, vec![put(why, "x")]);
+    }
+    assert!(!block_on(store.renew(options.tls.clone().expect("TLS"))).expect("taken"), "they are in use");
+    assert_eq!(store.lag().reconnects, 0);
+
+    let second = ours(issue("second"));
+    assert!(block_on(store.renew(second.clone())).expect("taken"));
+    assert!(!block_on(store.renew(second)).expect("taken"), "they are in use");
+    // Nothing comes as the former user any more, not even over a connection that is open.
+    let said = etcd.control(&["user", "delete", "jomae"]);
+    assert!(!said.contains("Error"), "{said}");
+    eventually("the watch is opened again", || store.lag().reconnects == 1 && store.lag().connected);
+    done(&store, vec![put("b", "x")]);
+    block_on(store.confirm()).expect("confirmed");
+    assert!(matches!(EtcdStore::open(&options), Err(OpenError::Permission { .. })));
+}
+
+#[test]
+fn an_expired_certificate_is_replaced_without_a_restart() {
+    const VALID: Duration = Duration::from_secs(3);
+    let mut etcd = Etcd::start_tls(1);
+    let issued = Instant::now();
+    let options = with_tls(&etcd, etcd.authority().issue_for("jomae", VALID));
     let store = open(&options);
     done(&store, vec![put("a", "x")]);
-    // One that is of no use changes nothing.
-    let broken = EtcdOptions { identity: Some((b"no".to_vec(), b"no".to_vec().into())), ..options.clone() };
-    assert!(block_on(store.use_certificates(&broken)).is_err());
-    done(&store, vec![put("a", "y")]);
-    // Of a user who may do nothing: calls are refused, so it is the one in use.
-    block_on(store.use_certificates(&with_tls(&etcd, etcd.authority().issue("stranger")))).expect("a good pair");
-    let refused = block_on(store.commit(commit(&[], vec![put("a", "z")])));
-    assert!(refused.is_err(), "{refused:?}");
-    block_on(store.use_certificates(&with_tls(&etcd, etcd.authority().issue("jomae")))).expect("a good pair");
-    done(&store, vec![put("a", "z")]);
+    thread::sleep((VALID + Duration::from_secs(1)).saturating_sub(issued.elapsed()));
+    // An open connection outlives the certificate that it was made with.
+    done(&store, vec![put("b", "x")]);
+    etcd.kill(0);
+    etcd.restart(0);
+    eventually(
+        "etcd refuses the certificate",
+        || matches!(block_on(store.confirm()), Err(StoreError::Unavailable(why)) if why.contains("certificate")),
+    );
+    block_on(store.renew(tls(etcd.authority(), etcd.authority().issue("jomae")))).expect("taken");
+    done(&store, vec![put("c", "x")]);
     block_on(store.confirm()).expect("confirmed");
-    assert_eq!(get(&store, "a").map(|entry| entry.value), Some(b"z".to_vec()));
+}
+
+#[test]
+fn certificates_are_taken_though_etcd_is_away() {
+    let mut etcd = Etcd::start_tls(1);
+    etcd.enable_auth("jomae", "jomae");
+    etcd.add_user("second");
+    let store = open(&with_tls(&etcd, etcd.authority().issue("jomae")));
+    etcd.kill(0);
+    assert!(block_on(store.renew(tls(etcd.authority(), etcd.authority().issue("second")))).expect("taken"));
+    etcd.restart(0);
+    let said = etcd.control(&["user", "delete", "jomae"]);
+    assert!(!said.contains("Error"), "{said}");
+    eventually("etcd is back", || block_on(store.confirm()).is_ok());
+    done(&store, vec![put("a", "x")]);
 }
 
 /// What was written, how that ended, and after how long.

@@ -42,6 +42,8 @@ pub(super) struct Health {
     pub(super) resyncs: AtomicU64,
     /// Somebody knows of a revision that does not come.
     pub(super) kick: Notify,
+    /// There is a new connection.
+    pub(super) moved: Notify,
 }
 
 impl Health {
@@ -52,6 +54,7 @@ impl Health {
             reconnects: AtomicU64::new(0),
             resyncs: AtomicU64::new(0),
             kick: Notify::new(),
+            moved: Notify::new(),
         }
     }
 
@@ -136,7 +139,10 @@ impl Feed {
             if opened.elapsed() > longest {
                 pause = PAUSE.0;
             }
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.health.moved.notified() => {}
+            }
             pause = (pause * 2).min(longest);
         }
     }
@@ -177,6 +183,9 @@ impl Feed {
                     }
                     watch.ask_for_progress();
                     continue;
+                }
+                () = self.health.moved.notified() => {
+                    return End::Lost("there are new certificates".to_owned());
                 }
                 () = self.health.kick.notified() => {
                     // It may be on its way: after a long absence there is much to be told.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jomae_core::store::StoreError;
 use jomae_crypto::rng;
 use jomae_etcd::{
-    Client, Config, ConfigError, Error, Identity, Tls,
+    Client, Config, ConfigError, Error, Tls,
     proto::{
         Compare, CompareResult, CompareTarget, KeyValue, Op, OpResponse, PutRequest, RangeRequest, TargetUnion,
         TxnRequest,
@@ -13,7 +13,6 @@ use jomae_etcd::{
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
-use zeroize::Zeroizing;
 
 use super::{
     keys::Keys,
@@ -39,10 +38,8 @@ pub struct EtcdOptions {
     pub endpoints: Vec<String>,
     /// What all keys of the store begin with, before a `/`.
     pub prefix: String,
-    /// Certificates that may have signed the members', in PEM. Needed for `https`.
-    pub ca: Option<Vec<u8>>,
-    /// The client's certificate chain and private key, in PEM. etcd knows it by the certificate's common name.
-    pub identity: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    /// Needed for `https`.
+    pub tls: Option<Tls>,
     /// For one call, on whatever members.
     pub call_timeout: Duration,
     /// For a connection to one member.
@@ -59,26 +56,16 @@ impl EtcdOptions {
         let Config { call_timeout, connect_timeout, .. } = Config::new(Vec::new());
         let prefix = "jomae".to_owned();
         let (makes_new, open_wait) = (true, OPEN_WAIT);
-        Self { endpoints, prefix, ca: None, identity: None, call_timeout, connect_timeout, makes_new, open_wait }
-    }
-
-    /// Whom to trust, and as whom to come.
-    pub(super) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
-        let identity = self.identity.clone().map(|(certificate, key)| Identity { certificate, key });
-        match (&self.ca, &identity) {
-            (Some(ca), _) => Ok(Some(Tls { ca: ca.clone(), identity })),
-            (None, Some(_)) => Err(ConfigError::NoCa),
-            (None, None) => Ok(None),
-        }
+        Self { endpoints, prefix, tls: None, call_timeout, connect_timeout, makes_new, open_wait }
     }
 
     pub(super) fn client(&self) -> Result<Client, ConfigError> {
-        Client::new(Config {
-            tls: self.tls()?,
+        let config = Config {
             call_timeout: self.call_timeout,
             connect_timeout: self.connect_timeout,
             ..Config::new(self.endpoints.clone())
-        })
+        };
+        Client::new(config, self.tls.as_ref())
     }
 }
 
@@ -143,6 +130,23 @@ pub(super) async fn open(client: &Client, keys: &Keys, makes_new: bool, wait: Du
             told = Some(why);
         }
         sleep(OPEN_PAUSE).await;
+    }
+}
+
+/// A client that comes with other certificates, if the members take them and their user may read the store.
+pub(super) async fn with_tls(client: &Client, keys: &Keys, tls: &Tls) -> Result<Client, OpenError> {
+    let client = client.with_tls(tls)?;
+    let success = vec![slots::get(keys.identity())];
+    match client.read_txn(TxnRequest { success, ..TxnRequest::default() }).await {
+        Ok(_) => Ok(client),
+        Err(error) => match Failed::of(error, keys) {
+            Failed::For(error) => Err(error),
+            // Nobody has refused them, and the former ones may have no time left until somebody answers.
+            Failed::Passing(error) => {
+                tracing::warn!(%error, "new certificates for etcd are taken untried");
+                Ok(client)
+            }
+        },
     }
 }
 
