@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import time
 
 from lab import LEASE_SECS
 
@@ -10,6 +11,8 @@ NODE_FAULTS, ETCD_FAULTS = {}, {}
 # While these last no node can serve: they take the majority of etcd away.
 WITHOUT_QUORUM = {"lose-quorum"}
 HOUR_SECS = 3600
+# Long enough for a node to take a certificate, and short enough to see it expire.
+VALID_SECS = 5
 
 
 def fault(name, table):
@@ -94,8 +97,10 @@ def fill_disk(lab, dice):
 def expire_certificate(lab, dice):
     """The node's certificate for etcd runs out, and its connections break; renewed in place, it is read at a SIGHUP."""
     node = dice.choice(lab.nodes)
-    node.renew_etcd_certificate(secs=-60)
+    # One that has expired already would not be taken.
+    node.renew_etcd_certificate(secs=VALID_SECS)
     node.reload()
+    time.sleep(VALID_SECS + 1)
     node.reset_connections_to(lab.members, 1)
     yield [node]
     node.renew_etcd_certificate()
