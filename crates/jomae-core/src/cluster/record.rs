@@ -13,8 +13,27 @@ const NAME_BYTES_MAX: usize = 63;
 
 /// The name of a node: 1 to 63 lower-case letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct NodeName(String);
+
+/// A text that is no [`NodeName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name of a node is 1 to 63 lower-case letters, digits and hyphens")]
+pub struct NotANodeName;
+
+impl TryFrom<String> for NodeName {
+    type Error = NotANodeName;
+
+    fn try_from(text: String) -> Result<Self, NotANodeName> {
+        Self::new(&text).ok_or(NotANodeName)
+    }
+}
+
+impl From<NodeName> for String {
+    fn from(name: NodeName) -> Self {
+        name.0
+    }
+}
 
 impl NodeName {
     pub fn new(text: &str) -> Option<Self> {

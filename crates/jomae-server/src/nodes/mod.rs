@@ -30,6 +30,11 @@ use self::{
 };
 use crate::{config::Config, gateway};
 
+/// The node that a join token is for, if it is one. Says nothing of whether it is still good.
+pub fn token_is_for(token: &[u8]) -> Option<NodeName> {
+    tokens::Invitation::parse(token).map(|token| token.node)
+}
+
 /// Answers other nodes, and newcomers.
 pub(crate) struct NodeApi {
     pub(crate) authority: Arc<Authority>,
