@@ -84,6 +84,11 @@ impl Client {
         self.call("/etcdserverpb.KV/Range", request, true).await
     }
 
+    /// As [`Client::range`], of so many keys that it may take longer than other calls.
+    pub async fn range_within(&self, request: RangeRequest, within: Duration) -> Result<RangeResponse, Error> {
+        self.call_within("/etcdserverpb.KV/Range", request, true, within).await
+    }
+
     /// A transaction that may write.
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
         self.call("/etcdserverpb.KV/Txn", request, false).await
@@ -171,7 +176,21 @@ impl Client {
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
-        let deadline = Instant::now() + self.shared.config.call_timeout;
+        self.call_within(path, request, repeatable, self.shared.config.call_timeout).await
+    }
+
+    async fn call_within<Q, A>(
+        &self,
+        path: &'static str,
+        request: Q,
+        repeatable: bool,
+        within: Duration,
+    ) -> Result<A, Error>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let deadline = Instant::now() + within;
         let mut last = None;
         let mut tried = 0;
         while Instant::now() < deadline {

@@ -187,44 +187,54 @@ async fn try_open(client: &Client, keys: &Keys, makes_new: bool) -> Result<Opene
     Ok(Opened { identity, id, records })
 }
 
-/// Reads the identity, or makes it if there is nothing at all and that is wanted.
-async fn identity(client: &Client, keys: &Keys, makes_new: bool) -> Result<(Vec<u8>, String), Failed> {
+/// Reads the identity of a store that is there.
+async fn known_identity(client: &Client, keys: &Keys) -> Result<Option<(Vec<u8>, String)>, Failed> {
     let failed = |error| Failed::of(error, keys);
-    let (first, end) = keys.all();
-    let read = |key, range_end, count_only| {
-        Op::Range(RangeRequest { key, range_end, count_only, ..RangeRequest::default() }).into()
-    };
-    let nothing = Compare {
-        result: CompareResult::Equal.into(),
-        target: CompareTarget::Create.into(),
-        key: first.clone(),
-        range_end: end.clone(),
-        target_union: Some(TargetUnion::CreateRevision(0)),
-    };
-    let reads = vec![
-        read(keys.identity(), bytes::Bytes::new(), false),
-        read(keys.head(), bytes::Bytes::new(), false),
-        read(first, end, true),
-    ];
-    let look = TxnRequest { success: reads, ..TxnRequest::default() };
+    let read = |key| Op::Range(RangeRequest { key, ..RangeRequest::default() }).into();
+    let look = TxnRequest { success: vec![read(keys.identity()), read(keys.head())], ..TxnRequest::default() };
     let found = client.read_txn(look).await.map_err(failed)?;
     let mut ranges = found.responses.into_iter().filter_map(|response| match response.response {
         Some(OpResponse::Range(range)) => Some(range),
         _ => None,
     });
-    let (Some(store), Some(head), Some(all)) = (ranges.next(), ranges.next(), ranges.next()) else {
+    let (Some(store), Some(head)) = (ranges.next(), ranges.next()) else {
         return Err(Failed::For(OpenError::Refused("an answer of another form".to_owned())));
     };
-    if let Some(kv) = store.kvs.into_iter().next() {
-        let identity = known(keys, &kv)?;
-        if head.kvs.is_empty() {
-            return Err(Failed::For(OpenError::Damaged(super::pages::no_head(keys).to_string())));
-        }
-        return Ok((kv.value.into(), identity));
+    let Some(kv) = store.kvs.into_iter().next() else { return Ok(None) };
+    let identity = known(keys, &kv)?;
+    if head.kvs.is_empty() {
+        return Err(Failed::For(OpenError::Damaged(super::pages::no_head(keys).to_string())));
     }
-    if all.count > 0 {
-        return Err(Failed::For(OpenError::Foreign(keys.prefix().to_owned())));
+    Ok(Some((kv.value.into(), identity)))
+}
+
+/// Reads the identity, or makes it if there is nothing at all and that is wanted.
+async fn identity(client: &Client, keys: &Keys, makes_new: bool) -> Result<(Vec<u8>, String), Failed> {
+    let failed = |error| Failed::of(error, keys);
+    // What else there is is not asked of a store, which may have millions of records: to count them takes etcd seconds.
+    if let Some(found) = known_identity(client, keys).await? {
+        return Ok(found);
     }
+    let (first, end) = keys.all();
+    let any = RangeRequest {
+        key: first.clone(),
+        range_end: end.clone(),
+        limit: 1,
+        keys_only: true,
+        ..RangeRequest::default()
+    };
+    if !client.range(any).await.map_err(failed)?.kvs.is_empty() {
+        // Somebody may have made the store just now.
+        let made = known_identity(client, keys).await?;
+        return made.ok_or_else(|| Failed::For(OpenError::Foreign(keys.prefix().to_owned())));
+    }
+    let nothing = Compare {
+        result: CompareResult::Equal.into(),
+        target: CompareTarget::Create.into(),
+        key: first,
+        range_end: end,
+        target_union: Some(TargetUnion::CreateRevision(0)),
+    };
     if !makes_new {
         return Err(Failed::For(OpenError::Absent(keys.prefix().to_owned())));
     }

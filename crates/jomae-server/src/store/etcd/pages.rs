@@ -1,6 +1,6 @@
 //! All records of one moment, read from etcd a page at a time.
 
-use std::{collections::BTreeMap, sync::mpsc, vec};
+use std::{collections::BTreeMap, sync::mpsc, time::Duration, vec};
 
 use bytes::Bytes;
 use jomae_core::store::{Entry, Path, Revision, StoreError, VALUE_BYTES_MAX};
@@ -15,9 +15,11 @@ use super::{keys::Keys, replica::Records};
 /// So many of the largest records fit into an answer.
 const PAGE_RECORDS_MIN: i64 = 64;
 /// etcd counts all that follows for every page, so few pages are better than many.
-const PAGE_RECORDS_MAX: i64 = 8192;
+const PAGE_RECORDS_MAX: i64 = 32_768;
 /// How large a page is to be, judging by the one before.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
+const PAGE_BYTES: usize = 12 * 1024 * 1024;
+/// For a page: to count some millions of records takes etcd seconds.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 const _: () = assert!(64 * (VALUE_BYTES_MAX + 4096) < ANSWER_BYTES_MAX);
 
@@ -72,7 +74,7 @@ impl Pages {
                 revision: self.moment,
                 ..RangeRequest::default()
             };
-            match self.client.range(request).await {
+            match self.client.range_within(request, PAGE_TIMEOUT).await {
                 Err(Error::TooLarge) if self.limit > PAGE_RECORDS_MIN => self.limit = PAGE_RECORDS_MIN,
                 answer => break answer.map_err(Failure::Etcd)?,
             }
