@@ -292,6 +292,7 @@ const PARAMS_OF_OURS: &[(&str, &str, &str)] = &[
 const OUTPUT_OF_OURS: &[(&str, &str, &str)] = &[
     ("DescribeKey", "UsageStatistics", "what the key was used for"),
     ("DescribeKeyVersion", "UsageStatistics", "what the version was used for"),
+    ("LookupEvents", "UnansweredNodes", "which nodes of a cluster did not answer for their logs"),
 ];
 
 /// Members of answers that we never give, and why.
