@@ -20,9 +20,14 @@ pub trait Record: Any + Send + Sync + Sized {
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error>;
 }
 
-/// Records that are kept as the JSON of their members.
+/// Records that are kept as the JSON of their members. One that holds a secret says how much `room` it takes at most, in
+/// bytes, so that no copy of it is left behind while it grows.
+#[macro_export]
 macro_rules! plain_records {
     (form: $form:literal, bears_rights: $bears:literal; $($name:path),*) => {
+        $crate::plain_records!(form: $form, bears_rights: $bears, room: 128; $($name),*);
+    };
+    (form: $form:literal, bears_rights: $bears:literal, room: $room:expr; $($name:path),*) => {
         $(impl $crate::stored::Record for $name {
             const FORM: u32 = $form;
             const BEARS_RIGHTS: bool = $bears;
@@ -31,12 +36,14 @@ macro_rules! plain_records {
                 serde_json::from_slice(bytes)
             }
             fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-                serde_json::to_vec(self)
+                let mut bytes = Vec::with_capacity($room);
+                serde_json::to_writer(&mut bytes, self)?;
+                Ok(bytes)
             }
         })*
     };
 }
-pub(crate) use plain_records;
+pub use plain_records;
 
 /// Something found out once and kept with a record in memory. It is no part of the record: a copy does not have it.
 pub struct Derived<T>(OnceLock<T>);

@@ -13,7 +13,7 @@ use jomae_core::{
     error::Fault,
     keyring::DOMAIN_PREFIX,
     store::{Path, SCAN_LIMIT_MAX},
-    stored::Record,
+    stored::plain_records,
     tx::{CommitOutcome, Vault},
 };
 use jomae_crypto::{
@@ -72,19 +72,7 @@ struct HeadRecord {
     tail_key: SecretText,
 }
 
-impl Record for KeysRecord {
-    const FORM: u32 = 1;
-    const BEARS_RIGHTS: bool = false;
-
-    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
-    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut bytes = Vec::with_capacity(RECORD_BYTES);
-        serde_json::to_writer(&mut bytes, self)?;
-        Ok(bytes)
-    }
-}
+plain_records!(form: 1, bears_rights: false, room: RECORD_BYTES; KeysRecord);
 
 impl StoredKey {
     fn signer(&self) -> Result<Signer, Fault> {

@@ -5,7 +5,7 @@ use jomae_core::{
     cluster::record::NodeName,
     error::Fault,
     store::Path,
-    stored::Record,
+    stored::plain_records,
     tx::{CommitOutcome, Tx, Vault},
 };
 use serde::{Deserialize, Serialize};
@@ -17,17 +17,7 @@ struct LeftRecord {
     at: i64,
 }
 
-impl Record for LeftRecord {
-    const FORM: u32 = 1;
-    const BEARS_RIGHTS: bool = false;
-
-    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
-    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
-    }
-}
+plain_records!(form: 1, bears_rights: false; LeftRecord);
 
 fn path(node: &NodeName) -> Path {
     Path::new(format!("{PREFIX}{node}"))

@@ -25,7 +25,7 @@ use jomae_core::{
     nonce::{AHEAD_SECS_MAX, AHEAD_SECS_MIN, NonceMemory},
     service::Service,
     store,
-    stored::{Bytes, Record},
+    stored::{Bytes, plain_records},
     tx::{CommitOutcome, Vault},
 };
 use jomae_crypto::secret::SecretBytes;
@@ -80,17 +80,7 @@ struct StoppedRecord {
     sha256: Bytes,
 }
 
-impl Record for RunRecord {
-    const FORM: u32 = 1;
-    const BEARS_RIGHTS: bool = false;
-
-    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
-    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
-    }
-}
+plain_records!(form: 1, bears_rights: false; RunRecord);
 
 impl StoppedRecord {
     fn is_of(&self, found: &Fingerprint) -> bool {
