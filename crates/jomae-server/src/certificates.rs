@@ -244,7 +244,8 @@ impl PrivateCa {
         };
         let (ca, ca_key) = (read(&self.ca)?, read(&self.ca_key)?);
         let names = names(config, self.listening);
-        tls::issue(&ca, &ca_key, &names, tls::LEAF_DAYS_MAX, now).map_err(pair_error(&self.ca, &self.ca_key))
+        tls::issue(tls::Role::Server, (&ca, &ca_key), &names, tls::LEAF_DAYS_MAX, now)
+            .map_err(pair_error(&self.ca, &self.ca_key))
     }
 
     fn issue(&self, config: &Config, now: SystemTime) -> Result<(), CertificateError> {

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use crate::files;
 
 pub(crate) use examine::days_left;
-pub use issue::{Issued, LEAF_DAYS_MAX, generate_ca, issue, issue_for_node};
+pub use issue::{Issued, LEAF_DAYS_MAX, Role, generate_ca, issue};
 
 /// Largest certificate or key file in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;

@@ -10,7 +10,7 @@ use jomae_core::{
     cluster::record::NodeName,
     error::Fault,
     store::Path,
-    stored::Record,
+    stored::plain_records,
     tx::{CommitOutcome, Vault},
 };
 use jomae_crypto::secret::SecretBytes;
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     secret_text::SecretText,
-    tls::{self, TlsError},
+    tls::{self, Role, TlsError},
 };
 
 /// Where the authority stands.
@@ -46,19 +46,7 @@ struct AuthorityRecord {
     key: SecretText,
 }
 
-impl Record for AuthorityRecord {
-    const FORM: u32 = 1;
-    const BEARS_RIGHTS: bool = false;
-
-    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
-    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut bytes = Vec::with_capacity(RECORD_BYTES);
-        serde_json::to_writer(&mut bytes, self)?;
-        Ok(bytes)
-    }
-}
+plain_records!(form: 1, bears_rights: false, room: RECORD_BYTES; AuthorityRecord);
 
 /// The authority, and this node's certificate.
 pub(crate) struct Authority {
@@ -151,7 +139,7 @@ impl Authority {
 
     fn issue(&self, now: SystemTime) -> Result<Tls, TlsError> {
         let names = [dns_name(self.node.as_str())];
-        let issued = tls::issue_for_node(&self.certificate_pem, &self.key_pem, &names, NODE_DAYS, now)?;
+        let issued = tls::issue(Role::Node, (&self.certificate_pem, &self.key_pem), &names, NODE_DAYS, now)?;
         let chain =
             vec![CertificateDer::from_pem_slice(issued.cert_pem.as_bytes()).map_err(|_| TlsError::NoCertificate)?];
         let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).map_err(|_| TlsError::NoKey)?;

@@ -56,40 +56,23 @@ pub fn generate_ca(now: SystemTime) -> Result<Issued, TlsError> {
     Ok(Issued { cert_pem: certificate.pem(), key_pem, not_before, not_after })
 }
 
-/// Makes a server certificate for DNS names, wildcards and IP addresses, signed by a CA of [`generate_ca`]. It begins a
+/// What a certificate is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The server's side of a connection.
+    Server,
+    /// Both sides: nodes of a cluster call each other.
+    Node,
+}
+
+/// Makes a certificate for DNS names, wildcards and IP addresses, signed by a CA of [`generate_ca`]. It begins a
 /// day before `now`, and ends `days` after it, brought into 1 to [`LEAF_DAYS_MAX`] with the day before.
 ///
 /// # Errors
 /// An invalid name, no name, or a CA certificate that does not belong to the key.
 pub fn issue(
-    ca_cert_pem: &str,
-    ca_key_pem: &str,
-    names: &[String],
-    days: u16,
-    now: SystemTime,
-) -> Result<Issued, TlsError> {
-    issue_for(&[ExtendedKeyUsagePurpose::ServerAuth], ca_cert_pem, ca_key_pem, names, days, now)
-}
-
-/// As [`issue`], for a node of a cluster: it is good for both sides of a connection.
-///
-/// # Errors
-/// As [`issue`].
-pub fn issue_for_node(
-    ca_cert_pem: &str,
-    ca_key_pem: &str,
-    names: &[String],
-    days: u16,
-    now: SystemTime,
-) -> Result<Issued, TlsError> {
-    let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    issue_for(&both, ca_cert_pem, ca_key_pem, names, days, now)
-}
-
-fn issue_for(
-    purposes: &[ExtendedKeyUsagePurpose],
-    ca_cert_pem: &str,
-    ca_key_pem: &str,
+    role: Role,
+    (ca_cert_pem, ca_key_pem): (&str, &str),
     names: &[String],
     days: u16,
     now: SystemTime,
@@ -99,7 +82,10 @@ fn issue_for(
     params.distinguished_name = common_name("Jomae server".to_owned());
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = purposes.to_vec();
+    params.extended_key_usages = match role {
+        Role::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Role::Node => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+    };
     params.use_authority_key_identifier_extension = true;
     // Nothing that clients read may begin before 1970.
     let now = now.max(SystemTime::UNIX_EPOCH);

@@ -18,7 +18,7 @@ fn error<T>(outcome: Result<T, TlsError>) -> TlsError {
 fn certificates_are_made_and_loaded() {
     let ca = generate_ca(SystemTime::now()).unwrap();
     for (days, lives_days) in [(30, 30), (0, 1), (396, 396), (10_000, 396)] {
-        let leaf = issue(&ca.cert_pem, &ca.key_pem, &names(), days, SystemTime::now()).unwrap();
+        let leaf = issue(Role::Server, (&ca.cert_pem, &ca.key_pem), &names(), days, SystemTime::now()).unwrap();
         let left = leaf.not_after.duration_since(SystemTime::now()).unwrap();
         assert_eq!(left.as_secs().div_ceil(86_400), lives_days);
         assert_eq!(leaf.not_after.duration_since(leaf.not_before).unwrap().as_secs() / 86_400, lives_days + 1);
@@ -39,8 +39,8 @@ fn a_ca_made_by_a_wrong_clock_serves() {
         let ca = generate_ca(wrong).unwrap();
         assert!(ca.not_before <= right && right + day * 3000 <= ca.not_after, "{wrong:?}");
         // Made while the clock is still wrong, and again when it is right; each is checked at its moment.
-        issue(&ca.cert_pem, &ca.key_pem, &names(), 397, wrong).unwrap();
-        let leaf = issue(&ca.cert_pem, &ca.key_pem, &names(), 397, right).unwrap();
+        issue(Role::Server, (&ca.cert_pem, &ca.key_pem), &names(), 397, wrong).unwrap();
+        let leaf = issue(Role::Server, (&ca.cert_pem, &ca.key_pem), &names(), 397, right).unwrap();
         assert_eq!(right.duration_since(leaf.not_before).unwrap(), day);
         assert!(leaf.not_after <= ca.not_after);
     }
@@ -49,9 +49,18 @@ fn a_ca_made_by_a_wrong_clock_serves() {
 #[test]
 fn a_ca_signs_only_with_its_own_key() {
     let (ca, other) = (generate_ca(SystemTime::now()).unwrap(), generate_ca(SystemTime::now()).unwrap());
-    assert!(matches!(error(issue(&ca.cert_pem, &other.key_pem, &names(), 1, SystemTime::now())), TlsError::ForeignCa));
-    assert!(matches!(error(issue(&ca.cert_pem, "garbage", &names(), 1, SystemTime::now())), TlsError::NoKey));
-    assert!(matches!(error(issue("garbage", &ca.key_pem, &names(), 1, SystemTime::now())), TlsError::NoCertificate));
+    assert!(matches!(
+        error(issue(Role::Server, (&ca.cert_pem, &other.key_pem), &names(), 1, SystemTime::now())),
+        TlsError::ForeignCa
+    ));
+    assert!(matches!(
+        error(issue(Role::Server, (&ca.cert_pem, "garbage"), &names(), 1, SystemTime::now())),
+        TlsError::NoKey
+    ));
+    assert!(matches!(
+        error(issue(Role::Server, ("garbage", &ca.key_pem), &names(), 1, SystemTime::now())),
+        TlsError::NoCertificate
+    ));
 }
 
 #[test]
@@ -60,11 +69,14 @@ fn names_are_checked() {
     for name in ["", "a b", "*", "*.", "a.*.example.com", "https://x", "x:8443", "日本", "-", "a..b"] {
         let names = vec!["localhost".to_owned(), name.to_owned()];
         assert!(
-            matches!(error(issue(&ca.cert_pem, &ca.key_pem, &names, 1, SystemTime::now())), TlsError::Name(n) if n == name),
+            matches!(error(issue(Role::Server, (&ca.cert_pem, &ca.key_pem), &names, 1, SystemTime::now())), TlsError::Name(n) if n == name),
             "{name}"
         );
     }
-    assert!(matches!(error(issue(&ca.cert_pem, &ca.key_pem, &[], 1, SystemTime::now())), TlsError::NoName));
+    assert!(matches!(
+        error(issue(Role::Server, (&ca.cert_pem, &ca.key_pem), &[], 1, SystemTime::now())),
+        TlsError::NoName
+    ));
 }
 
 #[test]

@@ -126,9 +126,14 @@ async fn start() -> Server {
 /// A certificate for `localhost` and 127.0.0.1 under a new CA.
 fn certificate() -> (Issued, Issued) {
     let ca = generate_ca(std::time::SystemTime::now()).unwrap();
-    let leaf =
-        issue(&ca.cert_pem, &ca.key_pem, &["localhost".into(), "127.0.0.1".into()], 30, std::time::SystemTime::now())
-            .unwrap();
+    let leaf = issue(
+        crate::tls::Role::Server,
+        (&ca.cert_pem, &ca.key_pem),
+        &["localhost".into(), "127.0.0.1".into()],
+        30,
+        std::time::SystemTime::now(),
+    )
+    .unwrap();
     (ca, leaf)
 }
 

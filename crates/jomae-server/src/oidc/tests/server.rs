@@ -60,7 +60,9 @@ impl Server {
     pub async fn start() -> Self {
         let ca = generate_ca(std::time::SystemTime::now()).unwrap();
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let leaf = issue(&ca.cert_pem, &ca.key_pem, &names, 1, std::time::SystemTime::now()).unwrap();
+        let leaf =
+            issue(crate::tls::Role::Server, (&ca.cert_pem, &ca.key_pem), &names, 1, std::time::SystemTime::now())
+                .unwrap();
         let tls = ServerTls::from_pem(&leaf.cert_pem, &leaf.key_pem).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let ca_file = dir.path().join("ca.pem");
