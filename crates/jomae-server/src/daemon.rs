@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     path::PathBuf,
+    pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -224,18 +225,29 @@ async fn watch_signals(
     let mut every_second = tokio::time::interval(WORK_EVERY);
     every_second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut turns = 0u64;
+    // A store that does not answer makes the work last: signals do not wait for it, a new certificate for etcd least of all.
+    let mut working: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            () = leaving.notified() => return Ok(()),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = leaving.notified() => break,
             _ = hangup.recv() => config = reload(source, config, started, certificates, level).await,
-            _ = every_second.tick() => {
+            () = async { if let Some(work) = &mut working { work.as_mut().await } }, if working.is_some() => {
+                working = None;
+            }
+            _ = every_second.tick(), if working.is_none() => {
                 turns += 1;
-                work(&config, started, certificates, turns).await;
+                keep_certificate(&config, certificates);
+                working = Some(Box::pin(work(started, turns)));
             }
         }
     }
+    // What was begun is brought to its end.
+    if let Some(work) = working {
+        work.await;
+    }
+    Ok(())
 }
 
 async fn flush_usage(started: &Started, versions_max: usize) {
@@ -255,12 +267,15 @@ async fn tell_throttled(started: &Started, everything: bool) {
     }
 }
 
-async fn work(config: &Config, started: &Started, certificates: &mut Certificates, turns: u64) {
+fn keep_certificate(config: &Config, certificates: &mut Certificates) {
     match certificates.keep_fresh(config, SystemTime::now()) {
         Ok(false) => {}
         Ok(true) => tracing::info!("certificate renewed"),
         Err(error) => tracing::error!(%error, "cannot renew the certificate; will retry"),
     }
+}
+
+async fn work(started: &Started, turns: u64) {
     match started.service.do_due_work(gateway::now()).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(jobs, "due work done"),
