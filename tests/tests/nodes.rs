@@ -19,11 +19,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jomae_sim::etcd::Etcd;
 use jomae_tests::{
     Server, Site, binary,
     calls::{ask, create_key, decrypt, encrypt},
     cli::{self, Ran, jomae},
+    scan::Secrets,
 };
 use serde_json::Value;
 
@@ -272,13 +277,25 @@ fn what_is_no_invitation() {
     fs::remove_dir_all(machines.sites[1].data()).unwrap();
     refused(1, &token, "it was used, has expired, or is not of this cluster");
 
-    // The token is nowhere but with its holder; the store has a digest.
-    let secret = &token[token.len() - 40..];
-    for entry in fs::read_dir(first.data.join("audit")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            assert!(!String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(secret));
-        }
+    // Neither what lets in nor what was given is anywhere but where it is meant to be.
+    let invitation = URL_SAFE_NO_PAD.decode(token.trim().strip_prefix("jomae-join-1.").unwrap()).unwrap();
+    let invitation: Value = serde_json::from_slice(&invitation).unwrap();
+    let of_token = STANDARD.decode(invitation["secret"].as_str().unwrap()).unwrap();
+    let root_file = fs::read_to_string(first.data.join("root.key")).unwrap();
+    let root_text = root_file.lines().max_by_key(|line| line.len()).unwrap();
+    let mut secrets = Secrets::default();
+    secrets.add("join token", &of_token);
+    secrets.add("root key", root_text.as_bytes());
+    assert!(!secrets.found_in(root_file.as_bytes()).is_empty(), "what is looked for can be found");
+    let is_own = |path: &str, label: &str| path == "root.key" && label.starts_with("root key");
+    let (found, bytes) = secrets.found_below(&first.data, is_own);
+    assert!(found.is_empty() && bytes > 10_000, "{found:?}");
+    for said in [first.stdout(), first.stderr(), first.page("/metrics").unwrap().1] {
+        assert!(secrets.found_in(said.as_bytes()).is_empty(), "{said}");
+    }
+    for key in ["jomae/r/sys/cluster/", "jomae/r/sys/outbox/"] {
+        let stored = machines.etcd.control(&["get", "--prefix", key]);
+        assert!(secrets.found_in(stored.as_bytes()).is_empty());
     }
     let node = jomae(&["cluster", "status", "--data-dir", word(&machines.sites[2].path("alone"))]);
     assert!(!node.stderr.is_empty());

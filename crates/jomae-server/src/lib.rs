@@ -29,6 +29,7 @@ mod admin;
 mod certificates;
 pub mod cluster;
 mod descriptors;
+mod exchange;
 mod guard;
 mod locked;
 mod logging;

@@ -5,7 +5,7 @@ use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, client::conn::http1 as client, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -18,7 +18,11 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use zeroize::Zeroizing;
 
 use super::NodeApi;
-use crate::{slots::Slots, tls::TlsError};
+use crate::{
+    exchange::{self, BODY_BYTES_MAX},
+    slots::Slots,
+    tls::TlsError,
+};
 
 /// Connections open at once.
 const CONNECTIONS_MAX: usize = 64;
@@ -29,22 +33,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the handshake to the end of a connection, which serves one request.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Largest body of a request, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Largest answer that is read, in bytes: a page of the largest events.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// An answer: JSON, wiped when it has been sent.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) body: Zeroizing<Vec<u8>>,
-}
-
-impl Answer {
-    pub(crate) fn error(status: StatusCode, error: &str) -> Self {
-        Self { status, body: Zeroizing::new(serde_json::json!({ "error": error }).to_string().into_bytes()) }
-    }
-}
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,19 +95,11 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<NodeApi>, mut shutdown
 }
 
 async fn answer(api: &NodeApi, asker: Asker, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (head, body) = request.into_parts();
-    let body = timeout(REQUEST_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    let answer = match body {
-        Ok(Ok(body)) => {
-            api.answer(asker, &head.method, head.uri.path(), &Zeroizing::new(body.to_bytes().to_vec())).await
-        }
-        Ok(Err(_)) => Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "the body is broken, or longer than 64 KiB"),
-        Err(_) => Answer::error(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    let answer = match exchange::read(request, REQUEST_TIMEOUT).await {
+        Ok((head, body)) => api.answer(asker, &head.method, head.uri.path(), &body).await,
+        Err(refused) => refused,
     };
-    let mut response = Response::new(Full::new(Bytes::from_owner(answer.body)));
-    *response.status_mut() = answer.status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    answer.into_response()
 }
 
 /// Why a node was not asked, or gave no answer; one line.
@@ -145,7 +127,7 @@ pub(crate) async fn ask(
     name: ServerName<'static>,
     address: &str,
     path: &'static str,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
     within: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, AskError> {
     timeout(within, exchange(tls, name, address, path, body)).await.unwrap_or(Err(AskError::TimedOut))
@@ -156,13 +138,13 @@ async fn exchange(
     name: ServerName<'static>,
     address: &str,
     path: &'static str,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
 ) -> Result<Zeroizing<Vec<u8>>, AskError> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let stream = TlsConnector::from(tls).connect(name, stream).await?;
     let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await?;
-    let mut request = Request::new(Full::new(Bytes::from_owner(Zeroizing::new(body))));
+    let mut request = Request::new(Full::new(Bytes::from_owner(body)));
     (*request.method_mut(), *request.uri_mut()) = (Method::POST, http::Uri::from_static(path));
     request.headers_mut().insert(header::HOST, HeaderValue::from_static("node"));
     let answered = async {
@@ -180,9 +162,7 @@ async fn exchange(
         if status == StatusCode::OK {
             return Ok(body);
         }
-        let error = serde_json::from_slice::<serde_json::Value>(&body).ok();
-        let error = error.as_ref().and_then(|answer| answer.get("error")?.as_str());
-        Err(AskError::Refused(error.map_or_else(|| format!("HTTP {status}"), str::to_owned)))
+        Err(AskError::Refused(exchange::error_of(status, &body)))
     };
     // The connection does the work of the request.
     tokio::pin!(answered);

@@ -25,7 +25,7 @@ use crate::{
     bootstrap::{self, StartError},
     certificates,
     config::{Config, RootKeyProvider, StoreKind},
-    files, guard, root_key,
+    exchange, files, guard, root_key,
     secret_text::SecretText,
 };
 
@@ -33,8 +33,6 @@ pub(super) const PATH: &str = "/join";
 /// How long one node may take.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 const PEM_BYTES_MAX: usize = 64 * 1024;
-/// Room for a body that holds a secret, so that it is never moved, in bytes.
-const SECRET_BODY_BYTES: usize = 256 * 1024;
 
 /// What a newcomer shows.
 #[derive(Serialize, Deserialize)]
@@ -67,13 +65,6 @@ struct TlsAuthority {
 
 fn secret(bytes: &Zeroizing<Vec<u8>>) -> SecretText {
     SecretText(SecretBytes::new(bytes.to_vec()))
-}
-
-/// JSON that may hold secrets.
-pub(super) fn json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-    let mut body = Zeroizing::new(Vec::with_capacity(SECRET_BODY_BYTES));
-    serde_json::to_writer(&mut *body, value)?;
-    Ok(body)
 }
 
 impl Welcome {
@@ -185,8 +176,8 @@ async fn ask(token: Invitation) -> Result<Welcome, JoinFailure> {
     for host in &token.at {
         let name = authority::server_name(host.node.as_str()).map_err(|_| JoinFailure::Token)?;
         let request = Request { id: token.id.clone(), secret: token.secret.copy(), node: token.node.clone() };
-        let body = json(&request).map_err(|_| JoinFailure::Token)?;
-        match channel::ask(tls.clone(), name, &host.address, PATH, body.to_vec(), JOIN_TIMEOUT).await {
+        let body = exchange::json(&request).map_err(|_| JoinFailure::Token)?;
+        match channel::ask(tls.clone(), name, &host.address, PATH, body, JOIN_TIMEOUT).await {
             Ok(answer) => {
                 return serde_json::from_slice(&answer)
                     .map_err(|_| JoinFailure::Unusable(AskError::Unreadable.to_string()));

@@ -19,7 +19,7 @@ use super::{
     channel::{self, AskError},
     left,
 };
-use crate::audit;
+use crate::{audit, exchange, logging::Seldom};
 
 /// How long a node may take for its page.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,15 +28,16 @@ pub(super) const PATH: &str = "/lookup";
 /// The logs of the other nodes, asked over the channel.
 pub(crate) struct Logs {
     authority: Arc<Authority>,
+    unasked: Seldom,
 }
 
 impl Logs {
     pub(crate) fn new(authority: Arc<Authority>) -> Self {
-        Self { authority }
+        Self { authority, unasked: Seldom::default() }
     }
 
     async fn ask(authority: &Authority, node: &NodeName, address: &str, query: &Query) -> Result<Page, AskError> {
-        let body = serde_json::to_vec(query).map_err(|_| AskError::Unreadable)?;
+        let body = exchange::json(query).map_err(|_| AskError::Unreadable)?;
         let (tls, name) = (authority.tls()?.client, authority::server_name(node.as_str())?);
         let answer = channel::ask(tls, name, address, PATH, body, LOOKUP_TIMEOUT).await?;
         serde_json::from_slice(&answer).map_err(|_| AskError::Unreadable)
@@ -67,15 +68,20 @@ impl OtherLogs for Logs {
                 let authority = Arc::clone(&self.authority);
                 let query = Query { after: after.of(log.node.as_str()), ..query.clone() };
                 asking.spawn(async move {
-                    let page = Self::ask(&authority, &log.node, &address, &query).await.map_err(|error| {
-                        tracing::warn!(node = %log.node, %error, "a node was not asked for its events");
-                        Unanswered { events }
-                    });
-                    OtherLog { node: log.node, page }
+                    let page = Self::ask(&authority, &log.node, &address, &query).await;
+                    (log.node, page.map_err(|error| (error, Unanswered { events })))
                 });
             }
             while let Some(answered) = asking.join_next().await {
-                answers.extend(answered.ok());
+                let Ok((node, page)) = answered else { continue };
+                let page = page.map_err(|(error, unanswered)| {
+                    // Callers decide how often it is asked.
+                    if let Some(times) = self.unasked.due() {
+                        tracing::warn!(%node, %error, times, "a node was not asked for its events");
+                    }
+                    unanswered
+                });
+                answers.push(OtherLog { node, page });
             }
             answers.sort_by(|one, other| one.node.cmp(&other.node));
             answers

@@ -15,6 +15,7 @@ pub(crate) mod tokens;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use jomae_api::limits;
 use jomae_core::{
     audit::Query,
     cluster::{Cluster, record::NodeName},
@@ -24,11 +25,11 @@ use jomae_core::{
 
 pub(crate) use self::authority::Authority;
 pub use self::joining::{JoinFailure, join};
-use self::{
-    channel::{Answer, Asker},
-    tokens::TokenError,
-};
-use crate::{config::Config, gateway};
+use self::{channel::Asker, tokens::TokenError};
+use crate::{config::Config, exchange::Answer, gateway, logging::Seldom};
+
+/// Most events of a page that a node asks for: what a caller may.
+const PAGE_EVENTS_MAX: usize = *limits::LOOKUP_RESULTS.end() as usize;
 
 /// The node that a join token is for, if it is one. Says nothing of whether it is still good.
 pub fn token_is_for(token: &[u8]) -> Option<NodeName> {
@@ -41,11 +42,12 @@ pub(crate) struct NodeApi {
     service: Arc<Service>,
     /// As it was at the start; what a newcomer is given is read when it comes.
     config: Config,
+    refused: Seldom,
 }
 
 impl NodeApi {
     pub(crate) fn new(authority: Arc<Authority>, service: Arc<Service>, config: Config) -> Self {
-        Self { authority, service, config }
+        Self { authority, service, config, refused: Seldom::default() }
     }
 
     /// Whether anybody without a certificate may be let in.
@@ -65,41 +67,54 @@ impl NodeApi {
         let Ok(query) = serde_json::from_slice::<Query>(body) else {
             return Answer::error(StatusCode::BAD_REQUEST, "the query");
         };
-        let found = self.service.audit.lookup(&query).await;
-        match found.map_err(|error| error.to_string()).and_then(|page| joining::json(&page).map_err(|e| e.to_string()))
-        {
-            Ok(body) => Answer { status: StatusCode::OK, body },
-            Err(error) => Answer::error(StatusCode::SERVICE_UNAVAILABLE, &error),
+        if query.limit > PAGE_EVENTS_MAX {
+            return Answer::error(StatusCode::BAD_REQUEST, "too many events of a page");
+        }
+        match self.service.audit.lookup(&query).await {
+            Ok(page) => Answer::json(&page).unwrap_or_else(|error| unavailable(&error)),
+            Err(error) => unavailable(&error),
         }
     }
 
     async fn welcome(&self, body: &[u8]) -> Answer {
-        let Ok(joining::Request { id, secret, node }) = serde_json::from_slice(body) else {
+        let Ok(request) = serde_json::from_slice::<joining::Request>(body) else {
             return Answer::error(StatusCode::BAD_REQUEST, "the request");
         };
-        let welcomed = async {
-            // Before the token is gone.
-            let welcome = joining::Welcome::of(&self.config).map_err(|error| {
-                tracing::warn!(%error, "this node has not what a newcomer needs");
-                (StatusCode::SERVICE_UNAVAILABLE, "this node has not what a newcomer needs: see its log".to_owned())
-            })?;
-            let service = &self.service;
-            let (vault, region, now) = (&service.kms.vault, &service.default_region, gateway::now());
-            let refused = |error: TokenError| (status_of(&error), error.to_string());
-            let event = tokens::take(vault, region, (&id, secret.0.expose()), &node, now).await.map_err(refused)?;
-            let logged = service.outbox.append(&*service.audit, event).await;
-            logged.map_err(|fault| (StatusCode::SERVICE_UNAVAILABLE, fault.to_string()))?;
-            tracing::info!(%node, "a node has joined with a token");
-            joining::json(&welcome).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
-        };
-        match welcomed.await {
-            Ok(body) => Answer { status: StatusCode::OK, body },
-            Err((status, error)) => {
-                tracing::warn!(%node, error, "a newcomer was refused");
-                Answer::error(status, &error)
+        let node = &request.node;
+        match self.give(&request).await {
+            Ok(answer) => {
+                tracing::info!(%node, "a node has joined with a token");
+                answer
+            }
+            Err(error) => {
+                if let Some(times) = self.refused.due() {
+                    tracing::warn!(%node, %error, times, "a newcomer was refused");
+                }
+                Answer::error(status_of(&error), &error.to_string())
             }
         }
     }
+
+    /// What a newcomer needs, for a token that is gone then.
+    async fn give(&self, joining::Request { id, secret, node }: &joining::Request) -> Result<Answer, TokenError> {
+        let service = &self.service;
+        let (vault, region, now) = (&service.kms.vault, &service.default_region, gateway::now());
+        let token = (id.as_str(), secret.0.expose());
+        tokens::check(vault, token, node, now).await?;
+        // What cannot be given costs no token.
+        let answer = joining::Welcome::of(&self.config).map_err(|error| {
+            tracing::warn!(%error, "this node has not what a newcomer needs");
+            Fault::unavailable("this node has not what a newcomer needs: see its log")
+        })?;
+        let answer = Answer::json(&answer).map_err(Fault::internal)?;
+        let event = tokens::take(vault, region, token, node, now).await?;
+        service.outbox.append(&*service.audit, event).await?;
+        Ok(answer)
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Answer {
+    Answer::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
 }
 
 pub(crate) fn status_of(error: &TokenError) -> StatusCode {

@@ -26,6 +26,7 @@ use crate::{
     bootstrap::{self, Started},
     certificates::Certificates,
     config::StoreKind,
+    exchange,
     root_key::LocalRootKey,
     secret_text::SecretText,
 };
@@ -65,7 +66,7 @@ impl Node {
 
     async fn ask(&self, tls: Arc<ClientConfig>, path: &'static str, body: Vec<u8>) -> Result<Vec<u8>, AskError> {
         let name = authority::server_name("kms-1").unwrap();
-        let asked = channel::ask(tls, name, &self.address.to_string(), path, body, WITHIN).await;
+        let asked = channel::ask(tls, name, &self.address.to_string(), path, body.into(), WITHIN).await;
         asked.map(|answer| answer.to_vec())
     }
 
@@ -94,7 +95,7 @@ fn query() -> Vec<u8> {
 
 fn request(id: &str, secret: &[u8], node: &str) -> Vec<u8> {
     let (secret, node) = (SecretText(SecretBytes::new(secret.to_vec())), NodeName::new(node).unwrap());
-    joining::json(&joining::Request { id: id.to_owned(), secret, node }).unwrap().to_vec()
+    exchange::json(&joining::Request { id: id.to_owned(), secret, node }).unwrap().to_vec()
 }
 
 /// The authority of another cluster.

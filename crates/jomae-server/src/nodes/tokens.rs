@@ -8,7 +8,7 @@ use jomae_core::{
     cluster::record::NodeName,
     error::Fault,
     store::{Path, SCAN_LIMIT_MAX},
-    stored::Record,
+    stored::plain_records,
     tx::{CommitOutcome, Tx, Vault},
 };
 use jomae_crypto::{
@@ -43,17 +43,7 @@ struct TokenRecord {
     expires: i64,
 }
 
-impl Record for TokenRecord {
-    const FORM: u32 = 1;
-    const BEARS_RIGHTS: bool = false;
-
-    fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
-    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
-    }
-}
+plain_records!(form: 1, bears_rights: false; TokenRecord);
 
 /// What a token says to the one who holds it.
 #[derive(Serialize, Deserialize)]
@@ -149,28 +139,45 @@ pub(crate) async fn make(
     Ok(Made { id, secret, event })
 }
 
-/// Takes a token, which is good for nothing afterwards.
-pub(crate) async fn take(
-    vault: &Vault,
-    region: &RegionId,
-    (id, secret): (&str, &[u8]),
-    node: &NodeName,
-    now: Timestamp,
-) -> Result<outbox::Pending, TokenError> {
+/// Finds a token that is good for a node.
+fn find(tx: &mut Tx<'_>, (id, secret): (&str, &[u8]), node: &NodeName, now: Timestamp) -> Result<Path, TokenError> {
     if id.len() != 2 * ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(TokenError::Unknown);
     }
-    vault.catch_up().await?;
-    let mut tx = vault.writing();
-    let record = tx.get::<TokenRecord>(&path(id))?.ok_or(TokenError::Unknown)?;
+    let path = path(id);
+    let record = tx.get::<TokenRecord>(&path)?.ok_or(TokenError::Unknown)?;
     if !ct_eq(record.digest.as_bytes(), digest(secret).as_bytes()) || record.expires <= now.0 {
         return Err(TokenError::Unknown);
     }
     if record.node != *node {
         return Err(TokenError::OtherNode(record.node.clone()));
     }
-    tx.delete::<TokenRecord>(path(id));
-    let parameters = [("Node", node.as_str()), ("TokenId", id)];
+    Ok(path)
+}
+
+/// Whether a token is good for a node. It may have been made at another one a moment ago.
+pub(crate) async fn check(
+    vault: &Vault,
+    token: (&str, &[u8]),
+    node: &NodeName,
+    now: Timestamp,
+) -> Result<(), TokenError> {
+    vault.catch_up().await?;
+    find(&mut vault.reading(), token, node, now).map(drop)
+}
+
+/// Takes a token, which is good for nothing afterwards.
+pub(crate) async fn take(
+    vault: &Vault,
+    region: &RegionId,
+    token: (&str, &[u8]),
+    node: &NodeName,
+    now: Timestamp,
+) -> Result<outbox::Pending, TokenError> {
+    let mut tx = vault.writing();
+    let path = find(&mut tx, token, node, now)?;
+    tx.delete::<TokenRecord>(path);
+    let parameters = [("Node", node.as_str()), ("TokenId", token.0)];
     committed(tx, "JoinCluster", region, &parameters, now).await
 }
 

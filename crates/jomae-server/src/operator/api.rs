@@ -25,19 +25,16 @@ use jomae_core::{
     tx::Vault,
 };
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::simulate::{self, ReplayRequest, SimulateRequest, SimulationError};
 use crate::{
+    exchange::Answer,
     gateway,
     nodes::{
         self,
         status::{Nodes, NodesError},
     },
 };
-
-/// Room for an answer that holds a secret, so that it is never moved, in bytes.
-const SECRET_ANSWER_BYTES: usize = 4096;
 
 /// Where the operator's requests are answered.
 pub struct OperatorApi {
@@ -50,12 +47,6 @@ enum Hold {
     Service(Arc<Service>, Option<Nodes>),
     /// Of a stopped service.
     Store(Vault),
-}
-
-/// An answer: JSON, wiped when it has been sent.
-pub struct Answer {
-    pub status: StatusCode,
-    pub body: Zeroizing<Vec<u8>>,
 }
 
 /// What is answered when something was not done; one line.
@@ -143,10 +134,7 @@ impl OperatorApi {
             }
             _ => self.route(method, path, body).await,
         };
-        answered.unwrap_or_else(|Refusal { status, error }| Answer {
-            status,
-            body: Zeroizing::new(serde_json::json!({ "error": error }).to_string().into_bytes()),
-        })
+        answered.unwrap_or_else(|Refusal { status, error }| Answer::error(status, &error))
     }
 
     async fn route(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Result<Answer, Refusal> {
@@ -313,9 +301,7 @@ fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
 }
 
 fn json(answer: &impl Serialize) -> Result<Answer, Refusal> {
-    let mut body = Zeroizing::new(Vec::with_capacity(SECRET_ANSWER_BYTES));
-    serde_json::to_writer(&mut *body, answer).map_err(Fault::internal)?;
-    Ok(Answer { status: StatusCode::OK, body })
+    Ok(Answer::json(answer).map_err(Fault::internal)?)
 }
 
 impl From<AccountError> for Refusal {

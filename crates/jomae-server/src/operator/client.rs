@@ -12,7 +12,7 @@ use super::{OperatorApi, ReplayRequest, SimulateRequest, socket_path, too_long};
 use crate::{
     bootstrap::{OpenedStore, StartError, audit_dir, check_form},
     config::{Config, StoreKind},
-    root_key,
+    exchange, root_key,
     store::OpenError,
 };
 
@@ -150,9 +150,7 @@ async fn ask(
     if status == StatusCode::OK {
         return Ok(answer);
     }
-    let answer = serde_json::from_slice::<Value>(&answer).ok();
-    let error = answer.as_ref().and_then(|answer| answer.get("error")?.as_str());
-    Err(OperatorError::Refused(error.map_or_else(|| format!("HTTP {status}"), str::to_owned)))
+    Err(OperatorError::Refused(exchange::error_of(status, &answer)))
 }
 
 /// Whether a service answers there; if not, why.

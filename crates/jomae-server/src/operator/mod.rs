@@ -22,8 +22,6 @@ pub use client::{
 };
 pub use simulate::{ReplayRequest, SimulateRequest};
 
-/// Largest body of a request, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest path of a Unix socket, in bytes (`sun_path` without its end).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 

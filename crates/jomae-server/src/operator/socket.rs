@@ -10,13 +10,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::{Request, Response};
+use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::UnixListener, sync::watch, task::JoinSet};
 
-use super::{BODY_BYTES_MAX, OperatorApi, api::Answer, socket_path, too_long};
+use super::{OperatorApi, socket_path, too_long};
+use crate::exchange;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,19 +96,9 @@ pub(crate) async fn serve(socket: Socket, api: Arc<OperatorApi>, mut shutdown: w
 }
 
 async fn answer(api: &Arc<OperatorApi>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    let answer = match body {
-        Ok(Ok(body)) => api.answer(&head.method, head.uri.path(), &body.to_bytes()).await,
-        Ok(Err(_)) => failed(StatusCode::PAYLOAD_TOO_LARGE, "the body is broken, or longer than 64 KiB"),
-        Err(_) => failed(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    let answer = match exchange::read(request, BODY_TIMEOUT).await {
+        Ok((head, body)) => api.answer(&head.method, head.uri.path(), &body).await,
+        Err(refused) => refused,
     };
-    let mut response = Response::new(Full::new(Bytes::from_owner(answer.body)));
-    *response.status_mut() = answer.status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    response
-}
-
-fn failed(status: StatusCode, error: &str) -> Answer {
-    Answer { status, body: serde_json::json!({ "error": error }).to_string().into_bytes().into() }
+    answer.into_response()
 }

@@ -6,12 +6,13 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
-    BODY_BYTES_MAX, NewKey, OperatorApi, OperatorError, ReplayRequest, SimulateRequest, create_account, create_key,
-    list_accounts, replay, simulate, socket, socket_path, too_long,
+    NewKey, OperatorApi, OperatorError, ReplayRequest, SimulateRequest, create_account, create_key, list_accounts,
+    replay, simulate, socket, socket_path, too_long,
 };
 use crate::{
     bootstrap::{self, Started, audit_dir},
     config::Config,
+    exchange::BODY_BYTES_MAX,
     gateway,
 };
 
