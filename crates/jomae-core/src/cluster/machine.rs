@@ -11,6 +11,8 @@
 //!   record is left that says less. So whoever is not there yet has lost its lease.
 //! - The **work lease** names the node that does what is to be done once. It lasts as long as that node's record does;
 //!   work compares its revision in each commit.
+//! - The **floor** of stored forms is raised by whoever has the work, when every record says that its node reads more. A node
+//!   that reads less does not serve.
 //!
 //! All of it rests on conditional commits alone; what the store calls a lease, and its clock, are not needed.
 
