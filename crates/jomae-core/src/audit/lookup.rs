@@ -10,7 +10,7 @@ use jomae_api::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{cluster::record::NodeName, store::BoxFuture, tx::Vault};
+use crate::{cluster::record::NodeName, error::Fault, store::BoxFuture, tx::Vault};
 
 /// Which events are asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,13 @@ pub struct Found {
 
 /// The logs of the other nodes of a cluster.
 pub trait OtherLogs: Send + Sync {
-    /// Asks all that the cluster knows of at the same time, and waits for a bounded time.
-    fn lookup<'a>(&'a self, vault: &'a Vault, query: &'a Query, after: &'a Positions) -> BoxFuture<'a, Vec<OtherLog>>;
+    /// Asks all that the cluster knows of at the same time, and waits for a bounded time. A fault if it cannot be told which there are.
+    fn lookup<'a>(
+        &'a self,
+        vault: &'a Vault,
+        query: &'a Query,
+        after: &'a Positions,
+    ) -> BoxFuture<'a, Result<Vec<OtherLog>, Fault>>;
 }
 
 /// What one of them says.

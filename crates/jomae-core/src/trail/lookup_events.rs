@@ -33,7 +33,7 @@ impl Handle<LookupEvents> for Kms {
         let own_query = Query { after: before.of(own_name), ..query.clone() };
         let own = self.audit.lookup(&own_query).await.map_err(Fault::unavailable)?;
         let others = match &self.other_logs {
-            Some(logs) => logs.lookup(&self.vault, &query, &before).await,
+            Some(logs) => logs.lookup(&self.vault, &query, &before).await?,
             None => Vec::new(),
         };
         let (mut logs, mut unanswered) = (vec![(own_name.to_owned(), own)], Vec::new());

@@ -18,6 +18,7 @@ use jomae_core::{
         machine::NotServing,
         record::{self, NodeName},
     },
+    error::Fault,
     form::{self, FormRecord},
     store::{BoxFuture, Store as _},
     tx::Vault,
@@ -269,7 +270,12 @@ fn what_is_so_already_is_answered_when_it_is_so_everywhere() {
 struct Others(Mutex<Vec<Option<u64>>>);
 
 impl OtherLogs for Others {
-    fn lookup<'a>(&'a self, _: &'a Vault, query: &'a Query, after: &'a Positions) -> BoxFuture<'a, Vec<OtherLog>> {
+    fn lookup<'a>(
+        &'a self,
+        _: &'a Vault,
+        query: &'a Query,
+        after: &'a Positions,
+    ) -> BoxFuture<'a, Result<Vec<OtherLog>, Fault>> {
         self.0.lock().unwrap().push(after.of("n2"));
         let behind = after.of("n2").map_or(0, |after| after + 1);
         let line = |number| format!("{{\"eventTime\":\"2000-01-01T00:00:0{number}Z\",\"is\":\"n2/{number}\"}}");
@@ -281,7 +287,7 @@ impl OtherLogs for Others {
             OtherLog { node: node("n2"), page: Ok(page) },
             OtherLog { node: node("n3"), page: Err(Unanswered { events: 77 }) },
         ];
-        Box::pin(std::future::ready(answers))
+        Box::pin(std::future::ready(Ok(answers)))
     }
 }
 

@@ -24,8 +24,8 @@ fn path(node: &NodeName) -> Path {
 }
 
 /// Whether a node has left.
-pub(super) fn has_left(vault: &Vault, node: &NodeName) -> bool {
-    vault.reading().get::<LeftRecord>(&path(node)).is_ok_and(|record| record.is_some())
+pub(super) fn has_left(vault: &Vault, node: &NodeName) -> Result<bool, Fault> {
+    Ok(vault.reading().get::<LeftRecord>(&path(node))?.is_some())
 }
 
 /// Notes that a node has left.

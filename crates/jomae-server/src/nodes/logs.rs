@@ -1,6 +1,6 @@
 //! Looking up events in the logs of all nodes.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jomae_api::actions::trail::Positions;
 use jomae_core::{
@@ -9,6 +9,7 @@ use jomae_core::{
         lookup::{OtherLog, OtherLogs, Unanswered},
     },
     cluster::record::NodeName,
+    error::Fault,
     store::BoxFuture,
     tx::Vault,
 };
@@ -45,19 +46,20 @@ impl Logs {
 }
 
 impl OtherLogs for Logs {
-    fn lookup<'a>(&'a self, vault: &'a Vault, query: &'a Query, after: &'a Positions) -> BoxFuture<'a, Vec<OtherLog>> {
+    fn lookup<'a>(
+        &'a self,
+        vault: &'a Vault,
+        query: &'a Query,
+        after: &'a Positions,
+    ) -> BoxFuture<'a, Result<Vec<OtherLog>, Fault>> {
         Box::pin(async move {
-            let Some(cluster) = vault.cluster() else { return Vec::new() };
-            let known = audit::logs(vault).unwrap_or_else(|fault| {
-                tracing::warn!(cause = %fault, "cannot tell which nodes have logs");
-                Vec::new()
-            });
+            let Some(cluster) = vault.cluster() else { return Ok(Vec::new()) };
             let members = cluster.members();
-            let mut asking = JoinSet::new();
+            let (mut asking, mut asked) = (JoinSet::new(), HashMap::new());
             let mut answers = Vec::new();
-            for log in known.into_iter().filter(|log| log.node != *cluster.name()) {
+            for log in audit::logs(vault)?.into_iter().filter(|log| log.node != *cluster.name()) {
                 let events = log.head.map_or(0, |head| head.size);
-                if left::has_left(vault, &log.node) {
+                if left::has_left(vault, &log.node)? {
                     continue;
                 }
                 let member = members.iter().find(|member| member.name == log.node);
@@ -67,24 +69,27 @@ impl OtherLogs for Logs {
                 };
                 let authority = Arc::clone(&self.authority);
                 let query = Query { after: after.of(log.node.as_str()), ..query.clone() };
-                asking.spawn(async move {
-                    let page = Self::ask(&authority, &log.node, &address, &query).await;
-                    (log.node, page.map_err(|error| (error, Unanswered { events })))
-                });
+                let node = log.node.clone();
+                let task = asking.spawn(async move { Self::ask(&authority, &node, &address, &query).await });
+                asked.insert(task.id(), (log.node, Unanswered { events }));
             }
-            while let Some(answered) = asking.join_next().await {
-                let Ok((node, page)) = answered else { continue };
-                let page = page.map_err(|(error, unanswered)| {
+            while let Some(ended) = asking.join_next_with_id().await {
+                let (id, page) = match ended {
+                    Ok((id, page)) => (id, page.map_err(|error| error.to_string())),
+                    Err(error) => (error.id(), Err(error.to_string())),
+                };
+                let Some((node, unanswered)) = asked.remove(&id) else { continue };
+                let page = page.map_err(|error| {
                     // Callers decide how often it is asked.
                     if let Some(times) = self.unasked.due() {
-                        tracing::warn!(%node, %error, times, "a node was not asked for its events");
+                        tracing::warn!(%node, error, times, "a node was not asked for its events");
                     }
                     unanswered
                 });
                 answers.push(OtherLog { node, page });
             }
             answers.sort_by(|one, other| one.node.cmp(&other.node));
-            answers
+            Ok(answers)
         })
     }
 }

@@ -114,15 +114,15 @@ impl Nodes {
         names.extend(logs.iter().map(|log| log.node.clone()));
         names.sort();
         names.dedup();
-        let row = |node: NodeName| {
+        let row = |node: NodeName| -> Result<NodeRow, NodesError> {
             let member = members.iter().find(|member| member.name == node);
             let log = logs.iter().find(|log| log.node == node);
             let state = match member {
                 Some(_) => State::Serves,
-                None if left::has_left(vault, &node) => State::Left,
+                None if left::has_left(vault, &node)? => State::Left,
                 None => State::Gone,
             };
-            NodeRow {
+            Ok(NodeRow {
                 state,
                 worker: member.is_some_and(|member| member.is_worker),
                 version: member.map(|member| member.record.version.clone()),
@@ -138,9 +138,9 @@ impl Nodes {
                     Some(LogRow { origin: log.origin.clone(), events: head.size, root: head.root_text() })
                 }),
                 node,
-            }
+            })
         };
-        Ok(Status { node: cluster.name().clone(), nodes: names.into_iter().map(row).collect() })
+        Ok(Status { node: cluster.name().clone(), nodes: names.into_iter().map(row).collect::<Result<_, _>>()? })
     }
 
     /// A token for a new node, or one that has lost its data directory.
