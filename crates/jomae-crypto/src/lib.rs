@@ -7,7 +7,8 @@
 //! - [`sealed`] is the one authenticated-encryption construction of the product; [`envelope`], [`wrap`] and [`stream`]
 //!   are its users. [`purpose`] tells the uses of keys apart.
 //! - [`sym`] names the ciphers of symmetric keys, [`asym`] holds key pairs, [`import`] unwraps keys from outside.
-//! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
+//! - [`root`] makes the root key, [`root_slot`] gives it to several providers, one of which [`shares`]
+//!   may be; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
 //!
 //! No function of this crate panics on any bytes from outside.
@@ -23,9 +24,11 @@ pub mod pem;
 pub mod purpose;
 pub mod rng;
 pub mod root;
+pub mod root_slot;
 pub mod rsa;
 pub mod sealed;
 pub mod secret;
+pub mod shares;
 pub mod stream;
 pub mod sym;
 pub mod wrap;

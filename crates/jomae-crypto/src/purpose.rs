@@ -37,6 +37,12 @@ purposes! {
     CmkMaterial = "jomae/v1/cmk-material";
     /// A domain key under the root key.
     DomainKey = "jomae/v1/domain-key";
+    /// The secret half of a slot under the key of its provider; see [`crate::root_slot`].
+    RootSlotKey = "jomae/v1/root-slot-key";
+    /// The root key in a slot, under the shared secret of a key encapsulation.
+    RootInSlot = "jomae/v1/root-in-slot";
+    /// The list of slots under the root key.
+    RootSlots = "jomae/v1/root-slots";
     /// The secret of an access key under a domain key.
     AccessKey = "jomae/v1/access-key";
     /// A record of the store under a domain key.
@@ -55,6 +61,10 @@ purposes! {
     ImportedMaterial = "jomae/v1/imported-material";
     /// SHA-256: the check value of a root key file, whose first line it is too; see [`crate::root`].
     RootKeyFile = "jomae root key v1";
+    /// SHA-256: by what a share of a provider's key is known again, whose first line it is too; see [`crate::shares`].
+    RootKeyShare = "jomae root share v1";
+    /// SHA-256: by what a root key is told from others.
+    RootKeyId = "jomae root key id v1";
     /// SHA-256: what a `NextToken` of LookupEvents was made for.
     LookupEventsToken = "jomae LookupEvents token";
     /// SHA-256: what the store keeps of a token with which a node joins a cluster.

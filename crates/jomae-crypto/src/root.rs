@@ -71,6 +71,12 @@ impl RootMaterial {
         &self.0
     }
 
+    /// By what people and backups tell this root key from others: 16 characters of lower-case hex, which reveal nothing of it.
+    pub fn id(&self) -> String {
+        let digest = sha256(&[Purpose::RootKeyId.label().as_bytes(), self.0.expose()]);
+        format!("{:016x}", u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()))
+    }
+
     /// The bytes of a key file, 80 of them.
     pub fn to_key_file(&self) -> SecretBytes {
         let key = self.0.expose();
@@ -139,6 +145,12 @@ impl RootMaterial {
             .hash_password_into(passphrase, &params.salt, key.as_mut_slice())
             .map_err(|_| PassphraseError::OutOfMemory)?;
         Key256::from_slice(key.as_slice()).map(Self).ok_or(PassphraseError::OutOfMemory)
+    }
+}
+
+impl From<Key256> for RootMaterial {
+    fn from(key: Key256) -> Self {
+        Self(key)
     }
 }
 
