@@ -99,9 +99,9 @@ impl Move {
     fn fill(&self) {
         let config = Config::read(&self.sqlite()).unwrap();
         let store = SqliteStore::open(&self.site.data().join("store.db"), &Options::default()).unwrap();
-        let root = root_key::open(&config, true).unwrap();
         runtime().block_on(async {
-            let keyring = Keyring::open(&store, &root.key).await.unwrap();
+            let root = root_key::open(&config, &store).await.unwrap().root;
+            let keyring = Keyring::open(&store, &root).await.unwrap();
             for n in 0..600 {
                 let path = format!("filler/{n:04}");
                 let bytes = if n % 50 == 0 { 200 * 1024 } else { 1000 };

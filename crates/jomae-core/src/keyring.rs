@@ -8,8 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jomae_crypto::{
     purpose::Purpose,
+    root::RootMaterial,
     sealed::{self, OpenError, SealError, SealingKey},
     secret::{Key256, SecretBytes, ct_eq},
+    wrap,
 };
 
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
     store::{Commit, Committed, Path, Store, Write},
 };
 
-/// Where the wrapped domain keys stand in the store. These records alone are not sealed: the root wraps them.
+/// Where the wrapped domain keys stand in the store. They are not sealed as records are: the root key wraps them.
 pub const DOMAIN_PREFIX: &str = "sys/domain/";
 const FORMAT: u8 = 1;
 const HEAD_BYTES: usize = 5;
@@ -30,6 +32,16 @@ pub trait RootKey: Send + Sync {
     fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault>;
     /// Unwraps it. An error if this root key did not wrap it.
     fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey>;
+}
+
+impl RootKey for RootMaterial {
+    fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault> {
+        wrap::wrap_domain_key(self.key(), name, domain_key).map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey> {
+        wrap::unwrap_domain_key(self.key(), name, wrapped).map_err(|_| WrongRootKey)
+    }
 }
 
 /// The root key is another one than the store was made with, or the wrapped key is damaged.
@@ -67,7 +79,8 @@ impl Keyring {
         }
         let keyring = Self { keys: RwLock::new(keys) };
         if keyring.version() == 0 {
-            if !store.scan("", None, 1)?.is_empty() {
+            // The slots of the root key are there before the first domain key is.
+            if store.scan("", None, 2)?.iter().any(|(path, _)| path.as_str() != crate::root::PATH) {
                 return Err(Fault::internal("the store holds records but no domain keys: it is damaged"));
             }
             keyring.rotate(store, root).await?;

@@ -36,6 +36,7 @@ pub mod rank;
 pub mod rate;
 pub mod record;
 pub mod rivals;
+pub mod root;
 pub mod run;
 pub mod service;
 pub mod shares;

@@ -10,7 +10,8 @@ use crate::{
     cluster::{self, Cluster, Confirmed, record::WorkRecord},
     error::Fault,
     form,
-    keyring::{DOMAIN_PREFIX, Keyring},
+    keyring::Keyring,
+    root,
     store::{Commit, Committed, Path, Phase, Revision, SCAN_LIMIT_MAX, Store, Write},
     stored::Record,
 };
@@ -78,7 +79,7 @@ impl Vault {
         for row in self.store.snapshot()? {
             let (path, entry) = row?;
             records += 1;
-            if path.as_str().starts_with(DOMAIN_PREFIX) || problems.len() >= problems_max {
+            if root::is_bare(path.as_str()) || problems.len() >= problems_max {
                 continue;
             }
             if let Err(error) = self.keyring.open_record(path.as_str(), &entry.value) {
@@ -205,6 +206,23 @@ impl Tx<'_> {
     pub fn paths(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Path>, Fault> {
         let rows = self.vault.store.scan(prefix, after, limit.min(SCAN_LIMIT_MAX))?;
         Ok(rows.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// What stands at a path of [`root::is_bare`], as it is.
+    pub(crate) fn get_bare(&mut self, path: &Path) -> Result<Option<Vec<u8>>, Fault> {
+        let found = self.vault.store.get(path.as_str())?;
+        if let Some(reads) = &mut self.reads
+            && !reads.iter().any(|(read, _)| read == path)
+        {
+            reads.push((path.clone(), found.as_ref().map(|entry| entry.revision)));
+        }
+        Ok(found.map(|entry| entry.value))
+    }
+
+    /// Writes there when the transaction commits.
+    pub(crate) fn put_bare(&mut self, path: Path, value: Vec<u8>) {
+        debug_assert!(root::is_bare(path.as_str()));
+        self.write(Write::Put(path, value));
     }
 
     /// Writes a record when the transaction commits.

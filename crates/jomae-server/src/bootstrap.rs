@@ -40,7 +40,7 @@ use crate::{
     nodes::{Authority, logs::Logs},
     nonces, oidc,
     pool::CryptoPool,
-    root_key::{self, RootKeyError},
+    root_key::{self, Holder, RootKeyError},
     store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, OpenError, Options, SqliteStore},
 };
 
@@ -118,6 +118,8 @@ pub struct Started {
     /// The credential that the operator has not been given yet.
     pub first: Option<AccountKey>,
     pub root_key_created: bool,
+    /// By which the root key is found again when it is to be changed.
+    pub(crate) root_holder: Arc<Holder>,
 }
 
 /// The store, whichever it is, locked for this process where it is this machine's.
@@ -271,8 +273,8 @@ pub(crate) async fn open_with<T>(
     let opened = OpenedStore::open(config)?;
     let store = opened.store();
     let store_exists = !store.scan("", None, 1).map_err(Fault::from)?.is_empty();
-    let root = root_key::open(config, store_exists)?;
-    let keyring = Arc::new(Keyring::open(&*store, &root.key).await?);
+    let root = root_key::open_or_begin(config, &*store).await?;
+    let keyring = Arc::new(Keyring::open(&*store, &root.root).await?);
     let ranks = Ranks::watch(&*store);
     let mut vault = Vault::new(Arc::clone(&store), Arc::clone(&keyring), config.server.cached_records_max);
     check_form(&vault)?;
@@ -318,8 +320,9 @@ pub(crate) async fn open_with<T>(
         tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
     }
     let service = Arc::new(service);
+    let (root_key_created, root_holder) = (root.created, Arc::new(root.holder));
     let started =
-        Started { service, audit, store: opened, run, keeper, authority, first, root_key_created: root.created };
+        Started { service, audit, store: opened, run, keeper, authority, first, root_key_created, root_holder };
     Ok((started, prepared))
 }
 

@@ -13,8 +13,10 @@ use jomae_core::{quota::Quotas, rate::RateLimits, service};
 use serde::Deserialize;
 
 mod nodes;
+mod root_key;
 
 pub use nodes::{ClusterConfig, StoreConfig, StoreKind};
+pub use root_key::{RootKeyConfig, RootKeyKms, RootKeyProvider};
 
 use crate::{
     address::ListenAddress,
@@ -143,30 +145,6 @@ pub struct Tls {
     /// A certificate chain of your own, with `key_file`; then no private CA is used.
     pub cert_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
-}
-
-/// The root of trust.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RootKeyConfig {
-    pub provider: RootKeyProvider,
-    /// The key file; default `root.key` in the data directory. Better: on another disk.
-    pub file: Option<PathBuf>,
-    /// A file with the passphrase; without it the environment variable `JOMAE_ROOT_PASSPHRASE`.
-    pub passphrase_file: Option<PathBuf>,
-    /// Whether a new root key may come from a weak passphrase. Not a setting: asked for on the command line, once.
-    #[serde(skip)]
-    pub insecure: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RootKeyProvider {
-    /// A file of 32 random bytes.
-    #[default]
-    File,
-    /// A passphrase, through Argon2id.
-    Passphrase,
 }
 
 /// The audit log.

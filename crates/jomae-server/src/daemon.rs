@@ -135,7 +135,8 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
             Nodes { service, authority, stop }
         });
         let audit_dir = bootstrap::audit_dir(&config.data_dir);
-        let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), nodes, audit_dir));
+        let root = Arc::clone(&started.root_holder);
+        let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), nodes, audit_dir, root));
         tokio::spawn(operator::socket::serve(socket, api, stopped.clone()))
     });
     let for_nodes = for_nodes.zip(started.authority.clone()).map(|((listener, _), authority)| {
@@ -376,9 +377,10 @@ fn announce(config: &Config, started: &Started, is_new_authority: bool, listenin
         lines.push(format!("  account      {}", first.account));
         lines.push(format!("  credential   {} (readable by you alone)", env.display()));
         if started.root_key_created {
-            lines.push(match config.root_key.provider {
-                RootKeyProvider::File => format!("  root key     {}", config.root_key_file().display()),
-                RootKeyProvider::Passphrase => "  root key     your passphrase".to_owned(),
+            lines.push(match config.root_key.providers.first() {
+                Some(RootKeyProvider::Passphrase) => "  root key     your passphrase".to_owned(),
+                Some(RootKeyProvider::Kms) => "  root key     a key of the other KMS".to_owned(),
+                _ => format!("  root key     {}", config.root_key_file().display()),
             });
             lines.push("               keep a copy elsewhere: without it no key can ever be used again".to_owned());
         }

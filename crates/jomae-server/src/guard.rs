@@ -15,9 +15,15 @@ fn secrets(config: &Config) -> Vec<(PathBuf, Secret)> {
     let ours = |path: PathBuf| (path, Secret::Ours);
     let configured = |path: &PathBuf| (path.clone(), Secret::Configured);
     let mut secrets = vec![ours(env_path(&config.data_dir))];
-    match config.root_key.provider {
-        RootKeyProvider::File => secrets.push(root_key(config)),
-        RootKeyProvider::Passphrase => secrets.extend(config.root_key.passphrase_file.as_ref().map(configured)),
+    for provider in &config.root_key.providers {
+        match provider {
+            RootKeyProvider::File => secrets.push(root_key(config)),
+            RootKeyProvider::Passphrase => secrets.extend(config.root_key.passphrase_file.as_ref().map(configured)),
+            RootKeyProvider::Shares => secrets.extend(config.root_key.share_files.iter().map(configured)),
+            RootKeyProvider::Kms => {
+                secrets.extend(config.root_key.kms.as_ref().map(|kms| configured(&kms.credentials_file)));
+            }
+        }
     }
     secrets.extend(config.store.key_file.as_ref().map(configured));
     match &config.tls.key_file {

@@ -21,7 +21,7 @@ use crate::{
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
     files, guard, root_key,
-    store::{BackupError, Options, SqliteStore, backup_file, check_file},
+    store::{BackupError, Options, SqliteStore, backup_file, check_file, slots_of_copy},
 };
 
 /// Damaged records that are named one by one.
@@ -74,6 +74,10 @@ pub enum OperateError {
          with --root-key FILE"
     )]
     NoPassphrase,
+    #[error(
+        "the root key of this backup is opened by {0}: name one of these as root_key.provider in the configuration"
+    )]
+    OtherProviders(String),
     #[error("the identity in the backup: {0}")]
     Identity(String),
     #[error("the audit log of the backup: {0}; --accept-damaged-audit-log restores it as it is")]
@@ -188,14 +192,27 @@ pub async fn restore(
 
 /// Before anything is made: whoever restores is told what is needed, not what a service says that has lost its key.
 fn expect_root_key(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<(), OperateError> {
-    let params = backup.join("root.params");
-    let by_passphrase = files::is_file(&params).map_err(io_error(&params))?;
-    match (config.root_key.provider, by_passphrase) {
-        (RootKeyProvider::Passphrase, true) => return Ok(()),
-        (RootKeyProvider::Passphrase, false) => return Err(OperateError::NoPassphrase),
-        (RootKeyProvider::File, true) => return Err(OperateError::PassphraseNeeded),
-        (RootKeyProvider::File, false) if root_key_file.is_some() => return Ok(()),
-        (RootKeyProvider::File, false) => {}
+    let providers: Vec<String> = match slots_of_copy(&backup.join("store.db"))? {
+        Some(slots) => slots.slots().iter().map(|slot| slot.provider.clone()).collect(),
+        // Of before there were slots: one provider, and which one shows.
+        None => {
+            let params = backup.join("root.params");
+            let by_passphrase = files::is_file(&params).map_err(io_error(&params))?;
+            let provider = if by_passphrase { RootKeyProvider::Passphrase } else { RootKeyProvider::File };
+            vec![provider.name().to_owned()]
+        }
+    };
+    let opens = |provider: &RootKeyProvider| providers.iter().any(|there| there == provider.name());
+    if !config.root_key.providers.iter().any(opens) {
+        let (needs, has) = (opens(&RootKeyProvider::Passphrase), config.root_key.has(RootKeyProvider::Passphrase));
+        return Err(match providers.as_slice() {
+            [_] if needs => OperateError::PassphraseNeeded,
+            [_] if has && opens(&RootKeyProvider::File) => OperateError::NoPassphrase,
+            _ => OperateError::OtherProviders(providers.join(", ")),
+        });
+    }
+    if root_key_file.is_some() || config.root_key.providers != [RootKeyProvider::File] {
+        return Ok(());
     }
     let path = config.root_key_file();
     match files::about_followed(&path) {
@@ -251,12 +268,12 @@ async fn open_everything(config: &Config, store: &Path) -> Result<(u64, Vec<Stri
 }
 
 async fn open_records(config: &Config, store: Arc<dyn Store>) -> Result<(u64, Vec<String>, Vault), OperateError> {
-    let root = root_key::open(config, true).map_err(StartError::from)?;
     // An empty store would be given a key.
     if store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
         return Err(OperateError::NoRecords);
     }
-    let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
+    let root = root_key::open(config, &*store).await.map_err(StartError::from)?;
+    let keyring = Arc::new(Keyring::open(&*store, &root.root).await.map_err(StartError::from)?);
     let vault = Vault::new(store, keyring, 1);
     let (records, problems) = vault.check(PROBLEMS_MAX)?;
     Ok((records, problems, vault))
@@ -424,10 +441,10 @@ pub async fn rotate_domain_key(config: &Config) -> Result<u32, OperateError> {
             return Err(OperateError::Served(live));
         }
     }
-    let root = root_key::open(config, true).map_err(StartError::from)?;
     if store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
         return Err(OperateError::NoRecords);
     }
-    let keyring = Keyring::open(&*store, &root.key).await?;
-    Ok(keyring.rotate(&*store, &root.key).await?)
+    let root = root_key::open(config, &*store).await.map_err(StartError::from)?.root;
+    let keyring = Keyring::open(&*store, &root).await?;
+    Ok(keyring.rotate(&*store, &root).await?)
 }

@@ -28,7 +28,9 @@ pub fn failure(error: OperatorError) -> Failure {
         OperatorError::Socket(..) | OperatorError::NotReachable(_) | OperatorError::NoNode(_) => {
             Failure::Service(error.to_string())
         }
-        OperatorError::Start(_) | OperatorError::Refused(_) => Failure::Local(error.to_string()),
+        OperatorError::Start(_) | OperatorError::Refused(_) | OperatorError::Unsure(_) => {
+            Failure::Local(error.to_string())
+        }
     }
 }
 

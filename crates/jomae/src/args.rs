@@ -7,6 +7,7 @@ mod audit;
 mod cluster;
 mod people;
 mod policy;
+mod root;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use audit::{Archive, Audit, Key as LogKey, Log, Range, Search};
 pub use cluster::Cluster;
 pub use people::{Group, Policies, PolicyNames, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
+pub use root::{AddProvider, Opening, Root};
 
 /// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.
 ///
@@ -188,6 +190,11 @@ pub enum Command {
     Cluster {
         #[command(subcommand)]
         command: Cluster,
+    },
+    /// Manage what opens the store: the slots of the root key.
+    Root {
+        #[command(subcommand)]
+        command: Root,
     },
     /// Manage the keys that protect the store.
     DomainKey {

@@ -21,6 +21,7 @@ mod operate;
 mod output;
 mod people;
 mod policy;
+mod root;
 mod serve;
 mod show;
 mod signals;
@@ -64,6 +65,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Health(arguments) => health::run(&arguments),
         Command::Store { command } => operate::store(&command),
         Command::Cluster { command } => cluster::run(&command),
+        Command::Root { command } => root::run(&command),
         Command::DomainKey { command } => operate::domain_key(&command),
         Command::Completions { shell } => document::completions(shell),
         Command::Man { reference: true, .. } => document::reference(),

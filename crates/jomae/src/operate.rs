@@ -27,9 +27,11 @@ pub fn backup(backup: &Backup) -> Result<(), Failure> {
     let config = serve::config(&backup.config)?;
     let report =
         block_on(async { operate::back_up(&config, &backup.to, backup.with_identity).await.map_err(failure) })?;
-    let key = match config.root_key.provider {
-        RootKeyProvider::File => format!("The root key is not in it: keep {} safe", config.root_key_file().display()),
-        RootKeyProvider::Passphrase => "The passphrase of the root key is not in it: keep it safe".to_owned(),
+    let key = match config.root_key.providers.first() {
+        Some(RootKeyProvider::Passphrase) => "The passphrase of the root key is not in it: keep it safe".to_owned(),
+        Some(RootKeyProvider::Shares) => "The shares of the root key are not in it: keep them safe".to_owned(),
+        Some(RootKeyProvider::Kms) => "The other KMS is needed to open it: keep its key".to_owned(),
+        _ => format!("The root key is not in it: keep {} safe", config.root_key_file().display()),
     };
     output::line(&format!(
         "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s){}. {key}, and elsewhere.",

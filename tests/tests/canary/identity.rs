@@ -153,9 +153,9 @@ async fn signing_keys(site: &Site) -> Vec<Vec<u8>> {
         fs::copy(site.data().join(name), copy.join(name)).unwrap();
     }
     let config = Config { data_dir: site.data(), ..Config::default() };
-    let root = root_key::open(&config, true).unwrap();
     let store = SqliteStore::open(&copy.join("store.db"), &Options::default()).unwrap();
-    let keyring = Keyring::open(&store, &root.key).await.unwrap();
+    let root = root_key::open(&config, &store).await.unwrap().root;
+    let keyring = Keyring::open(&store, &root).await.unwrap();
     let sealed = store.get("sys/audit-key").unwrap().expect("the log has a key");
     let record = keyring.open_record("sys/audit-key", &sealed.value).unwrap();
     let record: Value = serde_json::from_slice(record.expose()).unwrap();

@@ -513,8 +513,8 @@ async fn a_store_of_a_newer_version() {
     let site = used().await;
     let config = Config { data_dir: site.data(), ..Config::default() };
     let store = Arc::new(SqliteStore::open(&site.data().join("store.db"), &Options::default()).unwrap());
-    let root = root_key::open(&config, true).unwrap();
-    let keyring = Arc::new(Keyring::open(&*store, &root.key).await.unwrap());
+    let root = root_key::open(&config, &*store).await.unwrap().root;
+    let keyring = Arc::new(Keyring::open(&*store, &root).await.unwrap());
     let vault = Vault::new(store, keyring, 100);
     let mut tx = vault.writing();
     tx.put(form::path(), &FormRecord { form: form::NEWEST + 1 }).unwrap();

@@ -11,7 +11,7 @@ use jomae_api::time::Timestamp;
 use jomae_core::{
     cluster::{Cluster, record::NodeName},
     error::Fault,
-    keyring::DOMAIN_PREFIX,
+    form, root,
     store::{Path, SCAN_LIMIT_MAX},
     stored::plain_records,
     tx::{CommitOutcome, Vault},
@@ -238,10 +238,10 @@ fn former(keys: &[StoredKey]) -> Result<Option<FormerLog>, Fault> {
     former.map(|key| Ok(FormerLog { origin: key.name.clone(), head: key.head()? })).transpose()
 }
 
-/// Whether a store has anything but the keys that it is sealed with.
+/// Whether a store has anything but what a start makes before the log: the keys that it is sealed with, and its form.
 fn is_used(vault: &Vault) -> Result<bool, Fault> {
     let paths = vault.reading().paths("", None, SCAN_LIMIT_MAX)?;
-    Ok(paths.iter().any(|path| !path.as_str().starts_with(DOMAIN_PREFIX)))
+    Ok(paths.iter().any(|path| !root::is_bare(path.as_str()) && path.as_str() != form::PATH))
 }
 
 fn warn_of_name(signer: Signer, origin: Option<&str>) -> Signer {

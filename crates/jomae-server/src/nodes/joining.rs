@@ -25,7 +25,8 @@ use crate::{
     bootstrap::{self, StartError},
     certificates,
     config::{Config, RootKeyProvider, StoreKind},
-    exchange, files, guard, root_key,
+    exchange, files, guard,
+    root_key::{self, RootKeyError, Sources},
     secret_text::SecretText,
 };
 
@@ -70,14 +71,18 @@ fn secret(bytes: &Zeroizing<Vec<u8>>) -> SecretText {
 impl Welcome {
     /// What this node has.
     pub(super) fn of(config: &Config) -> Result<Self, StartError> {
-        let (path, place) = guard::root_key(config);
-        let (root_key, root_params) = match config.root_key.provider {
-            RootKeyProvider::File => (Some(secret(&files::read_secret(&path, place, KEY_FILE_BYTES_MAX)?)), None),
-            RootKeyProvider::Passphrase => {
-                let path = root_key::params_path(&config.data_dir);
-                let line = files::read_limited(&path, PARAMS_LINE_BYTES_MAX).map_err(StartError::io(&path))?;
-                (None, Some(String::from_utf8_lossy(&line).into_owned()))
-            }
+        let root_key = if config.root_key.has(RootKeyProvider::File) {
+            let (path, place) = guard::root_key(config);
+            Some(secret(&files::read_secret(&path, place, KEY_FILE_BYTES_MAX)?))
+        } else {
+            None
+        };
+        let params = root_key::params_path(&config.data_dir);
+        let root_params = match files::read_limited(&params, PARAMS_LINE_BYTES_MAX) {
+            Ok(line) => Some(String::from_utf8_lossy(&line).into_owned()),
+            // A store with slots has them itself.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(StartError::io(&params)(error)),
         };
         let tls = if config.tls.cert_file.is_some() {
             None
@@ -112,21 +117,19 @@ pub enum JoinFailure {
     #[error("{0}; the token is used up, make another")]
     Unusable(String),
     #[error(
-        "the cluster's root key is {theirs}, and root_key.provider here is {ours}; the token is used up, make another"
+        "the node that was asked has no root key file, and root_key.provider here names one; the token is used up, make \
+         another"
     )]
-    OtherProvider { theirs: &'static str, ours: &'static str },
+    NoKeyFile,
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
 
 /// The files of a newcomer, in the order in which they are written: the one that says that it is set up comes last.
-fn files_of(config: &Config) -> [PathBuf; 4] {
+fn files_of(config: &Config) -> [PathBuf; 5] {
     let dir = &config.data_dir;
-    let root = match config.root_key.provider {
-        RootKeyProvider::File => guard::root_key(config).0,
-        RootKeyProvider::Passphrase => root_key::params_path(dir),
-    };
-    [certificates::ca_key_path(dir), certificates::ca_copy_path(dir), certificates::ca_path(dir), root]
+    let (params, key_file) = (root_key::params_path(dir), guard::root_key(config).0);
+    [certificates::ca_key_path(dir), certificates::ca_copy_path(dir), certificates::ca_path(dir), params, key_file]
 }
 
 /// Sets up a new data directory with what the cluster gives for a token. The service can be started afterwards.
@@ -153,19 +156,13 @@ pub async fn join(config: &Config, token: &[u8]) -> Result<Vec<PathBuf>, JoinFai
     let store = store.await.map_err(JoinFailure::NotAsked)?;
     let welcome = ask(token).await?;
     let unusable = |why: &dyn std::fmt::Display| JoinFailure::Unusable(why.to_string());
-    let root = match (config.root_key.provider, &welcome.root_key, &welcome.root_params) {
-        (RootKeyProvider::File, Some(key), _) => {
-            root_key::of_key_file(key.0.expose()).map_err(|error| unusable(&error))?
-        }
-        (RootKeyProvider::Passphrase, _, Some(line)) => {
-            root_key::of_passphrase(config, line).map_err(|error| unusable(&error))?
-        }
-        (RootKeyProvider::File, ..) => return Err(JoinFailure::OtherProvider { theirs: "a passphrase", ours: "file" }),
-        (RootKeyProvider::Passphrase, ..) => {
-            return Err(JoinFailure::OtherProvider { theirs: "a file", ours: "passphrase" });
-        }
-    };
-    Keyring::open(&*store, &root).await.map_err(|fault: Fault| unusable(&fault))?;
+    let key_file = welcome.root_key.as_ref().map(|key| key.0.expose());
+    let opened = Sources::of_newcomer(config, key_file, welcome.root_params.as_deref()).open(&*store).await;
+    let opened = opened.map_err(|error| match error {
+        RootKeyError::Missing { .. } => JoinFailure::NoKeyFile,
+        error => unusable(&error),
+    })?;
+    Keyring::open(&*store, &opened.root).await.map_err(|fault: Fault| unusable(&fault))?;
     write(config, &welcome)
 }
 
@@ -189,7 +186,7 @@ async fn ask(token: Invitation) -> Result<Welcome, JoinFailure> {
 }
 
 fn write(config: &Config, welcome: &Welcome) -> Result<Vec<PathBuf>, JoinFailure> {
-    let [ca_key, ca_copy, ca, root] = files_of(config);
+    let [ca_key, ca_copy, ca, params, key_file] = files_of(config);
     let mut written = Vec::new();
     let mut put = |path: PathBuf, content: &[u8], is_public: bool| {
         let result = path.parent().map_or(Ok(()), files::private_dir).and_then(|()| {
@@ -204,10 +201,11 @@ fn write(config: &Config, welcome: &Welcome) -> Result<Vec<PathBuf>, JoinFailure
         put(ca_copy, tls.certificate.as_bytes(), true)?;
         put(ca, tls.certificate.as_bytes(), true)?;
     }
-    match (&welcome.root_key, &welcome.root_params) {
-        (Some(key), _) => put(root, key.0.expose(), false)?,
-        (None, Some(line)) => put(root, line.as_bytes(), false)?,
-        (None, None) => {}
+    if let Some(line) = &welcome.root_params {
+        put(params, line.as_bytes(), false)?;
+    }
+    if let Some(key) = welcome.root_key.as_ref().filter(|_| config.root_key.has(RootKeyProvider::File)) {
+        put(key_file, key.0.expose(), false)?;
     }
     Ok(written)
 }

@@ -27,7 +27,6 @@ use crate::{
     certificates::Certificates,
     config::StoreKind,
     exchange,
-    root_key::LocalRootKey,
     secret_text::SecretText,
 };
 
@@ -101,7 +100,7 @@ fn request(id: &str, secret: &[u8], node: &str) -> Vec<u8> {
 /// The authority of another cluster.
 async fn foreign() -> Authority {
     let store = Arc::new(MemoryStore::new());
-    let root = LocalRootKey::from(jomae_crypto::root::RootMaterial::random());
+    let root = jomae_crypto::root::RootMaterial::random();
     let keyring = Arc::new(Keyring::open(&*store, &root).await.unwrap());
     let vault = Vault::new(store, keyring, 100);
     Authority::load_or_create(&vault, NodeName::new("kms-2").unwrap()).await.unwrap()

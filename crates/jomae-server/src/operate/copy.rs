@@ -10,8 +10,9 @@ use jomae_core::{
     audit::outbox,
     cluster::{nonces, record, record::NodeName},
     error::Fault,
-    keyring::{DOMAIN_PREFIX, Keyring, RootKey as _},
-    store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, Revision, SCAN_LIMIT_MAX, Store, StoreError, Write},
+    keyring::{DOMAIN_PREFIX, Keyring},
+    root,
+    store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, Revision, Store, StoreError, Write},
 };
 
 use super::PROBLEMS_MAX;
@@ -19,9 +20,9 @@ use crate::{
     audit,
     bootstrap::{StartError, UNFINISHED_COPY, audit_dir, etcd_options, expect_file, refuse_unfinished, store_path},
     cluster,
-    config::{Config, RootKeyProvider, StoreKind},
+    config::{Config, StoreKind},
     files, nonces as run,
-    root_key::{self, LocalRootKey, RootKeyError},
+    root_key::{self, RootKeyError},
     store::{self, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
 };
 
@@ -108,9 +109,9 @@ pub async fn copy(
     if source.scan("", None, 1)?.is_empty() {
         return Err(CopyError::Empty);
     }
-    let root = root_key::open(from, true).map_err(|error| of_source(error.into()))?;
-    let keyring = Keyring::open(source, &root.key).await.map_err(|fault| of_source(fault.into()))?;
-    expect_same_root_key(source, &key_of_destination(to)?)?;
+    let root = root_key::open(from, source).await.map_err(|error| of_source(error.into()))?;
+    let keyring = Keyring::open(source, &root.root).await.map_err(|fault| of_source(fault.into()))?;
+    expect_root_key(source, to).await?;
     let revision = source.revision()?;
     let moves = Moves::new(from, to)?;
     let contents = Contents::check(source, &keyring, &moves, on_progress)?;
@@ -172,23 +173,14 @@ async fn refuse_served(name: &'static str, side: &Side, config: &Config) -> Resu
     if live.is_empty() { Ok(()) } else { Err(CopyError::Served(name, live)) }
 }
 
-/// The root key must be there: a new one could open nothing.
-fn key_of_destination(to: &Config) -> Result<LocalRootKey, CopyError> {
-    match root_key::open(to, true) {
-        Ok(opened) => Ok(opened.key),
-        Err(RootKeyError::Missing { .. }) => Err(CopyError::NoRootKey(match to.root_key.provider {
-            RootKeyProvider::File => to.root_key_file(),
-            RootKeyProvider::Passphrase => root_key::params_path(&to.data_dir),
-        })),
+/// The destination must open what it is given: with the same providers, or others that the source has too.
+async fn expect_root_key(source: &dyn Store, to: &Config) -> Result<(), CopyError> {
+    match root_key::open(to, source).await {
+        Ok(_) => Ok(()),
+        Err(RootKeyError::Missing { path }) => Err(CopyError::NoRootKey(path.into())),
+        Err(RootKeyError::Wrong(_)) => Err(CopyError::OtherRootKey),
         Err(error) => Err(CopyError::Destination(error.into())),
     }
-}
-
-fn expect_same_root_key(source: &dyn Store, root: &LocalRootKey) -> Result<(), CopyError> {
-    for (path, entry) in source.scan(DOMAIN_PREFIX, None, SCAN_LIMIT_MAX)? {
-        root.unwrap(path.as_str(), &entry.value).map_err(|_| CopyError::OtherRootKey)?;
-    }
-    Ok(())
 }
 
 /// Where records stand in the destination.
@@ -264,7 +256,7 @@ impl Contents {
         let (mut contents, mut problems) = (Self::default(), Vec::new());
         for row in source.snapshot()? {
             let (path, entry) = row?;
-            if !path.as_str().starts_with(DOMAIN_PREFIX)
+            if !root::is_bare(path.as_str())
                 && let Err(error) = keyring.open_record(path.as_str(), &entry.value)
             {
                 problems.push(format!("record {path}: {error}"));
@@ -314,9 +306,10 @@ impl Job<'_> {
                 return Err(CopyError::Used);
             }
             commit.expect.push((path.clone(), None));
-            for (domain, entry) in self.source.scan(DOMAIN_PREFIX, None, COMMIT_ITEMS_MAX - 1)? {
-                commit.expect.push((domain.clone(), None));
-                commit.writes.push(Write::Put(domain, entry.value));
+            let slots = self.source.get(root::PATH)?.map(|entry| (Path::new(root::PATH), entry));
+            for (bare, entry) in self.source.scan(DOMAIN_PREFIX, None, COMMIT_ITEMS_MAX - 2)?.into_iter().chain(slots) {
+                commit.expect.push((bare.clone(), None));
+                commit.writes.push(Write::Put(bare, entry.value));
             }
         }
         done(self.to.commit(commit).await?)?;

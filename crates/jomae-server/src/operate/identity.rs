@@ -60,8 +60,8 @@ async fn keyring(config: &Config, backup: &Path) -> Result<Keyring, OperateError
     let copy = scratch.path().join("store.db");
     backup_file(&backup.join("store.db"), &copy)?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&copy, &Options::default()).map_err(StartError::from)?);
-    let root = root_key::open(config, true).map_err(StartError::from)?;
-    Ok(Keyring::open(&*store, &root.key).await?)
+    let root = root_key::open(config, &*store).await.map_err(StartError::from)?;
+    Ok(Keyring::open(&*store, &root.root).await?)
 }
 
 /// Brings back what a backup has, into a new data directory.

@@ -34,13 +34,15 @@ use crate::{
         self,
         status::{Nodes, NodesError},
     },
+    root_key::Holder,
 };
 
 /// Where the operator's requests are answered.
 pub struct OperatorApi {
     hold: Hold,
-    region: RegionId,
+    pub(super) region: RegionId,
     audit_dir: PathBuf,
+    pub(super) root: Arc<Holder>,
 }
 
 enum Hold {
@@ -50,9 +52,9 @@ enum Hold {
 }
 
 /// What is answered when something was not done; one line.
-struct Refusal {
-    status: StatusCode,
-    error: String,
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) error: String,
 }
 
 #[derive(Deserialize)]
@@ -109,17 +111,27 @@ struct AccountRow {
 }
 
 impl OperatorApi {
-    pub(crate) fn of_service(service: Arc<Service>, nodes: Option<Nodes>, audit_dir: PathBuf) -> Self {
+    pub(crate) fn of_service(
+        service: Arc<Service>,
+        nodes: Option<Nodes>,
+        audit_dir: PathBuf,
+        root: Arc<Holder>,
+    ) -> Self {
         let region = service.default_region.clone();
-        Self { hold: Hold::Service(service, nodes), region, audit_dir }
+        Self { hold: Hold::Service(service, nodes), region, audit_dir, root }
     }
 
     /// Of a service that is stopped, whose store this process has for itself.
-    pub fn of_store(vault: Vault, region: RegionId, audit_dir: PathBuf) -> Self {
-        Self { hold: Hold::Store(vault), region, audit_dir }
+    pub fn of_store(vault: Vault, region: RegionId, audit_dir: PathBuf, root: Arc<Holder>) -> Self {
+        Self { hold: Hold::Store(vault), region, audit_dir, root }
     }
 
-    fn vault(&self) -> &Vault {
+    /// Whether this is a store that no service has open.
+    pub(super) const fn is_of_store(&self) -> bool {
+        matches!(self.hold, Hold::Store(_))
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
         match &self.hold {
             Hold::Service(service, _) => &service.kms.vault,
             Hold::Store(vault) => vault,
@@ -160,16 +172,23 @@ impl OperatorApi {
                 let node = self.nodes()?.leave(read::<Leave>(body)?.node.as_deref()).await?;
                 json(&serde_json::json!({ "node": node }))
             }
+            (&Method::GET, ["root"]) => self.root_status().await,
+            (&Method::POST, ["root", "rotate"]) => self.rotate_root().await,
+            (&Method::POST, ["root", "slots"]) => self.add_root_slot(&read(body)?).await,
+            (&Method::DELETE, ["root", "slots", name]) => self.remove_root_slot(name).await,
             (
                 _,
-                ["accounts" | "simulate" | "replay" | "nodes"]
+                ["accounts" | "simulate" | "replay" | "nodes" | "root"]
                 | ["nodes", "tokens" | "leave"]
+                | ["root", "rotate" | "slots"]
                 | ["accounts", _]
-                | ["accounts", _, "keys"],
+                | ["accounts", _, "keys"]
+                | ["root", "slots", _],
             ) => Err(refused(StatusCode::METHOD_NOT_ALLOWED, "not this method")),
             _ => Err(refused(
                 StatusCode::NOT_FOUND,
-                "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate, /replay, /nodes, /nodes/tokens or /nodes/leave",
+                "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate, /replay, /nodes, /nodes/tokens, /nodes/leave, \
+                 /root, /root/rotate, /root/slots or /root/slots/<name>",
             )),
         }
     }
@@ -214,7 +233,7 @@ impl OperatorApi {
     }
 
     /// The event of a change is committed with it; a running service appends it at once.
-    async fn appended(&self, event: outbox::Pending) -> Result<(), Refusal> {
+    pub(super) async fn appended(&self, event: outbox::Pending) -> Result<(), Refusal> {
         if let Hold::Service(service, _) = &self.hold {
             service.outbox.append(&*service.audit, event).await?;
         }
@@ -270,7 +289,12 @@ impl OperatorApi {
     }
 
     /// Records what changes nothing.
-    async fn note(&self, name: &str, account: Option<&AccountId>, parameters: &[(&str, &str)]) -> Result<(), Refusal> {
+    pub(super) async fn note(
+        &self,
+        name: &str,
+        account: Option<&AccountId>,
+        parameters: &[(&str, &str)],
+    ) -> Result<(), Refusal> {
         let Hold::Service(service, _) = &self.hold else { return Ok(()) };
         let (region, effect) = (&self.region, Effect::Read);
         let act = OperatorAct { name, effect, region, account, parameters, resources: &[] };
@@ -288,7 +312,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-fn refused(status: StatusCode, error: &str) -> Refusal {
+pub(super) fn refused(status: StatusCode, error: &str) -> Refusal {
     Refusal { status, error: error.to_owned() }
 }
 
@@ -300,7 +324,7 @@ fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| refused(StatusCode::BAD_REQUEST, &format!("the body: {error}")))
 }
 
-fn json(answer: &impl Serialize) -> Result<Answer, Refusal> {
+pub(super) fn json(answer: &impl Serialize) -> Result<Answer, Refusal> {
     Ok(Answer::json(answer).map_err(Fault::internal)?)
 }
 

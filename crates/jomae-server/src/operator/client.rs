@@ -2,17 +2,20 @@
 
 use std::{io, os::unix::net::UnixStream, path::Path, sync::Arc};
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
-use jomae_core::{keyring::Keyring, tx::Vault};
+use jomae_core::{keyring::Keyring, root::ChangeError, tx::Vault};
+use jomae_crypto::secret::{Key256, SecretBytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{OperatorApi, ReplayRequest, SimulateRequest, socket_path, too_long};
+use super::{OperatorApi, ReplayRequest, SimulateRequest, root::AddSlot, socket_path, too_long};
 use crate::{
     bootstrap::{OpenedStore, StartError, audit_dir, check_form},
-    config::{Config, StoreKind},
+    config::{Config, RootKeyProvider, StoreKind},
     exchange, root_key,
+    secret_text::SecretText,
     store::OpenError,
 };
 
@@ -28,6 +31,9 @@ pub enum OperatorError {
     Start(#[from] StartError),
     #[error("{0}")]
     Refused(String),
+    /// It may have been done all the same.
+    #[error("{0}")]
+    Unsure(String),
     #[error("the service on {0} failed: {1}")]
     Socket(String, String),
     #[error("no node of the cluster answers on this machine, and only one that runs does this; start it ({0})")]
@@ -128,6 +134,38 @@ pub async fn leave(config: &Config, node: Option<&str>) -> Result<(), OperatorEr
     ask(config, Method::POST, "/nodes/leave", &serde_json::json!({ "node": node })).await.map(drop)
 }
 
+/// The slots of the root key: `{"root_id":…,"opened_by":…,"domain_keys":…,"slots":[{"name":…,"provider":…,"made":…,"detail":…}]}`.
+/// A store of before slots has no ID, and one slot that was never made.
+pub async fn root_status(config: &Config) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::GET, "/root", &()).await?)
+}
+
+/// Gives every slot another root key. Gives the ID of it.
+pub async fn rotate_root(config: &Config) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::POST, "/root/rotate", &()).await?)
+}
+
+/// Makes a slot for the key of a provider.
+pub async fn add_root_slot(
+    config: &Config,
+    name: &str,
+    provider: RootKeyProvider,
+    params: &str,
+    key: &Key256,
+) -> Result<(), OperatorError> {
+    let key = SecretText(SecretBytes::new(key.expose().to_vec()));
+    let slot = AddSlot { name: name.to_owned(), provider: provider.name().to_owned(), params: params.to_owned(), key };
+    ask(config, Method::POST, "/root/slots", &slot).await.map(drop)
+}
+
+/// Removes a slot, and gives all others another root key.
+pub async fn remove_root_slot(config: &Config, name: &str) -> Result<(), OperatorError> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Err(OperatorError::Refused(ChangeError::Name.to_string()));
+    }
+    ask(config, Method::DELETE, &format!("/root/slots/{name}"), &()).await.map(drop)
+}
+
 fn value(body: &[u8]) -> Result<Value, OperatorError> {
     serde_json::from_slice(body).map_err(|_| OperatorError::Refused("the answer is not one of a service".into()))
 }
@@ -138,7 +176,7 @@ async fn ask(
     path: &str,
     body: &(impl Serialize + Sync),
 ) -> Result<Zeroizing<Vec<u8>>, OperatorError> {
-    let body = serde_json::to_vec(body).map_err(|error| OperatorError::Refused(error.to_string()))?;
+    let body = exchange::json(body).map_err(|error| OperatorError::Refused(error.to_string()))?;
     let socket = socket_path(&config.data_dir);
     let (status, answer) = match is_served(&socket)? {
         None => through(&socket, method, path, body).await?,
@@ -150,7 +188,8 @@ async fn ask(
     if status == StatusCode::OK {
         return Ok(answer);
     }
-    Err(OperatorError::Refused(exchange::error_of(status, &answer)))
+    let why = exchange::error_of(status, &answer);
+    Err(if status.is_server_error() { OperatorError::Unsure(why) } else { OperatorError::Refused(why) })
 }
 
 /// Whether a service answers there; if not, why.
@@ -171,11 +210,11 @@ async fn through(
     socket: &Path,
     method: Method,
     path: &str,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
 ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), OperatorError> {
     let failed = |error: reqwest::Error| OperatorError::Socket(socket.display().to_string(), error.to_string());
     let http = reqwest::Client::builder().unix_socket(socket).no_proxy().build().map_err(failed)?;
-    let request = http.request(method, format!("http://operator{path}")).body(body);
+    let request = http.request(method, format!("http://operator{path}")).body(Bytes::from_owner(body));
     let mut answer = request.send().await.map_err(failed)?;
     let status = answer.status();
     let mut body = Zeroizing::new(Vec::with_capacity(4096));
@@ -200,9 +239,9 @@ async fn open(config: &Config, why: &str) -> Result<OperatorApi, OperatorError> 
         Err(StartError::Store(OpenError::Locked(_))) => return Err(OperatorError::NotReachable(why.to_owned())),
         opened => opened?.store(),
     };
-    let root = root_key::open(config, true).map_err(StartError::from)?;
-    let keyring = Arc::new(Keyring::open(&*store, &root.key).await.map_err(StartError::from)?);
+    let root = root_key::open(config, &*store).await.map_err(StartError::from)?;
+    let keyring = Arc::new(Keyring::open(&*store, &root.root).await.map_err(StartError::from)?);
     let vault = Vault::new(store, keyring, CACHED_RECORDS_MAX);
     check_form(&vault)?;
-    Ok(OperatorApi::of_store(vault, region, audit_dir(&config.data_dir)))
+    Ok(OperatorApi::of_store(vault, region, audit_dir(&config.data_dir), Arc::new(root.holder)))
 }

@@ -1,4 +1,4 @@
-//! What the operator does beside the API: accounts, and simulations of policies.
+//! What the operator does beside the API: accounts, slots of the root key, and simulations of policies.
 //!
 //! A running service takes it on the Unix socket `operator.sock` of its data directory, which nobody but the owner of
 //! the directory can reach; while the service is stopped, the command line does the same with the same functions on the
@@ -7,6 +7,7 @@
 
 mod api;
 mod client;
+mod root;
 mod simulate;
 pub(crate) mod socket;
 
@@ -17,8 +18,9 @@ use std::path::{Path, PathBuf};
 
 pub use api::OperatorApi;
 pub use client::{
-    NewKey, NewKeyParts, OperatorError, create_account, create_key, delete_account, leave, list_accounts, list_nodes,
-    make_join_token, rename_account, replay, set_account_disabled, simulate,
+    NewKey, NewKeyParts, OperatorError, add_root_slot, create_account, create_key, delete_account, leave,
+    list_accounts, list_nodes, make_join_token, remove_root_slot, rename_account, replay, root_status, rotate_root,
+    set_account_disabled, simulate,
 };
 pub use simulate::{ReplayRequest, SimulateRequest};
 

@@ -29,7 +29,12 @@ fn config(dir: &TempDir) -> Config {
 async fn start(config: &Config) -> Running {
     let started = bootstrap::open(config, gateway::now()).await.unwrap();
     let socket = socket::listen(&config.data_dir).unwrap();
-    let api = Arc::new(OperatorApi::of_service(Arc::clone(&started.service), None, audit_dir(&config.data_dir)));
+    let api = Arc::new(OperatorApi::of_service(
+        Arc::clone(&started.service),
+        None,
+        audit_dir(&config.data_dir),
+        Arc::clone(&started.root_holder),
+    ));
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(socket::serve(socket, api, stopped));
     Running { started, stop, served }
@@ -130,8 +135,12 @@ async fn requests_that_make_no_sense() {
     let missing = refusal(list_accounts(&config).await);
     assert!(missing.contains("there is no store"), "{missing}");
     let running = start(&config).await;
-    let api =
-        Arc::new(OperatorApi::of_service(Arc::clone(&running.started.service), None, audit_dir(&config.data_dir)));
+    let api = Arc::new(OperatorApi::of_service(
+        Arc::clone(&running.started.service),
+        None,
+        audit_dir(&config.data_dir),
+        Arc::clone(&running.started.root_holder),
+    ));
     for (method, path, body, status) in [
         (Method::GET, "/", "", StatusCode::NOT_FOUND),
         (Method::GET, "/accounts/1/keys/2", "", StatusCode::NOT_FOUND),

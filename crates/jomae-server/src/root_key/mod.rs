@@ -1,31 +1,32 @@
-//! Where the root key comes from: a key file, or a passphrase.
+//! Where the root key comes from: the slots of the store, and the providers that the configuration names for them.
 
-use std::{
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+mod kms;
+mod local;
+mod shares;
+
+use std::io;
 
 use jomae_core::{
     error::Fault,
-    keyring::{RootKey, WrongRootKey},
+    keyring::{DOMAIN_PREFIX, RootKey as _, WrongRootKey},
+    root::{self, ChangeError, NewSlot, Opener, Slot, Slots},
+    store::Store,
 };
 use jomae_crypto::{
-    root::{
-        KEY_FILE_BYTES_MAX, KeyFileError, PARAMS_LINE_BYTES_MAX, PassphraseError, PassphraseParams,
-        PassphraseParamsError, RootMaterial,
-    },
+    root::{KeyFileError, PassphraseError, PassphraseParamsError, RootMaterial},
     secret::Key256,
-    wrap,
+    shares::{CombineError, ShareError},
 };
 use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, RootKeyProvider},
-    files::{self, NotPrivate, Secret},
-    guard,
+    files::NotPrivate,
+    gateway,
 };
 
 pub use jomae_crypto::root::PASSPHRASE_BYTES_MAX;
+pub(crate) use local::params_path;
 
 /// The environment variable that may hold the passphrase.
 pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
@@ -33,33 +34,6 @@ pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
 /// The environment variable with the number of the pipe that holds it instead: `jomae serve` starts itself anew with it, so
 /// that the passphrase stands in no environment, which the system shows for as long as the process lives.
 pub const PASSPHRASE_PIPE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE_PIPE";
-
-/// Shortest passphrase of a new root key, in bytes.
-const NEW_PASSPHRASE_BYTES_MIN: usize = 16;
-/// How many different bytes it has at least.
-const NEW_PASSPHRASE_DISTINCT_MIN: usize = 8;
-
-/// Longest passphrase file, in bytes: a passphrase and its line end.
-const PASSPHRASE_FILE_BYTES_MAX: usize = PASSPHRASE_BYTES_MAX + 2;
-
-/// A root key in this process's memory.
-pub struct LocalRootKey(RootMaterial);
-
-impl From<RootMaterial> for LocalRootKey {
-    fn from(key: RootMaterial) -> Self {
-        Self(key)
-    }
-}
-
-impl RootKey for LocalRootKey {
-    fn wrap(&self, name: &str, domain_key: &Key256) -> Result<Vec<u8>, Fault> {
-        wrap::wrap_domain_key(self.0.key(), name, domain_key).map_err(|error| Fault::internal(error.to_string()))
-    }
-
-    fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Key256, WrongRootKey> {
-        wrap::unwrap_domain_key(self.0.key(), name, wrapped).map_err(|_| WrongRootKey)
-    }
-}
 
 /// Why there is no root key; one line that says how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -85,190 +59,269 @@ pub enum RootKeyError {
     #[error("the passphrase: {0}")]
     Passphrase(#[from] PassphraseError),
     #[error(
-        "the passphrase is too weak for a new root key: it needs at least {NEW_PASSPHRASE_BYTES_MIN} bytes, {NEW_PASSPHRASE_DISTINCT_MIN} of them different; serve --insecure takes it all the same"
+        "the passphrase is too weak for a new root key: it needs at least {} bytes, {} of them different; serve --insecure takes it all the same",
+        local::NEW_PASSPHRASE_BYTES_MIN,
+        local::NEW_PASSPHRASE_DISTINCT_MIN
     )]
     Weak,
+    #[error("the share in {path}: {source}")]
+    Share { path: String, source: ShareError },
+    #[error("the shares of the root key: {0}")]
+    Shares(#[from] CombineError),
+    #[error("no share is named: root_key.share_files in the configuration, or --share")]
+    NoShares,
+    #[error("shares open a store, and do not begin one: start with another provider, then run jomae root add shares")]
+    SharesFirst,
+    #[error("the other KMS, for the root key: {0}")]
+    Kms(String),
+    #[error(
+        "no provider of the root key is tried that this store has; it has {there}, and root_key.provider names {tried}"
+    )]
+    NoSlot { there: String, tried: String },
+    #[error("no provider of the root key opens this store: {}", .0.join("; "))]
+    NoneOpens(Vec<String>),
+    #[error(transparent)]
+    Wrong(#[from] WrongRootKey),
+    #[error(transparent)]
+    Slots(#[from] ChangeError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
-/// Whether the root key was made just now.
+/// A root key, and how it was found.
 pub struct Opened {
-    pub key: LocalRootKey,
+    pub root: RootMaterial,
+    pub holder: Holder,
+    /// Whether something was made just now that the operator must keep.
     pub created: bool,
 }
 
-/// Takes the configured root key. A new one is made only where there is no store yet: a store that lost its key must
-/// not be given another.
-pub fn open(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
-    match config.root_key.provider {
-        RootKeyProvider::File => from_file(config, store_exists),
-        RootKeyProvider::Passphrase => from_passphrase(config, store_exists),
+/// How this process gets the root key again after somebody has changed it.
+pub enum Holder {
+    /// By a slot.
+    Slot(Opener),
+    /// The store had no slots: the key of its one provider was the root key.
+    Direct(Direct),
+}
+
+/// The one provider of a store without slots.
+pub struct Direct {
+    provider: RootKeyProvider,
+    params: String,
+    key: Key256,
+}
+
+impl Direct {
+    /// The slot that it gets when there are slots.
+    pub fn slot(&self) -> NewSlot<'_> {
+        let name = self.provider.name();
+        NewSlot { name, provider: name, params: &self.params, key: &self.key }
     }
 }
 
-/// Where the parameters of a passphrase stand.
-pub(crate) fn params_path(data_dir: &Path) -> PathBuf {
-    data_dir.join("root.params")
-}
-
-/// The root key that a key file holds.
-pub(crate) fn of_key_file(content: &[u8]) -> Result<LocalRootKey, KeyFileError> {
-    RootMaterial::from_key_file(content).map(LocalRootKey)
-}
-
-/// The root key of the configured passphrase with these parameters.
-pub(crate) fn of_passphrase(config: &Config, params: &str) -> Result<LocalRootKey, RootKeyError> {
-    let params = PassphraseParams::from_line(params.trim_end())
-        .map_err(|source| RootKeyError::Params { path: "of the cluster".to_owned(), source })?;
-    let passphrase = passphrase(config)?;
-    Ok(RootMaterial::from_passphrase(without_line_end(&passphrase), &params)?.into())
-}
-
-/// As from a file system: what is not there, what cannot be read, and what is not private.
-fn read_secret(path: &Path, secret: Secret, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, RootKeyError> {
-    match files::read_secret(path, secret, bytes_max) {
-        Ok(content) => Ok(Some(content)),
-        Err(NotPrivate::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(NotPrivate::Io { source, .. }) => Err(RootKeyError::Read { path: path.display().to_string(), source }),
-        Err(open) => Err(open.into()),
-    }
-}
-
-fn from_file(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
-    let (path, secret) = guard::root_key(config);
-    let name = || path.display().to_string();
-    match read_secret(&path, secret, KEY_FILE_BYTES_MAX)? {
-        Some(content) => {
-            let key = RootMaterial::from_key_file(&content)
-                .map_err(|source| RootKeyError::Damaged { path: name(), source })?;
-            Ok(Opened { key: key.into(), created: false })
+impl Holder {
+    /// The root key of today.
+    ///
+    /// # Errors
+    /// The slot is gone.
+    pub fn root(&self, store: &dyn Store) -> Result<RootMaterial, RootKeyError> {
+        match (self, Slots::read(store)?) {
+            (Self::Direct(direct), None) => Ok(copy(&direct.key)?),
+            (Self::Direct(direct), Some(slots)) => {
+                let opener = slots.slots().iter().find_map(|slot| slot.open(&direct.key)).ok_or(WrongRootKey)?;
+                Ok(opener.root(&slots)?)
+            }
+            (Self::Slot(opener), Some(slots)) => Ok(opener.root(&slots)?),
+            (Self::Slot(_), None) => Err(WrongRootKey.into()),
         }
-        None if store_exists => Err(RootKeyError::Missing { path: name() }),
-        None => {
-            let key = RootMaterial::random();
-            files::write_private(&path, key.to_key_file().expose())
-                .map_err(|source| RootKeyError::Write { path: name(), source })?;
-            Ok(Opened { key: key.into(), created: true })
+    }
+
+    /// The provider of a store that has no slots still.
+    pub fn direct(&self, store: &dyn Store) -> Result<Option<NewSlot<'_>>, Fault> {
+        match self {
+            Self::Direct(direct) if Slots::read(store)?.is_none() => Ok(Some(direct.slot())),
+            _ => Ok(None),
+        }
+    }
+
+    /// The slot by which this process came in.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Slot(opener) => opener.name(),
+            Self::Direct(direct) => direct.provider.name(),
         }
     }
 }
 
-fn from_passphrase(config: &Config, store_exists: bool) -> Result<Opened, RootKeyError> {
-    let path = params_path(&config.data_dir);
-    let name = || path.display().to_string();
-    let passphrase = passphrase(config)?;
-    let passphrase = without_line_end(&passphrase);
-    let (params, created) = match files::read_limited(&path, PARAMS_LINE_BYTES_MAX) {
-        Ok(content) => {
-            let line = String::from_utf8_lossy(&content);
-            let params = PassphraseParams::from_line(line.trim_end())
-                .map_err(|source| RootKeyError::Params { path: name(), source })?;
-            if is_weak(passphrase) {
-                tracing::warn!(
-                    "the passphrase of the root key is weak; whoever has a copy of the store can guess it offline"
-                );
-            }
-            (params, false)
+fn copy(key: &Key256) -> Result<RootMaterial, WrongRootKey> {
+    Key256::from_slice(key.expose()).map(RootMaterial::from).ok_or(WrongRootKey)
+}
+
+/// Where the keys of providers come from: the configuration, and what it need not name.
+pub(crate) struct Sources<'s> {
+    config: &'s Config,
+    /// The content of the key file, before it is written.
+    key_file: Option<&'s [u8]>,
+    /// The parameters of a passphrase, before they are written.
+    params: Option<&'s str>,
+}
+
+impl<'s> Sources<'s> {
+    pub(crate) fn of(config: &'s Config) -> Self {
+        Self { config, key_file: None, params: None }
+    }
+
+    /// Of a newcomer, which has got them from another node.
+    pub(crate) fn of_newcomer(config: &'s Config, key_file: Option<&'s [u8]>, params: Option<&'s str>) -> Self {
+        Self { config, key_file, params }
+    }
+
+    /// The key of a provider whose slot has these parameters.
+    async fn key(&self, provider: RootKeyProvider, params: &str) -> Result<Key256, RootKeyError> {
+        match provider {
+            RootKeyProvider::File => match self.key_file {
+                Some(content) => local::of_key_file(content, &self.config.root_key_file()),
+                None => local::from_file(self.config),
+            },
+            RootKeyProvider::Passphrase => local::from_passphrase(self.config, params, "of the store"),
+            RootKeyProvider::Shares => shares::key(&self.config.root_key.share_files, params),
+            RootKeyProvider::Kms => kms::key(self.config, params).await,
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && store_exists => {
-            return Err(RootKeyError::Missing { path: name() });
+    }
+
+    /// Takes the root key of a store that is there.
+    pub(crate) async fn open(&self, store: &dyn Store) -> Result<Opened, RootKeyError> {
+        match Slots::read(store)? {
+            Some(slots) => self.by_slots(&slots).await,
+            None => self.direct(store),
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if passphrase.is_empty() {
-                return Err(PassphraseError::Empty.into());
+    }
+
+    async fn by_slots(&self, slots: &Slots) -> Result<Opened, RootKeyError> {
+        let tried = &self.config.root_key.providers;
+        let mut failed = Vec::new();
+        for provider in tried {
+            for slot in slots.slots().iter().filter(|slot| slot.provider == provider.name()) {
+                let opened = self.key(*provider, &slot.params).await.and_then(|key| {
+                    let opener = slot.open(&key).ok_or(WrongRootKey)?;
+                    Ok(Opened { root: opener.root(slots)?, holder: Holder::Slot(opener), created: false })
+                });
+                match opened {
+                    Ok(opened) => return Ok(opened),
+                    Err(error) => failed.push((slot, error)),
+                }
             }
-            if is_weak(passphrase) && !config.root_key.insecure {
-                return Err(RootKeyError::Weak);
-            }
-            let params = PassphraseParams::random();
-            files::write_private(&path, format!("{}\n", params.to_line()).as_bytes())
-                .map_err(|source| RootKeyError::Write { path: name(), source })?;
-            (params, true)
         }
-        Err(source) => return Err(RootKeyError::Read { path: name(), source }),
+        // Shares of another slot are no news where some of this one are given.
+        let is_elsewhere =
+            |error: &RootKeyError| matches!(error, RootKeyError::Shares(CombineError::OtherSet { at: 0 }));
+        if !failed.iter().all(|(_, error)| is_elsewhere(error)) {
+            failed.retain(|(_, error)| !is_elsewhere(error));
+        }
+        // One alone speaks for itself.
+        let mut failed = failed.into_iter();
+        match (failed.next(), failed.as_slice()) {
+            (None, _) => Err(RootKeyError::NoSlot {
+                there: slots.slots().iter().map(named).collect::<Vec<_>>().join(", "),
+                tried: tried.iter().map(|provider| provider.name()).collect::<Vec<_>>().join(", "),
+            }),
+            (Some((_, error)), []) => Err(error),
+            (Some(first), _) => {
+                let told =
+                    std::iter::once(first).chain(failed).map(|(slot, error)| format!("{}: {error}", named(slot)));
+                Err(RootKeyError::NoneOpens(told.collect()))
+            }
+        }
+    }
+
+    /// Of a store that was made before there were slots: the key of one provider is the root key.
+    fn direct(&self, store: &dyn Store) -> Result<Opened, RootKeyError> {
+        let wrapped = store.scan(DOMAIN_PREFIX, None, 1).map_err(Fault::from)?;
+        let mut failed = None;
+        for provider in &self.config.root_key.providers {
+            let found = match provider {
+                RootKeyProvider::File => match self.key_file {
+                    Some(content) => local::of_key_file(content, &self.config.root_key_file()),
+                    None => local::from_file(self.config),
+                }
+                .map(|key| (key, String::new())),
+                RootKeyProvider::Passphrase => self
+                    .params
+                    .map_or_else(
+                        || local::params_of_dir(&self.config.data_dir),
+                        |params| Ok(params.trim_end().to_owned()),
+                    )
+                    .and_then(|params| {
+                        let place = params_path(&self.config.data_dir).display().to_string();
+                        Ok((local::from_passphrase(self.config, &params, &place)?, params))
+                    }),
+                RootKeyProvider::Shares | RootKeyProvider::Kms => continue,
+            };
+            let opened = found.and_then(|(key, params)| {
+                let root = copy(&key)?;
+                for (path, entry) in &wrapped {
+                    root.unwrap(path.as_str(), &entry.value)?;
+                }
+                let holder = Holder::Direct(Direct { provider: *provider, params, key });
+                Ok(Opened { root, holder, created: false })
+            });
+            match opened {
+                Ok(opened) => return Ok(opened),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| RootKeyError::NoSlot {
+            there: "file or passphrase".to_owned(),
+            tried: self.config.root_key.providers.iter().map(|one| one.name()).collect::<Vec<_>>().join(", "),
+        }))
+    }
+}
+
+fn named(slot: &Slot) -> String {
+    if slot.name == slot.provider { slot.name.clone() } else { format!("{} ({})", slot.name, slot.provider) }
+}
+
+/// Takes the root key of a store that is there.
+pub async fn open(config: &Config, store: &dyn Store) -> Result<Opened, RootKeyError> {
+    Sources::of(config).open(store).await
+}
+
+/// As [`open`]; an empty store is given a root key, with a slot of the first provider. A store that lost its key must not
+/// be given another.
+pub async fn open_or_begin(config: &Config, store: &dyn Store) -> Result<Opened, RootKeyError> {
+    if !store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
+        return open(config, store).await;
+    }
+    let provider = config.root_key.providers.first().copied().unwrap_or_default();
+    let (key, params, created) = match provider {
+        RootKeyProvider::File => {
+            let (key, created) = local::from_new_file(config)?;
+            (key, String::new(), created)
+        }
+        RootKeyProvider::Passphrase => {
+            let (key, params) = local::from_new_passphrase(config)?;
+            (key, params, true)
+        }
+        RootKeyProvider::Shares => return Err(RootKeyError::SharesFirst),
+        RootKeyProvider::Kms => {
+            let (key, params) = kms::new_key(config).await?;
+            (key, params, true)
+        }
     };
-    Ok(Opened { key: RootMaterial::from_passphrase(passphrase, &params)?.into(), created })
+    let slot = NewSlot { name: provider.name(), provider: provider.name(), params: &params, key: &key };
+    let (root, opener) = root::begin(store, &slot, gateway::now()).await?;
+    Ok(Opened { root, holder: Holder::Slot(opener), created })
 }
 
-/// A plain rule, not an estimate: it stops short words and repetitions, and nobody else's quotation.
-fn is_weak(passphrase: &[u8]) -> bool {
-    let distinct = (0..=u8::MAX).filter(|byte| passphrase.contains(byte)).count();
-    passphrase.len() < NEW_PASSPHRASE_BYTES_MIN || distinct < NEW_PASSPHRASE_DISTINCT_MIN
+/// The key of a passphrase for a new slot, with its parameters.
+pub fn of_new_passphrase(passphrase: &Zeroizing<Vec<u8>>, insecure: bool) -> Result<(Key256, String), RootKeyError> {
+    local::of_new_passphrase(passphrase, insecure)
 }
 
-/// A passphrase without the line ends behind it, which an editor or a mounted secret adds. Everything else is part of it.
-fn without_line_end(passphrase: &[u8]) -> &[u8] {
-    let mut rest = passphrase;
-    while let [before @ .., b'\n' | b'\r'] = rest {
-        rest = before;
-    }
-    rest
-}
-
-fn passphrase(config: &Config) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
-    if let Some(path) = &config.root_key.passphrase_file {
-        return read_secret(path, Secret::Configured, PASSPHRASE_FILE_BYTES_MAX)?.ok_or_else(|| RootKeyError::Read {
-            path: path.display().to_string(),
-            source: io::ErrorKind::NotFound.into(),
-        });
-    }
-    if let Ok(number) = std::env::var(PASSPHRASE_PIPE_VARIABLE) {
-        return from_pipe(&number);
-    }
-    match std::env::var(PASSPHRASE_VARIABLE) {
-        Ok(text) => Ok(Zeroizing::new(text.into_bytes())),
-        Err(_) => Err(RootKeyError::NoPassphrase),
-    }
-}
-
-/// What the process was before has written, to its end.
-fn from_pipe(number: &str) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
-    let path = format!("/proc/self/fd/{number}");
-    let read = |source| RootKeyError::Read { path: path.clone(), source };
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(read(io::ErrorKind::InvalidInput.into()));
-    }
-    let mut passphrase = Zeroizing::new(Vec::with_capacity(PASSPHRASE_FILE_BYTES_MAX + 1));
-    let pipe = files::open_pipe(Path::new(&path)).map_err(read)?;
-    pipe.take(PASSPHRASE_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut passphrase).map_err(read)?;
-    Ok(passphrase)
+/// The key of the configured KMS for a new slot, with its parameters.
+pub async fn of_new_kms(config: &Config) -> Result<(Key256, String), RootKeyError> {
+    kms::new_key(config).await
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_and_repeated_passphrases_are_weak() {
-        for weak in ["", "correct horse", "aaaaaaaaaaaaaaaaaaaaaaaa", "12121212121212121212", "fifteen letters"] {
-            assert!(is_weak(weak.as_bytes()), "{weak}");
-        }
-        for strong in ["correct horse battery", "密码密码需要长一些", "0123456789abcdef"] {
-            assert!(!is_weak(strong.as_bytes()), "{strong}");
-        }
-    }
-
-    #[test]
-    fn strength_is_asked_when_the_passphrase_is_new() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("passphrase");
-        files::write_private(&file, b"horse\n").unwrap();
-        let mut config = Config { data_dir: dir.path().to_owned(), ..Config::default() };
-        config.root_key.provider = RootKeyProvider::Passphrase;
-        config.root_key.passphrase_file = Some(file);
-        assert!(matches!(open(&config, false), Err(RootKeyError::Weak)));
-        assert!(!dir.path().join("root.params").exists());
-        config.root_key.insecure = true;
-        assert!(open(&config, false).unwrap().created);
-        config.root_key.insecure = false;
-        assert!(!open(&config, true).unwrap().created);
-    }
-
-    #[test]
-    fn only_line_ends_behind_a_passphrase_are_dropped() {
-        for (given, kept) in
-            [("a b", "a b"), (" a\tb \n", " a\tb "), ("a\r\n\n", "a"), ("\na\nb", "\na\nb"), ("\n", ""), ("", "")]
-        {
-            assert_eq!(without_line_end(given.as_bytes()), kept.as_bytes(), "{given:?}");
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ pub use etcd::{
 };
 pub use sqlite::{
     SqliteStore,
-    backup::{Backup, BackupError, backup_file},
+    backup::{Backup, BackupError, backup_file, slots_of_copy},
     check::{CheckReport, check_file},
     file::{Lock, OpenError, Options, lock},
     writer::Stats,

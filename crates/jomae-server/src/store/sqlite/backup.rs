@@ -5,9 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jomae_core::store::Revision;
+use jomae_core::{
+    root::{self, Slots},
+    store::Revision,
+};
 use rusqlite::{
-    Connection, OpenFlags,
+    Connection, OpenFlags, OptionalExtension as _,
     backup::{Backup as PageCopy, StepResult},
 };
 
@@ -56,6 +59,28 @@ pub fn backup_file(source: &Path, dest: &Path) -> Result<Backup, BackupError> {
     file::sync_directory(dest).map_err(io_failed)?;
     name.keep();
     Ok(Backup { revision, bytes })
+}
+
+/// The slots of the root key in a copy that nobody has open. Leaves nothing beside it.
+pub fn slots_of_copy(path: &Path) -> Result<Option<Slots>, BackupError> {
+    let failed = |detail: String| BackupError::Copy { path: path.to_owned(), detail };
+    files::open_of_others(path).map_err(|source| BackupError::Io { path: path.to_owned(), source })?;
+    let absolute = path.canonicalize().map_err(|source| BackupError::Io { path: path.to_owned(), source })?;
+    let plain = absolute.to_str().ok_or_else(|| failed("its path is not text".to_owned()))?;
+    let escaped = plain.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let copy = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags);
+    let value: Option<Vec<u8>> = copy
+        .and_then(|copy| {
+            schema::compare(&copy).map_err(|_| rusqlite::Error::InvalidQuery)?;
+            let found = copy.query_row("SELECT value FROM records WHERE path = ?1", [root::PATH], |row| row.get(0));
+            found.optional()
+        })
+        .map_err(|error| match error {
+            rusqlite::Error::InvalidQuery => failed("its schema is not that of a store".to_owned()),
+            error => failed(error.to_string().escape_debug().to_string()),
+        })?;
+    value.map(|value| Slots::from_bytes(&value).map_err(|error| failed(error.to_string()))).transpose()
 }
 
 fn copy_pages(source: &Connection, dest: &Path) -> Result<Revision, BackupError> {

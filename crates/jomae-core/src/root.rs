@@ -1,0 +1,339 @@
+//! Slots of the root key: which providers open a store, and how that is changed.
+//!
+//! The root key is random, and stands nowhere by itself. Each slot gives it to whoever has the key of one provider, such as
+//! a key file or a token ([`jomae_crypto::root_slot`]). All slots are one entry of the store, which the root key vouches
+//! for; like the domain keys, it is not sealed as records are, since it is read before anything can be opened.
+//!
+//! A store of before slots has no such entry: the key of its one provider is the root key. The first change of its slots
+//! gives it one.
+
+use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
+use jomae_crypto::{
+    root::RootMaterial,
+    root_slot::{self, SlotKey},
+    secret::Key256,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audit::{OperatorAct, operator_event, outbox},
+    call::new_request_id,
+    error::Fault,
+    keyring::{DOMAIN_PREFIX, RootKey as _, WrongRootKey},
+    store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, SCAN_LIMIT_MAX, Store, Write},
+    stored::Bytes,
+    tx::{CommitOutcome, Vault},
+};
+
+/// Where the slots stand.
+pub const PATH: &str = "sys/root";
+/// Most slots of one store.
+pub const SLOTS_MAX: usize = 8;
+/// Longest name of a slot, in bytes.
+pub const NAME_BYTES_MAX: usize = 32;
+/// Longest parameters of a provider, in bytes.
+pub const PARAMS_BYTES_MAX: usize = 8 * 1024;
+/// Largest entry that is read, in bytes.
+pub const BYTES_MAX: usize = 192 * 1024;
+/// The stored form with which slots came.
+const FORM: u32 = 2;
+
+/// Whether an entry stands under the root key itself, not under a domain key.
+pub fn is_bare(path: &str) -> bool {
+    path == PATH || path.starts_with(DOMAIN_PREFIX)
+}
+
+/// One way to the root key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slot {
+    /// Of 1 to [`NAME_BYTES_MAX`] letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// The kind of its provider. One that this version does not know is left as it is.
+    pub provider: String,
+    /// What the provider needs to find its key again. No secret.
+    pub params: String,
+    /// When it was made, in Unix seconds.
+    pub made: i64,
+    public: Bytes,
+    wrapped: Bytes,
+    root: Bytes,
+}
+
+impl Slot {
+    /// Opens it with the key of its provider; none if that is another key.
+    pub fn open(&self, provider: &Key256) -> Option<Opener> {
+        let key = SlotKey::unwrap(provider, &self.name, &self.wrapped.0).ok()?;
+        Some(Opener { name: self.name.clone(), key })
+    }
+}
+
+/// A slot to be made.
+pub struct NewSlot<'k> {
+    pub name: &'k str,
+    pub provider: &'k str,
+    pub params: &'k str,
+    /// The key of the provider.
+    pub key: &'k Key256,
+}
+
+impl NewSlot<'_> {
+    fn make(&self, root: &RootMaterial, now: Timestamp) -> Result<(Slot, SlotKey), ChangeError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX || !self.name.bytes().all(is_plain) {
+            return Err(ChangeError::Name);
+        }
+        if self.params.len() > PARAMS_BYTES_MAX {
+            return Err(ChangeError::Params);
+        }
+        let (key, public) = SlotKey::random().map_err(Fault::internal)?;
+        let slot = Slot {
+            name: self.name.to_owned(),
+            provider: self.provider.to_owned(),
+            params: self.params.to_owned(),
+            made: now.0,
+            wrapped: Bytes(key.wrap(self.key, self.name).map_err(Fault::internal)?),
+            root: Bytes(root_slot::seal_to(&public, self.name, root).map_err(Fault::internal)?),
+            public: Bytes(public),
+        };
+        Ok((slot, key))
+    }
+}
+
+/// What opens one slot: today's root key, and every later one.
+pub struct Opener {
+    name: String,
+    key: SlotKey,
+}
+
+impl Opener {
+    /// The slot that it opens.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The root key, if it vouches for the slots.
+    ///
+    /// # Errors
+    /// The slot is gone or made anew, or something of the entry is damaged or forged.
+    pub fn root(&self, slots: &Slots) -> Result<RootMaterial, WrongRootKey> {
+        let slot = slots.slots().iter().find(|slot| slot.name == self.name).ok_or(WrongRootKey)?;
+        let root = self.key.open(&slot.name, &slot.root.0).map_err(|_| WrongRootKey)?;
+        root_slot::check_list(&root, slots.stored.list.as_bytes(), &slots.stored.seal.0).map_err(|_| WrongRootKey)?;
+        Ok(root)
+    }
+}
+
+/// As it is stored: the list as the text that was sealed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    list: String,
+    seal: Bytes,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    root_id: String,
+    slots: Vec<Slot>,
+}
+
+/// The slots of a store. They are trusted once an [`Opener`] has found its root key in them.
+#[derive(Debug)]
+pub struct Slots {
+    stored: Stored,
+    list: List,
+}
+
+/// These are no slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the list of slots of the root key is damaged, or of a newer version")]
+pub struct Unreadable;
+
+impl Slots {
+    /// Those of a store; none if it has a root key without slots, or none at all.
+    pub fn read(store: &dyn Store) -> Result<Option<Self>, Fault> {
+        let entry = store.get(PATH)?;
+        entry.map(|entry| Self::from_bytes(&entry.value).map_err(Fault::internal)).transpose()
+    }
+
+    /// As they stand in a store.
+    ///
+    /// # Errors
+    /// Longer than [`BYTES_MAX`], or not of their form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Unreadable> {
+        if bytes.len() > BYTES_MAX {
+            return Err(Unreadable);
+        }
+        let stored: Stored = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
+        let list: List = serde_json::from_str(&stored.list).map_err(|_| Unreadable)?;
+        if list.slots.is_empty() || list.slots.len() > SLOTS_MAX {
+            return Err(Unreadable);
+        }
+        Ok(Self { stored, list })
+    }
+
+    /// As they are stored.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
+        serde_json::to_vec(&self.stored).map_err(Fault::internal)
+    }
+
+    fn made(root: &RootMaterial, slots: Vec<Slot>) -> Result<Self, Fault> {
+        let list = List { root_id: root.id(), slots };
+        let text = serde_json::to_string(&list).map_err(Fault::internal)?;
+        let seal = Bytes(root_slot::seal_list(root, text.as_bytes()).map_err(Fault::internal)?);
+        Ok(Self { stored: Stored { list: text, seal }, list })
+    }
+
+    /// By what the root key is told from others.
+    pub fn root_id(&self) -> &str {
+        &self.list.root_id
+    }
+
+    pub fn slots(&self) -> &[Slot] {
+        &self.list.slots
+    }
+}
+
+/// Why the slots were not changed; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error("a slot has a name of 1 to {NAME_BYTES_MAX} letters, digits, -, _ and .")]
+    Name,
+    #[error("the parameters of the provider are longer than {PARAMS_BYTES_MAX} bytes")]
+    Params,
+    #[error("there is a slot {0} already")]
+    Taken(String),
+    #[error("there is no slot {0}")]
+    NoSlot(String),
+    #[error("a store has {SLOTS_MAX} slots at most")]
+    TooMany,
+    #[error("{0} is the only slot: add another before")]
+    Last(String),
+    #[error("the store has too many domain keys to be given another root key in one commit")]
+    DomainKeys,
+    #[error("another process has changed the root key at the same time; nothing was changed")]
+    Conflict,
+    #[error("{0}")]
+    Failed(#[from] Fault),
+}
+
+/// What is changed.
+pub enum Change<'c> {
+    /// Another root key for every slot.
+    Rotate,
+    /// Another way to the same root key.
+    Add(NewSlot<'c>),
+    /// A way less, and another root key for all others.
+    Remove(&'c str),
+}
+
+impl Change<'_> {
+    fn event(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Rotate => ("RotateRootKey", None),
+            Self::Add(slot) => ("AddRootKeySlot", Some(slot.name)),
+            Self::Remove(name) => ("RemoveRootKeySlot", Some(name)),
+        }
+    }
+}
+
+/// Gives an empty store its root key, with one slot.
+///
+/// # Errors
+/// Another process is faster.
+pub async fn begin(
+    store: &dyn Store,
+    slot: &NewSlot<'_>,
+    now: Timestamp,
+) -> Result<(RootMaterial, Opener), ChangeError> {
+    let root = RootMaterial::random();
+    let (slot, key) = slot.make(&root, now)?;
+    let opener = Opener { name: slot.name.clone(), key };
+    let value = Slots::made(&root, vec![slot])?.to_bytes()?;
+    let path = Path::new(PATH);
+    let commit = Commit { expect: vec![(path.clone(), None)], writes: vec![Write::Put(path, value)] };
+    match store.commit(commit).await.map_err(Fault::from)? {
+        Committed::Done(_) => Ok((root, opener)),
+        Committed::Conflict => Err(ChangeError::Conflict),
+        Committed::Unknown => Err(Fault::unavailable("the store did not answer in time").into()),
+    }
+}
+
+/// Changes the slots, in one commit with its event, and wraps every domain key anew if the root key is another one.
+/// `direct`: the one provider of a store without slots, whose key is the root key.
+///
+/// # Errors
+/// Nothing was changed; but see [`Tx::commit`](crate::tx::Tx::commit) where the store does not answer.
+pub async fn change(
+    vault: &Vault,
+    region: &RegionId,
+    root: &RootMaterial,
+    direct: Option<&NewSlot<'_>>,
+    change: &Change<'_>,
+    now: Timestamp,
+) -> Result<outbox::Pending, ChangeError> {
+    if let Some(cluster) = vault.cluster() {
+        cluster.may_write(FORM)?;
+    }
+    let mut tx = vault.writing();
+    let stored = tx.get_bare(&Path::new(PATH))?;
+    let mut slots = match (stored, direct) {
+        (Some(bytes), _) => Slots::from_bytes(&bytes).map_err(Fault::internal)?.list.slots,
+        (None, Some(direct)) => vec![direct.make(root, now)?.0],
+        (None, None) => return Err(ChangeError::Conflict),
+    };
+    match change {
+        Change::Rotate => {}
+        Change::Add(slot) => {
+            if slots.iter().any(|there| there.name == slot.name) {
+                return Err(ChangeError::Taken(slot.name.to_owned()));
+            }
+            if slots.len() >= SLOTS_MAX {
+                return Err(ChangeError::TooMany);
+            }
+            slots.push(slot.make(root, now)?.0);
+        }
+        Change::Remove(name) => {
+            let before = slots.len();
+            slots.retain(|slot| slot.name != *name);
+            if slots.len() == before {
+                return Err(ChangeError::NoSlot((*name).to_owned()));
+            }
+            if slots.is_empty() {
+                return Err(ChangeError::Last((*name).to_owned()));
+            }
+        }
+    }
+    // Without slots the provider's key was the root key: it is not in one.
+    let keeps_root = matches!(change, Change::Add(_)) && direct.is_none();
+    let next = if keeps_root { None } else { Some(RootMaterial::random()) };
+    if let Some(next) = &next {
+        for slot in &mut slots {
+            slot.root = Bytes(root_slot::seal_to(&slot.public.0, &slot.name, next).map_err(Fault::internal)?);
+        }
+        let domain_keys = tx.paths(DOMAIN_PREFIX, None, SCAN_LIMIT_MAX)?;
+        // Beside them, the slots and the event are written.
+        if domain_keys.len() + 2 > COMMIT_ITEMS_MAX {
+            return Err(ChangeError::DomainKeys);
+        }
+        for path in domain_keys {
+            let wrapped = tx.get_bare(&path)?.ok_or(ChangeError::Conflict)?;
+            let key = root.unwrap(path.as_str(), &wrapped).map_err(Fault::internal)?;
+            tx.put_bare(path.clone(), next.wrap(path.as_str(), &key)?);
+        }
+    }
+    let value = Slots::made(next.as_ref().unwrap_or(root), slots)?.to_bytes()?;
+    tx.put_bare(Path::new(PATH), value);
+    let (name, slot) = change.event();
+    let parameters: Vec<(&str, &str)> = slot.map(|slot| ("Slot", slot)).into_iter().collect();
+    let act =
+        OperatorAct { name, effect: Effect::Write, region, account: None, parameters: &parameters, resources: &[] };
+    let id = new_request_id();
+    let event = outbox::put(&mut tx, &id, operator_event(&act, &id, now))?;
+    match tx.commit().await? {
+        CommitOutcome::Done => Ok(event),
+        CommitOutcome::Conflict => Err(ChangeError::Conflict),
+    }
+}

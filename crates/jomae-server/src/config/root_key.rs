@@ -1,0 +1,101 @@
+//! The root of trust: `[root_key]`.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The root of trust.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RootKeyConfig {
+    /// What may open the store, in the order in which it is tried; a new store is made with the first.
+    #[serde(rename = "provider", deserialize_with = "one_or_more")]
+    pub providers: Vec<RootKeyProvider>,
+    /// The key file; default `root.key` in the data directory. Better: on another disk.
+    pub file: Option<PathBuf>,
+    /// A file with the passphrase; without it the environment variable `JOMAE_ROOT_PASSPHRASE`.
+    pub passphrase_file: Option<PathBuf>,
+    /// Files with shares of which enough open the store, one each.
+    pub share_files: Vec<PathBuf>,
+    /// Another KMS, which decrypts the provider's key.
+    pub kms: Option<RootKeyKms>,
+    /// Whether a new root key may come from a weak passphrase. Not a setting: asked for on the command line, once.
+    #[serde(skip)]
+    pub insecure: bool,
+}
+
+impl Default for RootKeyConfig {
+    fn default() -> Self {
+        Self {
+            providers: vec![RootKeyProvider::File],
+            file: None,
+            passphrase_file: None,
+            share_files: Vec::new(),
+            kms: None,
+            insecure: false,
+        }
+    }
+}
+
+impl RootKeyConfig {
+    pub fn has(&self, provider: RootKeyProvider) -> bool {
+        self.providers.contains(&provider)
+    }
+}
+
+/// Another key management service with the API of Alibaba Cloud KMS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootKeyKms {
+    /// `https://host:port`.
+    pub endpoint: String,
+    pub region: String,
+    /// The key that encrypts the provider's key: ID or alias.
+    pub key_id: String,
+    /// The authority of its certificate, in PEM; without it those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// A file with `export ALIBABA_CLOUD_ACCESS_KEY_ID=…` and the other variables of a credential, as `env` of a data
+    /// directory has them.
+    pub credentials_file: PathBuf,
+}
+
+/// What has, or finds, the key of a slot of the root key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootKeyProvider {
+    /// A file of 32 random bytes.
+    #[default]
+    File,
+    /// A passphrase, through Argon2id.
+    Passphrase,
+    /// Shares, so many of which open.
+    Shares,
+    /// Another KMS.
+    Kms,
+}
+
+impl RootKeyProvider {
+    /// As the configuration and the store name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Passphrase => "passphrase",
+            Self::Shares => "shares",
+            Self::Kms => "kms",
+        }
+    }
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<RootKeyProvider>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(RootKeyProvider),
+        More(Vec<RootKeyProvider>),
+    }
+    match OneOrMore::deserialize(from)? {
+        OneOrMore::One(provider) => Ok(vec![provider]),
+        OneOrMore::More(providers) if providers.is_empty() => Err(serde::de::Error::custom("no provider is named")),
+        OneOrMore::More(providers) => Ok(providers),
+    }
+}

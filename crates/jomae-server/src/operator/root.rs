@@ -1,0 +1,123 @@
+//! What the operator does with the slots of the root key.
+
+use http::StatusCode;
+use jomae_api::time::Timestamp;
+use jomae_core::{
+    error::Fault,
+    root::{Change, ChangeError, NewSlot, Slot, Slots, change},
+};
+use jomae_crypto::{root::PassphraseParams, secret::Key256, shares::ShareSet};
+use serde::{Deserialize, Serialize};
+
+use super::api::{OperatorApi, Refusal, json, refused};
+use crate::{exchange::Answer, gateway, root_key::RootKeyError, secret_text::SecretText};
+
+/// A slot to be made. The key is that of its provider.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddSlot {
+    pub(super) name: String,
+    pub(super) provider: String,
+    pub(super) params: String,
+    pub(super) key: SecretText,
+}
+
+#[derive(Serialize)]
+struct Status<'s> {
+    root_id: Option<&'s str>,
+    opened_by: &'s str,
+    domain_keys: u32,
+    slots: Vec<Row<'s>>,
+}
+
+#[derive(Serialize)]
+struct Row<'s> {
+    name: &'s str,
+    provider: &'s str,
+    made: Option<Timestamp>,
+    /// What its parameters say.
+    detail: String,
+}
+
+impl OperatorApi {
+    pub(super) async fn root_status(&self) -> Result<Answer, Refusal> {
+        let vault = self.vault();
+        let slots = Slots::read(vault.store())?;
+        let opened_by = self.root.name();
+        let rows = match &slots {
+            Some(slots) => slots.slots().iter().map(row).collect(),
+            None => vec![Row { name: opened_by, provider: opened_by, made: None, detail: String::new() }],
+        };
+        let root_id = slots.as_ref().map(Slots::root_id);
+        self.note("GetRootKeyStatus", None, &[]).await?;
+        json(&Status { root_id, opened_by, domain_keys: vault.keyring().version(), slots: rows })
+    }
+
+    pub(super) async fn rotate_root(&self) -> Result<Answer, Refusal> {
+        self.change_root(Change::Rotate).await
+    }
+
+    pub(super) async fn add_root_slot(&self, slot: &AddSlot) -> Result<Answer, Refusal> {
+        let AddSlot { name, provider, params, key } = slot;
+        let key = Key256::from_slice(key.0.expose())
+            .ok_or_else(|| refused(StatusCode::BAD_REQUEST, "the key of a provider has 32 bytes"))?;
+        self.change_root(Change::Add(NewSlot { name, provider, params, key: &key })).await
+    }
+
+    pub(super) async fn remove_root_slot(&self, name: &str) -> Result<Answer, Refusal> {
+        // Else this process would lose its way to the root key.
+        if self.root.name() == name && !self.is_of_store() {
+            return Err(refused(
+                StatusCode::CONFLICT,
+                &format!("this service was opened by {name}: start it with another provider before it is removed"),
+            ));
+        }
+        self.change_root(Change::Remove(name)).await
+    }
+
+    async fn change_root(&self, wish: Change<'_>) -> Result<Answer, Refusal> {
+        let vault = self.vault();
+        vault.catch_up().await?;
+        let root = self.root.root(vault.store())?;
+        let direct = self.root.direct(vault.store())?;
+        let event = change(vault, &self.region, &root, direct.as_ref(), &wish, gateway::now()).await?;
+        self.appended(event).await?;
+        let slots = Slots::read(vault.store())?.ok_or_else(|| Fault::internal("the slots are gone"))?;
+        json(&serde_json::json!({ "root_id": slots.root_id() }))
+    }
+}
+
+fn row(slot: &Slot) -> Row<'_> {
+    let Slot { name, provider, params, made, .. } = slot;
+    let detail = match provider.as_str() {
+        "shares" => ShareSet::from_line(params).map(|set| format!("any {} of {}", set.open(), set.count())),
+        "passphrase" => PassphraseParams::from_line(params).ok().map(|_| "Argon2id".to_owned()),
+        _ => None,
+    };
+    Row { name, provider, made: Some(Timestamp(*made)), detail: detail.unwrap_or_default() }
+}
+
+impl From<RootKeyError> for Refusal {
+    fn from(error: RootKeyError) -> Self {
+        match error {
+            RootKeyError::Fault(fault) => fault.into(),
+            error => refused(StatusCode::CONFLICT, &error.to_string()),
+        }
+    }
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        let status = match error {
+            ChangeError::Failed(fault) => return fault.into(),
+            ChangeError::Name | ChangeError::Params => StatusCode::BAD_REQUEST,
+            ChangeError::NoSlot(_) => StatusCode::NOT_FOUND,
+            ChangeError::Taken(_)
+            | ChangeError::TooMany
+            | ChangeError::Last(_)
+            | ChangeError::DomainKeys
+            | ChangeError::Conflict => StatusCode::CONFLICT,
+        };
+        refused(status, &error.to_string())
+    }
+}

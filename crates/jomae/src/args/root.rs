@@ -1,0 +1,104 @@
+//! `jomae root`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{ConfigArgs, Confirmed, Show};
+
+#[derive(Subcommand)]
+pub enum Root {
+    /// Show the slots of the root key: which providers open the store.
+    Status {
+        #[command(flatten)]
+        show: Show,
+        #[command(flatten)]
+        opening: Opening,
+    },
+    /// Give every slot another root key. Callers' ciphertexts do not change, and the files of the providers stay good.
+    Rotate {
+        #[command(flatten)]
+        opening: Opening,
+    },
+    /// Add a slot: another way to the root key.
+    Add {
+        #[command(subcommand)]
+        provider: AddProvider,
+    },
+    /// Remove a slot, and give all others another root key. Older backups are still opened by what opened them.
+    Remove {
+        /// Its name, as `root status` shows it.
+        name: String,
+        #[command(flatten)]
+        confirmed: Confirmed,
+        #[command(flatten)]
+        opening: Opening,
+    },
+}
+
+/// How the store is opened, if no service runs.
+#[derive(Args)]
+pub struct Opening {
+    /// A share of the root key, where the service cannot be started because its provider is lost; may be given often.
+    #[arg(long = "share", value_name = "FILE")]
+    pub shares: Vec<PathBuf>,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+#[derive(Subcommand)]
+pub enum AddProvider {
+    /// A new key file.
+    File {
+        /// Name of the slot.
+        #[arg(long, default_value = "file")]
+        name: String,
+        /// Where to make it; must not be there.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        #[command(flatten)]
+        opening: Opening,
+    },
+    /// A passphrase, asked for on the terminal unless a file has it.
+    Passphrase {
+        /// Name of the slot.
+        #[arg(long, default_value = "passphrase")]
+        name: String,
+        /// The file that has it.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        /// Take a weak one all the same.
+        #[arg(long)]
+        insecure: bool,
+        #[command(flatten)]
+        opening: Opening,
+    },
+    /// Shares for several people, of which enough open; one file for each.
+    Shares {
+        /// Name of the slot.
+        #[arg(long, default_value = "shares")]
+        name: String,
+        /// How many open.
+        #[arg(long, value_name = "COUNT")]
+        open: u8,
+        /// How many there are.
+        #[arg(long, value_name = "COUNT")]
+        of: u8,
+        /// New directory for them.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// Make a picture (SVG) of each too, with the share as a QR code, to be printed.
+        #[arg(long)]
+        qr: bool,
+        #[command(flatten)]
+        opening: Opening,
+    },
+    /// The other KMS of the configuration, which encrypts and decrypts the slot's key.
+    Kms {
+        /// Name of the slot.
+        #[arg(long, default_value = "kms")]
+        name: String,
+        #[command(flatten)]
+        opening: Opening,
+    },
+}
