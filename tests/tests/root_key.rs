@@ -1,5 +1,7 @@
 //! The root key of a running service, and of one that has lost it: `jomae root`, with the built binary.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
+
 use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,

@@ -192,15 +192,14 @@ pub async fn restore(
 
 /// Before anything is made: whoever restores is told what is needed, not what a service says that has lost its key.
 fn expect_root_key(backup: &Path, root_key_file: Option<&Path>, config: &Config) -> Result<(), OperateError> {
-    let providers: Vec<String> = match slots_of_copy(&backup.join("store.db"))? {
-        Some(slots) => slots.slots().iter().map(|slot| slot.provider.clone()).collect(),
+    let providers: Vec<String> = if let Some(slots) = slots_of_copy(&backup.join("store.db"))? {
+        slots.slots().iter().map(|slot| slot.provider.clone()).collect()
+    } else {
         // Of before there were slots: one provider, and which one shows.
-        None => {
-            let params = backup.join("root.params");
-            let by_passphrase = files::is_file(&params).map_err(io_error(&params))?;
-            let provider = if by_passphrase { RootKeyProvider::Passphrase } else { RootKeyProvider::File };
-            vec![provider.name().to_owned()]
-        }
+        let params = backup.join("root.params");
+        let by_passphrase = files::is_file(&params).map_err(io_error(&params))?;
+        let provider = if by_passphrase { RootKeyProvider::Passphrase } else { RootKeyProvider::File };
+        vec![provider.name().to_owned()]
     };
     let opens = |provider: &RootKeyProvider| providers.iter().any(|there| there == provider.name());
     if !config.root_key.providers.iter().any(opens) {

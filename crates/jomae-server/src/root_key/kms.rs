@@ -25,7 +25,7 @@ fn settings(config: &Config) -> Result<(&RootKeyKms, Client), RootKeyError> {
     let text = Zeroizing::new(String::from_utf8_lossy(&content).into_owned());
     let of = |name: &str| {
         let lines = text.lines().map(|line| line.trim().trim_start_matches("export "));
-        let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).last();
+        let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).next_back();
         value.map(|value| value.trim_matches(['\'', '"'])).filter(|value| !value.is_empty())
     };
     let needed = |name: &str| {
