@@ -35,7 +35,7 @@ const PURE: [&str; 3] = ["jomae-crypto", "jomae-api", "jomae-core"];
 const MAY_ABORT: &str = "crates/jomae-crypto/src/rng.rs";
 
 /// Where the bytes of a secret may be reached; every place more is one more to audit.
-const MAY_EXPOSE: [&str; 32] = [
+const MAY_EXPOSE: [&str; 35] = [
     "crates/jomae-api/src/answer.rs",                     // the plaintext in an answer
     "crates/jomae-api/src/sign/secret.rs",                // the secret that verifies
     "crates/jomae-client/src/api.rs",                     // the secret that signs
@@ -60,6 +60,9 @@ const MAY_EXPOSE: [&str; 32] = [
     "crates/jomae-server/src/nonces/mod.rs",      // the key of the hashes of nonces, from its sealed record
     "crates/jomae-server/src/secret_text.rs",     // keys in sealed records, as text
     "crates/jomae-server/src/bootstrap.rs",       // the first access key, into the file of the operator
+    "crates/jomae-server/src/backup/create.rs",   // what is planted in a backup, into its digest
+    "crates/jomae-server/src/backup/chain.rs",    // the same, to be compared
+    "crates/jomae-server/src/backup/restore.rs",  // a new key file
     "crates/jomae-server/src/operate/identity.rs", // the identity in a backup, into the files that it was
     "crates/jomae-server/src/operator/client.rs", // the key of a new slot's provider, to the service
     "crates/jomae-server/src/operator/root.rs",   // the same, into the slot

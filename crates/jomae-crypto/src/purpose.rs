@@ -43,6 +43,10 @@ purposes! {
     RootInSlot = "jomae/v1/root-in-slot";
     /// The list of slots under the root key.
     RootSlots = "jomae/v1/root-slots";
+    /// The key of the objects of a backup under the root key.
+    BackupKey = "jomae/v1/backup-key";
+    /// The manifest of a backup under the root key.
+    BackupManifest = "jomae/v1/backup-manifest";
     /// The secret of an access key under a domain key.
     AccessKey = "jomae/v1/access-key";
     /// A record of the store under a domain key.

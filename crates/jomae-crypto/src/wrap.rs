@@ -7,6 +7,8 @@
 //! | secret                    | wrapped under | purpose             | binding                              |
 //! |---------------------------|---------------|---------------------|--------------------------------------|
 //! | domain key, 32 bytes      | root key      | `domain-key`        | name of the domain key, UTF-8        |
+//! | key of a backup, 32 bytes | root key      | `backup-key`        | name of the backup, UTF-8            |
+//! | nothing, to vouch for the manifest of a backup | root key | `backup-manifest` | nothing; the manifest is the AAD |
 //! | material of a key version | domain key    | `cmk-material`      | the binding of [`crate::envelope`]   |
 //! | access-key secret         | domain key    | `access-key`        | access-key id, UTF-8                 |
 
@@ -25,6 +27,29 @@ pub fn unwrap_domain_key(root: &Key256, name: &str, wrapped: &[u8]) -> Result<Ke
     let root = SealingKey::new(root.expose()).map_err(|_| OpenError)?;
     let bytes = sealed::open(&root, Purpose::DomainKey, name.as_bytes(), &[], wrapped)?;
     Key256::from_slice(bytes.expose()).ok_or(OpenError)
+}
+
+/// Wraps the key of the objects of the backup called `id` under the root key.
+pub fn wrap_backup_key(root: &Key256, id: &str, key: &Key256) -> Result<Vec<u8>, SealError> {
+    sealed::seal(&SealingKey::new(root.expose())?, Purpose::BackupKey, id.as_bytes(), &[], key.expose())
+}
+
+/// The inverse of [`wrap_backup_key`].
+pub fn unwrap_backup_key(root: &Key256, id: &str, wrapped: &[u8]) -> Result<Key256, OpenError> {
+    let root = SealingKey::new(root.expose()).map_err(|_| OpenError)?;
+    let bytes = sealed::open(&root, Purpose::BackupKey, id.as_bytes(), &[], wrapped)?;
+    Key256::from_slice(bytes.expose()).ok_or(OpenError)
+}
+
+/// What shows that the holder of the root key has made this manifest of a backup.
+pub fn seal_backup_manifest(root: &Key256, manifest: &[u8]) -> Result<Vec<u8>, SealError> {
+    sealed::seal(&SealingKey::new(root.expose())?, Purpose::BackupManifest, &[], manifest, &[])
+}
+
+/// Whether the holder of the root key has made this manifest of a backup.
+pub fn check_backup_manifest(root: &Key256, manifest: &[u8], seal: &[u8]) -> Result<(), OpenError> {
+    let root = SealingKey::new(root.expose()).map_err(|_| OpenError)?;
+    sealed::open(&root, Purpose::BackupManifest, &[], manifest, seal).map(drop)
 }
 
 /// Wraps the material of the key version that `binding` names under a domain key.
@@ -90,6 +115,18 @@ mod tests {
         assert_eq!(unwrap_domain_key(&key(1), "store/1", &wrapped).unwrap().expose(), &[2; 32]);
         assert!(unwrap_domain_key(&key(3), "store/1", &wrapped).is_err());
         assert!(unwrap_domain_key(&key(1), "store/2", &wrapped).is_err());
+    }
+
+    #[test]
+    fn backup_keys_and_manifests_belong_to_their_root() {
+        let wrapped = wrap_backup_key(&key(1), "b-1", &key(2)).unwrap();
+        assert_eq!(unwrap_backup_key(&key(1), "b-1", &wrapped).unwrap().expose(), &[2; 32]);
+        assert!(unwrap_backup_key(&key(3), "b-1", &wrapped).is_err());
+        assert!(unwrap_backup_key(&key(1), "b-2", &wrapped).is_err());
+        let seal = seal_backup_manifest(&key(1), b"{}").unwrap();
+        assert_eq!(check_backup_manifest(&key(1), b"{}", &seal), Ok(()));
+        assert!(check_backup_manifest(&key(1), b"{ }", &seal).is_err());
+        assert!(check_backup_manifest(&key(2), b"{}", &seal).is_err());
     }
 
     #[test]

@@ -14,6 +14,11 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// Copies a log into an existing directory; returns how many segments were copied. The look-up index is left out: it is
 /// rebuilt.
 pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
+    copy_but(from, to, &|_, _| false)
+}
+
+/// As [`copy`], without the compressed segments that somebody has already, by name and length in bytes.
+pub fn copy_but(from: &Path, to: &Path, has: &dyn Fn(&str, u64) -> bool) -> Result<usize, FileError> {
     // Links to directories would bring in what is none of the log's.
     for dir in [from.to_owned(), layout::tree(from)] {
         files::check_dir_of_others(&dir).map_err(FileError::of(&dir))?;
@@ -32,6 +37,10 @@ pub fn copy(from: &Path, to: &Path) -> Result<usize, FileError> {
     // The newest first: retention removes the oldest, and so it leaves no gap.
     for (age, segment) in layout::segments(from).map_err(FileError::of(from))?.into_iter().rev().enumerate() {
         let is_written = age == 0 && !segment.is_compressed();
+        let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
+        if segment.is_compressed() && files::about(&segment.path).is_ok_and(|about| has(&name, about.len())) {
+            continue;
+        }
         let copy = if is_written { copy_lines } else { files::copy_of_others };
         // Since it was listed it may have been compressed.
         let found = copy_file_with(copy, &segment.path, to)?

@@ -55,7 +55,7 @@ pub use self::{
     checkpoint::Checkpoint,
     checkpoint_file::newest_note,
     compress::compress_segment,
-    copy::copy,
+    copy::{copy, copy_but},
     error::{FileError, TlogError},
     event_proof::EventProof,
     lines::Lines,

@@ -12,9 +12,11 @@ use jomae_api::names::RegionId;
 use jomae_core::{quota::Quotas, rate::RateLimits, service};
 use serde::Deserialize;
 
+mod backup;
 mod nodes;
 mod root_key;
 
+pub use backup::BackupConfig;
 pub use nodes::{ClusterConfig, StoreConfig, StoreKind};
 pub use root_key::{RootKeyConfig, RootKeyKms, RootKeyProvider};
 
@@ -47,6 +49,7 @@ pub struct Config {
     pub tls: Tls,
     pub root_key: RootKeyConfig,
     pub audit: Audit,
+    pub backup: BackupConfig,
     pub limits: Rates,
     pub quotas: QuotasConfig,
     pub log: Log,
@@ -69,6 +72,7 @@ impl Default for Config {
             tls: Tls::default(),
             root_key: RootKeyConfig::default(),
             audit: Audit::default(),
+            backup: BackupConfig::default(),
             limits: Rates::default(),
             quotas: QuotasConfig::default(),
             log: Log::default(),
@@ -438,6 +442,7 @@ impl Config {
             return Err(ConfigError::Value("tls.cert_file and tls.key_file belong together: give both or none".into()));
         }
         self.check_audit()?;
+        self.backup.check()?;
         self.check_store()?;
         let Server { connections_max, nonces_max, calls_in_flight_max, .. } = self.server;
         if connections_max == 0 || nonces_max == 0 || calls_in_flight_max == 0 {

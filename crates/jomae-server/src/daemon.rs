@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     address::ListenAddress,
     admin::{self, Admin},
+    backup::schedule::{Backups, Counts},
     bootstrap::{self, StartError, Started},
     certificates::{self, Certificates},
     config::{Config, ConfigError, RootKeyProvider},
@@ -31,7 +32,7 @@ use crate::{
     metrics::Metrics,
     nodes::{self, NodeApi, status::Nodes, tokens},
     notify,
-    operator::{self, OperatorApi},
+    operator::{self, Hold, OperatorApi},
 };
 
 /// How often due work is looked for.
@@ -113,7 +114,10 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
 
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);
-    let metrics = Arc::new(Metrics::new(Arc::clone(&stats), &started));
+    let counts = Counts::default();
+    let metrics = Arc::new(Metrics::new(Arc::clone(&stats), &started, &counts));
+    let holder = Arc::clone(&started.root_holder);
+    let backups = Arc::new(Backups::new(Arc::clone(&service), holder, config.clone(), counts));
     // The last step that can fail: a start that fails before it leaves everything to the next one.
     started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);
@@ -134,15 +138,16 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
             let (service, stop) = (Arc::clone(&service), Arc::clone(&leaving));
             Nodes { service, authority, stop }
         });
-        let audit_dir = bootstrap::audit_dir(&config.data_dir);
         let root = Arc::clone(&started.root_holder);
-        let api = Arc::new(OperatorApi::of_service(Arc::clone(&service), nodes, audit_dir, root));
+        let hold = Hold::Service { service: Arc::clone(&service), nodes, backups: Arc::clone(&backups) };
+        let api = Arc::new(OperatorApi::new(hold, config.clone(), root));
         tokio::spawn(operator::socket::serve(socket, api, stopped.clone()))
     });
     let for_nodes = for_nodes.zip(started.authority.clone()).map(|((listener, _), authority)| {
         let api = Arc::new(NodeApi::new(authority, Arc::clone(&service), config.clone()));
-        tokio::spawn(nodes::channel::serve(listener, api, stopped))
+        tokio::spawn(nodes::channel::serve(listener, api, stopped.clone()))
     });
+    let backing_up = tokio::spawn(backups.run(stopped));
     if let Err(fault) = nodes::come_back(&service).await {
         tracing::warn!(cause = %fault, "this node had left for good, and its coming back cannot be noted");
     }
@@ -156,6 +161,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let _ = stop.send(true);
     let _ = api.await;
     let _ = admin.await;
+    let _ = backing_up.await;
     for task in operator.into_iter().chain(for_nodes) {
         let _ = task.await;
     }

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod backup;
 pub mod bootstrap;
 pub mod config;
 pub mod daemon;

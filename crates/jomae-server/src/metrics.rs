@@ -28,6 +28,7 @@ use prometheus_client::{
 
 use crate::{
     audit::AuditLog,
+    backup::schedule::Counts as BackupCounts,
     bootstrap::{OpenedStore, Started},
     gateway,
     http::{HttpFailure, HttpStats},
@@ -63,7 +64,7 @@ struct KindLabel {
 }
 
 impl Metrics {
-    pub fn new(http: Arc<HttpStats>, started: &Started) -> Self {
+    pub(crate) fn new(http: Arc<HttpStats>, started: &Started, backups: &BackupCounts) -> Self {
         let (service, audit) = (Arc::clone(&started.service), Arc::clone(&started.audit));
         let found = started.run.found();
         let mut registry = Registry::with_prefix("jomae");
@@ -78,6 +79,16 @@ impl Metrics {
         let help =
             "Decisions that were denied because the policies cost more than a decision may; the log names the caller";
         registry.register("decisions_too_costly", help, too_costly.clone());
+        let help = "When the newest backup was made, in Unix seconds; 0: none is known";
+        registry.register("backup_newest_timestamp_seconds", help, backups.newest.clone());
+        registry.register("backup_failures", "Backups that were not made; the log says why", backups.failures.clone());
+        let help = "When a drill has last restored a backup, in Unix seconds; 0: never";
+        registry.register("drill_newest_timestamp_seconds", help, backups.drilled.clone());
+        registry.register(
+            "drill_failures",
+            "Drills that have failed; the log says why",
+            backups.drill_failures.clone(),
+        );
         if let Some(keeper) = &started.keeper {
             let help = "Time until a change that takes a right away held on every node";
             registry.register("cluster_barrier_seconds", help, keeper.barriers.seconds.clone());

@@ -1,8 +1,9 @@
-//! Operations on a data directory: back up, restore, examine, make a new domain key.
+//! Operations on a data directory: restore a copy, examine, make a new domain key.
 
 mod conditions;
 pub mod copy;
 mod identity;
+pub(crate) use identity::missing;
 
 use std::{
     fs, io,
@@ -12,6 +13,7 @@ use std::{
     time::SystemTime,
 };
 
+use jomae_api::time::Timestamp;
 use jomae_core::{cluster::record::NodeName, error::Fault, keyring::Keyring, store::Store, tx::Vault};
 use jomae_log::{FileError, verify};
 
@@ -25,7 +27,7 @@ use crate::{
 };
 
 /// Damaged records that are named one by one.
-const PROBLEMS_MAX: usize = 20;
+pub(crate) const PROBLEMS_MAX: usize = 20;
 
 /// Why an operation was not done; one line.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +40,6 @@ pub enum OperateError {
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Audit(#[from] FileError),
-    #[error(
-        "the store is in etcd, and is backed up there: etcdctl snapshot save FILE, and with it a copy of {} from each node",
-        .0.display()
-    )]
-    BackupInEtcd(PathBuf),
     #[error(
         "a backup is restored to a store in a file: leave out store.kind = \"etcd\", then bring it to etcd with \
          `jomae store copy`"
@@ -97,53 +94,7 @@ impl From<Fault> for OperateError {
     }
 }
 
-/// What a backup holds.
-pub struct BackupReport {
-    pub revision: u64,
-    pub store_bytes: u64,
-    pub audit_files: usize,
-    /// What of the identity went along.
-    pub identity: Vec<&'static str>,
-}
-
-/// Copies store and audit log of a data directory, in use or not, into the new directory `to`. The root key is not
-/// copied: a backup alone reveals nothing. On a failure what was made is removed again.
-///
-/// `identity`: `env` and the private certificate authority go along, sealed; this needs the root key.
-pub async fn back_up(config: &Config, to: &Path, identity: bool) -> Result<BackupReport, OperateError> {
-    if config.store.kind == StoreKind::Etcd {
-        return Err(OperateError::BackupInEtcd(audit_dir(&config.data_dir)));
-    }
-    expect_file(&config.data_dir)?;
-    refuse_if_used(to)?;
-    let mut copied = back_up_into(&config.data_dir, to);
-    if identity && copied.is_ok() {
-        copied = match identity::seal(config, to).await {
-            Ok(parts) => copied.map(|report| BackupReport { identity: parts, ..report }),
-            Err(error) => Err(error),
-        };
-    }
-    if copied.is_err() {
-        // It was absent or empty before.
-        let _ = fs::remove_dir_all(to);
-    }
-    copied
-}
-
-fn back_up_into(data_dir: &Path, to: &Path) -> Result<BackupReport, OperateError> {
-    files::private_dir(&to.join("audit")).map_err(io_error(to))?;
-    // The store first: events that it knows nothing of are harmless, the reverse is not.
-    let store = backup_file(&store_path(data_dir), &to.join("store.db"))?;
-    let audit_files = jomae_log::copy(&audit_dir(data_dir), &to.join("audit"))?;
-    let params = root_key::params_path(data_dir);
-    if files::is_file(&params).map_err(io_error(&params))? {
-        files::copy_of_others(&params, &to.join("root.params")).map_err(io_error(&params))?;
-    }
-    files::sync_dir_of(&to.join("store.db")).map_err(io_error(to))?;
-    Ok(BackupReport { revision: store.revision.0, store_bytes: store.bytes, audit_files, identity: Vec::new() })
-}
-
-fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
+pub(crate) fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
     match fs::read_dir(dir) {
         Ok(mut entries) => match entries.next() {
             Some(_) => Err(OperateError::NotEmpty(dir.to_owned())),
@@ -162,9 +113,13 @@ pub struct Restored {
     pub log: Result<String, String>,
     /// What the first start needs beside it, or makes anew, and what to do.
     pub missing: Vec<String>,
+    /// What else there is to tell.
+    pub notes: Vec<String>,
+    /// The backup that was restored, and when it was made.
+    pub of: Option<(String, Timestamp)>,
 }
 
-/// Makes a data directory from a backup and the root key. Everything is opened, and the audit log is checked, before it
+/// Makes a data directory from a backup as versions before have made them, a copy of store and log, and the root key. Everything is opened, and the audit log is checked, before it
 /// is called done; on a failure what was made is removed again. `damaged_log`: a log that is not what it was is accepted.
 pub async fn restore(
     backup: &Path,
@@ -258,7 +213,7 @@ async fn restore_into(
         return Err(OperateError::DamagedLog(why.clone()));
     }
     identity::open(backup, config, &vault)?;
-    Ok(Restored { records, log, missing: identity::missing(config)? })
+    Ok(Restored { records, log, missing: identity::missing(config)?, notes: Vec::new(), of: None })
 }
 
 /// Opens every record of a store that nobody else has open.
@@ -279,7 +234,7 @@ async fn open_records(config: &Config, store: Arc<dyn Store>) -> Result<(u64, Ve
 }
 
 /// Checks the audit log that belongs to a store, or to a node of one; what was found, or what is wrong with it.
-fn examine_log(dir: &Path, vault: &Vault, node: Option<&NodeName>) -> Result<String, String> {
+pub(crate) fn examine_log(dir: &Path, vault: &Vault, node: Option<&NodeName>) -> Result<String, String> {
     let examined = audit::examine(dir, vault, node).map_err(|error| error.to_string())?;
     let Some(audit::Examined { report, extent }) = examined else {
         return Ok("the store knows of no log yet".to_owned());

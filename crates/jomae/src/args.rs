@@ -4,6 +4,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod cluster;
 mod people;
 mod policy;
@@ -16,6 +17,7 @@ use jomae_server::address::ListenAddress;
 
 pub use account::Account;
 pub use audit::{Archive, Audit, Key as LogKey, Log, Range, Search};
+pub use backup::{Backup, Chosen, Drill, Restore};
 pub use cluster::Cluster;
 pub use people::{Group, Policies, PolicyNames, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
@@ -173,10 +175,15 @@ pub enum Command {
         #[command(subcommand)]
         command: Audit,
     },
-    /// Copy store and audit log of a data directory, also while the service runs.
-    Backup(Backup),
-    /// Make a data directory from a backup and the root key.
+    /// Make backups, list them, and read them to their end.
+    Backup {
+        #[command(subcommand)]
+        command: Backup,
+    },
+    /// Make a data directory from a backup and what opens it.
     Restore(Restore),
+    /// Restore a backup into a directory that is thrown away, to see that it can be, and write a signed report.
+    Drill(Drill),
     /// Examine a data directory; changes nothing.
     Doctor(ConfigArgs),
     /// Ask the service of this machine whether it can serve.
@@ -448,33 +455,6 @@ pub struct Data {
     /// Show no progress.
     #[arg(long)]
     pub quiet: bool,
-}
-
-#[derive(ClapArgs)]
-pub struct Backup {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// New directory for the backup. The root key is not in it.
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
-    /// Take certificate authority and `env` along, sealed as the records are; needs the root key.
-    #[arg(long)]
-    pub with_identity: bool,
-}
-
-#[derive(ClapArgs)]
-pub struct Restore {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Directory that `jomae backup` made.
-    #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
-    /// The root key file, which is kept apart from backups. Not needed with a passphrase.
-    #[arg(long, value_name = "FILE")]
-    pub root_key: Option<PathBuf>,
-    /// Restore an audit log that is damaged, cut or missing as it is. The service does not start with it.
-    #[arg(long)]
-    pub accept_damaged_audit_log: bool,
 }
 
 #[derive(Subcommand)]

@@ -3,6 +3,7 @@
 mod account;
 mod args;
 mod audit;
+mod backup;
 mod call;
 mod cluster;
 mod confirm;
@@ -59,8 +60,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Account { show, command } => account::run(&show, &command),
         Command::Policy { show, command } => policy::run(&show, &command),
         Command::Audit { command } => audit::run(command),
-        Command::Backup(backup) => operate::backup(&backup),
-        Command::Restore(restore) => operate::restore(&restore),
+        Command::Backup { command } => backup::run(&command),
+        Command::Restore(restore) => backup::restore(&restore),
+        Command::Drill(drill) => backup::drill(&drill),
         Command::Doctor(config) => operate::doctor(&config),
         Command::Health(arguments) => health::run(&arguments),
         Command::Store { command } => operate::store(&command),

@@ -1,10 +1,10 @@
-//! Operations on a data directory: backup, restore, doctor, store, domain-key.
+//! Operations on a data directory: doctor, store, domain-key.
 
 use std::{io::IsTerminal as _, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jomae_server::{
-    config::{Config, RootKeyProvider},
+    config::Config,
     operate::{
         self, OperateError,
         copy::{self, Step},
@@ -12,7 +12,7 @@ use jomae_server::{
 };
 
 use crate::{
-    args::{Backup, ConfigArgs, DomainKey, Restore, Store},
+    args::{ConfigArgs, DomainKey, Store},
     connect::block_on,
     output::{self, Failure},
     serve,
@@ -21,49 +21,6 @@ use crate::{
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
 fn failure(error: OperateError) -> Failure {
     Failure::Local(error.to_string())
-}
-
-pub fn backup(backup: &Backup) -> Result<(), Failure> {
-    let config = serve::config(&backup.config)?;
-    let report =
-        block_on(async { operate::back_up(&config, &backup.to, backup.with_identity).await.map_err(failure) })?;
-    let key = match config.root_key.providers.first() {
-        Some(RootKeyProvider::Passphrase) => "The passphrase of the root key is not in it: keep it safe".to_owned(),
-        Some(RootKeyProvider::Shares) => "The shares of the root key are not in it: keep them safe".to_owned(),
-        Some(RootKeyProvider::Kms) => "The other KMS is needed to open it: keep its key".to_owned(),
-        _ => format!("The root key is not in it: keep {} safe", config.root_key_file().display()),
-    };
-    output::line(&format!(
-        "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s){}. {key}, and elsewhere.",
-        config.data_dir.display(),
-        backup.to.display(),
-        report.revision,
-        report.store_bytes,
-        report.audit_files,
-        report.identity.iter().flat_map(|name| [", ", name, " (sealed)"]).collect::<String>(),
-    ))
-}
-
-pub fn restore(restore: &Restore) -> Result<(), Failure> {
-    let config = serve::config(&restore.config)?;
-    block_on(async {
-        let restored =
-            operate::restore(&restore.from, restore.root_key.as_deref(), restore.accept_damaged_audit_log, &config);
-        let restored = restored.await.map_err(failure)?;
-        match &restored.log {
-            Ok(log) => output::line(&format!("audit log: {log}"))?,
-            Err(why) => output::line(&format!("audit log: DAMAGED, and restored as it is: {why}"))?,
-        }
-        for missing in &restored.missing {
-            output::line(&format!("missing: {missing}"))?;
-        }
-        output::line(&format!(
-            "restored {} records to {}, every one opened. Start with: jomae serve --data-dir {}",
-            restored.records,
-            config.data_dir.display(),
-            config.data_dir.display()
-        ))
-    })
 }
 
 pub fn doctor(config: &ConfigArgs) -> Result<(), Failure> {

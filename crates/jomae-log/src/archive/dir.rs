@@ -78,6 +78,19 @@ impl Archive for DirArchive {
         put.map_err(|error| of(&path, &error))
     }
 
+    fn remove(&mut self, log: &str, name: &str) -> io::Result<()> {
+        let dir = self.of_log(log);
+        files::check_dir_of_others(&dir).map_err(|error| of(&dir, &error))?;
+        let path = dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(&path, &error)),
+            _ => {}
+        }
+        // Once it is empty.
+        let _ = fs::remove_dir(&dir);
+        Ok(())
+    }
+
     fn get(&mut self, log: &str, name: &str) -> io::Result<File> {
         let path = self.of_log(log).join(name);
         files::open_of_others(&path).map_err(|error| of(&path, &error))

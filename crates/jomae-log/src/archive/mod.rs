@@ -108,6 +108,9 @@ pub trait Archive: Send {
     /// Puts an object, which is there whole or not at all. An error of kind `AlreadyExists` if there is one of this name.
     fn put(&mut self, log: &str, name: &str, content: Content<'_>) -> io::Result<()>;
 
+    /// Removes an object, if it is there. Nobody does so with those of a log.
+    fn remove(&mut self, log: &str, name: &str) -> io::Result<()>;
+
     /// The bytes of an object, as a file. An error of kind `NotFound` if there is none.
     fn get(&mut self, log: &str, name: &str) -> io::Result<File>;
 }

@@ -283,6 +283,9 @@ impl Archive for Disk {
             self.dir.put(log, name, content)
         }
     }
+    fn remove(&mut self, log: &str, name: &str) -> io::Result<()> {
+        self.dir.remove(log, name)
+    }
     fn get(&mut self, log: &str, name: &str) -> io::Result<File> {
         self.dir.get(log, name)
     }

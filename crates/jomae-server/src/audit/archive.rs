@@ -195,6 +195,14 @@ impl Archive for Bucket {
         })
     }
 
+    fn remove(&mut self, log: &str, name: &str) -> io::Result<()> {
+        let key = self.key(log, name);
+        match self.run(async |store| store.delete(&key).await) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn get(&mut self, log: &str, name: &str) -> io::Result<File> {
         let key = self.key(log, name);
         let bytes = self.run(async |store| store.head(&key).await)?.size;

@@ -309,6 +309,12 @@ pub(super) fn known(
     last.map(|key| Ok((key.signer()?.verifier().clone(), key.begun, key.known()?))).transpose()
 }
 
+/// The key that signs the newest log of a node, if there is one.
+pub(crate) fn signer(vault: &Vault, node: Option<&NodeName>) -> Result<Option<Signer>, Fault> {
+    let stored = vault.reading().get::<KeysRecord>(&path_of(node))?;
+    stored.as_ref().and_then(|record| record.keys.last()).map(StoredKey::signer).transpose()
+}
+
 /// The newest log of a node of a cluster, as the store knows it.
 pub(crate) struct NodeLog {
     pub(crate) node: NodeName,

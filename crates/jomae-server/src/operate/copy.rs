@@ -184,7 +184,7 @@ async fn expect_root_key(source: &dyn Store, to: &Config) -> Result<(), CopyErro
 }
 
 /// Where records stand in the destination.
-enum Moves {
+pub(crate) enum Moves {
     /// The single node is this one of the cluster.
     ToCluster(NodeName),
     /// The log of this node goes on as that of the single one.
@@ -203,7 +203,7 @@ impl Moves {
     }
 
     /// None if a record stays behind.
-    fn target(&self, path: &Path) -> Option<Path> {
+    pub(crate) fn target(&self, path: &Path) -> Option<Path> {
         let text = path.as_str();
         match self {
             Self::ToCluster(node) => Some(match text.strip_prefix(outbox::PREFIX) {

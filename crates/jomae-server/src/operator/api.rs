@@ -1,11 +1,8 @@
 //! Answers the operator's requests, for a running service and for the store of a stopped one.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use http::{Method, StatusCode};
@@ -28,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::simulate::{self, ReplayRequest, SimulateRequest, SimulationError};
 use crate::{
+    backup::{self, BackupError, Place, schedule::Backups},
+    bootstrap,
+    config::Config,
     exchange::Answer,
     gateway,
     nodes::{
@@ -40,15 +40,21 @@ use crate::{
 /// Where the operator's requests are answered.
 pub struct OperatorApi {
     hold: Hold,
+    config: Config,
     pub(super) region: RegionId,
-    audit_dir: PathBuf,
     pub(super) root: Arc<Holder>,
 }
 
-enum Hold {
-    Service(Arc<Service>, Option<Nodes>),
-    /// Of a stopped service.
-    Store(Vault),
+/// What the operator works on.
+pub(crate) enum Hold {
+    Service {
+        service: Arc<Service>,
+        /// Where there are several.
+        nodes: Option<Nodes>,
+        backups: Arc<Backups>,
+    },
+    /// The store of a stopped service, which this process has for itself.
+    Store(Vault, RegionId),
 }
 
 /// What is answered when something was not done; one line.
@@ -83,6 +89,13 @@ struct Leave {
     node: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackUp {
+    to: Option<String>,
+    whole: bool,
+}
+
 /// Shown once.
 #[derive(Serialize)]
 struct Token<'t> {
@@ -111,37 +124,30 @@ struct AccountRow {
 }
 
 impl OperatorApi {
-    pub(crate) fn of_service(
-        service: Arc<Service>,
-        nodes: Option<Nodes>,
-        audit_dir: PathBuf,
-        root: Arc<Holder>,
-    ) -> Self {
-        let region = service.default_region.clone();
-        Self { hold: Hold::Service(service, nodes), region, audit_dir, root }
-    }
-
-    /// Of a service that is stopped, whose store this process has for itself.
-    pub fn of_store(vault: Vault, region: RegionId, audit_dir: PathBuf, root: Arc<Holder>) -> Self {
-        Self { hold: Hold::Store(vault), region, audit_dir, root }
+    pub(crate) fn new(hold: Hold, config: Config, root: Arc<Holder>) -> Self {
+        let region = match &hold {
+            Hold::Service { service, .. } => service.default_region.clone(),
+            Hold::Store(_, region) => region.clone(),
+        };
+        Self { hold, config, region, root }
     }
 
     /// Whether this is a store that no service has open.
     pub(super) const fn is_of_store(&self) -> bool {
-        matches!(self.hold, Hold::Store(_))
+        matches!(self.hold, Hold::Store(..))
     }
 
     pub(super) fn vault(&self) -> &Vault {
         match &self.hold {
-            Hold::Service(service, _) => &service.kms.vault,
-            Hold::Store(vault) => vault,
+            Hold::Service { service, .. } => &service.kms.vault,
+            Hold::Store(vault, _) => vault,
         }
     }
 
     /// Answers one request. Never fails: whatever happens becomes an answer.
     pub async fn answer(self: &Arc<Self>, method: &Method, path: &str, body: &[u8]) -> Answer {
         let answered = match &self.hold {
-            Hold::Service(service, _) if !service.audit.is_writable() => {
+            Hold::Service { service, .. } if !service.audit.is_writable() => {
                 Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be written; nothing was done"))
             }
             _ => self.route(method, path, body).await,
@@ -172,13 +178,14 @@ impl OperatorApi {
                 let node = self.nodes()?.leave(read::<Leave>(body)?.node.as_deref()).await?;
                 json(&serde_json::json!({ "node": node }))
             }
+            (&Method::POST, ["backup"]) => self.back_up(read(body)?).await,
             (&Method::GET, ["root"]) => self.root_status().await,
             (&Method::POST, ["root", "rotate"]) => self.rotate_root().await,
             (&Method::POST, ["root", "slots"]) => self.add_root_slot(&read(body)?).await,
             (&Method::DELETE, ["root", "slots", name]) => self.remove_root_slot(name).await,
             (
                 _,
-                ["accounts" | "simulate" | "replay" | "nodes" | "root"]
+                ["accounts" | "simulate" | "replay" | "nodes" | "root" | "backup"]
                 | ["nodes", "tokens" | "leave"]
                 | ["root", "rotate" | "slots"]
                 | ["accounts", _]
@@ -188,14 +195,14 @@ impl OperatorApi {
             _ => Err(refused(
                 StatusCode::NOT_FOUND,
                 "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate, /replay, /nodes, /nodes/tokens, /nodes/leave, \
-                 /root, /root/rotate, /root/slots or /root/slots/<name>",
+                 /backup, /root, /root/rotate, /root/slots or /root/slots/<name>",
             )),
         }
     }
 
     fn nodes(&self) -> Result<&Nodes, NodesError> {
         match &self.hold {
-            Hold::Service(_, Some(nodes)) => Ok(nodes),
+            Hold::Service { nodes: Some(nodes), .. } => Ok(nodes),
             _ => Err(NodesError::Alone),
         }
     }
@@ -234,7 +241,7 @@ impl OperatorApi {
 
     /// The event of a change is committed with it; a running service appends it at once.
     pub(super) async fn appended(&self, event: outbox::Pending) -> Result<(), Refusal> {
-        if let Hold::Service(service, _) = &self.hold {
+        if let Hold::Service { service, .. } = &self.hold {
             service.outbox.append(&*service.audit, event).await?;
         }
         Ok(())
@@ -283,9 +290,32 @@ impl OperatorApi {
         let api = Arc::clone(self);
         let replayed = tokio::task::spawn_blocking(move || {
             let is_cancelled = || cancelled.load(Ordering::Relaxed);
-            simulate::replay(api.vault(), &api.audit_dir, &request, gateway::now(), &is_cancelled)
+            simulate::replay(
+                api.vault(),
+                &bootstrap::audit_dir(&api.config.data_dir),
+                &request,
+                gateway::now(),
+                &is_cancelled,
+            )
         });
         json(&replayed.await.map_err(Fault::internal)??)
+    }
+
+    async fn back_up(self: &Arc<Self>, wish: BackUp) -> Result<Answer, Refusal> {
+        let BackUp { to, whole } = wish;
+        let made = match &self.hold {
+            Hold::Service { backups, .. } => backups.make(to, whole).await?,
+            Hold::Store(..) => {
+                let api = Arc::clone(self);
+                let made = tokio::task::spawn_blocking(move || {
+                    let mut place = Place::open(&api.config, to.as_deref(), to.is_some())?;
+                    backup::create(&api.config, api.vault(), &api.root, &mut place, whole, gateway::now())
+                });
+                made.await.map_err(Fault::internal)??
+            }
+        };
+        self.note("CreateBackup", None, &[("Backup", &made.id)]).await?;
+        json(&made)
     }
 
     /// Records what changes nothing.
@@ -295,7 +325,7 @@ impl OperatorApi {
         account: Option<&AccountId>,
         parameters: &[(&str, &str)],
     ) -> Result<(), Refusal> {
-        let Hold::Service(service, _) = &self.hold else { return Ok(()) };
+        let Hold::Service { service, .. } = &self.hold else { return Ok(()) };
         let (region, effect) = (&self.region, Effect::Read);
         let act = OperatorAct { name, effect, region, account, parameters, resources: &[] };
         let event = operator_event(&act, &new_request_id(), gateway::now());
@@ -340,6 +370,15 @@ impl From<AccountError> for Refusal {
             AccountError::Failed(fault) => return fault.into(),
         };
         Self { status, error: error.to_string() }
+    }
+}
+
+impl From<BackupError> for Refusal {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Fault(fault) => fault.into(),
+            error => refused(StatusCode::CONFLICT, &error.to_string()),
+        }
     }
 }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{OperatorApi, ReplayRequest, SimulateRequest, root::AddSlot, socket_path, too_long};
+use super::{Hold, OperatorApi, ReplayRequest, SimulateRequest, root::AddSlot, socket_path, too_long};
 use crate::{
-    bootstrap::{OpenedStore, StartError, audit_dir, check_form},
+    bootstrap::{OpenedStore, StartError, check_form},
     config::{Config, RootKeyProvider, StoreKind},
     exchange, root_key,
     secret_text::SecretText,
@@ -134,6 +134,18 @@ pub async fn leave(config: &Config, node: Option<&str>) -> Result<(), OperatorEr
     ask(config, Method::POST, "/nodes/leave", &serde_json::json!({ "node": node })).await.map(drop)
 }
 
+/// Makes a backup, there or where the configuration says: `{"Id":…,"IsWhole":…,"Records":…,"Written":…,"Gone":…,"Bytes":…,
+/// "Removed":[…]}`.
+pub async fn back_up(config: &Config, to: Option<&str>, whole: bool) -> Result<Value, OperatorError> {
+    // The service may stand in another directory.
+    let absolute = |to: &str| std::path::absolute(to).map(|to| to.display().to_string());
+    let to = match to {
+        Some(to) if !to.starts_with("s3://") => Some(absolute(to).map_err(StartError::io(Path::new(to)))?),
+        to => to.map(str::to_owned),
+    };
+    value(&ask(config, Method::POST, "/backup", &serde_json::json!({ "to": to, "whole": whole })).await?)
+}
+
 /// The slots of the root key: `{"root_id":…,"opened_by":…,"domain_keys":…,"slots":[{"name":…,"provider":…,"made":…,"detail":…}]}`.
 /// A store of before slots has no ID, and one slot that was never made.
 pub async fn root_status(config: &Config) -> Result<Value, OperatorError> {
@@ -243,5 +255,5 @@ async fn open(config: &Config, why: &str) -> Result<OperatorApi, OperatorError> 
     let keyring = Arc::new(Keyring::open(&*store, &root.root).await.map_err(StartError::from)?);
     let vault = Vault::new(store, keyring, CACHED_RECORDS_MAX);
     check_form(&vault)?;
-    Ok(OperatorApi::of_store(vault, region, audit_dir(&config.data_dir), Arc::new(root.holder)))
+    Ok(OperatorApi::new(Hold::Store(vault, region), config.clone(), Arc::new(root.holder)))
 }

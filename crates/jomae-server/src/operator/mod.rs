@@ -16,9 +16,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use api::Hold;
 pub use api::OperatorApi;
 pub use client::{
-    NewKey, NewKeyParts, OperatorError, add_root_slot, create_account, create_key, delete_account, leave,
+    NewKey, NewKeyParts, OperatorError, add_root_slot, back_up, create_account, create_key, delete_account, leave,
     list_accounts, list_nodes, make_join_token, remove_root_slot, rename_account, replay, root_status, rotate_root,
     set_account_disabled, simulate,
 };

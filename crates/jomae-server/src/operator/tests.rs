@@ -6,10 +6,11 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
-    NewKey, OperatorApi, OperatorError, ReplayRequest, SimulateRequest, create_account, create_key, list_accounts,
-    replay, simulate, socket, socket_path, too_long,
+    Hold, NewKey, OperatorApi, OperatorError, ReplayRequest, SimulateRequest, create_account, create_key,
+    list_accounts, replay, simulate, socket, socket_path, too_long,
 };
 use crate::{
+    backup::schedule::{Backups, Counts},
     bootstrap::{self, Started, audit_dir},
     config::Config,
     exchange::BODY_BYTES_MAX,
@@ -26,15 +27,17 @@ fn config(dir: &TempDir) -> Config {
     Config { data_dir: dir.path().join("data"), ..Config::default() }
 }
 
+fn api(config: &Config, started: &Started) -> Arc<OperatorApi> {
+    let (service, holder) = (Arc::clone(&started.service), Arc::clone(&started.root_holder));
+    let backups = Backups::new(Arc::clone(&service), Arc::clone(&holder), config.clone(), Counts::default());
+    let hold = Hold::Service { service, nodes: None, backups: Arc::new(backups) };
+    Arc::new(OperatorApi::new(hold, config.clone(), holder))
+}
+
 async fn start(config: &Config) -> Running {
     let started = bootstrap::open(config, gateway::now()).await.unwrap();
     let socket = socket::listen(&config.data_dir).unwrap();
-    let api = Arc::new(OperatorApi::of_service(
-        Arc::clone(&started.service),
-        None,
-        audit_dir(&config.data_dir),
-        Arc::clone(&started.root_holder),
-    ));
+    let api = api(config, &started);
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(socket::serve(socket, api, stopped));
     Running { started, stop, served }
@@ -135,12 +138,7 @@ async fn requests_that_make_no_sense() {
     let missing = refusal(list_accounts(&config).await);
     assert!(missing.contains("there is no store"), "{missing}");
     let running = start(&config).await;
-    let api = Arc::new(OperatorApi::of_service(
-        Arc::clone(&running.started.service),
-        None,
-        audit_dir(&config.data_dir),
-        Arc::clone(&running.started.root_holder),
-    ));
+    let api = api(&config, &running.started);
     for (method, path, body, status) in [
         (Method::GET, "/", "", StatusCode::NOT_FOUND),
         (Method::GET, "/accounts/1/keys/2", "", StatusCode::NOT_FOUND),

@@ -197,7 +197,7 @@ impl<'s> Sources<'s> {
         }
     }
 
-    async fn by_slots(&self, slots: &Slots) -> Result<Opened, RootKeyError> {
+    pub(crate) async fn by_slots(&self, slots: &Slots) -> Result<Opened, RootKeyError> {
         let tried = &self.config.root_key.providers;
         let mut failed = Vec::new();
         for provider in tried {
@@ -232,6 +232,25 @@ impl<'s> Sources<'s> {
                 Err(RootKeyError::NoneOpens(told.collect()))
             }
         }
+    }
+
+    /// As the manifest of a backup tells it, of a store without slots.
+    pub(crate) fn by_direct(&self, provider: &str, params: &str) -> Result<Opened, RootKeyError> {
+        let known = [RootKeyProvider::File, RootKeyProvider::Passphrase];
+        let tried = &self.config.root_key.providers;
+        let found = known.into_iter().find(|known| known.name() == provider && tried.contains(known));
+        let key = match found {
+            Some(RootKeyProvider::File) => local::from_file(self.config)?,
+            Some(_) => local::from_passphrase(self.config, params, "of the backup")?,
+            None => {
+                return Err(RootKeyError::NoSlot {
+                    there: provider.to_owned(),
+                    tried: tried.iter().map(|provider| provider.name()).collect::<Vec<_>>().join(", "),
+                });
+            }
+        };
+        let direct = Direct { provider: found.unwrap_or_default(), params: params.to_owned(), key };
+        Ok(Opened { root: copy(&direct.key)?, holder: Holder::Direct(direct), created: false })
     }
 
     /// Of a store that was made before there were slots: the key of one provider is the root key.

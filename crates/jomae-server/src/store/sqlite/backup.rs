@@ -69,17 +69,11 @@ pub fn slots_of_copy(path: &Path) -> Result<Option<Slots>, BackupError> {
     let plain = absolute.to_str().ok_or_else(|| failed("its path is not text".to_owned()))?;
     let escaped = plain.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let copy = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags);
-    let value: Option<Vec<u8>> = copy
-        .and_then(|copy| {
-            schema::compare(&copy).map_err(|_| rusqlite::Error::InvalidQuery)?;
-            let found = copy.query_row("SELECT value FROM records WHERE path = ?1", [root::PATH], |row| row.get(0));
-            found.optional()
-        })
-        .map_err(|error| match error {
-            rusqlite::Error::InvalidQuery => failed("its schema is not that of a store".to_owned()),
-            error => failed(error.to_string().escape_debug().to_string()),
-        })?;
+    let sqlite = |error: rusqlite::Error| failed(error.to_string().escape_debug().to_string());
+    let copy = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).map_err(sqlite)?;
+    schema::compare(&copy).map_err(|mismatch| failed(jomae_core::store::StoreError::from(mismatch).to_string()))?;
+    let found = copy.query_row("SELECT value FROM records WHERE path = ?1", [root::PATH], |row| row.get(0));
+    let value: Option<Vec<u8>> = found.optional().map_err(sqlite)?;
     value.map(|value| Slots::from_bytes(&value).map_err(|error| failed(error.to_string()))).transpose()
 }
 

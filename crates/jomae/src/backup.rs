@@ -1,0 +1,144 @@
+//! `jomae backup`, `jomae restore`, `jomae drill`.
+
+use std::path::Path;
+
+use jomae_api::time::Timestamp;
+use jomae_server::{
+    backup::{self, BackupError, Choice, Place, Wish},
+    config::Config,
+    operate::{self, Restored},
+    operator,
+};
+use serde_json::{Value, json};
+use tokio::{runtime::Handle, task::spawn_blocking};
+
+use crate::{
+    account::failure,
+    args::{Backup, Chosen, Drill, Restore, Show},
+    connect::block_on,
+    output::{self, Failure},
+    serve, show,
+};
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
+fn local(error: BackupError) -> Failure {
+    Failure::Local(error.to_string())
+}
+
+/// What may block for long, beside a runtime.
+fn aside<T: Send + 'static>(
+    act: impl FnOnce(&Handle) -> Result<T, BackupError> + Send + 'static,
+) -> Result<T, Failure> {
+    block_on(async {
+        let handle = Handle::current();
+        let done = spawn_blocking(move || act(&handle)).await;
+        done.map_err(|error| Failure::Local(error.to_string()))?.map_err(local)
+    })
+}
+
+pub fn run(command: &Backup) -> Result<(), Failure> {
+    match command {
+        Backup::Create { to, whole, show, config } => {
+            let config = serve::config(config)?;
+            let made = block_on(async { operator::back_up(&config, to.as_deref(), *whole).await.map_err(failure) })?;
+            show::answer(show, &made)
+        }
+        Backup::List { from, show, config } => list(show, &serve::config(config)?, from.as_deref()),
+        Backup::Verify { chosen, show, config } => {
+            let (config, wish) = (serve::config(config)?, wish(chosen, false)?);
+            let place = chosen.from.clone();
+            let checked = aside(move |handle| {
+                let mut place = Place::open(&config, place.as_deref(), false)?;
+                backup::verify(&config, &mut place, &wish, &std::env::temp_dir(), handle)
+            })?;
+            show::answer(show, &serde_json::to_value(&checked).map_err(unwritten)?)
+        }
+    }
+}
+
+fn list(show: &Show, config: &Config, from: Option<&str>) -> Result<(), Failure> {
+    let (config, from) = (config.clone(), from.map(str::to_owned));
+    let listed = aside(move |_| backup::list(&mut Place::open(&config, from.as_deref(), false)?))?;
+    let rows = listed.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>().map_err(unwritten)?;
+    show::list(
+        show,
+        &["BACKUP", "MADE", "WHOLE", "RECORDS", "BYTES", "OPENED BY"],
+        &["Id", "Made", "IsWhole", "Records", "Bytes", "OpenedBy"],
+        rows,
+    )
+}
+
+pub fn restore(restore: &Restore) -> Result<(), Failure> {
+    let config = serve::config(&restore.config)?;
+    let damaged_log = restore.accept_damaged_audit_log;
+    let from = restore.chosen.from.clone();
+    // As versions before have made them: a copy of the store, and of the log.
+    let copy = from.as_deref().map(Path::new).filter(|dir| dir.join("store.db").exists());
+    let restored = if let Some(copy) = copy {
+        let root_key = restore.chosen.root_key.as_deref();
+        block_on(async {
+            let restored = operate::restore(copy, root_key, damaged_log, &config).await;
+            restored.map_err(|error| Failure::Local(error.to_string()))
+        })?
+    } else {
+        let (config, wish) = (config.clone(), wish(&restore.chosen, damaged_log)?);
+        aside(move |handle| {
+            let mut place = Place::open(&config, from.as_deref(), false)?;
+            backup::restore(&config, &mut place, &wish, handle)
+        })?
+    };
+    tell(&restored, &config)
+}
+
+fn tell(restored: &Restored, config: &Config) -> Result<(), Failure> {
+    if let Some((id, made)) = &restored.of {
+        output::line(&format!("backup {id}, made at {made}"))?;
+    }
+    match &restored.log {
+        Ok(log) => output::line(&format!("audit log: {log}"))?,
+        Err(why) => output::line(&format!("audit log: DAMAGED, and restored as it is: {why}"))?,
+    }
+    for missing in &restored.missing {
+        output::line(&format!("missing: {missing}"))?;
+    }
+    for note in &restored.notes {
+        output::line(&format!("note: {note}"))?;
+    }
+    let dir = config.data_dir.display();
+    let records = restored.records;
+    output::line(&format!(
+        "restored {records} records to {dir}, every one opened. Start with: jomae serve --data-dir {dir}"
+    ))
+}
+
+pub fn drill(drill: &Drill) -> Result<(), Failure> {
+    let (config, wish, place) = (serve::config(&drill.config)?, wish(&drill.chosen, false)?, drill.chosen.from.clone());
+    let (held, report) = aside(move |handle| {
+        let mut place = Place::open(&config, place.as_deref(), false)?;
+        let held = backup::drill(&config, &mut place, &wish, handle)?;
+        let report = held.report.display().to_string();
+        Ok((held, report))
+    })?;
+    let mut shown = serde_json::to_value(&held).map_err(unwritten)?;
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert("Report".to_owned(), json!(report));
+    }
+    show::answer(&drill.show, &shown)
+}
+
+fn wish(from: &Chosen, damaged_log: bool) -> Result<Wish, Failure> {
+    let choice = match (&from.backup, &from.at) {
+        (Some(id), _) => Choice::Id(id.clone()),
+        (None, Some(at)) => Choice::At(
+            Timestamp::parse(at)
+                .ok_or_else(|| Failure::Usage(format!("{at} is no moment such as 2026-11-29T06:00:00Z")))?,
+        ),
+        (None, None) => Choice::Newest,
+    };
+    Ok(Wish { choice, root_key: from.root_key.clone(), shares: from.shares.clone(), damaged_log })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]
+fn unwritten(error: serde_json::Error) -> Failure {
+    Failure::Local(error.to_string())
+}
