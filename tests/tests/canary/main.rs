@@ -87,7 +87,7 @@ async fn check(site: &Site, mut server: Server, mut planted: Planted, end: impl 
     let metrics = server.page("/metrics").expect("metrics").1;
     let data = site.data();
     let backup = site.path("backup");
-    cli::jomae(&["backup", "--data-dir", data.to_str().unwrap(), "--to", backup.to_str().unwrap()]).ok();
+    cli::jomae(&["backup", "create", "--data-dir", data.to_str().unwrap(), "--to", backup.to_str().unwrap()]).ok();
 
     end(&mut server);
     assert!(planted.count > 30, "{}", planted.count);

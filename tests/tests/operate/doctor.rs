@@ -175,8 +175,7 @@ async fn a_planted_trigger_is_named_by_start_doctor_backup_and_restore() {
     let (data, backup) = (site.data(), site.path("backup"));
     let mut server = site.start();
     let key = create_key(&server.client(), "k").await;
-    let words = ["backup", "--data-dir", word(&data), "--to", word(&backup)];
-    cli::jomae(&words).ok();
+    super::copies::copy_as_before(&data, &backup);
     let plant = |store: &Path| {
         let sql = "CREATE TRIGGER planted BEFORE UPDATE ON records BEGIN SELECT RAISE(IGNORE); END";
         rusqlite::Connection::open(store).unwrap().execute_batch(sql).unwrap();
@@ -196,7 +195,7 @@ async fn a_planted_trigger_is_named_by_start_doctor_backup_and_restore() {
     let ran = doctor(&data);
     assert!(ran.code == Some(1) && ran.text().contains(named[0]), "{}", ran.text());
     let to = site.path("another");
-    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&to)]).failed(1, &named);
+    cli::jomae(&["backup", "create", "--data-dir", word(&data), "--to", word(&to)]).failed(1, &named);
     assert!(!to.exists());
     plant(&backup.join("store.db"));
     let root_key = data.join("root.key");

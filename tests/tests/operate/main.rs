@@ -7,7 +7,8 @@
     reason = "a test; the lint does not see that its helpers are tests too"
 )]
 
-mod backup;
+mod backups;
+mod copies;
 mod doctor;
 mod federation;
 mod first_start;

@@ -1,98 +1,30 @@
-//! Backup and restore.
+//! Restoring what versions before have made as backups: a copy of the store, and of the audit log.
 
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering},
 };
 
 use jomae_tests::{
     Site,
     calls::{create_key, decrypt, encrypt},
-    cli,
-    server::audit_events,
-    tree,
+    cli, tree,
 };
 
 use super::word;
+
+/// A backup as it was made before.
+pub fn copy_as_before(data: &Path, to: &Path) {
+    fs::create_dir_all(to.join("audit")).unwrap();
+    jomae_server::store::backup_file(&data.join("store.db"), &to.join("store.db")).unwrap();
+    jomae_log::copy(&data.join("audit"), &to.join("audit")).unwrap();
+}
 
 /// Gives a restored directory the credential that a backup does not hold.
 fn bring_env(from: &Path, to: &Path) {
     fs::copy(from.join("env"), to.join("env")).unwrap();
     fs::set_permissions(to.join("env"), Permissions::from_mode(0o600)).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_under_load_has_all_that_was_made_before() {
-    let site = Site::default();
-    let server = site.start();
-    let made: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..4 {
-        let (client, made, stop) = (server.client(), Arc::clone(&made), Arc::clone(&stop));
-        tasks.spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                let key = create_key(&client, "under load").await;
-                let blob = encrypt(&client, &key, "aGVsbG8=").await;
-                made.lock().unwrap().push((key, blob));
-            }
-        });
-    }
-    let count = || made.lock().unwrap().len();
-    let mut backups = Vec::new();
-    for n in 0..3 {
-        let grown = count() + 10;
-        while count() < grown {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
-        let before = made.lock().unwrap().clone();
-        let to = site.path(&format!("backup-{n}"));
-        let ran = cli::jomae(&["backup", "--data-dir", word(&site.data()), "--to", word(&to)]).ok();
-        assert!(ran.text().contains("root key is not in it"), "{}", ran.text());
-        backups.push((to, before));
-    }
-    stop.store(true, Ordering::Relaxed);
-    tasks.join_all().await;
-    assert!(count() > backups[2].1.len(), "there was no load");
-
-    let root_key = site.data().join("root.key");
-    for (n, (backup, before)) in backups.iter().enumerate() {
-        let names: Vec<String> = tree::read(backup).into_keys().collect();
-        let expected = [
-            "audit/",
-            "audit/00000000000000000000.jsonl",
-            "audit/checkpoints",
-            "audit/key.pub",
-            "audit/tail.mac",
-            "audit/tree/",
-            "audit/tree/0",
-            "audit/tree/16",
-            "audit/tree/24",
-            "audit/tree/8",
-            "store.db",
-        ];
-        assert_eq!(names, expected);
-        assert_eq!(fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o700);
-        let restored = site.path(&format!("restored-{n}"));
-        let words = ["restore", "--from", word(backup), "--root-key", word(&root_key), "--data-dir", word(&restored)];
-        let ran = cli::jomae(&words).ok();
-        assert!(ran.text().contains("every one opened"), "{}", ran.text());
-        assert!(ran.text().contains("audit log: ") && ran.text().contains(" of them covered by"), "{}", ran.text());
-        bring_env(&site.data(), &restored);
-        let server = site.launch().data(&restored).start();
-        let client = server.client();
-        for (_, blob) in before {
-            assert_eq!(decrypt(&client, blob).await, "aGVsbG8=");
-        }
-        // No change in it without its event.
-        let events = audit_events(&restored);
-        for (key, _) in before {
-            let concerns = |event: &serde_json::Value| event["referencedResources"]["ACS::KMS::Key"][0] == **key;
-            assert!(events.iter().any(|event| event["eventName"] == "CreateKey" && concerns(event)), "{key}");
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +35,7 @@ async fn what_a_restore_refuses() {
     let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
     let (data, backup) = (site.data(), site.path("backup"));
     let root_key = data.join("root.key");
-    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    copy_as_before(&data, &backup);
     assert_eq!(server.stop(), Some(0));
     let restore = |from: &Path, root_key: Option<&Path>, to: &Path| {
         let mut words = vec!["restore", "--from", word(from), "--data-dir", word(to)];
@@ -122,7 +54,7 @@ async fn what_a_restore_refuses() {
     assert_eq!(fs::read(used.join("precious")).unwrap(), b"x");
 
     let to = site.path("to");
-    restore(&site.path("nothing"), Some(&root_key), &to).failed(1, &["not a backup"]);
+    restore(&site.path("nothing"), Some(&root_key), &to).failed(1, &["nothing"]);
     assert!(!to.exists());
     let other = Site::default();
     drop(other.start());
@@ -174,7 +106,7 @@ async fn a_restore_checks_the_audit_log() {
     }
     assert_eq!(server.stop(), Some(0));
     let (data, backup) = (site.data(), site.path("backup"));
-    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    copy_as_before(&data, &backup);
     let (root_key, to) = (data.join("root.key"), site.path("to"));
     let restore = |more: &[&str]| {
         let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&to)];
@@ -224,23 +156,6 @@ async fn a_restore_checks_the_audit_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_backup_refuses() {
-    let site = Site::default();
-    let server = site.start();
-    create_key(&server.client(), "k").await;
-    let used = site.path("used");
-    fs::create_dir(&used).unwrap();
-    fs::write(used.join("precious"), "x").unwrap();
-    let data = site.data();
-    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&used)]).failed(1, &[word(&used), "not empty"]);
-    assert_eq!(tree::read(&used).len(), 1);
-    let nothing = site.path("nothing");
-    let to = site.path("to");
-    cli::jomae(&["backup", "--data-dir", word(&nothing), "--to", word(&to)]).failed(1, &["nothing"]);
-    assert!(!to.exists(), "a failed backup leaves nothing that looks like one");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_passphrase_restores_without_a_key_file() {
     let site = Site::default();
     let config = "[root_key]\nprovider = \"passphrase\"\n";
@@ -249,7 +164,7 @@ async fn a_passphrase_restores_without_a_key_file() {
     let key = create_key(&server.client(), "k").await;
     let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
     let (data, backup, to) = (site.data(), site.path("backup"), site.path("to"));
-    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    copy_as_before(&data, &backup);
     assert_eq!(server.stop(), Some(0));
     let config_file = site.path("jomae.toml");
     let restore = |passphrase: &str| {
@@ -266,58 +181,12 @@ async fn a_passphrase_restores_without_a_key_file() {
     assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_identity_goes_along_sealed_and_clients_notice_nothing() {
-    let site = Site::default();
-    let mut server = site.start();
-    let key = create_key(&server.client(), "k").await;
-    let blob = encrypt(&server.client(), &key, "aGVsbG8=").await;
-    let (data, backup, restored) = (site.data(), site.path("backup"), site.path("restored"));
-    let words = ["backup", "--with-identity", "--data-dir", word(&data), "--to", word(&backup)];
-    let said = cli::jomae(&words).ok().text().to_owned();
-    assert!(
-        ["env (sealed)", "ca.pem (sealed)", "tls/ca.key (sealed)"].iter().all(|part| said.contains(part)),
-        "{said}"
-    );
-    let secret = server.setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET").to_owned();
-    for (name, node) in tree::read(&backup) {
-        let content = node.content.unwrap_or_default();
-        assert!(memchr::memmem::find(&content, secret.as_bytes()).is_none(), "{name} has the secret");
-        assert!(memchr::memmem::find(&content, b"PRIVATE KEY").is_none(), "{name} has the key of the authority");
-        assert!(!name.contains("jomae-backup"), "{name} is left");
-    }
-    assert_eq!(server.stop(), Some(0));
-    let root_key = data.join("root.key");
-    let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&restored)];
-    let said = cli::jomae(&words).ok().text().to_owned();
-    assert!(!said.contains("missing"), "{said}");
-    assert_eq!(fs::read(restored.join("ca.pem")).unwrap(), fs::read(data.join("ca.pem")).unwrap());
-    for (name, mode) in [("env", 0o600), ("tls/ca.key", 0o600), ("ca.pem", 0o644)] {
-        assert_eq!(fs::metadata(restored.join(name)).unwrap().permissions().mode() & 0o777, mode, "{name}");
-    }
-    let server = site.launch().data(&restored).start();
-    assert!(!server.stdout().contains("AUTHORITY"));
-    assert_eq!(server.setting("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), secret);
-    assert_eq!(decrypt(&server.client(), &blob).await, "aGVsbG8=");
-
-    // A changed one is noticed, and nothing is made.
-    let sealed = backup.join("identity.sealed");
-    let mut bytes = fs::read(&sealed).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(&sealed, bytes).unwrap();
-    let another = site.path("another");
-    let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&another)];
-    cli::jomae(&words).failed(1, &["identity.sealed"]);
-    assert!(!another.exists());
-}
-
 #[test]
 fn a_restore_says_what_is_missing_and_a_new_authority_is_announced() {
     let site = Site::default();
     let mut server = site.start();
     let (data, backup, restored) = (site.data(), site.path("backup"), site.path("restored"));
-    cli::jomae(&["backup", "--data-dir", word(&data), "--to", word(&backup)]).ok();
+    copy_as_before(&data, &backup);
     assert_eq!(server.stop(), Some(0));
     let words = ["restore", "--from", word(&backup), "--data-dir", word(&restored)];
     cli::jomae(&words).failed(1, &["--root-key FILE", "root.key"]);
