@@ -47,6 +47,8 @@ purposes! {
     BackupKey = "jomae/v1/backup-key";
     /// The manifest of a backup under the root key.
     BackupManifest = "jomae/v1/backup-manifest";
+    /// 32 bytes under a key in a token, as AAD; see `jomae-hsm`.
+    TokenWrap = "jomae/v1/token-wrap";
     /// The secret of an access key under a domain key.
     AccessKey = "jomae/v1/access-key";
     /// A record of the store under a domain key.

@@ -1,0 +1,515 @@
+//! The client: calls that wait for the worker's answers.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use futures_channel::oneshot;
+use jomae_crypto::{purpose::Purpose, rng, secret::Key256};
+use zeroize::Zeroizing;
+
+use crate::{
+    kind::{Algorithm, Kind},
+    supervisor,
+    wire::{self, Answer, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
+};
+
+/// Calls that wait at most: as many bytes as that are held for a worker that has stopped reading.
+const CALLS_MAX: usize = 1024;
+/// How much longer than other calls the making of a key may take: an RSA key takes some tokens a minute.
+const MAKING_FACTOR: u32 = 6;
+/// What wrapped secrets begin with.
+const WRAP_FORMAT: u8 = 1;
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+
+/// Which token, and how it is used.
+pub struct Settings {
+    /// The PKCS#11 module.
+    pub module: PathBuf,
+    /// The label of the token.
+    pub token_label: String,
+    /// Its serial number, if that is known; else that of the first one found counts from then on.
+    pub token_serial: Option<String>,
+    /// Calls at once.
+    pub sessions: u16,
+    /// How long a call may take; the making of a key six times as long.
+    pub timeout: Duration,
+    /// Reads the PIN; asked at each start of the worker.
+    pub pin: Box<dyn Fn() -> Result<Secret, String> + Send + Sync>,
+}
+
+/// How the worker is started. Its standard input is the socket.
+pub struct Launch {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments; nothing secret.
+    pub args: Vec<OsString>,
+    /// Variables that it has beside those that it inherits; nothing secret. A module may find its configuration by one.
+    pub env: Vec<(OsString, OsString)>,
+    /// Variables that it must not inherit.
+    pub without: Vec<OsString>,
+}
+
+/// Where the client stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The worker has begun and not said yet what it found.
+    Starting,
+    /// Calls are answered.
+    Up,
+    /// No calls; why, and whether only [`Hsm::reload`] mends it.
+    Down {
+        /// One line.
+        reason: String,
+        /// A refused PIN is not tried again by itself.
+        is_final: bool,
+    },
+}
+
+/// What is known of client and token.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Of the token, once it has been found.
+    pub facts: Option<TokenFacts>,
+    /// Workers started after the first.
+    pub restarts: u64,
+    /// Calls answered.
+    pub calls: u64,
+    /// Calls that failed, refused ones included.
+    pub errors: u64,
+    /// Calls that wait for an answer.
+    pub waiting: usize,
+    /// All calls together have taken, in microseconds.
+    pub busy_micros: u64,
+    /// The process id of the worker.
+    pub worker: Option<u32>,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// There is no worker now; why.
+    #[error("the token is not available: {0}")]
+    Down(String),
+    /// Too many calls wait already.
+    #[error("too many calls wait for the token")]
+    Crowded,
+    /// The token's answer to this call.
+    #[error("the token: {0}")]
+    Failed(#[from] Failure),
+    /// What was to be unwrapped does not open.
+    #[error("it does not open under the key in the token")]
+    Unreadable,
+    /// A message that cannot be: longer than any may be, or an answer to another question.
+    #[error("a message that cannot be")]
+    Message,
+}
+
+/// A new object: which it is, and the label by which an operator finds it.
+pub struct ObjectName {
+    /// Drawn anew for each object.
+    pub id: [u8; KEY_ID_BYTES],
+    /// Such as `jomae:<account>:<key>:<version>`.
+    pub label: String,
+}
+
+pub(crate) struct Waiting {
+    pub deadline: Instant,
+    began: Instant,
+    answer: oneshot::Sender<Result<Answer, CallError>>,
+    /// The object that it makes, to be destroyed if nobody learns of it.
+    makes: Option<KeyRef>,
+}
+
+pub(crate) struct State {
+    pub phase: Phase,
+    pub queue: VecDeque<Zeroizing<Vec<u8>>>,
+    pub waiting: HashMap<u64, Waiting>,
+    next_call: u64,
+    /// Objects that may have been made, and of which nobody has heard.
+    doubtful: Vec<KeyRef>,
+    pub facts: Option<TokenFacts>,
+    pub serial: Option<String>,
+    pub worker: Option<u32>,
+    /// Why the present worker is at its end.
+    pub ended: Option<String>,
+    pub stop: bool,
+    pub reload: bool,
+}
+
+pub(crate) struct Shared {
+    pub settings: Settings,
+    pub launch: Launch,
+    state: Mutex<State>,
+    /// Something is to be sent.
+    pub to_send: Condvar,
+    /// Something has happened to the worker, or is wanted of the supervisor.
+    pub changed: Condvar,
+    pub restarts: AtomicU64,
+    calls: AtomicU64,
+    errors: AtomicU64,
+    busy_micros: AtomicU64,
+}
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a call its answer.
+    pub fn finish(&self, state: &mut State, call: u64, result: Result<Answer, CallError>) {
+        let Some(waiting) = state.waiting.remove(&call) else { return };
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if result.is_err() {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        let micros = u64::try_from(waiting.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        let is_unknown = matches!(result, Err(CallError::Down(_)));
+        let is_made = matches!(result, Ok(Answer::Made { .. }));
+        let nobody_heard = waiting.answer.send(result).is_err();
+        if let Some(key) = waiting.makes
+            && (is_unknown || (is_made && nobody_heard))
+        {
+            state.doubtful.push(key);
+            self.destroy_doubtful(state);
+        }
+    }
+
+    /// Fails every call that waits.
+    pub fn fail_all(&self, state: &mut State, why: &str) {
+        state.queue.clear();
+        let calls: Vec<u64> = state.waiting.keys().copied().collect();
+        for call in calls {
+            self.finish(state, call, Err(CallError::Down(why.to_owned())));
+        }
+    }
+
+    /// Destroys what may have been made for nobody, if there is a worker.
+    pub fn destroy_doubtful(&self, state: &mut State) {
+        if state.phase != Phase::Up {
+            return;
+        }
+        for key in std::mem::take(&mut state.doubtful) {
+            let (answer, _nobody_waits) = oneshot::channel();
+            let _tried_again_by_nobody = self.enqueue(state, &Request::Destroy { key }, answer, None);
+        }
+    }
+
+    fn enqueue(
+        &self,
+        state: &mut State,
+        request: &Request,
+        answer: oneshot::Sender<Result<Answer, CallError>>,
+        makes: Option<KeyRef>,
+    ) -> Result<(), CallError> {
+        if let Phase::Down { reason, .. } = &state.phase {
+            return Err(CallError::Down(reason.clone()));
+        }
+        if state.phase == Phase::Starting {
+            return Err(CallError::Down("it is being started".to_owned()));
+        }
+        if state.waiting.len() >= CALLS_MAX {
+            return Err(CallError::Crowded);
+        }
+        state.next_call += 1;
+        let call = state.next_call;
+        let frame = wire::encode(call, request).map_err(|_| CallError::Message)?;
+        let began = Instant::now();
+        let factor = if makes.is_some() { MAKING_FACTOR } else { 1 };
+        let deadline = began + self.settings.timeout * factor;
+        state.queue.push_back(frame);
+        state.waiting.insert(call, Waiting { deadline, began, answer, makes });
+        self.to_send.notify_one();
+        Ok(())
+    }
+}
+
+/// A token, through its worker.
+pub struct Hsm {
+    shared: Arc<Shared>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Hsm {
+    /// Begins to start the worker. It is up when [`Hsm::settled`] says so.
+    pub fn start(settings: Settings, launch: Launch) -> io::Result<Self> {
+        let state = State {
+            phase: Phase::Starting,
+            queue: VecDeque::new(),
+            waiting: HashMap::new(),
+            next_call: 0,
+            doubtful: Vec::new(),
+            facts: None,
+            serial: settings.token_serial.clone(),
+            worker: None,
+            ended: None,
+            stop: false,
+            reload: false,
+        };
+        let shared = Arc::new(Shared {
+            settings,
+            launch,
+            state: Mutex::new(state),
+            to_send: Condvar::new(),
+            changed: Condvar::new(),
+            restarts: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            busy_micros: AtomicU64::new(0),
+        });
+        let supervised = Arc::clone(&shared);
+        let supervisor =
+            std::thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor::run(&supervised))?;
+        Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })
+    }
+
+    /// Waits until the worker is up or has failed, at most for `within`. Blocks.
+    pub fn settled(&self, within: Duration) -> Status {
+        let until = Instant::now() + within;
+        let mut state = self.shared.lock();
+        while state.phase == Phase::Starting {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
+        self.status()
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> Status {
+        let state = self.shared.lock();
+        Status {
+            phase: state.phase.clone(),
+            facts: state.facts.clone(),
+            restarts: self.shared.restarts.load(Ordering::Relaxed),
+            calls: self.shared.calls.load(Ordering::Relaxed),
+            errors: self.shared.errors.load(Ordering::Relaxed),
+            waiting: state.waiting.len(),
+            busy_micros: self.shared.busy_micros.load(Ordering::Relaxed),
+            worker: state.worker,
+        }
+    }
+
+    /// The token in use, if it has been found: the answer does not change while the process lives.
+    pub fn facts(&self) -> Result<TokenFacts, CallError> {
+        let state = self.shared.lock();
+        match (&state.facts, &state.phase) {
+            (Some(facts), _) => Ok(facts.clone()),
+            (None, Phase::Down { reason, .. }) => Err(CallError::Down(reason.clone())),
+            (None, _) => Err(CallError::Down("it is being started".to_owned())),
+        }
+    }
+
+    /// Whether the token, once it has been found, makes and uses keys of this kind; with `imported`, of material that was
+    /// made elsewhere.
+    pub fn serves(&self, kind: Kind, imported: bool) -> Result<bool, CallError> {
+        let facts = self.facts()?;
+        Ok(if imported { facts.importable.contains(&kind) } else { facts.kinds.contains(&kind) })
+    }
+
+    /// Starts the worker anew if it is down, with the PIN as it is now.
+    pub fn reload(&self) {
+        let mut state = self.shared.lock();
+        state.reload = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Ends the worker, and waits until it has ended.
+    pub fn stop(&self) {
+        let mut state = self.shared.lock();
+        state.stop = true;
+        self.shared.changed.notify_all();
+        drop(state);
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(supervisor) = supervisor {
+            let _its_panic_was_told = supervisor.join();
+        }
+    }
+
+    async fn call(&self, request: Request, makes: Option<KeyRef>) -> Result<Answer, CallError> {
+        let (answer, answered) = oneshot::channel();
+        self.shared.enqueue(&mut self.shared.lock(), &request, answer, makes)?;
+        drop(request);
+        answered.await.unwrap_or_else(|_| Err(CallError::Down("it was stopped".to_owned())))
+    }
+
+    /// Makes a key that never leaves the token; gives the public half of a pair.
+    pub async fn generate(&self, kind: Kind, name: ObjectName) -> Result<Option<Vec<u8>>, CallError> {
+        let key = KeyRef { kind, id: name.id };
+        match self.call(Request::Generate { key, label: name.label }, Some(key)).await? {
+            Answer::Made { public } => Ok(public),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// Brings in material that has been checked to be of the kind: raw bytes, or PKCS#8 with its public key.
+    pub async fn import(
+        &self,
+        kind: Kind,
+        name: ObjectName,
+        material: Secret,
+        public: Option<Vec<u8>>,
+    ) -> Result<(), CallError> {
+        let key = KeyRef { kind, id: name.id };
+        match self.call(Request::Import { key, label: name.label, material, public }, Some(key)).await? {
+            Answer::Made { .. } => Ok(()),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// Whether the key is in the token.
+    pub async fn find(&self, key: KeyRef) -> Result<bool, CallError> {
+        match self.call(Request::Find { key }, None).await? {
+            Answer::Found(found) => Ok(found),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// AES-GCM; the tag is the last 16 bytes. The nonce is never used for another message under this key.
+    pub async fn seal(
+        &self,
+        key: KeyRef,
+        nonce: [u8; 12],
+        aad: Vec<u8>,
+        plaintext: Secret,
+    ) -> Result<Vec<u8>, CallError> {
+        match self.call(Request::Seal { key, nonce, aad, plaintext }, None).await? {
+            Answer::Bytes(sealed) => Ok(sealed),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// The inverse; none if it does not open.
+    pub async fn open(
+        &self,
+        key: KeyRef,
+        nonce: [u8; 12],
+        aad: Vec<u8>,
+        ciphertext: Vec<u8>,
+    ) -> Result<Option<Secret>, CallError> {
+        opened(self.call(Request::Open { key, nonce, aad, ciphertext }, None).await?)
+    }
+
+    /// A signature in the form of jomae-crypto, over a digest or a message.
+    pub async fn sign(&self, key: KeyRef, algorithm: Algorithm, input: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        match self.call(Request::Sign { key, algorithm, input }, None).await? {
+            Answer::Bytes(signature) => Ok(signature),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// Public-key decryption; none if it does not decrypt.
+    pub async fn decrypt(
+        &self,
+        key: KeyRef,
+        algorithm: Algorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Option<Secret>, CallError> {
+        opened(self.call(Request::Decrypt { key, algorithm, ciphertext }, None).await?)
+    }
+
+    /// A MAC over a message.
+    pub async fn mac(&self, key: KeyRef, message: Secret) -> Result<Vec<u8>, CallError> {
+        match self.call(Request::Mac { key, message }, None).await? {
+            Answer::Bytes(mac) => Ok(mac),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// Destroys a key; when this returns, the token does not find it any more. One that is not there is destroyed.
+    pub async fn destroy(&self, key: KeyRef) -> Result<(), CallError> {
+        match self.call(Request::Destroy { key }, None).await? {
+            Answer::Done => Ok(()),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    /// Destroys a key that was made for nothing, when there is a worker to do it.
+    pub fn discard(&self, key: KeyRef) {
+        let mut state = self.shared.lock();
+        state.doubtful.push(key);
+        self.shared.destroy_doubtful(&mut state);
+    }
+
+    /// All objects whose labels begin with `jomae:`.
+    pub async fn list(&self) -> Result<Vec<ObjectInfo>, CallError> {
+        let mut all = Vec::new();
+        loop {
+            let skip = u32::try_from(all.len()).map_err(|_| CallError::Message)?;
+            match self.call(Request::List { skip }, None).await? {
+                Answer::Objects(page) if page.is_empty() => return Ok(all),
+                Answer::Objects(page) => all.extend(page),
+                _ => return Err(CallError::Message),
+            }
+        }
+    }
+
+    /// The AES-256 key of the token with this label. Made if it is not there and `make` says so.
+    pub async fn wrapping_key(&self, label: &str, make: bool) -> Result<Option<KeyRef>, CallError> {
+        match self.call(Request::Named { label: label.to_owned(), make }, None).await? {
+            Answer::Named(id) => Ok(id.map(|id| KeyRef { kind: Kind::Aes256, id })),
+            _ => Err(CallError::Message),
+        }
+    }
+
+    async fn existing(&self, label: &str) -> Result<KeyRef, CallError> {
+        self.wrapping_key(label, false).await?.ok_or(CallError::Failed(Failure::NoSuchKey))
+    }
+
+    /// Wraps 32 bytes under the key of the token with this label, which must be there, bound to `name`.
+    ///
+    /// The result is `0x01`, a random nonce of 12 bytes, and AES-256-GCM of the secret with its tag; AAD is the label of
+    /// [`Purpose::TokenWrap`], a zero byte and the name. As nonces are random, one key is for 2^32 secrets at most.
+    pub async fn wrap(&self, key_label: &str, secret: &Key256, name: &str) -> Result<Vec<u8>, CallError> {
+        let key = self.existing(key_label).await?;
+        let nonce: [u8; NONCE_BYTES] = rng::public_array();
+        let sealed = self.seal(key, nonce, wrap_aad(name), Secret::new(secret.expose().to_vec())).await?;
+        Ok([&[WRAP_FORMAT][..], &nonce, &sealed].concat())
+    }
+
+    /// The inverse of [`Hsm::wrap`].
+    pub async fn unwrap(&self, key_label: &str, wrapped: &[u8], name: &str) -> Result<Key256, CallError> {
+        let Some((&WRAP_FORMAT, rest)) = wrapped.split_first() else { return Err(CallError::Unreadable) };
+        let Some((nonce, sealed)) = rest.split_first_chunk::<NONCE_BYTES>() else { return Err(CallError::Unreadable) };
+        if sealed.len() != 32 + TAG_BYTES {
+            return Err(CallError::Unreadable);
+        }
+        let key = self.existing(key_label).await?;
+        let secret = self.open(key, *nonce, wrap_aad(name), sealed.to_vec()).await?.ok_or(CallError::Unreadable)?;
+        Key256::from_slice(secret.expose()).ok_or(CallError::Message)
+    }
+}
+
+fn wrap_aad(name: &str) -> Vec<u8> {
+    [Purpose::TokenWrap.label().as_bytes(), b"\0", name.as_bytes()].concat()
+}
+
+fn opened(answer: Answer) -> Result<Option<Secret>, CallError> {
+    match answer {
+        Answer::Opened(secret) => Ok(Some(secret)),
+        Answer::Unreadable => Ok(None),
+        _ => Err(CallError::Message),
+    }
+}
+
+impl Drop for Hsm {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,270 @@
+//! The thread that starts the worker, watches it, kills it when it hangs, and starts it anew.
+
+use std::{
+    io::{self, IoSlice, Write as _},
+    net::Shutdown,
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt as _},
+    },
+    process::{Child, Command, Stdio},
+    sync::{PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    client::{CallError, Phase, Shared, State},
+    wire::{self, Frames, FromWorker, Refusal, Secret, Start},
+};
+
+/// How often deadlines are looked at: by so much a hanging call may take longer than it may.
+const TICK: Duration = Duration::from_millis(50);
+/// The first pause before a worker is started anew, and the longest. Each is twice the one before.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// A worker that has lived as long begins with the first pause again.
+const STEADY: Duration = Duration::from_secs(60);
+/// How much longer than a call a start may take: modules connect to devices, and what they can do is tried.
+const STARTING_FACTOR: u32 = 6;
+/// Frames given to the system at a time.
+const FRAMES_PER_WRITE: usize = 64;
+
+/// How a worker has ended.
+enum End {
+    /// Nobody wants it any more.
+    Stopped,
+    Refused(Refusal),
+    Failed(String),
+}
+
+pub fn run(shared: &Shared) {
+    let (mut pause, longest) = PAUSES;
+    let mut is_first = true;
+    loop {
+        if !std::mem::replace(&mut is_first, false) {
+            shared.restarts.fetch_add(1, Ordering::Relaxed);
+        }
+        set_phase(shared, Phase::Starting);
+        let began = Instant::now();
+        let (reason, is_final) = match live(shared) {
+            End::Stopped => {
+                down(shared, "it was stopped".to_owned(), true);
+                return;
+            }
+            End::Refused(refusal) => (refusal.to_string(), refusal.is_final()),
+            End::Failed(reason) => (reason, false),
+        };
+        if began.elapsed() >= STEADY {
+            pause = PAUSES.0;
+        }
+        if is_final {
+            tracing::error!(reason, "the token is out of service until SIGHUP or a restart");
+        } else {
+            tracing::warn!(
+                reason,
+                pause_ms = pause.as_millis(),
+                "the worker of the token has ended, and is started anew"
+            );
+        }
+        down(shared, reason, is_final);
+        if !rest(shared, (!is_final).then_some(pause)) {
+            return;
+        }
+        pause = (pause * 2).min(longest);
+    }
+}
+
+fn set_phase(shared: &Shared, phase: Phase) {
+    let mut state = shared.lock();
+    state.phase = phase;
+    state.ended = None;
+    shared.changed.notify_all();
+}
+
+fn down(shared: &Shared, reason: String, is_final: bool) {
+    let mut state = shared.lock();
+    state.phase = Phase::Down { reason: reason.clone(), is_final };
+    state.worker = None;
+    shared.fail_all(&mut state, &reason);
+    shared.changed.notify_all();
+}
+
+/// Waits for the next start: as long as the pause, or until it is wanted. False: to stop.
+fn rest(shared: &Shared, pause: Option<Duration>) -> bool {
+    let until = pause.map(|pause| Instant::now() + pause);
+    let mut state = shared.lock();
+    loop {
+        if state.stop {
+            return false;
+        }
+        if std::mem::take(&mut state.reload) {
+            return true;
+        }
+        let left = match until {
+            Some(until) => until.saturating_duration_since(Instant::now()),
+            None => Duration::from_secs(3600),
+        };
+        if left.is_zero() {
+            return true;
+        }
+        state = shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+fn spawn(shared: &Shared) -> io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut command = Command::new(&shared.launch.program);
+    command.arg0("jomae").args(&shared.launch.args).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
+    command.envs(shared.launch.env.iter().map(|(name, value)| (name, value)));
+    for variable in &shared.launch.without {
+        command.env_remove(variable);
+    }
+    Ok((command.spawn()?, ours))
+}
+
+/// Starts a worker and stays with it to its end.
+fn live(shared: &Shared) -> End {
+    let pin = match (shared.settings.pin)() {
+        Ok(pin) => pin,
+        Err(why) => return End::Failed(format!("the PIN: {why}")),
+    };
+    let (mut child, stream) = match spawn(shared) {
+        Ok(started) => started,
+        Err(error) => return End::Failed(format!("the worker cannot be started: {error}")),
+    };
+    shared.lock().worker = Some(child.id());
+    let refusal = std::sync::Mutex::new(None);
+    let end = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let why = match read(shared, &stream, &refusal) {
+                Ok(()) => "the worker has ended".to_owned(),
+                Err(error) => format!("the worker: {error}"),
+            };
+            ended(shared, why);
+        });
+        scope.spawn(|| {
+            if let Err(error) = write(shared, &stream, pin) {
+                ended(shared, format!("the worker: {error}"));
+            }
+        });
+        let end = watch(shared);
+        // No grace: there is nothing that the worker would have to finish, and a module may block where it is closed.
+        let _ended_by_itself = child.kill();
+        let _wakes_both_threads = stream.shutdown(Shutdown::Both);
+        ended(shared, String::new());
+        let _reaped = child.wait();
+        end
+    });
+    match refusal.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(refusal) if !matches!(end, End::Stopped) => End::Refused(refusal),
+        _ => end,
+    }
+}
+
+/// Notes why the worker is at its end; the first reason is the one that counts.
+fn ended(shared: &Shared, why: String) {
+    let mut state = shared.lock();
+    state.ended.get_or_insert(why);
+    shared.changed.notify_all();
+    shared.to_send.notify_all();
+}
+
+/// Returns when the worker has ended, or has to.
+fn watch(shared: &Shared) -> End {
+    let starts_by = Instant::now() + shared.settings.timeout * STARTING_FACTOR;
+    let mut state = shared.lock();
+    loop {
+        if state.stop {
+            return End::Stopped;
+        }
+        state.reload = false;
+        if let Some(why) = state.ended.clone() {
+            return End::Failed(why);
+        }
+        let now = Instant::now();
+        if state.phase == Phase::Starting && now > starts_by {
+            return End::Failed("the module has not begun in time".to_owned());
+        }
+        if state.waiting.values().any(|waiting| now > waiting.deadline) {
+            return End::Failed("a call has not been answered in time".to_owned());
+        }
+        state = shared.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
+    let mut frames = Frames::new(stream);
+    while let Some((call, body)) = frames.next()? {
+        let message: FromWorker = wire::decode(&body)?;
+        let mut state = shared.lock();
+        match message {
+            FromWorker::Started(facts) => started(shared, &mut state, facts)?,
+            FromWorker::Refused(why) => {
+                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                return Ok(());
+            }
+            FromWorker::Answer(answer) => shared.finish(&mut state, call, Ok(answer)),
+            FromWorker::Failed(failure) => shared.finish(&mut state, call, Err(CallError::Failed(failure))),
+        }
+    }
+    Ok(())
+}
+
+fn started(shared: &Shared, state: &mut State, facts: wire::TokenFacts) -> io::Result<()> {
+    if state.phase != Phase::Starting {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it began twice"));
+    }
+    state.serial.get_or_insert_with(|| facts.serial.clone());
+    // A worker that was not asked what the token can do does not say it; other firmware may do other things, and is asked
+    // at the next start of the service.
+    if state.facts.is_none() {
+        tracing::info!(token = facts.label, serial = facts.serial, model = facts.model, kinds = ?facts.kinds, "token in use");
+        state.facts = Some(facts);
+    }
+    state.phase = Phase::Up;
+    shared.changed.notify_all();
+    shared.destroy_doubtful(state);
+    Ok(())
+}
+
+/// Sends how to begin, and then whatever is to be sent.
+fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()> {
+    let settings = &shared.settings;
+    let start = {
+        let state = shared.lock();
+        Start {
+            module: settings.module.display().to_string(),
+            label: settings.token_label.clone(),
+            serial: state.serial.clone(),
+            pin,
+            sessions: settings.sessions,
+            probe: state.facts.is_none(),
+        }
+    };
+    stream.write_all(&wire::encode(0, &start)?)?;
+    drop(start);
+    let mut frames: Vec<Zeroizing<Vec<u8>>> = Vec::with_capacity(FRAMES_PER_WRITE);
+    loop {
+        let mut state = shared.lock();
+        while state.queue.is_empty() {
+            if state.ended.is_some() {
+                return Ok(());
+            }
+            state = shared.to_send.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = state.queue.len().min(FRAMES_PER_WRITE);
+        frames.extend(state.queue.drain(..count));
+        drop(state);
+        let mut slices: Vec<IoSlice<'_>> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
+        let mut left = &mut slices[..];
+        while !left.is_empty() {
+            let written = stream.write_vectored(left)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            IoSlice::advance_slices(&mut left, written);
+        }
+        frames.clear();
+    }
+}

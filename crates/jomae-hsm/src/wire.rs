@@ -1,0 +1,461 @@
+//! What client and worker say to each other.
+//!
+//! A frame is the length of its body in bytes (u32, big-endian, at most [`BODY_BYTES_MAX`]), the number of the call (u64,
+//! big-endian) and the body: a message in postcard. Client and worker are always the same build, so the messages have no
+//! version.
+
+use std::{
+    fmt,
+    io::{self, Read},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::kind::{Algorithm, Kind};
+
+/// Length of a `CKA_ID` of ours, in bytes.
+pub const KEY_ID_BYTES: usize = 16;
+/// The longest body, in bytes. The longest message is a page of a list.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Length and number of the call.
+const HEAD_BYTES: usize = 12;
+/// Room for a message beside its bytes of changing length.
+const MESSAGE_ROOM_BYTES: usize = 512;
+/// Objects in one page of a list.
+pub const OBJECTS_MAX: usize = 128;
+
+/// Secret bytes on their way, erased on drop.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes over `bytes`.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The secret, without a copy of it.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.0)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Secret, E> {
+                Ok(Secret::new(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// A key in the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyRef {
+    /// What it is.
+    pub kind: Kind,
+    /// Its `CKA_ID`.
+    pub id: [u8; KEY_ID_BYTES],
+}
+
+/// How the worker begins.
+#[derive(Serialize, Deserialize)]
+pub struct Start {
+    /// The path of the module.
+    pub module: String,
+    /// The label of the token.
+    pub label: String,
+    /// Its serial number, once that is known.
+    pub serial: Option<String>,
+    /// The PIN of its user.
+    pub pin: Secret,
+    /// Sessions, hence calls at once.
+    pub sessions: u16,
+    /// Whether it is to be found out what the token can do.
+    pub probe: bool,
+}
+
+/// What the worker says of the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    /// Its label.
+    pub label: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Maker and model, as the token gives them.
+    pub model: String,
+    /// Version of its firmware.
+    pub firmware: String,
+    /// What it can make and use, tried with throw-away keys; empty if it was not asked for.
+    pub kinds: Vec<Kind>,
+    /// Of which of these material can be brought in.
+    pub importable: Vec<Kind>,
+}
+
+/// Why the worker does not begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The module cannot be loaded.
+    #[error("the module cannot be loaded: {0}")]
+    Module(String),
+    /// No token of the label.
+    #[error("no token with the label {0:?} is there")]
+    NoToken(String),
+    /// Several tokens of the label, and none is named.
+    #[error("several tokens have the label {0:?}; name the serial number of one: {1}")]
+    Ambiguous(String, String),
+    /// Another token of the same label.
+    #[error("the token with the label {label:?} has the serial number {found}, and the keys are in {expected}")]
+    OtherToken {
+        /// Of both.
+        label: String,
+        /// Serial numbers that are there.
+        found: String,
+        /// The one that is wanted.
+        expected: String,
+    },
+    /// The token refuses the PIN; it has been tried once.
+    #[error("the token refuses the PIN, and it is not tried again: a token locks after a few wrong ones")]
+    PinIncorrect,
+    /// The PIN is locked, or was never set.
+    #[error("the PIN of the token is locked or was never set")]
+    PinUnusable,
+    /// One wrong PIN more would lock the token.
+    #[error("one wrong PIN more would lock the token; log in once by hand with the tool of its vendor")]
+    FinalTry,
+    /// Something else.
+    #[error("{0}")]
+    Token(String),
+}
+
+impl Refusal {
+    /// Whether only an operator mends it, so that it is not to be tried again before he says so.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::PinIncorrect | Self::PinUnusable | Self::FinalTry)
+    }
+}
+
+/// What the client asks for.
+#[derive(Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the members are those of the calls of the client")]
+pub enum Request {
+    /// Makes a key in the token, which never leaves it.
+    Generate { key: KeyRef, label: String },
+    /// Brings in a key: raw bytes, or a private key in PKCS#8 with its public key.
+    Import { key: KeyRef, label: String, material: Secret, public: Option<Vec<u8>> },
+    /// Whether the key is there.
+    Find { key: KeyRef },
+    /// The AES-256 key with this label, made if it is not there and `make` says so.
+    Named { label: String, make: bool },
+    /// AES-GCM; the tag is the last 16 bytes.
+    Seal { key: KeyRef, nonce: [u8; 12], aad: Vec<u8>, plaintext: Secret },
+    /// The inverse.
+    Open { key: KeyRef, nonce: [u8; 12], aad: Vec<u8>, ciphertext: Vec<u8> },
+    /// A signature in the form of jomae-crypto, over a digest or a message.
+    Sign { key: KeyRef, algorithm: Algorithm, input: Vec<u8> },
+    /// Public-key decryption.
+    Decrypt { key: KeyRef, algorithm: Algorithm, ciphertext: Vec<u8> },
+    /// A MAC over a message.
+    Mac { key: KeyRef, message: Secret },
+    /// Destroys a key. One that is not there is destroyed.
+    Destroy { key: KeyRef },
+    /// Objects whose labels begin with `jomae:`, from the `skip`th on.
+    List { skip: u32 },
+}
+
+/// What comes of it.
+#[derive(Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each belongs to the request of its name")]
+pub enum Answer {
+    Made {
+        public: Option<Vec<u8>>,
+    },
+    Found(bool),
+    Named(Option<[u8; KEY_ID_BYTES]>),
+    Bytes(Vec<u8>),
+    Opened(Secret),
+    /// It does not open, or decrypt.
+    Unreadable,
+    Done,
+    Objects(Vec<ObjectInfo>),
+}
+
+/// An object of ours in the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectInfo {
+    /// `CKA_LABEL`.
+    pub label: String,
+    /// `CKA_ID`.
+    pub id: Vec<u8>,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Failure {
+    /// The key is not in the token.
+    #[error("the key is not in the token")]
+    NoSuchKey,
+    /// No room for another object.
+    #[error("the token is full")]
+    Full,
+    /// The session or the token is gone; the worker ends after this.
+    #[error("the token is lost: {0}")]
+    Lost(String),
+    /// The module said something that cannot be.
+    #[error("the module answers nonsense: {0}")]
+    Nonsense(String),
+    /// Any other refusal of the token.
+    #[error("{0}")]
+    Token(String),
+}
+
+/// What the worker says.
+#[derive(Serialize, Deserialize)]
+#[allow(missing_docs, reason = "answers to the messages of the client")]
+pub enum FromWorker {
+    Started(TokenFacts),
+    Refused(Refusal),
+    Answer(Answer),
+    Failed(Failure),
+}
+
+/// What a message takes at most, so that no copy of it is left behind while its buffer grows.
+pub trait Message: Serialize {
+    /// Bytes of changing length in it.
+    fn changing_bytes(&self) -> usize;
+}
+
+impl Message for Start {
+    fn changing_bytes(&self) -> usize {
+        self.module.len() + self.label.len() + self.pin.expose().len() + self.serial.as_ref().map_or(0, String::len)
+    }
+}
+
+impl Message for Request {
+    fn changing_bytes(&self) -> usize {
+        match self {
+            Self::Generate { label, .. } | Self::Named { label, .. } => label.len(),
+            Self::Import { label, material, public, .. } => {
+                label.len() + material.expose().len() + public.as_ref().map_or(0, Vec::len)
+            }
+            Self::Seal { aad, plaintext, .. } => aad.len() + plaintext.expose().len(),
+            Self::Open { aad, ciphertext, .. } => aad.len() + ciphertext.len(),
+            Self::Sign { input, .. } => input.len(),
+            Self::Decrypt { ciphertext, .. } => ciphertext.len(),
+            Self::Mac { message, .. } => message.expose().len(),
+            Self::Find { .. } | Self::Destroy { .. } | Self::List { .. } => 0,
+        }
+    }
+}
+
+impl Message for FromWorker {
+    fn changing_bytes(&self) -> usize {
+        match self {
+            Self::Answer(Answer::Bytes(bytes)) => bytes.len(),
+            Self::Answer(Answer::Opened(secret)) => secret.expose().len(),
+            Self::Answer(Answer::Made { public }) => public.as_ref().map_or(0, Vec::len),
+            Self::Answer(Answer::Objects(objects)) => {
+                objects.iter().map(|object| 16 + object.label.len() + object.id.len()).sum()
+            }
+            Self::Answer(_) => 0,
+            // Texts of a module: seldom, and nothing secret.
+            Self::Started(_) | Self::Refused(_) | Self::Failed(_) => 8 * 1024,
+        }
+    }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a message that is longer than it may be")
+}
+
+/// A message as a frame.
+pub fn encode(call: u64, message: &impl Message) -> io::Result<Zeroizing<Vec<u8>>> {
+    let room = HEAD_BYTES + MESSAGE_ROOM_BYTES + message.changing_bytes();
+    let mut frame = Zeroizing::new(vec![0; room.min(HEAD_BYTES + BODY_BYTES_MAX)]);
+    let (head, body) = frame.split_at_mut(HEAD_BYTES);
+    let length = postcard::to_slice(message, body).map_err(|_| too_long())?.len();
+    let (of_length, of_call) = head.split_at_mut(4);
+    of_length.copy_from_slice(&u32::try_from(length).map_err(|_| too_long())?.to_be_bytes());
+    of_call.copy_from_slice(&call.to_be_bytes());
+    frame.truncate(HEAD_BYTES + length);
+    Ok(frame)
+}
+
+/// The message of a body. Nothing may follow it.
+pub fn decode<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {
+    match postcard::take_from_bytes(body) {
+        Ok((message, [])) => Ok(message),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a message that cannot be read")),
+    }
+}
+
+/// Reads frames, as many at a time as are there.
+pub struct Frames<R> {
+    from: R,
+    buffer: Zeroizing<Vec<u8>>,
+    start: usize,
+    end: usize,
+}
+
+impl<R: Read> Frames<R> {
+    /// Of a stream.
+    pub fn new(from: R) -> Self {
+        Self { from, buffer: Zeroizing::new(vec![0; HEAD_BYTES + BODY_BYTES_MAX]), start: 0, end: 0 }
+    }
+
+    /// The next frame: the number of its call, and its body. None at the end of the stream.
+    pub fn next(&mut self) -> io::Result<Option<(u64, Zeroizing<Vec<u8>>)>> {
+        loop {
+            let there = self.buffer.get(self.start..self.end).unwrap_or_default();
+            if let Some((head, rest)) = there.split_first_chunk::<HEAD_BYTES>() {
+                let (length, call) = parse_head(*head)?;
+                if let Some(body) = rest.get(..length) {
+                    let body = Zeroizing::new(body.to_vec());
+                    self.consume(HEAD_BYTES + length);
+                    return Ok(Some((call, body)));
+                }
+            }
+            if !self.fill()? {
+                return if self.start == self.end { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        let until = (self.start + bytes).min(self.end);
+        if let Some(read) = self.buffer.get_mut(self.start..until) {
+            read.zeroize();
+        }
+        self.start = until;
+    }
+
+    /// Reads once more; false at the end. The buffer holds the longest frame, so there is room when one is incomplete.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            let left = self.end - self.start;
+            if let Some(old) = self.buffer.get_mut(left.max(self.start)..self.end) {
+                old.zeroize();
+            }
+            (self.start, self.end) = (0, left);
+        }
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        loop {
+            match self.from.read(room) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn parse_head(head: [u8; HEAD_BYTES]) -> io::Result<(usize, u64)> {
+    let [a, b, c, d, call @ ..] = head;
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).map_err(|_| too_long())?;
+    if length > BODY_BYTES_MAX { Err(too_long()) } else { Ok((length, u64::from_be_bytes(call))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: KeyRef = KeyRef { kind: Kind::Aes256, id: [7; KEY_ID_BYTES] };
+
+    #[test]
+    fn the_longest_messages_fit() {
+        let objects = (0..OBJECTS_MAX).map(|_| ObjectInfo { label: "x".repeat(300), id: vec![1; 64] }).collect();
+        let frame = encode(1, &FromWorker::Answer(Answer::Objects(objects))).unwrap();
+        assert!(frame.len() <= HEAD_BYTES + BODY_BYTES_MAX);
+        let message = Request::Mac { key: KEY, message: Secret::new(vec![1; BODY_BYTES_MAX]) };
+        assert!(encode(1, &message).is_err(), "a longer one is refused, not cut");
+    }
+
+    #[test]
+    fn a_length_above_the_limit_is_refused_before_it_is_read() {
+        let mut head = vec![0xff; 4];
+        head.extend([0; 8]);
+        assert!(Frames::new(&head[..]).next().is_err());
+    }
+
+    #[test]
+    fn a_stream_that_ends_within_a_frame_is_an_error() {
+        let frame = encode(3, &Request::Destroy { key: KEY }).unwrap();
+        for end in 1..frame.len() {
+            assert!(Frames::new(&frame[..end]).next().is_err(), "{end}");
+        }
+        assert!(Frames::new(&frame[..0]).next().unwrap().is_none());
+    }
+
+    /// Gives a few bytes at a time.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(self.0.len()).min(out.len());
+            out[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in(
+            messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..7000), 1..40),
+            at_a_time in 1..30_000_usize,
+        ) {
+            let mut stream = Vec::new();
+            for (call, message) in messages.iter().enumerate() {
+                let request = Request::Sign { key: KEY, algorithm: Algorithm::Ecdsa, input: message.clone() };
+                stream.extend_from_slice(&encode(call as u64, &request).unwrap());
+            }
+            let mut frames = Frames::new(Trickle(&stream, at_a_time));
+            for (nth, message) in messages.iter().enumerate() {
+                let (call, body) = frames.next().unwrap().unwrap();
+                prop_assert_eq!(call, nth as u64);
+                let Request::Sign { key, input, .. } = decode(&body).unwrap() else { panic!("another message") };
+                prop_assert_eq!(key, KEY);
+                prop_assert_eq!(&input, message);
+            }
+            prop_assert!(frames.next().unwrap().is_none());
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let mut frames = Frames::new(&bytes[..]);
+            while let Ok(Some((_, body))) = frames.next() {
+                let _ = decode::<FromWorker>(&body);
+                let _ = decode::<Request>(&body);
+                let _ = decode::<Start>(&body);
+            }
+            let _ = decode::<FromWorker>(&bytes);
+            let _ = decode::<Request>(&bytes);
+        }
+    }
+}
