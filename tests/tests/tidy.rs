@@ -13,19 +13,29 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use toml::Table;
 
 /// Which crates of ours each crate may use.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("jomae-crypto", &[]),
     ("jomae-files", &[]),
     ("jomae-etcd", &[]),
+    ("jomae-hsm", &["jomae-crypto"]),
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
     ("jomae-log", &["jomae-crypto", "jomae-files"]),
     ("jomae-client", &["jomae-api", "jomae-crypto", "jomae-files"]),
     (
         "jomae-server",
-        &["jomae-api", "jomae-client", "jomae-core", "jomae-crypto", "jomae-etcd", "jomae-files", "jomae-log"],
+        &[
+            "jomae-api",
+            "jomae-client",
+            "jomae-core",
+            "jomae-crypto",
+            "jomae-etcd",
+            "jomae-files",
+            "jomae-hsm",
+            "jomae-log",
+        ],
     ),
-    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-files", "jomae-log", "jomae-server"]),
+    ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-files", "jomae-hsm", "jomae-log", "jomae-server"]),
     ("jomae-sim", &["jomae-core"]),
 ];
 
@@ -51,6 +61,7 @@ const MAY_EXPOSE: [&str; 35] = [
     "crates/jomae-core/src/keyring.rs",                   // domain keys
     "crates/jomae-core/src/tx.rs",                        // the content of a record
     "crates/jomae-crypto/src/",                           // the ciphers
+    "crates/jomae-hsm/src/",                              // to the token and back
     "crates/jomae-log/src/tail.rs",                       // the key of the MACs over the end of the audit log
     "crates/jomae-server/src/audit/signing_key.rs",       // the key that signs the audit log, into its sealed record
     "crates/jomae-server/src/nodes/authority.rs", // the key of the authority between nodes, from its sealed record

@@ -17,6 +17,9 @@ mod nodes;
 mod root_key;
 
 pub use backup::BackupConfig;
+mod hsm;
+
+pub use hsm::HsmConfig;
 pub use nodes::{ClusterConfig, StoreConfig, StoreKind};
 pub use root_key::{RootKeyConfig, RootKeyKms, RootKeyProvider};
 
@@ -48,6 +51,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     pub tls: Tls,
     pub root_key: RootKeyConfig,
+    /// The token for keys of the protection level HSM.
+    pub hsm: Option<HsmConfig>,
     pub audit: Audit,
     pub backup: BackupConfig,
     pub limits: Rates,
@@ -71,6 +76,7 @@ impl Default for Config {
             cluster: ClusterConfig::default(),
             tls: Tls::default(),
             root_key: RootKeyConfig::default(),
+            hsm: None,
             audit: Audit::default(),
             backup: BackupConfig::default(),
             limits: Rates::default(),
@@ -444,6 +450,7 @@ impl Config {
         self.check_audit()?;
         self.backup.check()?;
         self.check_store()?;
+        self.check_hsm()?;
         let Server { connections_max, nonces_max, calls_in_flight_max, .. } = self.server;
         if connections_max == 0 || nonces_max == 0 || calls_in_flight_max == 0 {
             let names = "server.connections_max, server.nonces_max and server.calls_in_flight_max";

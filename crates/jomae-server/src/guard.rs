@@ -25,6 +25,7 @@ fn secrets(config: &Config) -> Vec<(PathBuf, Secret)> {
             }
         }
     }
+    secrets.extend(config.hsm.as_ref().map(|hsm| configured(&hsm.pin_file)));
     secrets.extend(config.store.key_file.as_ref().map(configured));
     match &config.tls.key_file {
         Some(path) => secrets.push(configured(path)),

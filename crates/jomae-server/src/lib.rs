@@ -11,6 +11,7 @@ pub mod bootstrap;
 pub mod config;
 pub mod daemon;
 pub mod gateway;
+pub mod hsm;
 pub mod http;
 pub mod metrics;
 pub mod nodes;

@@ -9,6 +9,7 @@ pub mod etcd;
 pub mod faults;
 pub mod model;
 pub mod proxy;
+pub mod softhsm;
 pub mod store_suite;
 
 pub use pollster::block_on;

@@ -101,6 +101,9 @@ pub enum OutputForm {
 pub enum Command {
     /// Run the service.
     Serve(Serve),
+    /// Not for people: the process of `serve` that has the PKCS#11 module loaded.
+    #[command(hide = true)]
+    HsmWorker,
     /// Call any action of the API: jomae call Encrypt --KeyId alias/x --Plaintext @server.key
     Call(Call),
     /// Encrypt a password, a private key or other small data, up to 6144 bytes.

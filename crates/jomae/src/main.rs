@@ -38,6 +38,9 @@ use output::Failure;
 fn main() -> ExitCode {
     keep_secrets_out_of_core_dumps();
     let args = Args::from_arg_matches(&help::command().get_matches()).unwrap_or_else(|error| error.exit());
+    if matches!(args.command, Command::HsmWorker) {
+        return jomae_hsm::worker::run();
+    }
     match run(args.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve::run(serve),
+        // Its exit status is its own.
+        Command::HsmWorker => Ok(()),
         Command::Call(call) => call::run(&call),
         Command::Encrypt(encrypt) => crypt::encrypt(&encrypt),
         Command::Decrypt(decrypt) => crypt::decrypt(&decrypt),

@@ -1,0 +1,109 @@
+/* A PKCS#11 module that passes everything on to SoftHSM, and misbehaves on demand.
+ *
+ * The file that JOMAE_FAULT names says how, in two words, and is read before each of the functions below:
+ *     crash|hang|nonsense|forget|refuse Initialize|Login|Encrypt|Decrypt|Sign
+ * Every login is noted in the same file's neighbour, with ".logins" behind its name.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef unsigned long CK_ULONG;
+typedef struct {
+    unsigned char version[2];
+    void *functions[68];
+} list_t;
+
+enum { INITIALIZE = 0, LOGIN = 18, ENCRYPT = 30, DECRYPT = 34, SIGN = 43 };
+#define CKR_GENERAL_ERROR 0x5UL
+#define CKR_SESSION_HANDLE_INVALID 0xb3UL
+
+static list_t list;
+static list_t *real;
+
+static int wanted(const char *what, const char *where) {
+    const char *path = getenv("JOMAE_FAULT");
+    char how[32] = "", function[32] = "";
+    FILE *file = path ? fopen(path, "r") : NULL;
+    if (!file)
+        return 0;
+    int read = fscanf(file, "%31s %31s", how, function);
+    fclose(file);
+    return read == 2 && !strcmp(how, what) && !strcmp(function, where);
+}
+
+/* Not 0: answered. */
+static CK_ULONG misbehave(const char *where) {
+    if (wanted("crash", where))
+        *(volatile int *)0 = 0;
+    while (wanted("hang", where))
+        sleep(1);
+    if (wanted("forget", where))
+        return CKR_SESSION_HANDLE_INVALID;
+    if (wanted("refuse", where))
+        return CKR_GENERAL_ERROR;
+    return 0;
+}
+
+static CK_ULONG initialize(void *args) {
+    CK_ULONG failed = misbehave("Initialize");
+    return failed ? failed : ((CK_ULONG(*)(void *))real->functions[INITIALIZE])(args);
+}
+
+static CK_ULONG login(CK_ULONG session, CK_ULONG user, void *pin, CK_ULONG length) {
+    char path[4096];
+    const char *base = getenv("JOMAE_FAULT");
+    if (base) {
+        snprintf(path, sizeof path, "%s.logins", base);
+        FILE *file = fopen(path, "a");
+        if (file) {
+            fputs("login\n", file);
+            fclose(file);
+        }
+    }
+    CK_ULONG failed = misbehave("Login");
+    return failed ? failed : ((CK_ULONG(*)(CK_ULONG, CK_ULONG, void *, CK_ULONG))real->functions[LOGIN])(session, user, pin, length);
+}
+
+static CK_ULONG transform(int function, const char *name, CK_ULONG session, unsigned char *in, CK_ULONG in_length,
+                          unsigned char *out, CK_ULONG *out_length) {
+    CK_ULONG failed = misbehave(name);
+    if (failed)
+        return failed;
+    failed = ((CK_ULONG(*)(CK_ULONG, void *, CK_ULONG, void *, CK_ULONG *))real->functions[function])(
+        session, in, in_length, out, out_length);
+    if (!failed && out && wanted("nonsense", name)) {
+        memset(out, 0xa5, *out_length);
+        *out_length /= 2;
+    }
+    return failed;
+}
+
+static CK_ULONG encrypt(CK_ULONG s, unsigned char *in, CK_ULONG n, unsigned char *out, CK_ULONG *m) {
+    return transform(ENCRYPT, "Encrypt", s, in, n, out, m);
+}
+
+static CK_ULONG decrypt(CK_ULONG s, unsigned char *in, CK_ULONG n, unsigned char *out, CK_ULONG *m) {
+    return transform(DECRYPT, "Decrypt", s, in, n, out, m);
+}
+
+static CK_ULONG sign(CK_ULONG s, unsigned char *in, CK_ULONG n, unsigned char *out, CK_ULONG *m) {
+    return transform(SIGN, "Sign", s, in, n, out, m);
+}
+
+CK_ULONG C_GetFunctionList(list_t **out) {
+    void *module = dlopen(SOFTHSM, RTLD_NOW | RTLD_LOCAL);
+    CK_ULONG (*get)(list_t **) = module ? (CK_ULONG(*)(list_t **))dlsym(module, "C_GetFunctionList") : NULL;
+    if (!get || get(&real))
+        return CKR_GENERAL_ERROR;
+    list = *real;
+    list.functions[INITIALIZE] = (void *)initialize;
+    list.functions[LOGIN] = (void *)login;
+    list.functions[ENCRYPT] = (void *)encrypt;
+    list.functions[DECRYPT] = (void *)decrypt;
+    list.functions[SIGN] = (void *)sign;
+    *out = &list;
+    return 0;
+}
