@@ -10,7 +10,7 @@ use jomae_api::{
         ACTIONS,
         metadata::{
             AutomaticRotation, DateOrEmpty, KeyMetadata, KeyOrigin, KeySpec, KeyState, KeyUsage, OnOrOff,
-            UsageStatistics,
+            ProtectionLevel, UsageStatistics,
         },
         ram::{
             access_keys::{Status, create_access_key::NewAccessKey, get_access_key_last_used::LastUsed},
@@ -123,7 +123,7 @@ fn rows_are_as_described() {
             key_usage: KeyUsage::ALL[at % 3],
             key_state: states[at % 4],
             origin: origins[at % 2],
-            protection_level: "SOFTWARE",
+            protection_level: ProtectionLevel::Software,
             primary_key_version: given.then(version),
             delete_date: DateOrEmpty(given.then_some(date)),
             material_expire_time: DateOrEmpty(given.then_some(date)),

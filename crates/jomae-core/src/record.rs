@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, atomic::AtomicI64};
 
 use jomae_api::{
     actions::{
-        metadata::{KeyOrigin, KeyState},
+        metadata::{KeyOrigin, KeyState, ProtectionLevel},
         params::Tags,
     },
     names::{AccountId, AliasName, KeyId, KeyPlace, KeyVersionId, RegionId},
@@ -28,6 +28,7 @@ use crate::{
 };
 
 plain_records!(form: 1, bears_rights: true; KeyRecord, AliasRecord, AccountRecord);
+plain_records!(form: 2, bears_rights: false; Discarded);
 plain_records!(form: 1, bears_rights: false; VersionIndex, AccountNameRecord, DueRecord, GoneRecord, Marker);
 
 /// A customer master key.
@@ -39,6 +40,9 @@ pub struct KeyRecord {
     pub spec: KeySpec,
     pub usage: KeyUsage,
     pub origin: KeyOrigin,
+    /// Where the material is used. Only where every version knows [`Discarded`] is it anything but `SOFTWARE`.
+    #[serde(default = "software", skip_serializing_if = "ProtectionLevel::is_software")]
+    pub protection: ProtectionLevel,
     pub state: KeyState,
     /// The version that encrypts; none before an EXTERNAL key has material.
     pub primary: Option<PrimaryVersion>,
@@ -64,6 +68,34 @@ pub struct KeyRecord {
     #[serde(skip)]
     pub primary_in_memory: Derived<Arc<VersionRecord>>,
     pub tags: Tags,
+}
+
+const fn software() -> ProtectionLevel {
+    ProtectionLevel::Software
+}
+
+/// Material in a token that belongs to no record any more, and is to be destroyed there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discarded {
+    pub key: KeyPlace,
+    pub version: KeyVersionId,
+    pub spec: KeySpec,
+    pub usage: KeyUsage,
+    pub blob: Bytes,
+}
+
+impl Discarded {
+    /// The names to which the material was bound.
+    pub fn binding(&self) -> Binding<'_> {
+        Binding {
+            account: self.key.account.as_str(),
+            region: self.key.region.as_str(),
+            key_id: self.key.id.as_str(),
+            version_id: self.version.as_str(),
+            spec: self.spec.as_str(),
+            usage: self.usage.as_str(),
+        }
+    }
 }
 
 /// The version of a key that encrypts.
@@ -329,6 +361,14 @@ pub mod path {
     /// All records of the uses of a key.
     pub fn usages(key: &KeyPlace) -> String {
         format!("a/{}/{}/usage/{}/", key.account, key.region, key.id)
+    }
+
+    /// Material to be destroyed in a token.
+    pub const DISCARDED: &str = "sys/discarded/";
+
+    /// One of these, under an id of its own.
+    pub fn discarded(id: &str) -> Path {
+        Path::new(format!("{DISCARDED}{id}"))
     }
 
     pub fn client_token(hash: &str) -> Path {

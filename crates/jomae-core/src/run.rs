@@ -20,7 +20,7 @@ use crate::{
         lookup::OtherLogs,
         outbox::{self, Pending},
     },
-    backend::KeyBackend,
+    backend::Levels,
     call::Call,
     client_token::Token,
     cluster::record::Marker,
@@ -41,7 +41,7 @@ const COMMIT_ATTEMPTS_MAX: u32 = 64;
 /// What handlers work with.
 pub struct Kms {
     pub vault: Vault,
-    pub backend: Box<dyn KeyBackend>,
+    pub backends: Levels,
     pub ranks: Ranks,
     pub pool: Arc<dyn Pool>,
     pub usage: Usage,

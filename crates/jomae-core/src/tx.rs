@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
+    backend::{Held, Unclaimed},
     cache::{Cache, Cached},
     cluster::{self, Cluster, Confirmed, record::WorkRecord},
     error::Fault,
@@ -91,12 +92,12 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, writes: Vec::new(), takes_away: false }
+        Tx { vault: self, reads: None, writes: Vec::new(), takes_away: false, unclaimed: Vec::new() }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
-        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), takes_away: false }
+        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), takes_away: false, unclaimed: Vec::new() }
     }
 
     /// A transaction of work that one node does for all. It commits only while the work is still this node's.
@@ -159,6 +160,8 @@ pub struct Tx<'v> {
     writes: Vec<Write>,
     /// Whether it changes or removes what rights rest on.
     takes_away: bool,
+    /// What was made outside the store for the records that it writes.
+    unclaimed: Vec<Unclaimed>,
 }
 
 /// How a commit ended, seen by the loop that may try again.
@@ -273,6 +276,17 @@ impl Tx<'_> {
         self.takes_away = true;
     }
 
+    /// Takes what was made outside the store for a record that it writes. It is destroyed unless the record may have been
+    /// written.
+    pub fn claim(&mut self, made: Option<Unclaimed>) {
+        self.unclaimed.extend(made);
+    }
+
+    /// Refuses what an older node could not read, as part of a record that it could.
+    pub(crate) fn expect_form(&self, form: u32) -> Result<(), Fault> {
+        self.vault.cluster.as_deref().map_or(Ok(()), |cluster| cluster.may_write(form))
+    }
+
     /// How many records are to be written or removed.
     pub fn writes(&self) -> usize {
         self.writes.len()
@@ -314,6 +328,8 @@ impl Tx<'_> {
         if let Some(cluster) = confirming {
             self.writes.push(cluster.marker()?);
         }
+        // Whoever waits for this may go away, and it happens all the same.
+        let held: Vec<Held> = self.unclaimed.into_iter().map(Unclaimed::hold).collect();
         match self.vault.store.commit(Commit { expect, writes: self.writes }).await? {
             Committed::Done(revision) => match confirming {
                 None => Ok((CommitOutcome::Done, None)),
@@ -322,7 +338,10 @@ impl Tx<'_> {
                     Confirmed::InDoubt => Err(Fault::in_doubt()),
                 },
             },
-            Committed::Conflict => Ok((CommitOutcome::Conflict, None)),
+            Committed::Conflict => {
+                held.into_iter().for_each(Held::destroy);
+                Ok((CommitOutcome::Conflict, None))
+            }
             Committed::Unknown => {
                 Err(Fault::unavailable("the store did not answer in time; the change may have happened"))
             }

@@ -3,7 +3,7 @@
 //! A function of `now` that the server calls every second and a test calls with any date.
 
 use jomae_api::{
-    actions::metadata::KeyState,
+    actions::metadata::{KeyState, ProtectionLevel},
     names::{AliasName, KeyPlace},
     time::Timestamp,
 };
@@ -13,12 +13,15 @@ use crate::{
         self,
         outbox::{self, Pending},
     },
+    backend::KeyBlob,
     call::new_request_id,
     error::{Error, Fault, FaultKind},
     import::forget_material,
-    keys::{add_version, plan_rotation},
+    keys::{add_version, discard, plan_rotation},
     quota::Counted,
-    record::{AliasRecord, DueRecord, GoneRecord, Job, KeyRecord, Marker, VersionIndex, VersionRecord, path},
+    record::{
+        AliasRecord, Discarded, DueRecord, GoneRecord, Job, KeyRecord, Marker, VersionIndex, VersionRecord, path,
+    },
     run::Kms,
     service::Service,
     store::Path,
@@ -56,6 +59,10 @@ impl Service {
                 failed = Some(fault);
             }
             done += 1;
+        }
+        match self.kms.destroy_discarded().await {
+            Ok(destroyed) => done += destroyed,
+            Err(fault) => failed = Some(fault),
         }
         match failed {
             Some(fault) => Err(fault),
@@ -111,6 +118,30 @@ struct Removed {
 }
 
 impl Kms {
+    /// Destroys in the token what no record has any more. While the token is not available it waits, and nothing is said
+    /// each time: the token itself is watched.
+    async fn destroy_discarded(&self) -> Result<usize, Fault> {
+        let waiting = self.vault.reading().paths(path::DISCARDED, None, JOBS_PER_TURN)?;
+        let mut destroyed = 0;
+        for at in waiting {
+            let Some(discarded) = self.vault.reading().get::<Discarded>(&at)? else { continue };
+            let Some(backend) = self.backends.find(ProtectionLevel::Hsm) else { return Ok(destroyed) };
+            let blob = KeyBlob(discarded.blob.0.clone());
+            match backend.destroy(&blob, &discarded.binding()).wait().await {
+                Ok(()) => {}
+                Err(fault) if fault.kind == FaultKind::Unavailable => return Ok(destroyed),
+                Err(fault) => return Err(fault),
+            }
+            let mut tx = self.vault.working()?;
+            if tx.get::<Discarded>(&at)?.is_some() {
+                tx.delete::<Discarded>(at);
+                tx.commit().await?;
+            }
+            destroyed += 1;
+        }
+        Ok(destroyed)
+    }
+
     /// Destroys a key whose waiting period is over: its versions first, a few at a time, then its names and itself.
     /// Gives the event, if this call ended it.
     async fn destroy(&self, at: &Path, place: &KeyPlace, now: Timestamp) -> Result<Option<Pending>, Fault> {
@@ -126,7 +157,7 @@ impl Kms {
                 tx.commit().await?;
                 return Ok(None);
             };
-            let Removed { aliases, more } = Self::remove_some(&mut tx, place)?;
+            let Removed { aliases, more } = Self::remove_some(&mut tx, place, &key)?;
             // The material goes, whether or not the counts can be read.
             let counted = self.quotas.give_back(&mut tx, &place.account, Counted::Alias, aliases);
             let mut pending = None;
@@ -159,16 +190,19 @@ impl Kms {
     }
 
     /// Removes versions, aliases and usage counts of a key, as many as fit in one commit.
-    fn remove_some(tx: &mut Tx<'_>, place: &KeyPlace) -> Result<Removed, Fault> {
-        let versions = tx.paths(&path::versions(place), None, REMOVED_PER_COMMIT)?;
+    fn remove_some(tx: &mut Tx<'_>, place: &KeyPlace, key: &KeyRecord) -> Result<Removed, Fault> {
+        // A version whose material is in a token takes three.
+        let most = if key.protection.is_software() { REMOVED_PER_COMMIT } else { REMOVED_PER_COMMIT / 2 };
+        let versions = tx.paths(&path::versions(place), None, most)?;
         for at in &versions {
             // A damaged version cannot say its id; that its material goes is what counts.
             if let Ok(Some(version)) = tx.get::<VersionRecord>(at) {
                 tx.delete::<VersionIndex>(path::version_index(&place.region, &version.stored.id));
+                discard(tx, place, key, &version.stored)?;
             }
             tx.delete::<VersionRecord>(at.clone());
         }
-        if versions.len() == REMOVED_PER_COMMIT {
+        if versions.len() == most {
             return Ok(Removed { aliases: 0, more: true });
         }
         let room = REMOVED_PER_COMMIT - versions.len();

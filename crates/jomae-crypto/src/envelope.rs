@@ -18,7 +18,7 @@
 //! Formats `0x11` to `0x14` are `0x01` to `0x04` around a plaintext that is text in UTF-8 and goes back to the caller as
 //! it is, where the others hold bytes that travel in Base64.
 //!
-//! Every format seals with
+//! Formats `0x21` and `0x31` are those of keys in a token: [`token`]. Every other format seals with
 //!
 //! - key: the material of the key version, 16 to 64 bytes,
 //! - purpose: that of the table,
@@ -33,6 +33,8 @@
 //! The format is in the AAD and decides the purpose, so changing it in a blob makes another message that does not open.
 //! Other formats are reserved; a blob of an unknown format does not open. A format never changes its meaning. What the
 //! plaintext is ([`Content`]) stands in the format, so it is authenticated with everything else.
+
+pub mod token;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,7 +54,7 @@ pub const PLAINTEXT_BYTES_MAX: usize = 6144;
 pub const BLOB_BYTES_MIN: usize = HEADER_BYTES + sealed::OVERHEAD_BYTES;
 
 /// The longest blob, in bytes.
-pub const BLOB_BYTES_MAX: usize = BLOB_BYTES_MIN + PLAINTEXT_BYTES_MAX;
+pub const BLOB_BYTES_MAX: usize = BLOB_BYTES_MIN + token::MORE_BYTES + PLAINTEXT_BYTES_MAX;
 
 const HEADER_BYTES: usize = VERSION_ID_BYTES + 1;
 
@@ -80,6 +82,23 @@ const fn format_of(cipher: Cipher, content: Content) -> u8 {
         Content::Bytes => of_bytes,
         Content::Text => of_bytes | TEXT,
     }
+}
+
+/// The format byte of a blob of a key in a token.
+const fn format_in_token(content: Content) -> u8 {
+    match content {
+        Content::Bytes => 0x21,
+        Content::Text => 0x21 | TEXT,
+    }
+}
+
+/// How a blob is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Under material in memory.
+    Cipher(Cipher),
+    /// Under a secret that a token has encrypted.
+    InToken,
 }
 
 const fn purpose_of(cipher: Cipher) -> Purpose {
@@ -239,7 +258,10 @@ pub fn version_id(blob: &[u8]) -> Option<&str> {
 /// The cipher that the format byte of `blob` names; `None` where [`version_id`] gives none. It is not authenticated
 /// before [`decrypt`].
 pub fn cipher(blob: &[u8]) -> Option<Cipher> {
-    header(blob).map(|(_, cipher, _)| cipher)
+    header(blob).map(|(_, form, _)| match form {
+        Form::Cipher(cipher) => cipher,
+        Form::InToken => Cipher::Aes256,
+    })
 }
 
 /// What the plaintext of `blob` is; `None` where [`version_id`] gives none. It is not authenticated before [`decrypt`].
@@ -247,18 +269,23 @@ pub fn content(blob: &[u8]) -> Option<Content> {
     header(blob).map(|(.., content)| content)
 }
 
-fn header(blob: &[u8]) -> Option<(&str, Cipher, Content)> {
+fn header(blob: &[u8]) -> Option<(&str, Form, Content)> {
     if !(BLOB_BYTES_MIN..=BLOB_BYTES_MAX).contains(&blob.len()) {
         return None;
     }
     let (id, rest) = blob.split_at_checked(VERSION_ID_BYTES)?;
     let format = rest.first()?;
     let content = if format & TEXT == 0 { Content::Bytes } else { Content::Text };
-    let cipher = Cipher::ALL.into_iter().find(|cipher| format_of(*cipher, content) == *format)?;
-    if !is_version_id(id) {
+    let (form, more) = if *format == format_in_token(content) {
+        (Form::InToken, token::MORE_BYTES)
+    } else {
+        (Form::Cipher(Cipher::ALL.into_iter().find(|cipher| format_of(*cipher, content) == *format)?), 0)
+    };
+    let plaintext_bytes = blob.len().checked_sub(BLOB_BYTES_MIN + more)?;
+    if plaintext_bytes > PLAINTEXT_BYTES_MAX || !is_version_id(id) {
         return None;
     }
-    Some((std::str::from_utf8(id).ok()?, cipher, content))
+    Some((std::str::from_utf8(id).ok()?, form, content))
 }
 
 fn is_version_id(id: &[u8]) -> bool {
@@ -274,7 +301,7 @@ pub fn decrypt(
     blob: &[u8],
 ) -> Result<SecretBytes, OpenError> {
     let cipher = match header(blob) {
-        Some((version_id, cipher, _)) if version_id == binding.version_id => cipher,
+        Some((version_id, Form::Cipher(cipher), _)) if version_id == binding.version_id => cipher,
         _ => return Err(OpenError),
     };
     let (header, sealed) = blob.split_at_checked(HEADER_BYTES).ok_or(OpenError)?;

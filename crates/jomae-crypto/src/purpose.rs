@@ -33,6 +33,10 @@ purposes! {
     CmkEnvelopeAes192 = "jomae/v1/cmk-envelope-aes-192";
     /// The `CiphertextBlob` of an SM4 key.
     CmkEnvelopeSm4 = "jomae/v1/cmk-envelope-sm4";
+    /// The `CiphertextBlob` of a key in a token; see [`crate::envelope::token`].
+    CmkEnvelopeToken = "jomae/v1/cmk-envelope-token";
+    /// What a key in a token is called there, under a domain key; see [`crate::wrap`].
+    TokenHandle = "jomae/v1/token-handle";
     /// The material of a key version under a domain key; see [`crate::wrap`].
     CmkMaterial = "jomae/v1/cmk-material";
     /// A domain key under the root key.
@@ -63,6 +67,8 @@ purposes! {
     // Of other derivations, digests, MACs and signatures, at the head of what goes in.
     /// HKDF: what stands in for material that does not unwrap; see [`crate::import`].
     SubstituteMaterial = "jomae/v1/substitute-material";
+    /// SHA-256: the AAD with which a token encrypts the secret of a message; see [`crate::envelope::token`].
+    CmkTokenSecret = "jomae/v1/cmk-token-secret";
     /// SHA-256: by what a key knows its imported material again.
     ImportedMaterial = "jomae/v1/imported-material";
     /// SHA-256: the check value of a root key file, whose first line it is too; see [`crate::root`].

@@ -10,6 +10,7 @@
 //! | key of a backup, 32 bytes | root key      | `backup-key`        | name of the backup, UTF-8            |
 //! | nothing, to vouch for the manifest of a backup | root key | `backup-manifest` | nothing; the manifest is the AAD |
 //! | material of a key version | domain key    | `cmk-material`      | the binding of [`crate::envelope`]   |
+//! | handle of a key in a token | domain key   | `token-handle`      | the same                             |
 //! | access-key secret         | domain key    | `access-key`        | access-key id, UTF-8                 |
 
 use crate::envelope::Binding;
@@ -68,6 +69,20 @@ pub fn unwrap_cmk_material(
     wrapped: &[u8],
 ) -> Result<SecretBytes, OpenError> {
     sealed::open(domain_key, Purpose::CmkMaterial, &binding.to_bytes(), &[], wrapped)
+}
+
+/// Seals what a key version is called in a token under a domain key. It is no secret, but it must be what was stored.
+pub fn seal_token_handle(domain_key: &SealingKey, binding: &Binding<'_>, handle: &[u8]) -> Result<Vec<u8>, SealError> {
+    sealed::seal(domain_key, Purpose::TokenHandle, &binding.to_bytes(), &[], handle)
+}
+
+/// The inverse of [`seal_token_handle`].
+pub fn open_token_handle(
+    domain_key: &SealingKey,
+    binding: &Binding<'_>,
+    sealed: &[u8],
+) -> Result<SecretBytes, OpenError> {
+    sealed::open(domain_key, Purpose::TokenHandle, &binding.to_bytes(), &[], sealed)
 }
 
 /// Wraps the secret of the access key `access_key_id` under a domain key.

@@ -316,6 +316,19 @@ impl Hsm {
         }
     }
 
+    /// Holds the token to be the one with this serial number. If another one is in use, it is used no more.
+    pub fn expect_serial(&self, serial: &str) {
+        let mut state = self.shared.lock();
+        state.serial = Some(serial.to_owned());
+        if state.facts.as_ref().is_some_and(|facts| facts.serial != serial) {
+            state.facts = None;
+            state.phase = Phase::Starting;
+            state.ended = Some("another token is meant".to_owned());
+            self.shared.changed.notify_all();
+            self.shared.to_send.notify_all();
+        }
+    }
+
     /// Whether the token, once it has been found, makes and uses keys of this kind; with `imported`, of material that was
     /// made elsewhere.
     pub fn serves(&self, kind: Kind, imported: bool) -> Result<bool, CallError> {

@@ -215,7 +215,10 @@ fn started(shared: &Shared, state: &mut State, facts: wire::TokenFacts) -> io::R
     if state.phase != Phase::Starting {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it began twice"));
     }
-    state.serial.get_or_insert_with(|| facts.serial.clone());
+    // It may have become known since the worker was told.
+    if state.serial.get_or_insert_with(|| facts.serial.clone()) != &facts.serial {
+        return Err(io::Error::other("another token is meant"));
+    }
     // A worker that was not asked what the token can do does not say it; other firmware may do other things, and is asked
     // at the next start of the service.
     if state.facts.is_none() {

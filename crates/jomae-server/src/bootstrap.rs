@@ -11,7 +11,7 @@ use std::{
 use jomae_api::time::Timestamp;
 use jomae_core::{
     audit::lookup::OtherLogs,
-    backend::software::SoftwareBackend,
+    backend::{Levels, software::SoftwareBackend},
     error::Fault,
     form,
     identity::{accounts::AccountKey, bootstrap},
@@ -27,6 +27,7 @@ use jomae_core::{
     wait::Pool,
 };
 use jomae_etcd::{Identity, Tls};
+use jomae_hsm::Hsm;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
     cluster::{self, JoinError, Keeper},
     config::{Config, ConfigError, StoreConfig, StoreKind},
     files::{self, NotPrivate, Secret},
-    guard,
+    guard, hsm,
     nodes::{Authority, logs::Logs},
     nonces, oidc,
     pool::CryptoPool,
@@ -111,6 +112,8 @@ pub struct Started {
     pub store: OpenedStore,
     /// To be begun before anything is accepted.
     pub run: nonces::Run,
+    /// The token that the configuration names.
+    pub hsm: Option<Arc<Hsm>>,
     /// Renews the lease of one of several nodes.
     pub keeper: Option<Keeper>,
     /// By which the nodes know each other.
@@ -273,6 +276,8 @@ pub(crate) async fn open_with<T>(
     let opened = OpenedStore::open(config)?;
     let store = opened.store();
     let store_exists = !store.scan("", None, 1).map_err(Fault::from)?.is_empty();
+    // Early, as it takes a while.
+    let hsm = config.hsm.as_ref().map(hsm::start).transpose().map_err(StartError::io(dir))?;
     let root = root_key::open_or_begin(config, &*store).await?;
     let keyring = Arc::new(Keyring::open(&*store, &root.root).await?);
     let ranks = Ranks::watch(&*store);
@@ -306,11 +311,15 @@ pub(crate) async fn open_with<T>(
     let other_logs = authority.clone().map(|authority| Arc::new(Logs::new(authority)) as Arc<dyn OtherLogs>);
     let first = bootstrap::first_credential(&vault, now).await?;
     let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
-    let backend = Box::new(SoftwareBackend::new(keyring, Arc::clone(&pool)));
+    let mut backends = Levels::software(SoftwareBackend::new(Arc::clone(&keyring), Arc::clone(&pool)));
+    if let (Some(hsm), Some(token)) = (&hsm, &config.hsm) {
+        hsm::settle(hsm, token, &vault).await?;
+        backends = backends.with_hsm(Box::new(hsm::TokenBackend::new(Arc::clone(hsm), keyring)));
+    }
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
     let rivals = Rivals::default();
-    let kms = Kms { vault, backend, ranks, pool, usage, quotas, rivals, audit: sink, other_logs, regions };
+    let kms = Kms { vault, backends, ranks, pool, usage, quotas, rivals, audit: sink, other_logs, regions };
     let limits = config.service_limits();
     let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
     let mut service = Service::new(kms, oidc, default_region, limits);
@@ -322,7 +331,7 @@ pub(crate) async fn open_with<T>(
     let service = Arc::new(service);
     let (root_key_created, root_holder) = (root.created, Arc::new(root.holder));
     let started =
-        Started { service, audit, store: opened, run, keeper, authority, first, root_key_created, root_holder };
+        Started { service, audit, store: opened, run, hsm, keeper, authority, first, root_key_created, root_holder };
     Ok((started, prepared))
 }
 

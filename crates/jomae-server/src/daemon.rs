@@ -175,6 +175,9 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     if let Err(fault) = service.outbox.clear(&service.kms.vault).await {
         tracing::warn!(cause = %fault, "audit events remain in the outbox; the next start will log them");
     }
+    if let Some(hsm) = started.hsm.clone() {
+        let _ = tokio::task::spawn_blocking(move || hsm.stop()).await;
+    }
     // Its last checkpoint covers everything.
     let audit = Arc::clone(&started.audit);
     let _ = tokio::task::spawn_blocking(move || audit.close()).await;
@@ -359,6 +362,9 @@ async fn reload(
             let _ = level.reload(filter);
         }
         Err(error) => tracing::error!(%error, "log level not changed"),
+    }
+    if let Some(hsm) = &started.hsm {
+        hsm.reload();
     }
     started.service.meter.set_limits(config.rate_limits());
     started.service.kms.quotas.set_quotas(config.quotas.of_accounts());

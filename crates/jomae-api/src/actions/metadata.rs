@@ -21,6 +21,23 @@ wire_enum!(
 );
 
 wire_enum!(
+    /// Where the key material is used.
+    ProtectionLevel {
+        /// In the memory of the service.
+        Software = "SOFTWARE",
+        /// In a token, which it never leaves.
+        Hsm = "HSM",
+    }
+);
+
+impl ProtectionLevel {
+    /// That of keys that say nothing.
+    pub const fn is_software(&self) -> bool {
+        matches!(self, Self::Software)
+    }
+}
+
+wire_enum!(
     /// Where a key stands in its life (`keys.md`, "Key states").
     KeyState {
         Enabled = "Enabled",
@@ -78,8 +95,8 @@ answer! {
         key_state: KeyState => "KeyState",
         /// Who made the material.
         origin: KeyOrigin => "Origin",
-        /// Always SOFTWARE.
-        protection_level: &'static str => "ProtectionLevel",
+        /// Where the material is used.
+        protection_level: ProtectionLevel => "ProtectionLevel",
         /// The version that encrypts; of an asymmetric key the first one. Absent for an EXTERNAL key that never had
         /// material.
         primary_key_version: Option<KeyVersionId> => "PrimaryKeyVersion",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jomae_api::{
     names::AccountId,
     param::EncryptionContext,
-    spec::{Algorithm, KeyKind, KeySpec},
+    spec::{Algorithm, KeyKind, KeySpec, KeyUsage},
 };
 use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
@@ -19,7 +19,7 @@ use jomae_crypto::{
     wrap,
 };
 
-use super::{BadMaterial, KeyBackend, KeyBlob, KeyHandle, NewKey, Unreadable};
+use super::{BadMaterial, KeyBackend, KeyBlob, KeyHandle, NewKey, OwnedBinding, Unreadable};
 use crate::{
     error::{Error, Fault},
     keyring::Keyring,
@@ -39,7 +39,7 @@ impl SoftwareBackend {
 
     fn wrap(&self, binding: &Binding<'_>, material: &SecretBytes, public: Option<Vec<u8>>) -> Result<NewKey, Fault> {
         let blob = self.keyring.seal_with(|domain| wrap::wrap_cmk_material(domain, binding, material))?;
-        Ok(NewKey { blob: KeyBlob(blob), public })
+        Ok(NewKey { blob: KeyBlob(blob), public, unclaimed: None })
     }
 
     fn offload<T: Send + 'static>(
@@ -71,12 +71,12 @@ fn unsuitable() -> Fault {
 }
 
 impl KeyBackend for SoftwareBackend {
-    fn supports(&self, spec: KeySpec) -> bool {
-        match spec.row().kind {
+    fn supports(&self, spec: KeySpec, _: KeyUsage, _: bool) -> Result<bool, Fault> {
+        Ok(match spec.row().kind {
             KeyKind::Symmetric => spec.cipher().is_some(),
             KeyKind::Asymmetric => spec.asymmetric().is_some(),
             KeyKind::Mac => true,
-        }
+        })
     }
 
     fn generate(&self, spec: KeySpec, binding: &Binding<'_>, account: &AccountId) -> Work<'_, Result<NewKey, Error>> {
@@ -115,6 +115,11 @@ impl KeyBackend for SoftwareBackend {
             .map_err(Fault::internal)
             .and_then(|pkcs8| self.wrap(binding, &pkcs8, Some(key.public_spki())));
         Work::Done(wrapped.map(Ok))
+    }
+
+    /// The material is nowhere but in the blob.
+    fn destroy(&self, _: &KeyBlob, _: &Binding<'_>) -> Work<'_, Result<(), Fault>> {
+        Work::Done(Ok(()))
     }
 
     fn load(&self, spec: KeySpec, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>> {
@@ -212,20 +217,5 @@ impl KeyBackend for SoftwareBackend {
             return Work::Done(Err(unsuitable()));
         };
         Work::Done(Ok(mac::mac(algorithm, material.expose(), message).to_vec()))
-    }
-}
-
-/// A binding that outlives its record, for work that is waited for.
-struct OwnedBinding([String; 6]);
-
-impl OwnedBinding {
-    fn of(binding: &Binding<'_>) -> Self {
-        let Binding { account, region, key_id, version_id, spec, usage } = *binding;
-        Self([account, region, key_id, version_id, spec, usage].map(str::to_owned))
-    }
-
-    fn borrow(&self) -> Binding<'_> {
-        let [account, region, key_id, version_id, spec, usage] = &self.0;
-        Binding { account, region, key_id, version_id, spec, usage }
     }
 }

@@ -17,7 +17,12 @@ impl Handle<AsymmetricSign> for Kms {
         let version = Self::named_version(tx, key, &wanted.version)?;
         let ready = self.ready(key, version).await?;
         let account = call.caller.account();
-        let signature = self.backend.sign(&ready.handle, wanted.algorithm, &wanted.digest, account).wait().await?;
+        let signature = self
+            .backends
+            .of(key.record.protection)?
+            .sign(&ready.handle, wanted.algorithm, &wanted.digest, account)
+            .wait()
+            .await?;
         Ok(Output {
             key_id: key.place.id.clone(),
             key_version_id: ready.version.stored.id.clone(),

@@ -9,7 +9,12 @@ impl Handle<GenerateMac> for Kms {
         expect_kind(key, KeyKind::Mac)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;
         let ready = self.primary(tx, key).await?;
-        let mac = self.backend.mac(&ready.handle, wanted.algorithm, wanted.message.expose()).wait().await?;
+        let mac = self
+            .backends
+            .of(key.record.protection)?
+            .mac(&ready.handle, wanted.algorithm, wanted.message.expose())
+            .wait()
+            .await?;
         Ok(Output { key_id: key.place.id.clone(), algorithm: wanted.algorithm, mac: Base64(mac) })
     }
 }

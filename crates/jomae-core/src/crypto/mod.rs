@@ -77,7 +77,8 @@ impl Kms {
         let blob = version.stored.blob.clone();
         let blob = blob.ok_or_else(|| Fault::internal(format!("version {} has no material", version.stored.id)))?;
         let binding = binding(&key.place, &key.record, &version.stored.id);
-        let handle = self.backend.load(key.record.spec, &KeyBlob(blob.0), &binding).wait().await?;
+        let handle =
+            self.backends.of(key.record.protection)?.load(key.record.spec, &KeyBlob(blob.0), &binding).wait().await?;
         Ok(version.handle.get_or_init(|| handle).clone())
     }
 
@@ -112,7 +113,14 @@ impl Kms {
         expect_kind(key, KeyKind::Symmetric)?;
         let ready = self.primary(tx, key).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
-        let made = self.backend.encrypt(key.record.spec, &ready.handle, &binding, context, kind, plaintext);
+        let made = self.backends.of(key.record.protection)?.encrypt(
+            key.record.spec,
+            &ready.handle,
+            &binding,
+            context,
+            kind,
+            plaintext,
+        );
         let blob = made.wait().await?;
         Ok((ready.version.stored.id.clone(), blob))
     }
@@ -132,7 +140,12 @@ impl Kms {
         let version = Self::version(tx, key, number)?;
         let ready = self.ready(key, version).await?;
         let binding = binding(&key.place, &key.record, &ready.version.stored.id);
-        let opened = self.backend.decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext).wait().await?;
+        let opened = self
+            .backends
+            .of(key.record.protection)?
+            .decrypt(key.record.spec, &ready.handle, &binding, context, ciphertext)
+            .wait()
+            .await?;
         let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
         let kind = envelope::content(ciphertext).ok_or_else(|| Fault::internal("a blob of no format opened"))?;
         Ok(Opened { version: ready.version.stored.id.clone(), plaintext: Plaintext { content: kind, bytes } })
@@ -152,7 +165,12 @@ impl Kms {
         expect_algorithm(key, algorithm, ENCRYPTION)?;
         let version = Self::named_version(tx, key, version)?;
         let ready = self.ready(key, version).await?;
-        let opened = self.backend.private_decrypt(&ready.handle, algorithm, ciphertext, caller).wait().await?;
+        let opened = self
+            .backends
+            .of(key.record.protection)?
+            .private_decrypt(&ready.handle, algorithm, ciphertext, caller)
+            .wait()
+            .await?;
         let bytes = opened.map_err(|Unreadable| Refusal::CiphertextInvalid)?;
         let plaintext = Plaintext { content: Content::Bytes, bytes };
         Ok(Opened { version: ready.version.stored.id.clone(), plaintext })

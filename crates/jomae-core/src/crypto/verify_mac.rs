@@ -10,7 +10,12 @@ impl Handle<VerifyMac> for Kms {
         expect_kind(key, KeyKind::Mac)?;
         expect_algorithm(key, wanted.algorithm, &[Purpose::Mac])?;
         let ready = self.primary(tx, key).await?;
-        let mac = self.backend.mac(&ready.handle, wanted.algorithm, wanted.message.expose()).wait().await?;
+        let mac = self
+            .backends
+            .of(key.record.protection)?
+            .mac(&ready.handle, wanted.algorithm, wanted.message.expose())
+            .wait()
+            .await?;
         let value = ct_eq(&mac, &wanted.mac);
         Ok(Output { key_id: key.place.id.clone(), algorithm: wanted.algorithm, value })
     }

@@ -6,6 +6,7 @@ use jomae_crypto::secret::ct_eq;
 
 use super::{Token, check_value};
 use crate::{
+    keys::discard,
     prelude::*,
     record::{DueRecord, Job, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
     stored::Bytes,
@@ -37,7 +38,8 @@ impl Handle<ImportKeyMaterial> for Kms {
             None => (1, Self::new_version_id(call.now)?),
         };
         let binding = binding(&key.place, &record, &id);
-        let made = self.backend.import(record.spec, unwrapped.material(), &binding).wait().await?;
+        let backend = self.backends.of(record.protection)?;
+        let made = backend.import(record.spec, unwrapped.material(), &binding).wait().await?;
         // A private key is the same key in whatever encoding it comes: its public half tells.
         let public = made.as_ref().ok().and_then(|made| made.public.as_deref());
         let check = check_value(&key.place, unwrapped.material(), public);
@@ -46,8 +48,13 @@ impl Handle<ImportKeyMaterial> for Kms {
         let (Ok(made), Some(_), true) = (made, unwrapped.accept(), is_first) else {
             return Err(Refusal::KeyMaterialInvalid.into());
         };
+        tx.claim(made.unclaimed);
         let created = match &record.primary {
-            Some(_) => Self::version(tx, key, number)?.stored.created,
+            Some(_) => {
+                let before = Self::version(tx, key, number)?;
+                discard(tx, &key.place, &record, &before.stored)?;
+                before.stored.created
+            }
             None => call.now.0,
         };
         let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));

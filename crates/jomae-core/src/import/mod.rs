@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::software::generation,
     keyring::Keyring,
-    keys::new_id,
+    keys::{discard, new_id},
     prelude::*,
     record::{DueRecord, Job, KeyRecord, StoredVersion, VersionRecord, path},
     wait::{Effort, offload},
@@ -118,6 +118,7 @@ pub(crate) fn forget_material(tx: &mut Tx<'_>, place: &KeyPlace, record: &KeyRec
         let at = path::version(place, primary.number);
         let version = tx.get::<VersionRecord>(&at)?;
         let version = version.ok_or_else(|| Fault::internal(format!("record {at} is missing")))?;
+        discard(tx, place, record, &version.stored)?;
         tx.put(at, &VersionRecord::of(StoredVersion { blob: None, ..version.stored.clone() }))?;
     }
     if let Some(planned) = record.material_expires_at {

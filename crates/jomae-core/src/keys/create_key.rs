@@ -1,7 +1,7 @@
 use jomae_api::{
     actions::{
         keys::create_key::{CreateKey, Output},
-        metadata::{KeyOrigin, KeyState},
+        metadata::{KeyOrigin, KeyState, ProtectionLevel},
     },
     names::{KeyId, KeyPlace},
 };
@@ -11,16 +11,30 @@ use crate::{
     prelude::*,
     quota::Counted,
     ram::cost::check_key_policy,
-    record::{KeyRecord, path},
-    stored::Derived,
+    record::{Discarded, KeyRecord, path},
+    stored::{Derived, Record as _},
 };
+
+impl Kms {
+    /// Refuses what the backend of the level cannot make, or cannot use for all that the usage allows: before anything is
+    /// made.
+    fn expect_served(&self, tx: &Tx<'_>, wanted: &CreateKey) -> Result<()> {
+        let backend = self.backends.find(wanted.protection).ok_or(Refusal::ProtectionLevelUnsupported)?;
+        let imported = wanted.origin == KeyOrigin::External;
+        match (backend.supports(wanted.spec, wanted.usage, imported)?, wanted.protection) {
+            (true, ProtectionLevel::Software) => Ok(()),
+            // An older version would take such a key for one of ours, and its ciphertexts for none at all.
+            (true, ProtectionLevel::Hsm) => Ok(tx.expect_form(Discarded::FORM)?),
+            (false, ProtectionLevel::Software) => Err(Refusal::ParameterInvalid("KeySpec").into()),
+            (false, ProtectionLevel::Hsm) => Err(Refusal::ProtectionLevelUnsupported.into()),
+        }
+    }
+}
 
 impl Handle<CreateKey> for Kms {
     async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, CreateKey>) -> Result<Output> {
         let wanted = granted.action();
-        if !self.backend.supports(wanted.spec) {
-            return Err(Refusal::ParameterInvalid("KeySpec").into());
-        }
+        self.expect_served(tx, wanted)?;
         if let Some(policy) = &wanted.policy {
             check_key_policy(&policy.policy().map_err(Refusal::KeyPolicyMalformed)?)?;
         }
@@ -36,6 +50,7 @@ impl Handle<CreateKey> for Kms {
             spec: wanted.spec,
             usage: wanted.usage,
             origin: wanted.origin,
+            protection: wanted.protection,
             state: KeyState::Enabled,
             primary: None,
             versions: 0,

@@ -128,7 +128,6 @@ fn named(call: &Call<'_>, tx: &mut Tx<'_>, filters: &[Filter]) -> Result<Option<
 /// What every key has of a property.
 const fn of_all(property: Property) -> Option<&'static str> {
     match property {
-        Property::ProtectionLevel => Some("SOFTWARE"),
         Property::CreatorType => Some("User"),
         // None has one.
         Property::DkmsInstanceId => Some(""),
@@ -143,7 +142,8 @@ fn matches(place: &KeyPlace, record: &KeyRecord, filters: &[Filter]) -> bool {
             Property::KeyState => has(record.state.as_str()),
             Property::KeySpec => has(record.spec.as_str()),
             Property::KeyUsage => has(record.usage.as_str()),
-            Property::ProtectionLevel | Property::CreatorType => of_all(*property).is_some_and(has),
+            Property::ProtectionLevel => has(record.protection.as_str()),
+            Property::CreatorType => of_all(*property).is_some_and(has),
             Property::DkmsInstanceId => false,
             Property::Creator => has(record.creator.as_str()),
             Property::TagKey => record.tags.keys().any(|key| has(key)),

@@ -13,7 +13,7 @@ mod set_key_policy;
 mod update_key_description;
 
 use jomae_api::{
-    actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState},
+    actions::metadata::{AutomaticRotation, DateOrEmpty, KeyMetadata, KeyState, ProtectionLevel},
     names::{KeyPlace, KeyVersionId},
 };
 use jomae_crypto::rng;
@@ -21,7 +21,9 @@ use uuid::Uuid;
 
 use crate::{
     prelude::*,
-    record::{DueRecord, Job, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
+    record::{
+        Discarded, DueRecord, Job, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path,
+    },
     stored::Bytes,
 };
 
@@ -41,7 +43,9 @@ pub(crate) async fn add_version(
 ) -> Result<KeyVersionId> {
     let id = KeyVersionId::new(&new_id(now).to_string()).ok_or_else(|| Fault::internal("key version id"))?;
     let number = record.versions + 1;
-    let made = kms.backend.generate(record.spec, &binding(place, record, &id), &place.account).wait().await?;
+    let backend = kms.backends.of(record.protection)?;
+    let made = backend.generate(record.spec, &binding(place, record, &id), &place.account).wait().await?;
+    tx.claim(made.unclaimed);
     let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
     let stored = StoredVersion { id: id.clone(), number, created: now.0, blob, public };
     tx.insert(path::version(place, number), &VersionRecord::of(stored))?;
@@ -53,6 +57,24 @@ pub(crate) async fn add_version(
     }
     record.last_rotation = now.0;
     Ok(id)
+}
+
+/// Has material that is in a token destroyed there, once this has been committed.
+pub(crate) fn discard(
+    tx: &mut Tx<'_>,
+    place: &KeyPlace,
+    record: &KeyRecord,
+    version: &StoredVersion,
+) -> Result<(), Fault> {
+    let (ProtectionLevel::Hsm, Some(blob)) = (record.protection, &version.blob) else { return Ok(()) };
+    let discarded = Discarded {
+        key: place.clone(),
+        version: version.id.clone(),
+        spec: record.spec,
+        usage: record.usage,
+        blob: blob.clone(),
+    };
+    tx.insert(path::discarded(&hex::encode(rng::public_array::<16>())), &discarded)
 }
 
 /// Puts the key's next rotation on the list of due work.
@@ -94,7 +116,7 @@ fn metadata(place: &KeyPlace, record: &KeyRecord) -> KeyMetadata {
         key_usage: record.usage,
         key_state: record.state,
         origin: record.origin,
-        protection_level: "SOFTWARE",
+        protection_level: record.protection,
         primary_key_version: record.primary.as_ref().map(|primary| primary.id.clone()),
         delete_date: DateOrEmpty(record.delete_at.map(Timestamp)),
         material_expire_time: DateOrEmpty(record.material_expires_at.map(Timestamp)),

@@ -20,7 +20,7 @@ use jomae_api::{
     wire::{Header, Request},
 };
 use jomae_core::{
-    backend::software::SoftwareBackend,
+    backend::{Levels, software::SoftwareBackend},
     identity,
     keyring::Keyring,
     oidc::NoProviders,
@@ -291,7 +291,7 @@ fn service(
     let kms = Kms {
         ranks: Ranks::watch(vault.store()),
         vault,
-        backend: Box::new(SoftwareBackend::new(keyring, Arc::new(Inline))),
+        backends: Levels::software(SoftwareBackend::new(keyring, Arc::new(Inline))),
         pool: Arc::new(Inline),
         usage: Usage::default(),
         quotas: Ledger::new(setup.quotas),

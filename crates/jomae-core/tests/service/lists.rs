@@ -184,7 +184,7 @@ fn filters_by_name_are_looked_up() {
     let filters = [
         json!([{"Key": "AliasName", "Values": ["alias/plain", "alias/none"]}]),
         json!([{"Key": "keyId", "Values": [keys.plain]}, {"Key": "KeyState", "Values": ["Enabled"]}]),
-        json!([{"Key": "ProtectionLevel", "Values": ["HSM"]}]),
+        json!([{"Key": "DKMSInstanceId", "Values": ["kst-1"]}]),
     ]
     .map(|filters| filters.to_string());
     let asks = |filters: &str| keys.world.reads_of(|| drop(alice.ok("ListKeys", &[("Filters", filters)])));

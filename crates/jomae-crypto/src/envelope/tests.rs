@@ -186,7 +186,7 @@ fn lengths_are_limited() {
     let none = CanonicalContext::default();
     let longest = vec![0; PLAINTEXT_BYTES_MAX];
     let mut blob = encrypt(Cipher::Aes256, &material(), &BINDING, &none, &longest).unwrap();
-    assert_eq!(blob.len(), BLOB_BYTES_MAX);
+    assert_eq!(blob.len(), BLOB_BYTES_MIN + PLAINTEXT_BYTES_MAX);
     assert_eq!(decrypt(&material(), &BINDING, &none, &blob).unwrap().expose(), longest);
     blob.push(0);
     assert_eq!(version_id(&blob), None);

@@ -1,8 +1,19 @@
 //! The token that the configuration names: started, reloaded, watched.
 
+mod backend;
+
 use std::{io, sync::Arc, time::Duration};
 
-use jomae_hsm::{Hsm, Launch, Secret, Settings};
+use jomae_core::{
+    error::Fault,
+    plain_records,
+    store::Path,
+    tx::{CommitOutcome, Vault},
+};
+use jomae_hsm::{Hsm, Launch, Phase, Secret, Settings};
+use serde::{Deserialize, Serialize};
+
+pub use backend::TokenBackend;
 
 use crate::{
     config::HsmConfig,
@@ -16,6 +27,64 @@ pub const WORKER_COMMAND: &str = "hsm-worker";
 const PIN_FILE_BYTES_MAX: usize = 512;
 /// The program that runs, whatever stands under its name by now: client and worker are of the same build.
 const PROGRAM: &str = "/proc/self/exe";
+
+/// How long a start of the service waits for the token. If that takes longer, keys in it are not available at first.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Which token the keys are in: another one with the same label is refused, after a restart too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    pub label: String,
+    pub serial: String,
+}
+
+plain_records!(form: 2, bears_rights: false; TokenRecord);
+
+fn record_path() -> Path {
+    Path::new("sys/hsm")
+}
+
+/// Waits for the token, and holds it to be the one of the starts before. What goes wrong is told: the service starts
+/// without it.
+pub async fn settle(hsm: &Arc<Hsm>, config: &HsmConfig, vault: &Vault) -> Result<(), Fault> {
+    let known = vault.reading().get::<TokenRecord>(&record_path())?;
+    // The configuration may say that it is another one from now on.
+    if config.token_serial.is_none()
+        && let Some(known) = known.as_ref().filter(|known| known.label == config.token_label)
+    {
+        hsm.expect_serial(&known.serial);
+    }
+    let waiting = Arc::clone(hsm);
+    let status = tokio::task::spawn_blocking(move || waiting.settled(WAIT)).await.map_err(Fault::internal)?;
+    let facts = match (status.phase, status.facts) {
+        (Phase::Up, Some(facts)) => facts,
+        (Phase::Down { reason, .. }, _) => {
+            tracing::error!(reason, "the token is not available; keys in it are not, until it is");
+            return Ok(());
+        }
+        _ => {
+            tracing::error!("the token has not begun in time; keys in it are not available until it has");
+            return Ok(());
+        }
+    };
+    let found = TokenRecord { label: facts.label, serial: facts.serial };
+    if known.as_deref() != Some(&found)
+        && let Err(fault) = remember(vault, &found).await
+    {
+        tracing::warn!(cause = %fault, "which token is used cannot be noted; the next start will");
+    }
+    Ok(())
+}
+
+async fn remember(vault: &Vault, found: &TokenRecord) -> Result<(), Fault> {
+    let mut tx = vault.writing();
+    tx.get::<TokenRecord>(&record_path())?;
+    tx.put(record_path(), found)?;
+    match tx.commit().await? {
+        CommitOutcome::Done => Ok(()),
+        CommitOutcome::Conflict => Err(Fault::unavailable("another node has just noted which token is used")),
+    }
+}
 
 /// Begins to start the worker of a token.
 pub fn start(config: &HsmConfig) -> io::Result<Arc<Hsm>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     actions::{
-        metadata::{KeyMetadata, KeyOrigin, KeySpec, KeyUsage},
+        metadata::{KeyMetadata, KeyOrigin, KeySpec, KeyUsage, ProtectionLevel},
         params::{CLIENT_TOKEN, DESCRIPTION, ENABLE_AUTOMATIC_ROTATION, POLICY, ROTATION_INTERVAL, TAGS},
         prelude::*,
     },
@@ -18,6 +18,8 @@ pub struct CreateKey {
     pub usage: KeyUsage,
     /// Who makes the material.
     pub origin: KeyOrigin,
+    /// Where it is used.
+    pub protection: ProtectionLevel,
     /// Empty if none was given.
     pub description: String,
     /// Seconds between rotations, if the key rotates by itself.
@@ -51,13 +53,9 @@ param! {
         |text| KeyOrigin::from_wire(text).ok_or(Invalid::Value);
 
     /// Where the key material is used.
-    PROTECTION_LEVEL: () = Text "ProtectionLevel",
-        "SOFTWARE (default); HSM is refused with Unsupported.ProtectionLevel", public,
-        refuses(&[Refusal::ProtectionLevelUnsupported]) => |text| match text {
-        "SOFTWARE" => Ok(()),
-        "HSM" => Err(Invalid::As(Refusal::ProtectionLevelUnsupported)),
-        _ => Err(Invalid::Value),
-    };
+    PROTECTION_LEVEL: ProtectionLevel = Text "ProtectionLevel",
+        "SOFTWARE (default) or HSM; HSM is refused with Unsupported.ProtectionLevel where there is no token, or the token does not serve the KeySpec",
+        public => |text| ProtectionLevel::from_wire(text).ok_or(Invalid::Value);
 }
 
 // Parameters that only keys in dedicated instances take, and this service has none.
@@ -94,7 +92,7 @@ impl Parameters for CreateKey {
             None => *row.usages.first().ok_or(Refusal::ParameterInvalid("KeySpec"))?,
         };
         let origin = input.optional(&ORIGIN)?.unwrap_or(KeyOrigin::AliyunKms);
-        input.optional(&PROTECTION_LEVEL)?;
+        let protection = input.optional(&PROTECTION_LEVEL)?.unwrap_or(ProtectionLevel::Software);
         let description = input.optional(&DESCRIPTION)?.unwrap_or_default();
         let rotates = input.optional(&ENABLE_AUTOMATIC_ROTATION)?.unwrap_or(false);
         let interval = if rotates {
@@ -110,7 +108,7 @@ impl Parameters for CreateKey {
         input.optional(&KEY_STORAGE_MECHANISM)?;
         let policy = input.optional(&POLICY)?;
         input.optional(&CLIENT_TOKEN)?;
-        Ok(Self { spec, usage, origin, description, rotation_interval_secs: interval, tags, policy })
+        Ok(Self { spec, usage, origin, protection, description, rotation_interval_secs: interval, tags, policy })
     }
 }
 
