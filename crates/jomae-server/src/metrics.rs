@@ -13,6 +13,7 @@ use jomae_core::{
     cluster::Cluster,
     service::{Reply, Service},
 };
+use jomae_hsm::{Hsm, Phase, Status as HsmStatus};
 use jomae_log::{Counts, Timestamp};
 use prometheus_client::{
     collector::Collector,
@@ -99,7 +100,8 @@ impl Metrics {
             OpenedStore::Etcd(store, _) => Some(Arc::clone(store)),
             OpenedStore::Sqlite(_) => None,
         };
-        let sources = Sources { http, service, audit, etcd, found, succeeded: Arc::clone(&succeeded) };
+        let hsm = started.hsm.clone();
+        let sources = Sources { http, service, audit, etcd, hsm, found, succeeded: Arc::clone(&succeeded) };
         registry.register_collector(Box::new(sources));
         Self { registry, succeeded, seconds, refused, faults, too_costly }
     }
@@ -143,6 +145,7 @@ struct Sources {
     service: Arc<Service>,
     audit: Arc<AuditLog>,
     etcd: Option<Arc<EtcdStore>>,
+    hsm: Option<Arc<Hsm>>,
     found: Found,
     succeeded: Arc<Vec<AtomicU64>>,
 }
@@ -201,6 +204,24 @@ fn replica_gauges(lag: &Lag) -> [(&'static str, &'static str, u64); 5] {
         ("store_revision", "The newest revision of etcd that reads show", lag.revision.0),
         ("store_entries", "Records in memory", lag.entries as u64),
         ("store_bytes", "Bytes of their paths and values", lag.bytes as u64),
+    ]
+}
+
+/// The token, as its client knows it.
+fn hsm_gauges(hsm: &HsmStatus) -> [(&'static str, &'static str, u64); 2] {
+    [
+        ("hsm_up", "1 if the token answers calls", u64::from(hsm.phase == Phase::Up)),
+        ("hsm_calls_waiting", "Calls that wait for the token", hsm.waiting as u64),
+    ]
+}
+
+/// What the token has done.
+const fn hsm_counters(hsm: &HsmStatus) -> [(&'static str, &'static str, u64); 4] {
+    [
+        ("hsm_calls", "Calls of the token that have ended", hsm.calls),
+        ("hsm_errors", "Those that failed", hsm.errors),
+        ("hsm_call_microseconds", "What they took, together", hsm.busy_micros),
+        ("hsm_worker_restarts", "Workers of the token started after the first", hsm.restarts),
     ]
 }
 
@@ -281,7 +302,11 @@ impl Collector for Sources {
                 self.service.authenticator.nonces.perhaps_before(),
             ),
         ];
-        for (name, help, value) in counters.into_iter().chain(audit_counters(&audit)) {
+        let hsm = self.hsm.as_ref().map(|hsm| hsm.status());
+        let of_hsm = hsm.as_ref().map(hsm_counters);
+        for (name, help, value) in
+            counters.into_iter().chain(audit_counters(&audit)).chain(of_hsm.into_iter().flatten())
+        {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
@@ -306,7 +331,8 @@ impl Collector for Sources {
         }
         let lag = self.etcd.as_ref().map(|store| store.lag());
         let cluster = self.service.kms.vault.cluster().map(cluster_gauges);
-        for (name, help, value) in cluster.into_iter().flatten().chain(lag.iter().flat_map(replica_gauges)) {
+        let of_store = cluster.into_iter().flatten().chain(lag.iter().flat_map(replica_gauges));
+        for (name, help, value) in of_store.chain(hsm.iter().flat_map(hsm_gauges)) {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }

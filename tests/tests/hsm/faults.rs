@@ -1,0 +1,195 @@
+//! What goes wrong with a token stays with the token.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jomae_client::api::{CallError, Client};
+use jomae_tests::calls::{ask, create_key, decrypt, encrypt, refused};
+use rustix::process::Signal;
+
+use crate::{Bench, kill_worker, metric, wait_until, worker};
+
+async fn make(client: &Client) -> String {
+    let answer = ask(client, "CreateKey", &[("ProtectionLevel", "HSM")]).await;
+    answer["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+}
+
+async fn is_up(client: &Client, key: &str) -> bool {
+    client.call("Encrypt", &[("KeyId", key), ("Plaintext", "AAAA")]).await.is_ok()
+}
+
+async fn wait_for_token(client: &Client, key: &str) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_up(client, key).await {
+        assert!(Instant::now() < until, "the token does not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn is_unavailable(client: &Client, key: &str) {
+    let refusal = refused(client, "Encrypt", &[("KeyId", key), ("Plaintext", "AAAA")]).await;
+    assert_eq!((refusal.status, refusal.code.as_str()), (503, "ServiceUnavailableTemporary"));
+}
+
+/// Calls of one key until told to stop: how many were answered, and how many were told to come back.
+async fn load(client: Client, key: String, stop: Arc<AtomicBool>, good: Arc<AtomicU32>, bad: Arc<AtomicU32>) {
+    while !stop.load(Ordering::Relaxed) {
+        match client.call("Encrypt", &[("KeyId", &key), ("Plaintext", "AAAA")]).await {
+            Ok(_) => good.fetch_add(1, Ordering::Relaxed),
+            Err(CallError::Refused { status: 503, .. }) => {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                bad.fetch_add(1, Ordering::Relaxed)
+            }
+            Err(error) => panic!("{error}"),
+        };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_is_killed_under_load_and_no_call_of_a_software_key_fails() {
+    let bench = Bench::new();
+    let server = bench.start();
+    let client = server.client();
+    let (in_token, software) = (make(&client).await, create_key(&client, "software").await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let counts: [Arc<AtomicU32>; 4] = Default::default();
+    let [token_good, token_bad, software_good, software_bad] = counts.clone();
+    let mut callers = Vec::new();
+    for _ in 0..4 {
+        let (good, bad) = (Arc::clone(&token_good), Arc::clone(&token_bad));
+        callers.push(tokio::spawn(load(server.client(), in_token.clone(), Arc::clone(&stop), good, bad)));
+        let (good, bad) = (Arc::clone(&software_good), Arc::clone(&software_bad));
+        callers.push(tokio::spawn(load(server.client(), software.clone(), Arc::clone(&stop), good, bad)));
+    }
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        wait_for_token(&client, &in_token).await;
+        kill_worker(&server);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let [token_good, token_bad, software_good, software_bad] = counts.map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(software_bad, 0, "of {software_good}");
+    assert!(software_good > 200 && token_good > 100 && token_bad > 0, "{software_good} {token_good} {token_bad}");
+    wait_for_token(&client, &in_token).await;
+    assert!(metric(&server, "jomae_hsm_worker_restarts_total") >= 4.0);
+    assert!(metric(&server, "jomae_hsm_up") > 0.0);
+    assert!(metric(&server, "jomae_hsm_calls_total") > 100.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_pin_is_tried_once_until_an_operator_says_so() {
+    let bench = Bench::new();
+    let right = std::fs::read(bench.tokens.pin_file()).unwrap();
+    std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
+    let mut server = bench.start_faulty(10);
+    let client = server.client();
+    let software = create_key(&client, "software").await;
+    encrypt(&client, &software, "AAAA").await;
+    let refusal = refused(&client, "CreateKey", &[("ProtectionLevel", "HSM")]).await;
+    assert_eq!((refusal.status, refusal.code.as_str()), (503, "ServiceUnavailableTemporary"));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(bench.tokens.logins(), 1);
+    assert!(server.stderr().contains("the token refuses the PIN"), "{}", server.stderr());
+    assert!(metric(&server, "jomae_hsm_up") < 1.0);
+    std::fs::write(bench.tokens.pin_file(), right).unwrap();
+    server.signal(Signal::HUP);
+    server.wait_for_log("token in use");
+    let key = make(&client).await;
+    assert!(is_up(&client, &key).await);
+    assert_eq!(bench.tokens.logins(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_goes_or_is_replaced_is_missed_by_name() {
+    let bench = Bench::new();
+    let (key, software, blob) = {
+        let server = bench.start();
+        let client = server.client();
+        let (key, software) = (make(&client).await, create_key(&client, "software").await);
+        let blob = encrypt(&client, &key, "AAAA").await;
+        (key, software, blob)
+    };
+    bench.tokens.take_away();
+    let server = bench.start();
+    let client = server.client();
+    is_unavailable(&client, &key).await;
+    encrypt(&client, &software, "AAAA").await;
+    assert!(server.stderr().contains("no token with the label"), "{}", server.stderr());
+    drop(server);
+    // Another one of the same label, also for a service that begins with it.
+    bench.tokens.add(crate::LABEL);
+    let server = bench.start();
+    let client = server.client();
+    is_unavailable(&client, &key).await;
+    let refusal = refused(&client, "CreateKey", &[("ProtectionLevel", "HSM")]).await;
+    assert_eq!(refusal.status, 503);
+    assert!(server.stderr().contains("and the keys are in"), "{}", server.stderr());
+    bench.tokens.put_back();
+    wait_for_token(&client, &key).await;
+    assert_eq!(decrypt(&client, &blob).await, "AAAA");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_module_that_hangs_or_crashes_delays_no_software_key() {
+    let bench = Bench::new();
+    let server = bench.start_faulty(2);
+    let client = server.client();
+    let (key, software) = (make(&client).await, create_key(&client, "software").await);
+    for how in ["hang Encrypt", "crash Encrypt", "forget Encrypt", "nonsense Encrypt"] {
+        wait_for_token(&client, &key).await;
+        bench.tokens.misbehave(how);
+        let (other, wanted) = (server.client(), key.clone());
+        let began = Instant::now();
+        let failing = tokio::spawn(async move { is_unavailable(&other, &wanted).await });
+        let mut slowest = Duration::ZERO;
+        while !failing.is_finished() {
+            let began = Instant::now();
+            encrypt(&client, &software, "AAAA").await;
+            slowest = slowest.max(began.elapsed());
+        }
+        failing.await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(6), "{how}: {:?}", began.elapsed());
+        assert!(slowest < Duration::from_secs(1), "{how}: {slowest:?}");
+        bench.tokens.misbehave("");
+    }
+    wait_for_token(&client, &key).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_in_the_token_and_not_committed_is_destroyed() {
+    let bench = Bench::new();
+    let server = bench.start_faulty(2);
+    let client = server.client();
+    bench.tokens.misbehave("hang Encrypt");
+    let refusal = refused(&client, "CreateKey", &[("ProtectionLevel", "HSM")]).await;
+    assert_eq!(refusal.status, 503);
+    bench.tokens.misbehave("");
+    wait_until("an empty token", || bench.objects().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_ends_with_the_service() {
+    let bench = Bench::new();
+    for kill in [false, true] {
+        let mut server = bench.start();
+        let worker = worker(&server).unwrap();
+        let shown = std::fs::read(format!("/proc/{worker}/cmdline")).unwrap();
+        assert_eq!(shown, b"jomae\0hsm-worker\0");
+        if kill {
+            server.kill();
+        } else {
+            assert_eq!(server.stop(), Some(0));
+        }
+        let place = format!("/proc/{worker}");
+        wait_until("the end of the worker", || !std::path::Path::new(&place).exists());
+    }
+}

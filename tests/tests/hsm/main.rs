@@ -1,0 +1,108 @@
+//! Keys in a token of SoftHSM, through the API of the real binary.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
+
+mod faults;
+mod keys;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use jomae_hsm::{Hsm, Launch, ObjectInfo, Secret, Settings};
+use jomae_sim::{
+    block_on,
+    softhsm::{MODULE, PIN, Tokens},
+};
+use jomae_tests::{Server, Site, binary};
+
+const LABEL: &str = "jomae";
+
+/// A place for a service and a token.
+struct Bench {
+    site: Site,
+    tokens: Tokens,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let site = Site::default();
+        let tokens = Tokens::new(&site.path("hsm"));
+        tokens.add(LABEL);
+        Self { site, tokens }
+    }
+
+    fn start(&self) -> Server {
+        self.start_with(Path::new(MODULE), 10)
+    }
+
+    fn start_with(&self, module: &Path, timeout_secs: u32) -> Server {
+        let config = format!(
+            "[hsm]\nmodule = {module:?}\ntoken_label = {LABEL:?}\npin_file = {:?}\nsessions = 4\ntimeout_secs = {timeout_secs}\n",
+            self.tokens.pin_file()
+        );
+        let mut launch = self.site.launch().config(&config);
+        for (name, value) in self.tokens.env() {
+            launch = launch.variable(name.to_str().unwrap(), value.to_str().unwrap());
+        }
+        launch.start()
+    }
+
+    /// With the module that misbehaves on demand.
+    fn start_faulty(&self, timeout_secs: u32) -> Server {
+        let module: PathBuf = self.tokens.fault_module();
+        self.start_with(&module, timeout_secs)
+    }
+
+    /// What is in the token.
+    fn objects(&self) -> Vec<ObjectInfo> {
+        let settings = Settings {
+            module: MODULE.into(),
+            token_label: LABEL.to_owned(),
+            token_serial: None,
+            sessions: 1,
+            timeout: Duration::from_secs(10),
+            pin: Box::new(|| Ok(Secret::new(PIN.into()))),
+        };
+        let launch = Launch {
+            program: binary::path().to_owned(),
+            args: vec!["hsm-worker".into()],
+            env: self.tokens.env(),
+            without: Vec::new(),
+        };
+        let hsm = Hsm::start(settings, launch).unwrap();
+        hsm.settled(Duration::from_secs(60));
+        block_on(hsm.list()).unwrap()
+    }
+}
+
+/// The worker of a server.
+fn worker(server: &Server) -> Option<u32> {
+    let parent = server.pid().as_raw_nonzero().to_string();
+    let found = Command::new("pgrep").args(["-P", &parent, "-f", "hsm-worker"]).output().unwrap();
+    String::from_utf8(found.stdout).unwrap().lines().next().map(|line| line.parse().unwrap())
+}
+
+fn kill_worker(server: &Server) {
+    wait_until("a worker", || worker(server).is_some());
+    let killed = Command::new("kill").args(["-9", &worker(server).unwrap().to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < until, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A metric of the server.
+fn metric(server: &Server, name: &str) -> f64 {
+    let (_, text) = server.page("/metrics").unwrap();
+    let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).rsplit(' ').next().unwrap().parse().unwrap()
+}
