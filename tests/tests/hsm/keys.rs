@@ -1,5 +1,7 @@
 //! What keys in a token do: the same as others.
 
+use std::path::Path;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_client::api::Client;
 use jomae_crypto::{
@@ -7,6 +9,7 @@ use jomae_crypto::{
     mac::{MacAlg, mac},
     secret::SecretBytes,
 };
+use jomae_sim::softhsm::MODULE;
 use jomae_tests::calls::{ask, create_key, refused};
 use serde_json::{Value, json};
 
@@ -149,9 +152,17 @@ async fn what_the_token_does_not_serve_is_refused_before_anything_is_made() {
         assert_eq!((refusal.status, refusal.code.as_str()), (400, "Unsupported.ProtectionLevel"), "{params:?}");
     }
     assert!(bench.objects().is_empty());
-    // What is only tried leaves nothing behind.
-    refused(&client, "CreateKey", &[("ProtectionLevel", "HSM"), ("DryRun", "true")]).await;
-    wait_until("an empty token", || bench.objects().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_after_it_was_made_in_the_token_is_destroyed_there() {
+    let bench = Bench::new();
+    let server = bench.start_more(Path::new(MODULE), 10, "[quotas]\nkeys_per_account = 1\n");
+    let client = server.client();
+    make(&client, &[]).await;
+    let refusal = refused(&client, "CreateKey", &[("ProtectionLevel", "HSM")]).await;
+    assert_eq!(refusal.code, "Rejected.LimitExceeded");
+    wait_until("one object", || bench.objects().len() == 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,8 +39,13 @@ impl Bench {
     }
 
     fn start_with(&self, module: &Path, timeout_secs: u32) -> Server {
+        self.start_more(module, timeout_secs, "")
+    }
+
+    /// With more in its configuration.
+    fn start_more(&self, module: &Path, timeout_secs: u32, more: &str) -> Server {
         let config = format!(
-            "[hsm]\nmodule = {module:?}\ntoken_label = {LABEL:?}\npin_file = {:?}\nsessions = 4\ntimeout_secs = {timeout_secs}\n",
+            "{more}[hsm]\nmodule = {module:?}\ntoken_label = {LABEL:?}\npin_file = {:?}\nsessions = 4\ntimeout_secs = {timeout_secs}\n",
             self.tokens.pin_file()
         );
         let mut launch = self.site.launch().config(&config);
