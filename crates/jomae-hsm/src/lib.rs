@@ -16,6 +16,8 @@ mod supervisor;
 pub mod wire;
 pub mod worker;
 
+pub use supervisor::look;
+
 pub use client::{CallError, Hsm, Launch, ObjectName, Phase, Settings, Status};
 pub use kind::{Algorithm, Kind};
 pub use wire::{KEY_ID_BYTES, KeyRef, ObjectInfo, Secret, TokenFacts};

@@ -15,8 +15,8 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    client::{CallError, Phase, Shared, State},
-    wire::{self, Frames, FromWorker, Refusal, Secret, Start},
+    client::{CallError, Launch, Phase, Settings, Shared, State},
+    wire::{self, Frames, FromWorker, Refusal, Secret, Start, TokenFacts},
 };
 
 /// How often deadlines are looked at: by so much a hanging call may take longer than it may.
@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// The first pause before a worker is started anew, and the longest. Each is twice the one before.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 /// A worker that has lived as long begins with the first pause again.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_mins(1);
 /// How much longer than a call a start may take: modules connect to devices, and what they can do is tried.
 const STARTING_FACTOR: u32 = 6;
 /// Frames given to the system at a time.
@@ -49,7 +49,7 @@ pub fn run(shared: &Shared) {
         let began = Instant::now();
         let (reason, is_final) = match live(shared) {
             End::Stopped => {
-                down(shared, "it was stopped".to_owned(), true);
+                down(shared, "it was stopped", true);
                 return;
             }
             End::Refused(refusal) => (refusal.to_string(), refusal.is_final()),
@@ -67,7 +67,7 @@ pub fn run(shared: &Shared) {
                 "the worker of the token has ended, and is started anew"
             );
         }
-        down(shared, reason, is_final);
+        down(shared, &reason, is_final);
         if !rest(shared, (!is_final).then_some(pause)) {
             return;
         }
@@ -82,11 +82,11 @@ fn set_phase(shared: &Shared, phase: Phase) {
     shared.changed.notify_all();
 }
 
-fn down(shared: &Shared, reason: String, is_final: bool) {
+fn down(shared: &Shared, reason: &str, is_final: bool) {
     let mut state = shared.lock();
-    state.phase = Phase::Down { reason: reason.clone(), is_final };
+    state.phase = Phase::Down { reason: reason.to_owned(), is_final };
     state.worker = None;
-    shared.fail_all(&mut state, &reason);
+    shared.fail_all(&mut state, reason);
     shared.changed.notify_all();
 }
 
@@ -103,7 +103,7 @@ fn rest(shared: &Shared, pause: Option<Duration>) -> bool {
         }
         let left = match until {
             Some(until) => until.saturating_duration_since(Instant::now()),
-            None => Duration::from_secs(3600),
+            None => Duration::from_hours(1),
         };
         if left.is_zero() {
             return true;
@@ -112,12 +112,44 @@ fn rest(shared: &Shared, pause: Option<Duration>) -> bool {
     }
 }
 
-fn spawn(shared: &Shared) -> io::Result<(Child, UnixStream)> {
+/// Looks for a token without logging in, so that no try of the PIN is spent. Blocks.
+///
+/// # Errors
+/// A line that says why there is none.
+pub fn look(settings: &Settings, launch: &Launch) -> Result<TokenFacts, String> {
+    let (mut child, stream) = spawn(launch).map_err(|error| format!("the worker cannot be started: {error}"))?;
+    let seen = ask_about(settings, &stream);
+    let _ended_by_itself = child.kill();
+    let _reaped = child.wait();
+    match seen {
+        Ok(FromWorker::Started(facts)) => Ok(facts),
+        Ok(FromWorker::Refused(refusal)) => Err(refusal.to_string()),
+        Ok(_) => Err("the worker answers another question".to_owned()),
+        Err(error) => Err(format!("the worker: {error}")),
+    }
+}
+
+fn ask_about(settings: &Settings, mut stream: &UnixStream) -> io::Result<FromWorker> {
+    stream.set_read_timeout(Some(settings.timeout * STARTING_FACTOR))?;
+    let start = Start {
+        module: settings.module.display().to_string(),
+        label: settings.token_label.clone(),
+        serial: settings.token_serial.clone(),
+        pin: Secret::new(Vec::new()),
+        sessions: 0,
+        probe: false,
+    };
+    stream.write_all(&wire::encode(0, &start)?)?;
+    let (_, body) = Frames::new(stream).read_next()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    wire::decode(&body)
+}
+
+fn spawn(launch: &Launch) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
-    let mut command = Command::new(&shared.launch.program);
-    command.arg0("jomae").args(&shared.launch.args).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
-    command.envs(shared.launch.env.iter().map(|(name, value)| (name, value)));
-    for variable in &shared.launch.without {
+    let mut command = Command::new(&launch.program);
+    command.arg0("jomae").args(&launch.args).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
+    command.envs(launch.env.iter().map(|(name, value)| (name, value)));
+    for variable in &launch.without {
         command.env_remove(variable);
     }
     Ok((command.spawn()?, ours))
@@ -129,7 +161,7 @@ fn live(shared: &Shared) -> End {
         Ok(pin) => pin,
         Err(why) => return End::Failed(format!("the PIN: {why}")),
     };
-    let (mut child, stream) = match spawn(shared) {
+    let (mut child, stream) = match spawn(&shared.launch) {
         Ok(started) => started,
         Err(error) => return End::Failed(format!("the worker cannot be started: {error}")),
     };
@@ -195,7 +227,7 @@ fn watch(shared: &Shared) -> End {
 
 fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
     let mut frames = Frames::new(stream);
-    while let Some((call, body)) = frames.next()? {
+    while let Some((call, body)) = frames.read_next()? {
         let message: FromWorker = wire::decode(&body)?;
         let mut state = shared.lock();
         match message {
@@ -211,7 +243,7 @@ fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<
     Ok(())
 }
 
-fn started(shared: &Shared, state: &mut State, facts: wire::TokenFacts) -> io::Result<()> {
+fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<()> {
     if state.phase != Phase::Starting {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it began twice"));
     }

@@ -89,7 +89,7 @@ pub struct Start {
     pub serial: Option<String>,
     /// The PIN of its user.
     pub pin: Secret,
-    /// Sessions, hence calls at once.
+    /// Sessions, hence calls at once. 0: only to look whether the token is there, without the PIN.
     pub sessions: u16,
     /// Whether it is to be found out what the token can do.
     pub probe: bool,
@@ -106,6 +106,8 @@ pub struct TokenFacts {
     pub model: String,
     /// Version of its firmware.
     pub firmware: String,
+    /// Whether the last PIN that somebody tried was wrong.
+    pub pin_count_low: bool,
     /// What it can make and use, tried with throw-away keys; empty if it was not asked for.
     pub kinds: Vec<Kind>,
     /// Of which of these material can be brought in.
@@ -324,7 +326,7 @@ impl<R: Read> Frames<R> {
     }
 
     /// The next frame: the number of its call, and its body. None at the end of the stream.
-    pub fn next(&mut self) -> io::Result<Option<(u64, Zeroizing<Vec<u8>>)>> {
+    pub fn read_next(&mut self) -> io::Result<Option<(u64, Zeroizing<Vec<u8>>)>> {
         loop {
             let there = self.buffer.get(self.start..self.end).unwrap_or_default();
             if let Some((head, rest)) = there.split_first_chunk::<HEAD_BYTES>() {
@@ -400,16 +402,16 @@ mod tests {
     fn a_length_above_the_limit_is_refused_before_it_is_read() {
         let mut head = vec![0xff; 4];
         head.extend([0; 8]);
-        assert!(Frames::new(&head[..]).next().is_err());
+        assert!(Frames::new(&head[..]).read_next().is_err());
     }
 
     #[test]
     fn a_stream_that_ends_within_a_frame_is_an_error() {
         let frame = encode(3, &Request::Destroy { key: KEY }).unwrap();
         for end in 1..frame.len() {
-            assert!(Frames::new(&frame[..end]).next().is_err(), "{end}");
+            assert!(Frames::new(&frame[..end]).read_next().is_err(), "{end}");
         }
-        assert!(Frames::new(&frame[..0]).next().unwrap().is_none());
+        assert!(Frames::new(&frame[..0]).read_next().unwrap().is_none());
     }
 
     /// Gives a few bytes at a time.
@@ -437,19 +439,19 @@ mod tests {
             }
             let mut frames = Frames::new(Trickle(&stream, at_a_time));
             for (nth, message) in messages.iter().enumerate() {
-                let (call, body) = frames.next().unwrap().unwrap();
+                let (call, body) = frames.read_next().unwrap().unwrap();
                 prop_assert_eq!(call, nth as u64);
                 let Request::Sign { key, input, .. } = decode(&body).unwrap() else { panic!("another message") };
                 prop_assert_eq!(key, KEY);
                 prop_assert_eq!(&input, message);
             }
-            prop_assert!(frames.next().unwrap().is_none());
+            prop_assert!(frames.read_next().unwrap().is_none());
         }
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let mut frames = Frames::new(&bytes[..]);
-            while let Ok(Some((_, body))) = frames.next() {
+            while let Ok(Some((_, body))) = frames.read_next() {
                 let _ = decode::<FromWorker>(&body);
                 let _ = decode::<Request>(&body);
                 let _ = decode::<Start>(&body);

@@ -22,7 +22,7 @@ use crate::{
     bootstrap::{OpenedStore, StartError, audit_dir, expect_file, open_existing_etcd, store_path},
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
-    files, guard, root_key,
+    files, guard, hsm, root_key,
     store::{BackupError, Options, SqliteStore, backup_file, check_file, slots_of_copy},
 };
 
@@ -297,6 +297,10 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         examine_audit(&audit_dir(dir)).and_then(|found| log.map_or(Ok(()), |log| log.map(drop)).map(|()| found)),
     );
     note("certificate", certificates::examine(config, SystemTime::now()).map_err(|error| error.to_string()));
+    if let Some(token) = config.hsm.clone() {
+        let examined = tokio::task::spawn_blocking(move || hsm::examine(&token)).await;
+        note("token", examined.unwrap_or_else(|error| Err(error.to_string())));
+    }
     note("addresses", conditions::addresses(config).await);
     note("free space", conditions::space(dir));
     note("clock", conditions::clock(&path));

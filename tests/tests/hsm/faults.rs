@@ -193,3 +193,29 @@ async fn the_worker_ends_with_the_service() {
         wait_until("the end of the worker", || !std::path::Path::new(&place).exists());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_looks_for_the_token_and_tries_no_pin() {
+    let bench = Bench::new();
+    drop(bench.start_faulty(10));
+    let logins = bench.tokens.logins();
+    let examine = || {
+        let mut command = jomae_tests::binary::command();
+        command
+            .args(["doctor", "--data-dir"])
+            .arg(bench.site.data())
+            .arg("--config")
+            .arg(bench.site.path("jomae.toml"));
+        command.envs(bench.tokens.env());
+        jomae_tests::cli::run(command, b"")
+    };
+    let ran = examine();
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(told.contains("token") && told.contains("\"jomae\", serial number"), "{told}");
+    bench.tokens.take_away();
+    let ran = examine();
+    assert_ne!(ran.code, Some(0));
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned() + &ran.stderr;
+    assert!(told.contains("no token with the label"), "{told}");
+    assert_eq!(bench.tokens.logins(), logins);
+}

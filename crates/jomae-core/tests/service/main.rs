@@ -34,6 +34,7 @@ mod mac;
 mod oidc;
 mod policy;
 mod policy_cost;
+mod protection;
 mod quotas;
 mod ram_access_keys;
 mod ram_attachments;

@@ -54,7 +54,7 @@ pub fn run() -> ExitCode {
 fn serve() -> io::Result<()> {
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut frames = Frames::new(stream.try_clone()?);
-    let Some((call, body)) = frames.next()? else { return Ok(()) };
+    let Some((call, body)) = frames.read_next()? else { return Ok(()) };
     let start: Start = wire::decode(&body)?;
     let outgoing = Outgoing { stream, pending: Mutex::default() };
     let opened = match token::open(&start) {
@@ -143,7 +143,7 @@ impl Shared {
     /// Answers requests, until the client closes its end.
     fn work(&self, mut session: Session, place: &token::Place) -> io::Result<()> {
         loop {
-            let Some((call, body)) = lock(&self.frames).next()? else { return Ok(()) };
+            let Some((call, body)) = lock(&self.frames).read_next()? else { return Ok(()) };
             let request: Request = wire::decode(&body)?;
             drop(body);
             match self.answer(&session, &request) {

@@ -62,12 +62,26 @@ pub fn open(start: &Start) -> Result<Opened, Refusal> {
         Err(error) => return Err(Refusal::Module(one_line(&error.to_string()))),
     }
     let (slot, info) = find(&module, start)?;
+    let mut facts = TokenFacts {
+        label: one_line(info.label()),
+        serial: one_line(info.serial_number()),
+        model: one_line(&format!("{} {}", info.manufacturer_id(), info.model())),
+        firmware: info.firmware_version().to_string(),
+        pin_count_low: info.user_pin_count_low(),
+        kinds: Vec::new(),
+        importable: Vec::new(),
+    };
+    let place = Place { module, slot };
+    if start.sessions == 0 {
+        return Ok(Opened { facts, sessions: Vec::new(), place });
+    }
     if info.user_pin_final_try() {
         return Err(Refusal::FinalTry);
     }
     if info.user_pin_locked() || !info.user_pin_initialized() {
         return Err(Refusal::PinUnusable);
     }
+    let module = &place.module;
     let first = module.open_rw_session(slot).map_err(|error| refused(&error))?;
     login(&first, start)?;
     let mut opened = vec![first];
@@ -79,19 +93,10 @@ pub fn open(start: &Start) -> Result<Opened, Refusal> {
             Err(error) => return Err(refused(&error)),
         }
     }
-    let (kinds, importable) = match opened.first() {
-        Some(session) if start.probe => probe(&module, slot, session).map_err(|error| refused(&error))?,
-        _ => Default::default(),
-    };
-    let facts = TokenFacts {
-        label: one_line(info.label()),
-        serial: one_line(info.serial_number()),
-        model: one_line(&format!("{} {}", info.manufacturer_id(), info.model())),
-        firmware: info.firmware_version().to_string(),
-        kinds,
-        importable,
-    };
-    Ok(Opened { facts, sessions: opened, place: Place { module, slot } })
+    if let (Some(session), true) = (opened.first(), start.probe) {
+        (facts.kinds, facts.importable) = probe(module, slot, session).map_err(|error| refused(&error))?;
+    }
+    Ok(Opened { facts, sessions: opened, place })
 }
 
 fn find(module: &Pkcs11, start: &Start) -> Result<(Slot, TokenInfo), Refusal> {

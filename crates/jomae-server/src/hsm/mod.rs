@@ -10,7 +10,7 @@ use jomae_core::{
     store::Path,
     tx::{CommitOutcome, Vault},
 };
-use jomae_hsm::{Hsm, Launch, Phase, Secret, Settings};
+use jomae_hsm::{Hsm, Launch, Phase, Secret, Settings, TokenFacts};
 use serde::{Deserialize, Serialize};
 
 pub use backend::TokenBackend;
@@ -88,8 +88,23 @@ async fn remember(vault: &Vault, found: &TokenRecord) -> Result<(), Fault> {
 
 /// Begins to start the worker of a token.
 pub fn start(config: &HsmConfig) -> io::Result<Arc<Hsm>> {
+    Ok(Arc::new(Hsm::start(settings(config), launch())?))
+}
+
+/// Whether the token is there. The PIN is not tried: a wrong one would be one more.
+pub(crate) fn examine(config: &HsmConfig) -> Result<String, String> {
+    (settings(config).pin)().map_err(|error| format!("hsm.pin_file: {error}"))?;
+    let facts = jomae_hsm::look(&settings(config), &launch())?;
+    let TokenFacts { label, serial, model, pin_count_low, .. } = facts;
+    if pin_count_low {
+        return Err(format!("{label:?}, serial number {serial}: the last PIN that was tried is wrong"));
+    }
+    Ok(format!("{label:?}, serial number {serial}, {model}; the PIN was not tried"))
+}
+
+fn settings(config: &HsmConfig) -> Settings {
     let pin_file = config.pin_file.clone();
-    let settings = Settings {
+    Settings {
         module: config.module.clone(),
         token_label: config.token_label.clone(),
         token_serial: config.token_serial.clone(),
@@ -101,12 +116,14 @@ pub fn start(config: &HsmConfig) -> io::Result<Arc<Hsm>> {
             let end = content.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
             Ok(Secret::new(content.get(..end).unwrap_or_default().to_vec()))
         }),
-    };
-    let launch = Launch {
+    }
+}
+
+fn launch() -> Launch {
+    Launch {
         program: PROGRAM.into(),
         args: vec![WORKER_COMMAND.into()],
         env: Vec::new(),
         without: vec![PASSPHRASE_VARIABLE.into(), PASSPHRASE_PIPE_VARIABLE.into()],
-    };
-    Ok(Arc::new(Hsm::start(settings, launch)?))
+    }
 }
