@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use jomae_crypto::envelope::{self, BLOB_BYTES_MAX, BLOB_BYTES_MIN, Binding, CanonicalContext};
+use jomae_crypto::envelope::{self, BLOB_BYTES_MAX, BLOB_BYTES_MIN, Binding, CanonicalContext, token};
 use jomae_crypto::sealed::SealingKey;
+use jomae_crypto::secret::Key256;
 use jomae_fuzz::change;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -93,6 +94,8 @@ fuzz_target!(|data: &[u8]| {
         }
         let other = envelope::canonical_context(&BTreeMap::from([("another".to_owned(), "context".to_owned())]));
         assert!(envelope::decrypt(&vector.material, &binding, &other, &blob).is_err());
+        let secret = Key256::from_slice(&[7; 32]).unwrap();
+        assert!(token::decrypt(&secret, &binding, &vector.context, &blob).is_err());
         let material = SealingKey::new(&[7; 32]).unwrap();
         assert!(envelope::decrypt(&material, &binding, &vector.context, &blob).is_err());
     }

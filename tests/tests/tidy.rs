@@ -68,6 +68,7 @@ const MAY_EXPOSE: [&str; 35] = [
     "crates/jomae-server/src/nodes/joining.rs",   // what a newcomer is given, to be checked and written
     "crates/jomae-server/src/nodes/mod.rs",       // the secret of a join token, to be compared
     "crates/jomae-server/src/nodes/tokens.rs",    // the same, into its digest
+    "crates/jomae-server/src/hsm/backend.rs",     // what goes to the token and comes from it
     "crates/jomae-server/src/nonces/mod.rs",      // the key of the hashes of nonces, from its sealed record
     "crates/jomae-server/src/secret_text.rs",     // keys in sealed records, as text
     "crates/jomae-server/src/bootstrap.rs",       // the first access key, into the file of the operator

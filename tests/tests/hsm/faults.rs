@@ -24,7 +24,7 @@ async fn is_up(client: &Client, key: &str) -> bool {
 }
 
 async fn wait_for_token(client: &Client, key: &str) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while !is_up(client, key).await {
         assert!(Instant::now() < until, "the token does not come back");
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -44,9 +44,11 @@ impl Bench {
 
     /// With more in its configuration.
     fn start_more(&self, module: &Path, timeout_secs: u32, more: &str) -> Server {
+        let (module, pin_file) = (module.display(), self.tokens.pin_file());
         let config = format!(
-            "{more}[hsm]\nmodule = {module:?}\ntoken_label = {LABEL:?}\npin_file = {:?}\nsessions = 4\ntimeout_secs = {timeout_secs}\n",
-            self.tokens.pin_file()
+            "{more}[hsm]\nmodule = \"{module}\"\ntoken_label = \"{LABEL}\"\npin_file = \"{}\"\nsessions = 4\n\
+             timeout_secs = {timeout_secs}\n",
+            pin_file.display()
         );
         let mut launch = self.site.launch().config(&config);
         for (name, value) in self.tokens.env() {
@@ -78,7 +80,7 @@ impl Bench {
             without: Vec::new(),
         };
         let hsm = Hsm::start(settings, launch).unwrap();
-        hsm.settled(Duration::from_secs(60));
+        hsm.settled(Duration::from_mins(1));
         block_on(hsm.list()).unwrap()
     }
 }
@@ -98,7 +100,7 @@ fn kill_worker(server: &Server) {
 
 #[track_caller]
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < until, "{what} does not come");
         std::thread::sleep(Duration::from_millis(50));
