@@ -122,7 +122,7 @@ impl Kms {
     /// each time: the token itself is watched.
     async fn destroy_discarded(&self) -> Result<usize, Fault> {
         let waiting = self.vault.reading().paths(path::DISCARDED, None, JOBS_PER_TURN)?;
-        let mut destroyed = 0;
+        let (mut destroyed, mut failed) = (0, None);
         for at in waiting {
             let Some(discarded) = self.vault.reading().get::<Discarded>(&at)? else { continue };
             let Some(backend) = self.backends.find(ProtectionLevel::Hsm) else { return Ok(destroyed) };
@@ -130,7 +130,11 @@ impl Kms {
             match backend.destroy(&blob, &discarded.binding()).wait().await {
                 Ok(()) => {}
                 Err(fault) if fault.kind == FaultKind::Unavailable => return Ok(destroyed),
-                Err(fault) => return Err(fault),
+                // It does not stop the others.
+                Err(fault) => {
+                    failed = Some(fault);
+                    continue;
+                }
             }
             let mut tx = self.vault.working()?;
             if tx.get::<Discarded>(&at)?.is_some() {
@@ -139,7 +143,7 @@ impl Kms {
             }
             destroyed += 1;
         }
-        Ok(destroyed)
+        failed.map_or(Ok(destroyed), Err)
     }
 
     /// Destroys a key whose waiting period is over: its versions first, a few at a time, then its names and itself.

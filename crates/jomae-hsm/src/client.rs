@@ -143,6 +143,9 @@ pub(crate) struct State {
     pub facts: Option<TokenFacts>,
     pub serial: Option<String>,
     pub worker: Option<u32>,
+    /// Whether the PIN may be tried although the last one that somebody tried is wrong: an operator has just named it, or the
+    /// token has taken it from the worker before.
+    pub may_try_pin: bool,
     /// Why the present worker is at its end.
     pub ended: Option<String>,
     pub stop: bool,
@@ -255,6 +258,7 @@ impl Hsm {
             facts: None,
             serial: settings.token_serial.clone(),
             worker: None,
+            may_try_pin: true,
             ended: None,
             stop: false,
             reload: false,

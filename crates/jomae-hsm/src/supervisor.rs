@@ -99,6 +99,7 @@ fn rest(shared: &Shared, pause: Option<Duration>) -> bool {
             return false;
         }
         if std::mem::take(&mut state.reload) {
+            state.may_try_pin = true;
             return true;
         }
         let left = match until {
@@ -137,6 +138,7 @@ fn ask_about(settings: &Settings, mut stream: &UnixStream) -> io::Result<FromWor
         serial: settings.token_serial.clone(),
         pin: Secret::new(Vec::new()),
         sessions: 0,
+        careful: true,
         probe: false,
     };
     stream.write_all(&wire::encode(0, &start)?)?;
@@ -257,6 +259,7 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
         tracing::info!(token = facts.label, serial = facts.serial, model = facts.model, kinds = ?facts.kinds, "token in use");
         state.facts = Some(facts);
     }
+    state.may_try_pin = true;
     state.phase = Phase::Up;
     shared.changed.notify_all();
     shared.destroy_doubtful(state);
@@ -267,13 +270,14 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
 fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()> {
     let settings = &shared.settings;
     let start = {
-        let state = shared.lock();
+        let mut state = shared.lock();
         Start {
             module: settings.module.display().to_string(),
             label: settings.token_label.clone(),
             serial: state.serial.clone(),
             pin,
             sessions: settings.sessions,
+            careful: !std::mem::take(&mut state.may_try_pin),
             probe: state.facts.is_none(),
         }
     };

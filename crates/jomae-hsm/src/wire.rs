@@ -91,6 +91,9 @@ pub struct Start {
     pub pin: Secret,
     /// Sessions, hence calls at once. 0: only to look whether the token is there, without the PIN.
     pub sessions: u16,
+    /// Whether no PIN is to be tried if the last one that was tried is wrong: it may have been this one, and nobody has heard
+    /// what became of it.
+    pub careful: bool,
     /// Whether it is to be found out what the token can do.
     pub probe: bool,
 }
@@ -142,6 +145,9 @@ pub enum Refusal {
     /// The PIN is locked, or was never set.
     #[error("the PIN of the token is locked or was never set")]
     PinUnusable,
+    /// A wrong PIN was tried, perhaps this one, by a worker that ended before it could say so.
+    #[error("the last PIN that was tried is wrong, and may have been this one; it is not tried again by itself")]
+    PinDoubtful,
     /// One wrong PIN more would lock the token.
     #[error("one wrong PIN more would lock the token; log in once by hand with the tool of its vendor")]
     FinalTry,
@@ -153,7 +159,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether only an operator mends it, so that it is not to be tried again before he says so.
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::PinIncorrect | Self::PinUnusable | Self::FinalTry)
+        matches!(self, Self::PinIncorrect | Self::PinUnusable | Self::PinDoubtful | Self::FinalTry)
     }
 }
 

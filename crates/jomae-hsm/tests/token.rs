@@ -284,6 +284,22 @@ fn a_wrong_pin_is_tried_once() {
 }
 
 #[test]
+fn a_wrong_pin_is_tried_once_even_if_nobody_hears_that_it_was_wrong() {
+    let bench = bench();
+    let module = bench.tokens.fault_module();
+    bench.tokens.misbehave("late-crash Login");
+    let hsm = bench.start_with(settings(&module, "1357-wrong"));
+    wait_until("the end of tries", || matches!(hsm.status().phase, Phase::Down { is_final: true, .. }));
+    assert_eq!(bench.tokens.logins(), 1);
+    let status = hsm.status();
+    assert!(why_down(&status).0.contains("may have been this one"), "{status:?}");
+    // The right one is tried as often as the module crashes: it does not lock the token.
+    bench.tokens.misbehave("");
+    let hsm = bench.start_with(settings(&module, PIN));
+    assert_eq!(hsm.status().phase, Phase::Up);
+}
+
+#[test]
 fn a_token_that_is_not_there_is_named() {
     let bench = bench();
     let hsm = bench.start_with(Settings { token_label: "nowhere".to_owned(), ..settings(Path::new(MODULE), PIN) });

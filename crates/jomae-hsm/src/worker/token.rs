@@ -75,6 +75,9 @@ pub fn open(start: &Start) -> Result<Opened, Refusal> {
     if start.sessions == 0 {
         return Ok(Opened { facts, sessions: Vec::new(), place });
     }
+    if start.careful && facts.pin_count_low {
+        return Err(Refusal::PinDoubtful);
+    }
     if info.user_pin_final_try() {
         return Err(Refusal::FinalTry);
     }

@@ -2,6 +2,7 @@
  *
  * The file that JOMAE_FAULT names says how, in two words, and is read before each of the functions below:
  *     crash|hang|nonsense|forget|refuse Initialize|Login|Encrypt|Decrypt|Sign
+ * and "late-crash Login": when SoftHSM has judged the PIN.
  * Every login is noted in the same file's neighbour, with ".logins" behind its name.
  */
 #include <dlfcn.h>
@@ -64,7 +65,11 @@ static CK_ULONG login(CK_ULONG session, CK_ULONG user, void *pin, CK_ULONG lengt
         }
     }
     CK_ULONG failed = misbehave("Login");
-    return failed ? failed : ((CK_ULONG(*)(CK_ULONG, CK_ULONG, void *, CK_ULONG))real->functions[LOGIN])(session, user, pin, length);
+    if (!failed)
+        failed = ((CK_ULONG(*)(CK_ULONG, CK_ULONG, void *, CK_ULONG))real->functions[LOGIN])(session, user, pin, length);
+    if (wanted("late-crash", "Login"))
+        *(volatile int *)0 = 0;
+    return failed;
 }
 
 static CK_ULONG transform(int function, const char *name, CK_ULONG session, unsigned char *in, CK_ULONG in_length,
