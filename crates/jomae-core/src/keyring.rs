@@ -12,6 +12,7 @@ use jomae_crypto::{
     sealed::{self, OpenError, SealError, SealingKey},
     secret::{Key256, SecretBytes, ct_eq},
     wrap,
+    set::SetKey,
 };
 
 use crate::{
@@ -113,6 +114,13 @@ impl Keyring {
     /// The version that seals now; versions count from 1.
     pub fn version(&self) -> u32 {
         u32::try_from(self.keys.read().unwrap_or_else(PoisonError::into_inner).len()).unwrap_or(u32::MAX)
+    }
+
+    /// The keys of the hash over all records: they belong to the first domain key, and so stay the same.
+    pub fn set_key(&self) -> Result<SetKey, Fault> {
+        let first = self.keys.read().unwrap_or_else(PoisonError::into_inner).first().cloned();
+        let first = first.ok_or_else(|| Fault::internal("no domain key"))?;
+        SetKey::of(&first).map_err(|error| Fault::internal(error.to_string()))
     }
 
     /// Seals by the given function under the newest domain key.

@@ -50,4 +50,5 @@ pub mod tx;
 pub mod usage;
 pub mod versions;
 pub mod wait;
+pub mod whole;
 pub mod work;

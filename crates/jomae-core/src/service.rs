@@ -345,6 +345,7 @@ impl Service {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written").into());
         }
+        self.kms.vault.store().health().map_err(Fault::from)?;
         self.check_lease()?;
         one_reading::check(request, params)?;
         if let Some((api_version, action)) = sts::unsigned_action(request, params) {

@@ -46,6 +46,7 @@ impl Service {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written"));
         }
+        self.kms.vault.store().health()?;
         if self.kms.vault.cluster().is_some_and(|cluster| !cluster.has_work()) {
             return Ok(0);
         }

@@ -9,6 +9,8 @@
 //! - [`sym`] names the ciphers of symmetric keys, [`asym`] holds key pairs, [`import`] unwraps keys from outside.
 //! - [`root`] makes the root key, [`root_slot`] gives it to several providers, one of which [`shares`]
 //!   may be; [`secret`] holds key bytes; [`rng`] draws random bytes.
+//! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
+//! - [`set`] is a hash of all records that follows each change.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
 //!
 //! No function of this crate panics on any bytes from outside.
@@ -29,6 +31,7 @@ pub mod rsa;
 pub mod sealed;
 pub mod secret;
 pub mod shares;
+pub mod set;
 pub mod stream;
 pub mod sym;
 pub mod wrap;

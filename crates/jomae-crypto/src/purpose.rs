@@ -81,6 +81,8 @@ purposes! {
     LookupEventsToken = "jomae LookupEvents token";
     /// SHA-256: what the store keeps of a token with which a node joins a cluster.
     JoinToken = "jomae join token v1";
+    /// HKDF, from a domain key: the keys of the hash over all records; see [`crate::set`].
+    StateOfStore = "jomae/v1/state-of-store";
     /// HMAC-SHA256: the audit log as a run wrote it, beyond its newest checkpoint.
     AuditTail = "jomae audit tail v1";
     /// Ed25519: the first line of a receipt of the audit log.

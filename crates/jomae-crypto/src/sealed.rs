@@ -94,7 +94,7 @@ impl SealingKey {
     }
 
     /// HKDF-Expand (RFC 5869 section 2.3). Not the library's, which begins each time with the key of the HMAC.
-    fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+    pub(crate) fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Option<()> {
         let info_bytes: usize = info.iter().map(|part| part.len()).sum();
         let mut message = Zeroizing::new(Vec::with_capacity(HASH_BYTES + info_bytes + 1));
         message.resize(HASH_BYTES, 0);

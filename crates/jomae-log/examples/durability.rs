@@ -51,6 +51,7 @@ fn turns_per_us() -> u64 {
 /// Calls a second, their times, callers of a sync.
 fn run(dir: &Path, strict: bool, secs: u64, connections: usize, server: u64, client: u64) -> Result<(), Failure> {
     let settings = Settings {
+        state: jomae_log::StateSource::default(),
         dir: dir.to_owned(),
         strict,
         segment_bytes_max: 64 * 1024 * 1024,

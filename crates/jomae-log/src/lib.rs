@@ -52,7 +52,7 @@ mod segment_form_tests;
 mod signed_tests;
 
 pub use self::{
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, StateSource, StoreState},
     checkpoint_file::newest_note,
     compress::compress_segment,
     copy::{copy, copy_but},

@@ -21,7 +21,7 @@ use std::{
 use jomae_files as files;
 
 use crate::{
-    Checkpoint, FileError, Receipt, Signer, Timestamp, TlogError, VerifierKey,
+    Checkpoint, FileError, Receipt, Signer, StateSource, Timestamp, TlogError, VerifierKey,
     archive::{Archive, ArchiveCounts, ArchiveStats, NO_ARCHIVE, Shipper, recorded},
     batch::Batch,
     compress::{self, Closed},
@@ -69,6 +69,8 @@ pub struct Settings {
     pub compress_closed: bool,
     /// What the archive is called, if there is one: retention waits for it, and [`Log::keep_archived`] ships to it.
     pub archive: Option<String>,
+    /// What checkpoints say of the store.
+    pub state: StateSource,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }

@@ -74,6 +74,7 @@ impl Site {
 
     pub fn settings(&self) -> Settings {
         Settings {
+            state: StateSource::default(),
             dir: self.dir(),
             strict: false,
             segment_bytes_max: 64 * 1024 * 1024,

@@ -18,7 +18,7 @@ const LOG: &str = "log.example/jomae";
 fn checkpoint(tree: &Leaves) -> Checkpoint {
     let size = tree.0.len() as u64;
     let root = root_at(tree, size).unwrap();
-    Checkpoint { origin: LOG.into(), size, root, time: Timestamp(1_800_000_000) }
+    Checkpoint { origin: LOG.into(), size, root, time: Timestamp(1_800_000_000), state: None }
 }
 
 fn receipt() -> Receipt {

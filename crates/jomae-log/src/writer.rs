@@ -387,6 +387,7 @@ impl Writer {
             size: self.tree.size(),
             root: self.tree.root(),
             time: (self.settings.clock)(),
+            state: self.settings.state.ask(),
         };
         let note = checkpoint.sign(&self.signer).map_err(io::Error::other)?;
         self.checkpoints.append(&note)?;

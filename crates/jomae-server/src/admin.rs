@@ -111,6 +111,7 @@ impl Admin {
     fn readiness(&self) -> Result<(), String> {
         let vault = &self.service.kms.vault;
         vault.store().get("sys/ready").map_err(|error| error.to_string())?;
+        vault.store().health().map_err(|error| error.to_string())?;
         vault.cluster().map_or(Ok(()), |cluster| cluster.serving().map_err(|why| why.to_string()))?;
         if self.service.audit.is_writable() { Ok(()) } else { Err("the audit log cannot be written".to_owned()) }
     }

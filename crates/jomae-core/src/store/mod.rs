@@ -3,13 +3,16 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use crate::whole::record as whole;
+
 pub mod memory;
 
 /// Longest path, in bytes. The shortest has one byte.
 pub const PATH_BYTES_MAX: usize = 512;
 /// Largest value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 256 * 1024;
-/// Most expectations, and most writes, in one commit. etcd takes 128 operations, a few of which its store needs itself.
+/// Most paths that one commit expects or writes. etcd takes 128 operations, a few of which its store and the hash over all
+/// records ([`crate::whole`]) need themselves: their paths are not counted.
 pub const COMMIT_ITEMS_MAX: usize = 120;
 /// Most entries that one scan returns.
 pub const SCAN_LIMIT_MAX: usize = 512;
@@ -84,10 +87,16 @@ impl Commit {
     /// # Errors
     /// `Limit`, naming the limit that is exceeded.
     pub fn check_limits(&self) -> Result<(), StoreError> {
-        if self.expect.len() > COMMIT_ITEMS_MAX || self.writes.len() > COMMIT_ITEMS_MAX {
-            return Err(StoreError::Limit("items in a commit"));
-        }
         let written = self.writes.iter().map(Write::path);
+        let mut items: Vec<&str> = self.expect.iter().map(|(path, _)| path).chain(written.clone()).map(Path::as_str).collect();
+        if items.len() > COMMIT_ITEMS_MAX {
+            items.retain(|path| !whole::is_extra(path));
+            items.sort_unstable();
+            items.dedup();
+            if items.len() > COMMIT_ITEMS_MAX {
+                return Err(StoreError::Limit("paths in a commit"));
+            }
+        }
         if self.expect.iter().map(|(path, _)| path).chain(written.clone()).any(|path| path.as_str().is_empty()) {
             return Err(StoreError::Limit("an empty path"));
         }
@@ -184,6 +193,14 @@ pub trait Store: Send + Sync {
     /// Registers a watcher. Of each commit that changes something from now on it hears every [`Phase`], whether or not
     /// anyone still waits for the answer; of one that is prepared already, nothing: this waits until it has ended.
     fn watch(&self, watcher: Watcher);
+
+    /// Whether what stands here may be relied on, as far as that is known without a look at all of it.
+    ///
+    /// # Errors
+    /// Why not, for as long as the store is open.
+    fn health(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Waits until reads show everything that was answered, by whichever process, before this was called. At once where
     /// every commit goes through this store.

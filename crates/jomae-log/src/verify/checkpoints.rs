@@ -60,6 +60,7 @@ pub fn collect(
     report: &mut Report,
 ) -> Vec<SignedHead> {
     let mut signed: Vec<SignedHead> = Vec::new();
+    let mut states = Vec::new();
     let mut take = |file: &str, line: Option<u64>, note: &str, report: &mut Report| {
         match Checkpoint::open(note, key) {
             Ok(checkpoint) if reach.is_some_and(|reach| checkpoint.size > reach) => {
@@ -68,7 +69,8 @@ pub fn collect(
                 }
             }
             Ok(checkpoint) => {
-                let Checkpoint { size, root, .. } = checkpoint;
+                let Checkpoint { size, root, state, .. } = checkpoint;
+                states.extend(state.map(|state| (size, state.changes, file.to_owned(), line)));
                 if report.newest.as_ref().is_none_or(|newest| newest.size <= size) {
                     (report.covered, report.newest) = (size, Some(checkpoint));
                 }
@@ -104,6 +106,15 @@ pub fn collect(
         }
     }
     signed.sort_by_key(|signed| signed.size);
+    states.sort_by_key(|(size, changes, ..)| (*size, *changes));
+    let mut most = 0;
+    for (_, changes, file, line) in states {
+        if changes < most {
+            let detail = format!("says that the store had {changes} changes, and an earlier one {most}: the store went back");
+            report.found(Finding { line, ..Finding::of_file(FindingKind::Checkpoint, &file, &detail) });
+        }
+        most = most.max(changes);
+    }
     signed
 }
 

@@ -94,7 +94,7 @@ impl Log {
             frontier.push(leaf_hash(line.as_bytes()));
         }
         let time = Timestamp(BEGIN + i64::try_from(size).unwrap());
-        Checkpoint { origin: ORIGIN.into(), size, root: frontier.root(), time }
+        Checkpoint { origin: ORIGIN.into(), size, root: frontier.root(), time, state: None }
     }
 
     fn note(&self, events: &[String], size: u64) -> String {
