@@ -11,8 +11,8 @@ use jomae_crypto::{
     root::RootMaterial,
     sealed::{self, OpenError, SealError, SealingKey},
     secret::{Key256, SecretBytes, ct_eq},
-    wrap,
     set::SetKey,
+    wrap,
 };
 
 use crate::{

@@ -173,7 +173,10 @@ mod tests {
         let mut total = key.element(b"sys/form", b"value");
         total.add(&key.element(b"a", b""));
         assert_eq!(hex_of(&total), "dbfe882a880e2fe0b050600f42b5513d786fd24a101f0d4f10bf9f53f886008b");
-        assert_eq!(hex::encode(key.digest(3, &total)), "c66a1e2d8ebad9e8ccda0623324faf3d892bb64296f3190df591f7bba7313ad1");
+        assert_eq!(
+            hex::encode(key.digest(3, &total)),
+            "c66a1e2d8ebad9e8ccda0623324faf3d892bb64296f3190df591f7bba7313ad1"
+        );
     }
 
     #[test]

@@ -36,6 +36,11 @@ pub(crate) fn read(log: &Path) -> io::Result<String> {
     }
 }
 
+/// All whole checkpoints, oldest first. Nothing is checked but where they end.
+pub fn notes(log: &Path) -> io::Result<Vec<String>> {
+    Ok(split_file(&read(log)?).0.into_iter().map(str::to_owned).collect())
+}
+
 /// The newest whole checkpoint.
 pub fn newest_note(log: &Path) -> io::Result<Option<String>> {
     let content = read(log)?;

@@ -53,7 +53,7 @@ mod signed_tests;
 
 pub use self::{
     checkpoint::{Checkpoint, StateSource, StoreState},
-    checkpoint_file::newest_note,
+    checkpoint_file::{newest_note, notes},
     compress::compress_segment,
     copy::{copy, copy_but},
     error::{FileError, TlogError},

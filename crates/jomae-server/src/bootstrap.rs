@@ -12,6 +12,7 @@ use jomae_api::time::Timestamp;
 use jomae_core::{
     audit::lookup::OtherLogs,
     backend::{Levels, software::SoftwareBackend},
+    cluster::record::NodeName,
     error::Fault,
     form,
     identity::{accounts::AccountKey, bootstrap},
@@ -25,6 +26,7 @@ use jomae_core::{
     tx::Vault,
     usage::Usage,
     wait::Pool,
+    whole::{Accepted, Found, Trouble, WholeStore, record::UNFINISHED_COPY},
 };
 use jomae_etcd::{Identity, Tls};
 use jomae_hsm::Hsm;
@@ -43,6 +45,7 @@ use crate::{
     pool::CryptoPool,
     root_key::{self, Holder, RootKeyError},
     store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, OpenError, Options, SqliteStore},
+    whole::{self, Beginning, Promised, Verified, WholeError},
 };
 
 /// Largest file with certificates or a key, in bytes.
@@ -86,6 +89,13 @@ pub enum StartError {
     Certificate(#[from] CertificateError),
     #[error(transparent)]
     Audit(#[from] audit::OpenError),
+    #[error(transparent)]
+    Whole(#[from] WholeError),
+    #[error(
+        "--accept-rollback accepts a store that is older than was promised, or was changed beside the service, and this one \
+         is neither: start without the option"
+    )]
+    NothingToAccept,
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen { address: ListenAddress, source: io::Error },
 }
@@ -123,6 +133,10 @@ pub struct Started {
     pub root_key_created: bool,
     /// By which the root key is found again when it is to be changed.
     pub(crate) root_holder: Arc<Holder>,
+    /// The store, as what compares it with the hash over its records, and what the last count has found.
+    pub whole: Arc<WholeStore>,
+    pub verified: Arc<Verified>,
+    pub(crate) beginning: Beginning,
 }
 
 /// The store, whichever it is, locked for this process where it is this machine's.
@@ -131,9 +145,6 @@ pub enum OpenedStore {
     /// With the lock on the data directory.
     Etcd(Arc<EtcdStore>, Lock),
 }
-
-/// What stands in a store that `jomae store copy` has not finished. Such a one is not used.
-pub(crate) const UNFINISHED_COPY: &str = "sys/unfinished-copy";
 
 impl OpenedStore {
     /// Makes the store if there is none.
@@ -274,15 +285,20 @@ pub(crate) async fn open_with<T>(
     guard::check(config)?;
     // The lock comes with the store: a second server must not even make a root key.
     let opened = OpenedStore::open(config)?;
-    let store = opened.store();
-    let store_exists = !store.scan("", None, 1).map_err(Fault::from)?.is_empty();
+    let bare = opened.store();
+    let store_exists = !bare.scan("", None, 1).map_err(Fault::from)?.is_empty();
     // Early, as it takes a while.
     let hsm = config.hsm.as_ref().map(hsm::start).transpose().map_err(StartError::io(dir))?;
-    let root = root_key::open_or_begin(config, &*store).await?;
-    let keyring = Arc::new(Keyring::open(&*store, &root.root).await?);
+    let root = root_key::open_or_begin(config, &*bare).await?;
+    let keyring = Arc::new(Keyring::open(&*bare, &root.root).await?);
+    let node = node_of(config);
+    let whole = WholeStore::open(bare, Arc::clone(&keyring), node.as_ref())?;
+    let store: Arc<dyn Store> = Arc::clone(&whole) as Arc<dyn Store>;
     let ranks = Ranks::watch(&*store);
     let mut vault = Vault::new(Arc::clone(&store), Arc::clone(&keyring), config.server.cached_records_max);
     check_form(&vault)?;
+    let verified = Arc::new(Verified::default());
+    let weighed = weigh(config, &whole, &vault, node.as_ref(), &verified)?;
     let keeper = match config.store.kind {
         StoreKind::Sqlite => {
             form::raise(&vault).await?;
@@ -300,10 +316,15 @@ pub(crate) async fn open_with<T>(
         // The store may be as old as it likes: what this node had accepted, it had logged.
         StoreKind::Etcd => files::about(&audit_dir(dir)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
     };
-    let log = audit::open(&audit_dir(dir), &config.audit, &vault).await?;
+    let begun = take_on(&whole, &vault, weighed, store_exists).await?;
+    let log = audit::open(&audit_dir(dir), &config.audit, &vault, whole::source(&whole)).await?;
     let prepared = prepare()?;
     // Before anything else is in the store: one that holds more had a log.
     let audit = Arc::new(log.begin(&vault, &default_region).await?);
+    if let Some(begun) = begun {
+        whole::tell_begun(&begun, &audit, &default_region).await?;
+    }
+    whole::tell(&vault, &audit, &default_region).await?;
     let authority = match vault.cluster().map(|cluster| cluster.name().clone()) {
         Some(name) => Some(Arc::new(Authority::load_or_create(&vault, name).await?)),
         None => None,
@@ -330,9 +351,79 @@ pub(crate) async fn open_with<T>(
     }
     let service = Arc::new(service);
     let (root_key_created, root_holder) = (root.created, Arc::new(root.holder));
-    let started =
-        Started { service, audit, store: opened, run, hsm, keeper, authority, first, root_key_created, root_holder };
+    let started = Started {
+        service,
+        audit,
+        store: opened,
+        run,
+        hsm,
+        keeper,
+        authority,
+        first,
+        root_key_created,
+        root_holder,
+        whole,
+        verified,
+        beginning: Beginning::default(),
+    };
     Ok((started, prepared))
+}
+
+/// The name of this node among several.
+pub(crate) fn node_of(config: &Config) -> Option<NodeName> {
+    match config.store.kind {
+        StoreKind::Sqlite => None,
+        StoreKind::Etcd => NodeName::new(&config.cluster.node),
+    }
+}
+
+/// What a start has found of the store as a whole, before anything is written.
+struct Weighed {
+    found: Result<Found, Trouble>,
+    promised: Option<Promised>,
+    /// An operator goes on with it all the same.
+    is_accepted: bool,
+}
+
+fn weigh(
+    config: &Config,
+    whole: &WholeStore,
+    vault: &Vault,
+    node: Option<&NodeName>,
+    verified: &Verified,
+) -> Result<Weighed, StartError> {
+    let found = whole.check(|_| true).map_err(Fault::from)?;
+    let (promised, _) = audit::promised(&audit::notes(&audit_dir(&config.data_dir))?, vault, node, 0)?;
+    let judged = whole::judge(&found, promised.as_ref());
+    match (judged, config.accept_rollback) {
+        (Err(why), false) => return Err(why.into()),
+        (Ok(()), true) => return Err(StartError::NothingToAccept),
+        (Err(why), true) => tracing::warn!(%why, "going on with this store, as the operator has asked"),
+        (Ok(()), false) => {}
+    }
+    if let Ok(found) = &found {
+        verified.note(found);
+    }
+    Ok(Weighed { found, promised, is_accepted: config.accept_rollback })
+}
+
+/// Begins the hash in a store that has none, or goes on with one that was accepted. What there is to tell of a beginning.
+async fn take_on(
+    whole: &WholeStore,
+    vault: &Vault,
+    weighed: Weighed,
+    store_exists: bool,
+) -> Result<Option<Accepted>, StartError> {
+    let Weighed { found, promised, is_accepted } = weighed;
+    if is_accepted {
+        whole::accept(whole, vault, &found, promised.as_ref()).await?;
+        return Ok(None);
+    }
+    if vault.cluster().is_some() {
+        // Once every node knows of it, whoever does the common work begins it.
+        return Ok(None);
+    }
+    Ok(whole::begin(whole, vault).await?.filter(|_| store_exists))
 }
 
 /// Writes `DIR/env`, the lines to source in a shell. A later start keeps the credential that stands there and brings

@@ -36,6 +36,10 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Whether this start goes on with a store that is older than was promised, or was changed beside the service. Not a setting:
+    /// asked for on the command line, once.
+    #[serde(skip)]
+    pub accept_rollback: bool,
     /// Where keys, certificates and the audit log live.
     pub data_dir: PathBuf,
     /// The address of the API.
@@ -66,6 +70,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            accept_rollback: false,
             data_dir: "./jomae-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)).into(),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)).into(),

@@ -33,6 +33,7 @@ use crate::{
     nodes::{self, NodeApi, status::Nodes, tokens},
     notify,
     operator::{self, Hold, OperatorApi},
+    whole::{self, Verifier},
 };
 
 /// How often due work is looked for.
@@ -112,12 +113,13 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
         .send_to_witnesses(&config.audit)
         .map_err(|error| StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}"))))?;
 
+    let verifier = Verifier::start(Arc::clone(&started.whole), Arc::clone(&started.verified), &config.store)
+        .map_err(StartError::io(&config.data_dir))?;
     let stats = Arc::new(HttpStats::default());
     let service = Arc::clone(&started.service);
     let counts = Counts::default();
     let metrics = Arc::new(Metrics::new(Arc::clone(&stats), &started, &counts));
-    let holder = Arc::clone(&started.root_holder);
-    let backups = Arc::new(Backups::new(Arc::clone(&service), holder, config.clone(), counts));
+    let backups = Arc::new(Backups::new(&started, config.clone(), counts));
     // The last step that can fail: a start that fails before it leaves everything to the next one.
     started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);
@@ -156,6 +158,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
 
     watch_signals(source, config, &started, &mut certificates, level, &leaving).await?;
 
+    drop(verifier);
     tracing::info!("stopping: waiting for requests in flight, accepting no new ones");
     notify::stopping();
     let _ = stop.send(true);
@@ -269,6 +272,14 @@ async fn flush_usage(started: &Started, versions_max: usize) {
     }
 }
 
+/// Looks at what other nodes have done to the store.
+async fn keep_whole(started: &Started) {
+    let Started { whole, service, beginning, audit, .. } = started;
+    if let Err(fault) = whole::keep(whole, &service.kms.vault, beginning, audit, &service.default_region).await {
+        tracing::warn!(cause = %fault, "cannot compare the store with what other nodes have done; will retry");
+    }
+}
+
 /// Puts the calls that were throttled, and counted, on the audit log.
 async fn tell_throttled(started: &Started, everything: bool) {
     let Started { service, .. } = started;
@@ -305,6 +316,7 @@ async fn work(started: &Started, turns: u64) {
         }
     }
     tell_throttled(started, false).await;
+    keep_whole(started).await;
     if let Err(fault) = started.audit.keep_head(&started.service.kms.vault).await {
         tracing::warn!(cause = %fault, "cannot record the head of the audit log in the store; will retry");
     }

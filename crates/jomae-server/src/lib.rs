@@ -38,3 +38,4 @@ mod logging;
 mod notify;
 mod secret_text;
 mod slots;
+pub mod whole;

@@ -14,16 +14,19 @@ use std::{
 };
 
 use jomae_api::time::Timestamp;
-use jomae_core::{cluster::record::NodeName, error::Fault, keyring::Keyring, store::Store, tx::Vault};
+use jomae_core::{
+    cluster::record::NodeName, error::Fault, form, keyring::Keyring, store::Store, tx::Vault, whole::WholeStore,
+};
 use jomae_log::{FileError, verify};
 
 use crate::{
     audit,
-    bootstrap::{OpenedStore, StartError, audit_dir, expect_file, open_existing_etcd, store_path},
+    bootstrap::{OpenedStore, StartError, audit_dir, expect_file, node_of, open_existing_etcd, store_path},
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
     files, guard, hsm, root_key,
     store::{BackupError, Options, SqliteStore, backup_file, check_file, slots_of_copy},
+    whole,
 };
 
 /// Damaged records that are named one by one.
@@ -81,6 +84,8 @@ pub enum OperateError {
     DamagedLog(String),
     #[error("the backup does not open with this root key, or is damaged: {0}")]
     Unusable(String),
+    #[error("the backup: {0}; --accept-rollback restores it as it is")]
+    Rollback(String),
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OperateError {
@@ -105,12 +110,23 @@ pub(crate) fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
     }
 }
 
+/// What a restore puts up with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Accepting {
+    /// A log that is not what it was.
+    pub damaged_log: bool,
+    /// A store that is older than its log promises, or was changed beside the service.
+    pub rollback: bool,
+}
+
 /// What a restore has found.
 pub struct Restored {
     /// Records of the store; every one was opened.
     pub records: u64,
     /// The audit log, or what is wrong with it, if that was accepted.
     pub log: Result<String, String>,
+    /// What the store lacks of what its log promises, or what is wrong with it as a whole, if that was accepted.
+    pub rollback: Option<String>,
     /// What the first start needs beside it, or makes anew, and what to do.
     pub missing: Vec<String>,
     /// What else there is to tell.
@@ -119,12 +135,12 @@ pub struct Restored {
     pub of: Option<(String, Timestamp)>,
 }
 
-/// Makes a data directory from a backup as versions before have made them, a copy of store and log, and the root key. Everything is opened, and the audit log is checked, before it
-/// is called done; on a failure what was made is removed again. `damaged_log`: a log that is not what it was is accepted.
+/// Makes a data directory from a backup as versions before have made them, a copy of store and log, and the root key.
+/// Everything is opened, and the audit log is checked, before it is called done; on a failure what was made is removed again.
 pub async fn restore(
     backup: &Path,
     root_key_file: Option<&Path>,
-    damaged_log: bool,
+    accepted: Accepting,
     config: &Config,
 ) -> Result<Restored, OperateError> {
     if config.store.kind == StoreKind::Etcd {
@@ -137,7 +153,7 @@ pub async fn restore(
     }
     refuse_if_used(dir)?;
     expect_root_key(backup, root_key_file, config)?;
-    let restored = restore_into(backup, root_key_file, damaged_log, config).await;
+    let restored = restore_into(backup, root_key_file, accepted, config).await;
     if restored.is_err() {
         // It was absent or empty before.
         let _ = fs::remove_dir_all(dir);
@@ -178,7 +194,7 @@ fn expect_root_key(backup: &Path, root_key_file: Option<&Path>, config: &Config)
 async fn restore_into(
     backup: &Path,
     root_key_file: Option<&Path>,
-    damaged_log: bool,
+    accepted: Accepting,
     config: &Config,
 ) -> Result<Restored, OperateError> {
     let dir = &config.data_dir;
@@ -204,33 +220,71 @@ async fn restore_into(
     }
     backup_file(&backup.join("store.db"), &store_path(dir))?;
     jomae_log::copy(&backup.join("audit"), &log_dir)?;
-    let (records, problems, vault) = open_everything(config, &store_path(dir)).await?;
+    let OpenedRecords { records, problems, vault, whole } = open_everything(config, &store_path(dir)).await?;
     if let Some(first) = problems.first() {
         return Err(OperateError::Unusable(first.clone()));
     }
     let log = examine_log(&log_dir, &vault, None);
-    if let (Err(why), false) = (&log, damaged_log) {
+    if let (Err(why), false) = (&log, accepted.damaged_log) {
         return Err(OperateError::DamagedLog(why.clone()));
     }
+    let rollback = expect_whole(&log_dir, &vault, &whole, accepted).await?;
     identity::open(backup, config, &vault)?;
-    Ok(Restored { records, log, missing: identity::missing(config)?, notes: Vec::new(), of: None })
+    Ok(Restored { records, log, rollback, missing: identity::missing(config)?, notes: Vec::new(), of: None })
+}
+
+/// Compares a restored store with the hash over its records, and with what its log promises. What is missing since the log
+/// went on while the backup was made is let pass, as are things that the operator accepts: from now on the store counts as it is,
+/// and the first start tells of it in the log.
+pub(crate) async fn expect_whole(
+    log_dir: &Path,
+    vault: &Vault,
+    whole: &WholeStore,
+    accepted: Accepting,
+) -> Result<Option<String>, OperateError> {
+    let found = whole.check(|_| true).map_err(Fault::from)?;
+    let changes = found.as_ref().ok().and_then(|found| found.state).map_or(0, |state| state.changes);
+    let promised = audit::notes(log_dir).and_then(|notes| audit::promised(&notes, vault, None, changes));
+    // A log that cannot be read was accepted above, if at all.
+    let (promised, passed) = match promised {
+        Err(_) if accepted.damaged_log => (None, None),
+        promised => promised.map_err(StartError::Audit)?,
+    };
+    let Err(why) = whole::judge(&found, promised.as_ref()) else { return Ok(None) };
+    let what = whole::without_advice(&why);
+    if !accepted.rollback && !whole::is_of_one_backup(&why, promised.as_ref(), passed) {
+        return Err(OperateError::Rollback(what));
+    }
+    form::raise(vault).await?;
+    whole::accept(whole, vault, &found, promised.as_ref()).await?;
+    Ok(Some(what))
 }
 
 /// Opens every record of a store that nobody else has open.
-async fn open_everything(config: &Config, store: &Path) -> Result<(u64, Vec<String>, Vault), OperateError> {
+async fn open_everything(config: &Config, store: &Path) -> Result<OpenedRecords, OperateError> {
     open_records(config, Arc::new(SqliteStore::open(store, &Options::default()).map_err(StartError::from)?)).await
 }
 
-async fn open_records(config: &Config, store: Arc<dyn Store>) -> Result<(u64, Vec<String>, Vault), OperateError> {
+/// A store whose records were opened.
+struct OpenedRecords {
+    records: u64,
+    /// Those that do not open.
+    problems: Vec<String>,
+    vault: Vault,
+    whole: Arc<WholeStore>,
+}
+
+async fn open_records(config: &Config, store: Arc<dyn Store>) -> Result<OpenedRecords, OperateError> {
     // An empty store would be given a key.
     if store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
         return Err(OperateError::NoRecords);
     }
     let root = root_key::open(config, &*store).await.map_err(StartError::from)?;
     let keyring = Arc::new(Keyring::open(&*store, &root.root).await.map_err(StartError::from)?);
-    let vault = Vault::new(store, keyring, 1);
+    let whole = WholeStore::open(store, Arc::clone(&keyring), None)?;
+    let vault = Vault::new(Arc::clone(&whole) as Arc<dyn Store>, keyring, 1);
     let (records, problems) = vault.check(PROBLEMS_MAX)?;
-    Ok((records, problems, vault))
+    Ok(OpenedRecords { records, problems, vault, whole })
 }
 
 /// Checks the audit log that belongs to a store, or to a node of one; what was found, or what is wrong with it.
@@ -273,16 +327,18 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         if open.is_empty() { Ok("all secrets are private".to_owned()) } else { Err(open.join("; ")) },
     );
     let path = store_path(dir);
+    // Before the store is looked at: a service that goes on with both promises no more than it has.
+    let notes = audit::notes(&audit_dir(dir)).unwrap_or_default();
     let (records, log) = match config.store.kind {
         StoreKind::Sqlite => {
             note("store file", examine_file(dir));
-            examine_records(config, &path).await
+            examine_records(config, &notes, &path).await
         }
         StoreKind::Etcd => match open_existing_etcd(config) {
             Ok(store) => {
                 let lag = store.lag();
                 note("store in etcd", Ok(format!("{} records, {} bytes", lag.entries, lag.bytes)));
-                examine_vault(config, store, NodeName::new(&config.cluster.node).as_ref()).await
+                examine_vault(config, &notes, store, NodeName::new(&config.cluster.node).as_ref()).await
             }
             Err(error) => {
                 note("store in etcd", Err(error.to_string()));
@@ -332,7 +388,7 @@ fn examine_file(data_dir: &Path) -> Result<String, String> {
 type RecordsAndLog = (Result<String, String>, Option<Result<String, String>>);
 
 /// Of a copy, since a server may have the store open.
-async fn examine_records(config: &Config, store: &Path) -> RecordsAndLog {
+async fn examine_records(config: &Config, notes: &[String], store: &Path) -> RecordsAndLog {
     let copied = || {
         let scratch = tempfile::Builder::new().prefix("jomae-doctor").tempdir_in(&config.data_dir);
         let scratch = scratch.map_err(|error| format!("no room for a copy in the data directory: {error}"))?;
@@ -342,18 +398,24 @@ async fn examine_records(config: &Config, store: &Path) -> RecordsAndLog {
         Ok((Arc::new(store), scratch))
     };
     match copied() {
-        Ok((store, _scratch)) => examine_vault(config, store, None).await,
+        Ok((store, _scratch)) => examine_vault(config, notes, store, None).await,
         Err(why) => (Err(why), None),
     }
 }
 
 /// Opens every record; and if that can be done, checks that the log goes on from what the store knows.
-async fn examine_vault(config: &Config, store: Arc<dyn Store>, node: Option<&NodeName>) -> RecordsAndLog {
+async fn examine_vault(
+    config: &Config,
+    notes: &[String],
+    store: Arc<dyn Store>,
+    node: Option<&NodeName>,
+) -> RecordsAndLog {
     match open_records(config, store).await {
-        Ok((records, problems, vault)) => {
+        Ok(OpenedRecords { records, problems, vault, whole }) => {
             let log = examine_log(&audit_dir(&config.data_dir), &vault, node);
             let records = if problems.is_empty() {
-                Ok(format!("all {records} open with the root key"))
+                examine_whole(notes, &vault, &whole, node)
+                    .map(|whole| format!("all {records} open with the root key; {whole}"))
             } else {
                 Err(format!("{}; restore a backup", problems.join("; ")))
             };
@@ -361,6 +423,22 @@ async fn examine_vault(config: &Config, store: Arc<dyn Store>, node: Option<&Nod
         }
         Err(why) => (Err(why.to_string()), None),
     }
+}
+
+/// Compares the store as a whole with what is known of it.
+fn examine_whole(
+    notes: &[String],
+    vault: &Vault,
+    whole: &WholeStore,
+    node: Option<&NodeName>,
+) -> Result<String, String> {
+    let (promised, _) = audit::promised(notes, vault, node, 0).map_err(|error| error.to_string())?;
+    let found = whole.check(|_| true).map_err(|error| error.to_string())?;
+    whole::judge(&found, promised.as_ref()).map_err(|why| whole::without_advice(&why))?;
+    Ok(match found.ok().and_then(|found| found.state) {
+        Some(state) => format!("as a whole they are those of {} changes", state.changes),
+        None => "no hash over all of them was begun yet".to_owned(),
+    })
 }
 
 fn examine_audit(dir: &Path) -> Result<String, String> {
@@ -403,6 +481,7 @@ pub async fn rotate_domain_key(config: &Config) -> Result<u32, OperateError> {
         return Err(OperateError::NoRecords);
     }
     let root = root_key::open(config, &*store).await.map_err(StartError::from)?.root;
-    let keyring = Keyring::open(&*store, &root).await?;
-    Ok(keyring.rotate(&*store, &root).await?)
+    let keyring = Arc::new(Keyring::open(&*store, &root).await?);
+    let whole = WholeStore::open(store, Arc::clone(&keyring), node_of(config).as_ref())?;
+    Ok(keyring.rotate(&*whole, &root).await?)
 }

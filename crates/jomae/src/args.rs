@@ -259,6 +259,9 @@ pub struct Serve {
     /// Begin a new audit log in the place of one that is gone; its first event says so. For one start only.
     #[arg(long)]
     pub new_audit_log: bool,
+    /// Go on with a store that is older than was promised, or was changed beside the service; an event says so. For one start only.
+    #[arg(long)]
+    pub accept_rollback: bool,
     /// Take a weak passphrase for a new root key all the same.
     #[arg(long)]
     pub insecure: bool,

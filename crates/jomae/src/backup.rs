@@ -6,7 +6,7 @@ use jomae_api::time::Timestamp;
 use jomae_server::{
     backup::{self, BackupError, Choice, Place, Wish},
     config::Config,
-    operate::{self, Restored},
+    operate::{self, Accepting, Restored},
     operator,
 };
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub fn run(command: &Backup) -> Result<(), Failure> {
         }
         Backup::List { from, show, config } => list(show, &serve::config(config)?, from.as_deref()),
         Backup::Verify { chosen, show, config } => {
-            let (config, wish) = (serve::config(config)?, wish(chosen, false)?);
+            let (config, wish) = (serve::config(config)?, wish(chosen, Accepting::default())?);
             let place = chosen.from.clone();
             let checked = aside(move |handle| {
                 let mut place = Place::open(&config, place.as_deref(), false)?;
@@ -70,18 +70,18 @@ fn list(show: &Show, config: &Config, from: Option<&str>) -> Result<(), Failure>
 
 pub fn restore(restore: &Restore) -> Result<(), Failure> {
     let config = serve::config(&restore.config)?;
-    let damaged_log = restore.accept_damaged_audit_log;
+    let accepting = Accepting { damaged_log: restore.accept_damaged_audit_log, rollback: restore.accept_rollback };
     let from = restore.chosen.from.clone();
     // As versions before have made them: a copy of the store, and of the log.
     let copy = from.as_deref().map(Path::new).filter(|dir| dir.join("store.db").exists());
     let restored = if let Some(copy) = copy {
         let root_key = restore.chosen.root_key.as_deref();
         block_on(async {
-            let restored = operate::restore(copy, root_key, damaged_log, &config).await;
+            let restored = operate::restore(copy, root_key, accepting, &config).await;
             restored.map_err(|error| Failure::Local(error.to_string()))
         })?
     } else {
-        let (config, wish) = (config.clone(), wish(&restore.chosen, damaged_log)?);
+        let (config, wish) = (config.clone(), wish(&restore.chosen, accepting)?);
         aside(move |handle| {
             let mut place = Place::open(&config, from.as_deref(), false)?;
             backup::restore(&config, &mut place, &wish, handle)
@@ -98,6 +98,9 @@ fn tell(restored: &Restored, config: &Config) -> Result<(), Failure> {
         Ok(log) => output::line(&format!("audit log: {log}"))?,
         Err(why) => output::line(&format!("audit log: DAMAGED, and restored as it is: {why}"))?,
     }
+    if let Some(rollback) = &restored.rollback {
+        output::line(&format!("store: restored as it is, and an event will say so: {rollback}"))?;
+    }
     for missing in &restored.missing {
         output::line(&format!("missing: {missing}"))?;
     }
@@ -112,7 +115,8 @@ fn tell(restored: &Restored, config: &Config) -> Result<(), Failure> {
 }
 
 pub fn drill(drill: &Drill) -> Result<(), Failure> {
-    let (config, wish, place) = (serve::config(&drill.config)?, wish(&drill.chosen, false)?, drill.chosen.from.clone());
+    let (config, wish, place) =
+        (serve::config(&drill.config)?, wish(&drill.chosen, Accepting::default())?, drill.chosen.from.clone());
     let (held, report) = aside(move |handle| {
         let mut place = Place::open(&config, place.as_deref(), false)?;
         let held = backup::drill(&config, &mut place, &wish, handle)?;
@@ -126,7 +130,7 @@ pub fn drill(drill: &Drill) -> Result<(), Failure> {
     show::answer(&drill.show, &shown)
 }
 
-fn wish(from: &Chosen, damaged_log: bool) -> Result<Wish, Failure> {
+fn wish(from: &Chosen, accepting: Accepting) -> Result<Wish, Failure> {
     let choice = match (&from.backup, &from.at) {
         (Some(id), _) => Choice::Id(id.clone()),
         (None, Some(at)) => Choice::At(
@@ -135,7 +139,7 @@ fn wish(from: &Chosen, damaged_log: bool) -> Result<Wish, Failure> {
         ),
         (None, None) => Choice::Newest,
     };
-    Ok(Wish { choice, root_key: from.root_key.clone(), shares: from.shares.clone(), damaged_log })
+    Ok(Wish { choice, root_key: from.root_key.clone(), shares: from.shares.clone(), accepting })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]

@@ -26,7 +26,7 @@ use crate::{
 /// Serves.
 pub fn run(serve: Serve) -> Result<(), Failure> {
     hide_passphrase()?;
-    let Serve { config: args, listen, admin_listen, region, new_audit_log, insecure } = serve;
+    let Serve { config: args, listen, admin_listen, region, new_audit_log, accept_rollback, insecure } = serve;
     let (file, is_named) = (args.config.clone(), args.data_dir.is_some());
     let flags = Box::new(move |mut config: Config| {
         if let Some(data_dir) = &args.data_dir {
@@ -42,6 +42,7 @@ pub fn run(serve: Serve) -> Result<(), Failure> {
             config.admin_listen.clone_from(admin_listen);
         }
         config.audit.begin_new = new_audit_log;
+        config.accept_rollback = accept_rollback;
         config.root_key.insecure = insecure;
         config
     });

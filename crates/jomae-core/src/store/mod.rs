@@ -88,7 +88,8 @@ impl Commit {
     /// `Limit`, naming the limit that is exceeded.
     pub fn check_limits(&self) -> Result<(), StoreError> {
         let written = self.writes.iter().map(Write::path);
-        let mut items: Vec<&str> = self.expect.iter().map(|(path, _)| path).chain(written.clone()).map(Path::as_str).collect();
+        let mut items: Vec<&str> =
+            self.expect.iter().map(|(path, _)| path).chain(written.clone()).map(Path::as_str).collect();
         if items.len() > COMMIT_ITEMS_MAX {
             items.retain(|path| !whole::is_extra(path));
             items.sort_unstable();

@@ -23,14 +23,14 @@ use std::sync::{
 
 use jomae_crypto::set::{SetKey, SetSum};
 
+pub use self::{
+    lanes::LANES,
+    tally::{Found, State, Trouble},
+};
 use self::{
     lanes::{Known, Lane, Lanes},
     record::{BaseRecord, LaneRecord, is_inside, is_own},
     tally::Tally,
-};
-pub use self::{
-    lanes::LANES,
-    tally::{Found, State, Trouble},
 };
 use crate::{
     cluster::record::NodeName,
@@ -38,8 +38,8 @@ use crate::{
     form::{self, FormRecord},
     keyring::Keyring,
     store::{
-        BoxFuture, Change, Commit, Committed, Entry, Path, Phase, Revision, SCAN_LIMIT_MAX, Snapshot, Store, StoreError,
-        Watcher, Write,
+        BoxFuture, Change, Commit, Committed, Entry, Path, Phase, Revision, SCAN_LIMIT_MAX, Snapshot, Store,
+        StoreError, Watcher, Write,
     },
     tx,
 };
@@ -113,11 +113,11 @@ impl WholeStore {
     }
 
     /// Counts everything, and compares it with the hash, and with what this process has seen before. May take long; `pace` hears
-    /// the number of records so far, and may wait.
+    /// the number of records so far, may wait, and says whether to go on.
     ///
     /// # Errors
-    /// The store cannot be read. What is wrong with it is in the answer.
-    pub fn check(&self, mut pace: impl FnMut(u64)) -> Result<Result<Found, Trouble>, StoreError> {
+    /// The store cannot be read, or it was not gone on. What is wrong with the store is in the answer.
+    pub fn check(&self, mut pace: impl FnMut(u64) -> bool) -> Result<Result<Found, Trouble>, StoreError> {
         // Before the moment of the snapshot.
         let before = self.seen();
         let tally = match self.tally(&mut pace)? {
@@ -136,14 +136,16 @@ impl WholeStore {
         Ok(tally.finish())
     }
 
-    fn tally(&self, pace: &mut dyn FnMut(u64)) -> Result<Result<Tally<'_>, Trouble>, StoreError> {
+    fn tally(&self, pace: &mut dyn FnMut(u64) -> bool) -> Result<Result<Tally<'_>, Trouble>, StoreError> {
         let mut tally = Tally::new(&self.keys, &self.keyring);
         for row in self.inner.snapshot()? {
             let (path, entry) = row?;
             if let Err(trouble) = tally.take(&path, &entry.value, entry.revision) {
                 return Ok(Err(trouble));
             }
-            pace(tally.records());
+            if !pace(tally.records()) {
+                return Err(StoreError::Unavailable("it was not read to its end".to_owned()));
+            }
         }
         Ok(Ok(tally))
     }
@@ -213,7 +215,11 @@ impl WholeStore {
         }
         let before = {
             let memory = self.lanes.memory();
-            if is_base { memory.base.as_ref().map(|(known, _)| known.clone()) } else { memory.others.get(path).cloned() }
+            if is_base {
+                memory.base.as_ref().map(|(known, _)| known.clone())
+            } else {
+                memory.others.get(path).cloned()
+            }
         };
         if before.as_ref().is_some_and(|before| before.revision == Some(entry.revision)) {
             return Ok(());
@@ -248,16 +254,12 @@ impl WholeStore {
     ///
     /// # Errors
     /// Among others: another one has done the same meanwhile.
-    pub async fn accept(
-        &self,
-        promised: u64,
-        expect: Vec<(Path, Option<Revision>)>,
-    ) -> Result<Accepted, Fault> {
+    pub async fn accept(&self, promised: u64, expect: Vec<(Path, Option<Revision>)>) -> Result<Accepted, Fault> {
         if !self.is_counting()? {
             return Err(Fault::unavailable("the hash over all records is not kept until every node knows of it"));
         }
         let (commit, known, accepted) = {
-            let tally = self.tally(&mut |_| {})?.map_err(Fault::internal)?;
+            let tally = self.tally(&mut |_| true)?.map_err(Fault::internal)?;
             let trouble = tally.finish().err();
             let before = tally.base();
             let of_lanes = tally.changes_of_lanes();
@@ -276,8 +278,7 @@ impl WholeStore {
                 records: tally.records(),
             };
             let sealed = tx::seal(&self.keyring, &record::base(), &base)?;
-            let expect =
-                expect.into_iter().chain([(record::base(), before.map(|(_, revision)| *revision))]).collect();
+            let expect = expect.into_iter().chain([(record::base(), before.map(|(_, revision)| *revision))]).collect();
             (Commit { expect, writes: vec![Write::Put(record::base(), sealed)] }, base, accepted)
         };
         match self.inner.commit(commit).await? {
@@ -469,10 +470,7 @@ impl WholeStore {
     }
 }
 
-fn together(
-    theirs: &[(Path, Option<Revision>)],
-    ours: &[(Path, Option<Revision>)],
-) -> Vec<(Path, Option<Revision>)> {
+fn together(theirs: &[(Path, Option<Revision>)], ours: &[(Path, Option<Revision>)]) -> Vec<(Path, Option<Revision>)> {
     theirs.iter().chain(ours).cloned().collect()
 }
 
@@ -533,7 +531,8 @@ impl Store for WholeStore {
     }
 
     fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let is_theirs = |row: &Result<(Path, Entry), StoreError>| row.as_ref().map_or(true, |(path, _)| !is_own(path.as_str()));
+        let is_theirs =
+            |row: &Result<(Path, Entry), StoreError>| row.as_ref().map_or(true, |(path, _)| !is_own(path.as_str()));
         Ok(Box::new(self.inner.snapshot()?.filter(is_theirs)))
     }
 

@@ -20,7 +20,9 @@ pub enum Trouble {
          added or moved"
     )]
     Differs { records: u64 },
-    #[error("parts of the store are older than others: {path} has {found} changes, and {known} had been made when {by} was written")]
+    #[error(
+        "parts of the store are older than others: {path} has {found} changes, and {known} had been made when {by} was written"
+    )]
     Behind { path: String, by: String, found: u64, known: u64 },
     #[error("the store went back while it was in use: {path} has {found} changes, and had {known}")]
     WentBack { path: String, found: u64, known: u64 },

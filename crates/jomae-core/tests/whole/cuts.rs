@@ -171,7 +171,8 @@ proptest! {
 fn a_lane_does_not_go_back_alone() {
     let begin = |path: u8, value: u8| Action::Begin(vec![(path, Some(value))]);
     // The first lane writes record 1, is held up at the second commit, and a second lane goes on.
-    let actions = [begin(1, 0), Action::Answer(0), begin(1, 1), begin(2, 0), Action::Answer(0), begin(3, 1), Action::Answer(0)];
+    let actions =
+        [begin(1, 0), Action::Answer(0), begin(1, 1), begin(2, 0), Action::Answer(0), begin(3, 1), Action::Answer(0)];
     let (history, promised) = play(&actions);
     let lanes = history.keys().filter(|path| path.as_str().starts_with("sys/whole/lane/")).count();
     assert_eq!(lanes, 2);

@@ -110,7 +110,8 @@ pub fn collect(
     let mut most = 0;
     for (_, changes, file, line) in states {
         if changes < most {
-            let detail = format!("says that the store had {changes} changes, and an earlier one {most}: the store went back");
+            let detail =
+                format!("says that the store had {changes} changes, and an earlier one {most}: the store went back");
             report.found(Finding { line, ..Finding::of_file(FindingKind::Checkpoint, &file, &detail) });
         }
         most = most.max(changes);

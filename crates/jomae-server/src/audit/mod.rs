@@ -39,7 +39,7 @@ pub(crate) use self::signing_key::{PATH as KEY_PATH, logs, path_of as key_path, 
 pub use self::{
     archive::open as open_archive,
     signing_key::FormerLog,
-    start::{ExamineError, Examined, OpenError, Opened, examine, open},
+    start::{ExamineError, Examined, OpenError, Opened, examine, notes, open, promised},
 };
 use crate::config;
 

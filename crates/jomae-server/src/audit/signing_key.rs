@@ -315,6 +315,13 @@ pub(crate) fn signer(vault: &Vault, node: Option<&NodeName>) -> Result<Option<Si
     stored.as_ref().and_then(|record| record.keys.last()).map(StoredKey::signer).transpose()
 }
 
+/// The public keys of all logs of a node that the store knows.
+pub(super) fn verifiers(vault: &Vault, node: Option<&NodeName>) -> Result<Vec<VerifierKey>, Fault> {
+    let stored = vault.reading().get::<KeysRecord>(&path_of(node))?;
+    let keys = stored.as_ref().map_or(&[][..], |record| &record.keys);
+    keys.iter().map(|key| Ok(key.signer()?.verifier().clone())).collect()
+}
+
 /// The newest log of a node of a cluster, as the store knows it.
 pub(crate) struct NodeLog {
     pub(crate) node: NodeName,

@@ -17,7 +17,7 @@ use jomae_core::{
 };
 use jomae_crypto::secret::SecretBytes;
 use jomae_log::{
-    Extent, FileError, Log, MEND, Settings, TlogError, Trust, layout,
+    Checkpoint, Extent, FileError, Log, MEND, Settings, StateSource, TlogError, Trust, layout,
     tail::{self, TailKey},
     verify,
 };
@@ -26,10 +26,10 @@ use super::{
     AuditLog, FormerLog,
     signing_key::{self, ChosenKey, KeyError},
 };
-use crate::{config, files, gateway};
+use crate::{config, files, gateway, whole::Promised};
 
 /// What the configuration says.
-fn settings(dir: &Path, config: &config::Audit) -> Settings {
+fn settings(dir: &Path, config: &config::Audit, state: StateSource) -> Settings {
     Settings {
         dir: dir.to_owned(),
         strict: config.durability == config::AuditDurability::Strict,
@@ -39,6 +39,7 @@ fn settings(dir: &Path, config: &config::Audit) -> Settings {
         retention_days: config.retention_days,
         compress_closed: config.compress_closed,
         archive: config.archive.as_ref().map(|archive| archive.to.clone()),
+        state,
         clock: || jomae_log::Timestamp(gateway::now().0),
     }
 }
@@ -102,6 +103,31 @@ impl OpenError {
     }
 }
 
+/// The checkpoints of a log, for [`promised`]. To be read before a store that is in use: the log runs behind it.
+pub fn notes(dir: &Path) -> Result<Vec<String>, OpenError> {
+    jomae_log::notes(dir).map_err(OpenError::io(&layout::checkpoints(dir)))
+}
+
+/// What the newest checkpoint of the log promises of the store whose key has signed it; and when the log last promised no more
+/// than `changes`. Nothing, if no checkpoint says anything: a start finds out whether it is of this service at all.
+pub fn promised(
+    notes: &[String],
+    vault: &Vault,
+    node: Option<&NodeName>,
+    changes: u64,
+) -> Result<(Option<Promised>, Option<jomae_log::Timestamp>), OpenError> {
+    let keys = signing_key::verifiers(vault, node).map_err(OpenError::Key)?;
+    let of_note = |note: &String| keys.iter().find_map(|key| Checkpoint::open(note, key).ok());
+    let newest = notes.last().and_then(of_note);
+    let promised = newest.and_then(|newest| Some(Promised { state: newest.state?, at: newest.time }));
+    let passed = |checkpoint: &Checkpoint| checkpoint.state.is_none_or(|state| state.changes <= changes);
+    let passed = match promised {
+        Some(promised) if promised.state.changes > changes => notes.iter().rev().filter_map(of_note).find(passed),
+        _ => None,
+    };
+    Ok((promised, passed.map(|checkpoint| checkpoint.time)))
+}
+
 /// A log that a start has found right, and not written to yet.
 pub struct Opened {
     pub(super) log: AuditLog,
@@ -110,7 +136,8 @@ pub struct Opened {
 }
 
 /// Opens the log of a service, or begins one. The key, and what is known of the log, are in the vault.
-pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<Opened, OpenError> {
+/// Checkpoints say what `state` knows of the store.
+pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault, state: StateSource) -> Result<Opened, OpenError> {
     files::check_dir(dir).map_err(OpenError::io(dir))?;
     let note = jomae_log::newest_note(dir).map_err(OpenError::io(&layout::checkpoints(dir)))?;
     let log = jomae_log::has_log(dir).map_err(OpenError::io(dir))?;
@@ -121,7 +148,7 @@ pub async fn open(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<O
     files::private_dir(dir).map_err(OpenError::io(dir))?;
     let tail_key = Arc::new(SecretBytes::random(tail::KEY_BYTES));
     let trust = Trust { known, tail_key: TailKey::new(signer.name(), Arc::clone(&tail_key)) };
-    let log = Arc::new(Log::open(settings(dir, config), signer, trust)?);
+    let log = Arc::new(Log::open(settings(dir, config, state), signer, trust)?);
     Ok(Opened { log: AuditLog { log, stored_head: Mutex::default() }, tail_key, follows })
 }
 

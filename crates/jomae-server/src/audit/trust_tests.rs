@@ -65,7 +65,10 @@ pub async fn vault(store: &Arc<MemoryStore>) -> Vault {
 
 /// A start.
 pub async fn begun(dir: &Path, config: &config::Audit, vault: &Vault) -> Result<AuditLog, OpenError> {
-    open(dir, config, vault).await?.begin(vault, &RegionId::new("cn-hangzhou").unwrap()).await
+    open(dir, config, vault, jomae_log::StateSource::default())
+        .await?
+        .begin(vault, &RegionId::new("cn-hangzhou").unwrap())
+        .await
 }
 
 /// A service's log with the store that knows it.
@@ -328,7 +331,9 @@ async fn a_start_that_breaks_off_before_the_first_event_tells_of_the_former_log_
     // Broken off between the word to the store and the event: there is a log of nothing.
     fs::rename(service.dir(), service.temp.path().join("away-2")).unwrap();
     service.config.begin_new = true;
-    let opened = open(&service.dir(), &service.config, &vault(&service.store).await).await.unwrap();
+    let opened = open(&service.dir(), &service.config, &vault(&service.store).await, jomae_log::StateSource::default())
+        .await
+        .unwrap();
     let head = opened.log.log.head().unwrap();
     signing_key::begin(&vault(&service.store).await, opened.log.log.verifier(), head, &opened.tail_key).await.unwrap();
     drop(opened);

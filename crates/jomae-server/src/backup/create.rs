@@ -9,7 +9,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_api::time::Timestamp;
-use jomae_core::{root::Slots, tx::Vault};
+use jomae_core::{root::Slots, store::Store, tx::Vault};
 use jomae_crypto::{
     hash::{HashAlg, Hasher, sha256},
     rng,
@@ -44,6 +44,14 @@ pub(super) const PART_BYTES_MAX: usize = 64 * 1024;
 pub(super) const ENV: &str = "env";
 pub(super) const CA: &str = "ca.pem";
 pub(super) const CA_KEY: &str = "tls/ca.key";
+
+/// What a backup is made of.
+pub struct Source<'s> {
+    /// The store with everything that stands in it, what is kept of the hash over it included.
+    pub store: &'s dyn Store,
+    pub vault: &'s Vault,
+    pub holder: &'s Holder,
+}
 
 /// What was made.
 #[derive(Clone, Debug, Serialize)]
@@ -86,16 +94,15 @@ struct LogFile {
 /// What was begun has no manifest, and counts for nothing.
 pub fn create(
     config: &Config,
-    vault: &Vault,
-    holder: &Holder,
+    of: &Source<'_>,
     place: &mut Place,
     whole: bool,
     now: Timestamp,
 ) -> Result<Made, BackupError> {
-    let store = vault.store();
-    let root = holder.root(store).map_err(|error| BackupError::Other(error.to_string()))?;
-    let slots = Slots::read(store)?;
-    let direct = holder.direct(store)?.map(|slot| (slot.provider.to_owned(), slot.params.to_owned()));
+    let Source { store, vault, holder } = of;
+    let root = holder.root(*store).map_err(|error| BackupError::Other(error.to_string()))?;
+    let slots = Slots::read(*store)?;
+    let direct = holder.direct(*store)?.map(|slot| (slot.provider.to_owned(), slot.params.to_owned()));
     let node = vault.cluster().map(|cluster| cluster.name().clone());
     let signer = audit::signer(vault, node.as_ref())?;
 
@@ -108,7 +115,7 @@ pub fn create(
 
     // Before the snapshot: what is committed in between is in both.
     let revision = store.revision().map_err(|error| BackupError::Other(error.to_string()))?.0;
-    let counts = job.records(vault, before.as_ref(), &scratch.path().join(STATE_FILE))?;
+    let counts = job.records(*store, before.as_ref(), &scratch.path().join(STATE_FILE))?;
     // Events that the store knows nothing of are harmless, the reverse is not.
     let (log, head) = job.log(config, before.as_ref())?;
     let has_identity = job.identity(config)?;
@@ -324,7 +331,7 @@ impl Job<'_> {
     }
 
     /// The records of one moment, or those that have changed since; and all paths, for the next time.
-    fn records(&self, vault: &Vault, before: Option<&Before>, paths: &Path) -> Result<Counts, BackupError> {
+    fn records(&self, store: &dyn Store, before: Option<&Before>, paths: &Path) -> Result<Counts, BackupError> {
         let of_state = |error| BackupError::Io { path: paths.to_owned(), source: error };
         let mut old = match before {
             Some(before) => Some(old_paths(before).map_err(of_state)?.peekable()),
@@ -335,7 +342,7 @@ impl Job<'_> {
         let kept = files::create_new(paths, 0o600).map_err(of_state)?;
         let mut kept = zstd::Encoder::new(BufWriter::new(kept), 3).map_err(of_state)?;
         self.object(RECORDS, |to| {
-            let snapshot = vault.store().snapshot().map_err(other)?;
+            let snapshot = store.snapshot().map_err(other)?;
             for row in snapshot {
                 let (path, entry) = row.map_err(other)?;
                 while let Some(gone) = gone_before(&mut old, Some(path.as_str())).map_err(of_state)? {

@@ -39,7 +39,7 @@ use crate::{
     store::BackupError as FileBackupError,
 };
 pub use chain::{Checked, Choice, Listed, list, verify};
-pub use create::{Made, create};
+pub use create::{Made, Source, create};
 pub use drill::{Drill, drill};
 pub use restore::{Wish, restore};
 

@@ -15,6 +15,7 @@ use jomae_core::{
     root::{Change, NewSlot, Slots, change},
     store::{COMMIT_ITEMS_MAX, Commit, Committed, Path as RecordPath, Store, Write},
     tx::Vault,
+    whole::{WholeStore, record::is_own},
 };
 use jomae_crypto::{
     root::{KEY_FILE_BYTES_MAX, RootMaterial},
@@ -34,7 +35,7 @@ use crate::{
     certificates::{ca_key_path, ca_path},
     config::{Config, RootKeyProvider, StoreKind},
     files, gateway,
-    operate::{self, OperateError, Restored, copy::Moves},
+    operate::{self, Accepting, OperateError, Restored, copy::Moves},
     root_key::RootKeyError,
     store::{Options, SqliteStore},
 };
@@ -50,8 +51,8 @@ pub struct Wish {
     pub root_key: Option<PathBuf>,
     /// Shares that open it, likewise.
     pub shares: Vec<PathBuf>,
-    /// A log that is not what it was is restored as it is.
-    pub damaged_log: bool,
+    /// What is restored all the same.
+    pub accepting: Accepting,
 }
 
 impl Wish {
@@ -124,16 +125,20 @@ pub(super) fn restore_into(
     }
 
     let keyring = Arc::new(handle.block_on(Keyring::open(&*store, &chain.root))?);
-    let vault = Vault::new(Arc::clone(&store), keyring, 1000);
+    let whole = WholeStore::open(Arc::clone(&store), Arc::clone(&keyring), None)?;
+    let vault = Vault::new(Arc::clone(&whole) as Arc<dyn Store>, keyring, 1000);
     let (records, problems) = vault.check(operate::PROBLEMS_MAX)?;
     if let Some(problem) = problems.first() {
         return Err(BackupError::Record { id: newest.id.clone(), problem: problem.clone() });
     }
     check_canary(newest, vault.keyring())?;
     let log = operate::examine_log(&log_dir, &vault, None);
-    if let (Err(why), false) = (&log, wish.damaged_log) {
+    if let (Err(why), false) = (&log, wish.accepting.damaged_log) {
         return Err(OperateError::DamagedLog(why.clone()).into());
     }
+    // What nodes have kept of the hash over their store does not fit a single service.
+    let accepting = Accepting { rollback: wish.accepting.rollback || newest.node.is_some(), ..wish.accepting };
+    let rollback = handle.block_on(operate::expect_whole(&log_dir, &vault, &whole, accepting))?;
     let (mut missing, mut notes) = (Vec::new(), Vec::new());
     if for_service {
         notes.extend(provide(config, wish, chain, &vault, handle)?);
@@ -143,7 +148,7 @@ pub(super) fn restore_into(
         missing = operate::missing(config)?;
     }
     let of = Some((newest.id.clone(), Timestamp(newest.made)));
-    Ok((Restored { records, log, missing, notes, of }, vault))
+    Ok((Restored { records, log, rollback, missing, notes, of }, vault))
 }
 
 /// Sees to it that the service opens what was restored: the key file goes to where it looks for it; whoever came with shares
@@ -236,6 +241,7 @@ impl Filling<'_> {
     fn target(&self, path: &str) -> Option<RecordPath> {
         let path = RecordPath::new(path);
         match &self.moves {
+            Some(_) if is_own(path.as_str()) => None,
             Some(moves) => moves.target(&path),
             None => Some(path),
         }

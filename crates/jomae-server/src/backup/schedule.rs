@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use jomae_core::service::Service;
+use jomae_core::{service::Service, store::Store};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use tokio::{
     runtime::Handle,
@@ -10,8 +10,8 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{BackupError, Made, Place, Wish, chain, create, drill, drill::REPORTS};
-use crate::{config::Config, files, gateway, root_key::Holder};
+use super::{BackupError, Made, Place, Source, Wish, chain, create, drill, drill::REPORTS};
+use crate::{bootstrap::Started, config::Config, files, gateway, root_key::Holder};
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -28,6 +28,7 @@ pub(crate) struct Counts {
 /// Makes backups of a running service, one after the other.
 pub(crate) struct Backups {
     service: Arc<Service>,
+    store: Arc<dyn Store>,
     holder: Arc<Holder>,
     config: Config,
     turn: Mutex<()>,
@@ -35,17 +36,20 @@ pub(crate) struct Backups {
 }
 
 impl Backups {
-    pub(crate) fn new(service: Arc<Service>, holder: Arc<Holder>, config: Config, counts: Counts) -> Self {
-        Self { service, holder, config, turn: Mutex::default(), counts }
+    pub(crate) fn new(started: &Started, config: Config, counts: Counts) -> Self {
+        let (service, holder) = (Arc::clone(&started.service), Arc::clone(&started.root_holder));
+        Self { service, store: started.store.store(), holder, config, turn: Mutex::default(), counts }
     }
 
     /// Makes one now, there or where the configuration says.
     pub(crate) async fn make(&self, to: Option<String>, whole: bool) -> Result<Made, BackupError> {
         let _turn = self.turn.lock().await;
         let (service, holder, config) = (Arc::clone(&self.service), Arc::clone(&self.holder), self.config.clone());
+        let store = Arc::clone(&self.store);
         let made = spawn_blocking(move || {
             let mut place = Place::open(&config, to.as_deref(), to.is_some())?;
-            create(&config, &service.kms.vault, &holder, &mut place, whole, gateway::now())
+            let of = Source { store: &*store, vault: &service.kms.vault, holder: &holder };
+            create(&config, &of, &mut place, whole, gateway::now())
         });
         let made = made.await.map_err(|error| BackupError::Other(error.to_string())).and_then(|made| made);
         if made.is_ok() {

@@ -11,9 +11,11 @@ use crate::address::ListenAddress;
 /// A lease that is shorter ends at every election of etcd; a longer one makes revocations wait for nodes that died.
 const LEASE_SECS_MIN: u64 = 3;
 const LEASE_SECS_MAX: u64 = 60;
+/// A count that takes days keeps SQLite from emptying its write-ahead log.
+const VERIFY_RECORDS_PER_SEC_MIN: u64 = 1000;
 
 /// Where records are kept.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     pub kind: StoreKind,
@@ -27,6 +29,25 @@ pub struct StoreConfig {
     pub cert_file: Option<PathBuf>,
     /// Of etcd: its private key (PEM).
     pub key_file: Option<PathBuf>,
+    /// Seconds between two counts of all records against the hash that goes along with every change; 0: only at a start.
+    pub verify_every_secs: u64,
+    /// Records counted in a second at most, while the service runs.
+    pub verify_records_per_sec: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            kind: StoreKind::default(),
+            endpoints: Vec::new(),
+            prefix: String::new(),
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            verify_every_secs: 3600,
+            verify_records_per_sec: 20_000,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -62,8 +83,12 @@ impl Default for ClusterConfig {
 impl Config {
     /// What types cannot say of the store and the cluster.
     pub(super) fn check_store(&self) -> Result<(), ConfigError> {
-        let StoreConfig { kind, endpoints, prefix, ca_file, cert_file, key_file } = &self.store;
+        let StoreConfig { kind, endpoints, prefix, ca_file, cert_file, key_file, .. } = &self.store;
         let wrong = |message: &str| Err(ConfigError::Value(message.to_owned()));
+        if self.store.verify_records_per_sec < VERIFY_RECORDS_PER_SEC_MIN {
+            let message = format!("store.verify_records_per_sec must be {VERIFY_RECORDS_PER_SEC_MIN} at least");
+            return Err(ConfigError::Value(message));
+        }
         match kind {
             StoreKind::Sqlite => {
                 let files = [ca_file, cert_file, key_file];

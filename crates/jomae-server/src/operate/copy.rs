@@ -13,17 +13,22 @@ use jomae_core::{
     keyring::{DOMAIN_PREFIX, Keyring},
     root,
     store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, Revision, Store, StoreError, Write},
+    whole::{
+        Trouble, WholeStore,
+        record::{ACCEPTED, UNFINISHED_COPY},
+    },
 };
 
 use super::PROBLEMS_MAX;
 use crate::{
     audit,
-    bootstrap::{StartError, UNFINISHED_COPY, audit_dir, etcd_options, expect_file, refuse_unfinished, store_path},
+    bootstrap::{StartError, audit_dir, etcd_options, expect_file, refuse_unfinished, store_path},
     cluster,
     config::{Config, StoreKind},
     files, nonces as run,
     root_key::{self, RootKeyError},
     store::{self, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
+    whole::accepted_path,
 };
 
 /// Paths and values in one commit, in bytes: with what etcd adds to each, below the 1.5 MiB that it takes.
@@ -56,6 +61,8 @@ pub enum CopyError {
     Disturbed,
     #[error("the destination does not answer in time; run the command again, it goes on where it was")]
     Late,
+    #[error("the source, as a whole: {0}; nothing was written")]
+    Trouble(Trouble),
     #[error("the source was changed while it was copied; stop every node of it, and run the command again")]
     Changed,
     #[error("the copy is not what was written: {0}; run the command again")]
@@ -105,12 +112,16 @@ pub async fn copy(
 
     let source = Side::open(from, to, false).map_err(of_source)?;
     refuse_served("source", &source, from).await?;
-    let source = &*source.store;
+    let source = Arc::clone(&source.store);
     if source.scan("", None, 1)?.is_empty() {
         return Err(CopyError::Empty);
     }
-    let root = root_key::open(from, source).await.map_err(|error| of_source(error.into()))?;
-    let keyring = Keyring::open(source, &root.root).await.map_err(|fault| of_source(fault.into()))?;
+    let root = root_key::open(from, &*source).await.map_err(|error| of_source(error.into()))?;
+    let keyring = Arc::new(Keyring::open(&*source, &root.root).await.map_err(|fault| of_source(fault.into()))?);
+    // What it keeps of its hash belongs to its own commits, and stays behind.
+    let source = WholeStore::open(source, Arc::clone(&keyring), None)?;
+    let state = source.check(|_| true)?.map_err(CopyError::Trouble)?.state;
+    let source: &dyn Store = &*source;
     expect_root_key(source, to).await?;
     let revision = source.revision()?;
     let moves = Moves::new(from, to)?;
@@ -123,6 +134,11 @@ pub async fn copy(
     job.remove_strays(&mark).await?;
     job.write(&mark, on_progress).await?;
     job.compare(on_progress).await?;
+    if let Some(state) = state {
+        // Of the records that are there now, and with no fewer changes than the log has promised.
+        let whole = WholeStore::open(Arc::clone(&destination.store), Arc::clone(&keyring), None)?;
+        whole.accept(state.changes, Vec::new()).await?;
+    }
     source.confirm().await?;
     if source.revision()? != revision {
         return Err(CopyError::Changed);
@@ -210,6 +226,7 @@ impl Moves {
                 Some(event) => Path::new(format!("{}{node}/{event}", outbox::PREFIX)),
                 None if text == audit::KEY_PATH => audit::key_path(Some(node)),
                 None if text == run::PATH => run::path_of(Some(node)),
+                None if text == ACCEPTED => accepted_path(Some(node)),
                 None => path.clone(),
             }),
             Self::FromCluster(node) => {
@@ -224,9 +241,12 @@ impl Moves {
                 if *path == run::path_of(Some(node)) {
                     return Some(run::path_of(None));
                 }
+                if *path == accepted_path(Some(node)) {
+                    return Some(accepted_path(None));
+                }
                 let stays = text.starts_with(record::ALL)
                     || text.starts_with(nonces::PREFIX)
-                    || [audit::KEY_PATH, run::PATH]
+                    || [audit::KEY_PATH, run::PATH, ACCEPTED]
                         .iter()
                         .any(|own| text.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')));
                 (!stays).then(|| path.clone())
@@ -425,7 +445,8 @@ impl Batch {
             Write::Put(path, value) => path.as_str().len() + value.len(),
             Write::Delete(path) => path.as_str().len(),
         };
-        if self.writes.len() >= COMMIT_ITEMS_MAX || self.bytes + bytes > COMMIT_BYTES_MAX {
+        // One is the mark.
+        if self.writes.len() >= COMMIT_ITEMS_MAX - 1 || self.bytes + bytes > COMMIT_BYTES_MAX {
             self.flush(to, mark).await?;
         }
         self.bytes += bytes;

@@ -19,13 +19,14 @@ use jomae_core::{
     identity::accounts::{self, AccountError, AccountKey},
     operator::{self, Made},
     service::Service,
+    store::Store,
     tx::Vault,
 };
 use serde::{Deserialize, Serialize};
 
 use super::simulate::{self, ReplayRequest, SimulateRequest, SimulationError};
 use crate::{
-    backup::{self, BackupError, Place, schedule::Backups},
+    backup::{self, BackupError, Place, Source, schedule::Backups},
     bootstrap,
     config::Config,
     exchange::Answer,
@@ -54,7 +55,7 @@ pub(crate) enum Hold {
         backups: Arc<Backups>,
     },
     /// The store of a stopped service, which this process has for itself.
-    Store(Vault, RegionId),
+    Store { vault: Vault, store: Arc<dyn Store>, region: RegionId },
 }
 
 /// What is answered when something was not done; one line.
@@ -127,20 +128,20 @@ impl OperatorApi {
     pub(crate) fn new(hold: Hold, config: Config, root: Arc<Holder>) -> Self {
         let region = match &hold {
             Hold::Service { service, .. } => service.default_region.clone(),
-            Hold::Store(_, region) => region.clone(),
+            Hold::Store { region, .. } => region.clone(),
         };
         Self { hold, config, region, root }
     }
 
     /// Whether this is a store that no service has open.
     pub(super) const fn is_of_store(&self) -> bool {
-        matches!(self.hold, Hold::Store(..))
+        matches!(self.hold, Hold::Store { .. })
     }
 
     pub(super) fn vault(&self) -> &Vault {
         match &self.hold {
             Hold::Service { service, .. } => &service.kms.vault,
-            Hold::Store(vault, _) => vault,
+            Hold::Store { vault, .. } => vault,
         }
     }
 
@@ -305,11 +306,12 @@ impl OperatorApi {
         let BackUp { to, whole } = wish;
         let made = match &self.hold {
             Hold::Service { backups, .. } => backups.make(to, whole).await?,
-            Hold::Store(..) => {
-                let api = Arc::clone(self);
+            Hold::Store { store, .. } => {
+                let (api, store) = (Arc::clone(self), Arc::clone(store));
                 let made = tokio::task::spawn_blocking(move || {
                     let mut place = Place::open(&api.config, to.as_deref(), to.is_some())?;
-                    backup::create(&api.config, api.vault(), &api.root, &mut place, whole, gateway::now())
+                    let of = Source { store: &*store, vault: api.vault(), holder: &api.root };
+                    backup::create(&api.config, &of, &mut place, whole, gateway::now())
                 });
                 made.await.map_err(Fault::internal)??
             }

@@ -4,7 +4,7 @@ use std::{io, os::unix::net::UnixStream, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use jomae_core::{keyring::Keyring, root::ChangeError, tx::Vault};
+use jomae_core::{keyring::Keyring, root::ChangeError, tx::Vault, whole::WholeStore};
 use jomae_crypto::secret::{Key256, SecretBytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -253,7 +253,9 @@ async fn open(config: &Config, why: &str) -> Result<OperatorApi, OperatorError> 
     };
     let root = root_key::open(config, &*store).await.map_err(StartError::from)?;
     let keyring = Arc::new(Keyring::open(&*store, &root.root).await.map_err(StartError::from)?);
-    let vault = Vault::new(store, keyring, CACHED_RECORDS_MAX);
+    // What is written here belongs to the hash, too.
+    let whole = WholeStore::open(Arc::clone(&store), Arc::clone(&keyring), None).map_err(StartError::from)?;
+    let vault = Vault::new(whole, keyring, CACHED_RECORDS_MAX);
     check_form(&vault)?;
-    Ok(OperatorApi::new(Hold::Store(vault, region), config.clone(), Arc::new(root.holder)))
+    Ok(OperatorApi::new(Hold::Store { vault, store, region }, config.clone(), Arc::new(root.holder)))
 }

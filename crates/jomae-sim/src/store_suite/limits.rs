@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use jomae_core::store::{COMMIT_ITEMS_MAX, Commit, Committed, PATH_BYTES_MAX, Path, Store, StoreError, VALUE_BYTES_MAX, Write};
+use jomae_core::store::{
+    COMMIT_ITEMS_MAX, Commit, Committed, PATH_BYTES_MAX, Path, Store, StoreError, VALUE_BYTES_MAX, Write,
+};
 
 use super::{commit, delete, done, everything, get, put};
 use crate::block_on;

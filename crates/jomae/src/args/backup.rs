@@ -69,6 +69,10 @@ pub struct Restore {
     /// Restore an audit log that is damaged, cut or missing as it is. The service does not start with it.
     #[arg(long)]
     pub accept_damaged_audit_log: bool,
+    /// Restore a store that is older than its audit log promises, or was changed beside the service, as it is. An event of
+    /// the first start says so.
+    #[arg(long)]
+    pub accept_rollback: bool,
     #[command(flatten)]
     pub config: ConfigArgs,
 }

@@ -12,6 +12,7 @@ use jomae_sim::{
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
+use crate::whole::tests::begun;
 
 /// After this a test has failed, rather than being slow.
 const HANG: Duration = Duration::from_secs(30);
@@ -49,6 +50,17 @@ fn raw(store: &EtcdStore) -> RangeResponse {
     let client = store.inner.client.clone();
     let request = RangeRequest { key, range_end, ..RangeRequest::default() };
     store.handle.block_on(async move { client.range(request).await }).expect("readable")
+}
+
+/// With the hash over all records, as the service uses it.
+#[test]
+fn all_exercises_as_a_whole() {
+    let etcd = Etcd::start();
+    store_suite::run_all(|exercise| {
+        let whole = begun(Arc::new(open(&fresh(&etcd))));
+        exercise(&(Arc::clone(&whole) as Arc<dyn Store>));
+        assert_eq!(whole.check(|_| true).expect("readable").expect("as it was written").state, whole.state());
+    });
 }
 
 #[test]

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{check::check_file, *};
+use crate::whole::tests::begun;
 
 /// After this a test has failed, rather than being slow.
 const HANG: Duration = Duration::from_mins(2);
@@ -33,6 +34,17 @@ fn all_exercises() {
     store_suite::run_all(|exercise| {
         let (_directory, path) = directory();
         exercise(&(Arc::new(open(&path)) as Arc<dyn Store>));
+    });
+}
+
+/// With the hash over all records, as the service uses it.
+#[test]
+fn all_exercises_as_a_whole() {
+    store_suite::run_all(|exercise| {
+        let (_directory, path) = directory();
+        let whole = begun(Arc::new(open(&path)));
+        exercise(&(Arc::clone(&whole) as Arc<dyn Store>));
+        assert_eq!(whole.check(|_| true).expect("readable").expect("as it was written").state, whole.state());
     });
 }
 
