@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use futures_channel::oneshot;
@@ -11,8 +14,11 @@ use jomae_crypto::set::SetSum;
 use super::record::{self, BaseRecord, LaneRecord};
 use crate::{
     error::Fault,
-    store::{Path, Revision},
+    store::{BoxFuture, Committed, Path, Revision, StoreError},
 };
+
+/// A commit that was handed to the store inside.
+pub type Sending = BoxFuture<'static, Result<Committed, StoreError>>;
 
 /// Commits of one process that are on their way at a time; more wait. A lane comes to be when it is first needed.
 pub const LANES: usize = 64;
@@ -45,6 +51,8 @@ pub struct Memory {
     stale: BTreeSet<usize>,
     free: BTreeSet<usize>,
     waiting: VecDeque<oneshot::Sender<Lane>>,
+    /// Commits on their way that nobody waits for any more, each with its lane.
+    abandoned: Vec<Abandoned>,
     /// The lanes of others, by their paths.
     pub others: BTreeMap<Path, Known>,
     pub base: Option<(Known, u64)>,
@@ -105,13 +113,40 @@ impl Memory {
     }
 }
 
+struct Abandoned {
+    number: usize,
+    sending: Sending,
+    /// The lane, if it is done.
+    next: Known,
+}
+
+/// Wakes everybody who waits for a lane, since a commit that nobody waits for may have ended.
+#[derive(Default)]
+struct Bell(Mutex<Vec<Waker>>);
+
+impl Bell {
+    fn register(&self, waker: &Waker) {
+        let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let wakers = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
 /// The lanes, for commits to take.
 #[derive(Clone)]
-pub struct Lanes(Arc<Mutex<Memory>>);
+pub struct Lanes(Arc<Mutex<Memory>>, Arc<Bell>);
 
 impl Lanes {
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Memory { free: (0..LANES).collect(), ..Memory::default() })))
+        Self(Arc::new(Mutex::new(Memory { free: (0..LANES).collect(), ..Memory::default() })), Arc::default())
     }
 
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -121,44 +156,96 @@ impl Lanes {
     /// A lane that no other commit uses: the first one, so that there are no more of them than were needed. At once if
     /// one is free.
     pub async fn take(&self) -> Lane {
-        loop {
-            let waiting = {
-                let mut memory = self.memory();
-                if let Some(number) = memory.free.pop_first() {
-                    drop(memory);
-                    return Lane { lanes: self.clone(), number, is_sent: false, is_handed_on: false };
+        let mut waiting: Option<oneshot::Receiver<Lane>> = None;
+        poll_fn(|context| {
+            // Before it is looked whether something has ended, so that nothing can end unheard.
+            if !self.memory().abandoned.is_empty() {
+                self.1.register(context.waker());
+            }
+            self.settle();
+            loop {
+                let receiver = match &mut waiting {
+                    Some(receiver) => receiver,
+                    None => {
+                        let mut memory = self.memory();
+                        if let Some(number) = memory.free.pop_first() {
+                            drop(memory);
+                            return Poll::Ready(self.lane(number));
+                        }
+                        let (sender, receiver) = oneshot::channel();
+                        memory.waiting.push_back(sender);
+                        waiting.insert(receiver)
+                    }
+                };
+                match Pin::new(receiver).poll(context) {
+                    Poll::Ready(Ok(lane)) => return Poll::Ready(lane),
+                    // Nobody drops the other end unsent; if so after all, asking again does no harm.
+                    Poll::Ready(Err(_)) => waiting = None,
+                    Poll::Pending => return Poll::Pending,
                 }
-                let (sender, waiting) = oneshot::channel();
-                memory.waiting.push_back(sender);
-                waiting
-            };
-            // It is never dropped unsent as long as a lane is on its way; if so after all, asking again does no harm.
-            if let Ok(lane) = waiting.await {
-                return lane;
+            }
+        })
+        .await
+    }
+
+    fn lane(&self, number: usize) -> Lane {
+        Lane { lanes: self.clone(), number, sending: None, is_stale: false, is_handed_on: false }
+    }
+
+    /// Finds out which commits have ended that nobody waits for, and frees their lanes.
+    fn settle(&self) {
+        let abandoned = std::mem::take(&mut self.memory().abandoned);
+        if abandoned.is_empty() {
+            return;
+        }
+        let bell = Waker::from(Arc::clone(&self.1));
+        let mut context = Context::from_waker(&bell);
+        for mut one in abandoned {
+            match one.sending.as_mut().poll(&mut context) {
+                Poll::Pending => self.memory().abandoned.push(one),
+                Poll::Ready(outcome) => self.lane(one.number).ended(&outcome, one.next),
             }
         }
     }
 }
 
-/// A lane in use. Dropped, it goes to whoever waits for one, or is free again.
+/// A lane in use. Dropped, it goes to whoever waits for one, or is free again; but not as long as a commit is on its way that
+/// has it.
 pub struct Lane {
     lanes: Lanes,
     pub number: usize,
-    /// Whether something is on its way of which nobody knows what became.
-    is_sent: bool,
+    /// A commit on its way, and what the lane is after it.
+    sending: Option<(Sending, Known)>,
+    /// Whether nobody knows what became of the last commit.
+    is_stale: bool,
     /// Another value stands for it now.
     is_handed_on: bool,
 }
 
 impl Lane {
-    /// From here on the lane is not what it was known as, unless [`Lane::done`] says so.
-    pub fn sent(&mut self) {
-        self.is_sent = true;
+    /// Has a commit done that leaves the lane as `next`. If nobody waits for it any more, it goes on all the same, and so keeps
+    /// the lane.
+    pub async fn send(mut self, sending: Sending, next: Known) -> Result<Committed, StoreError> {
+        self.sending = Some((sending, next));
+        let outcome = poll_fn(|context| match &mut self.sending {
+            Some((sending, _)) => sending.as_mut().poll(context),
+            None => Poll::Ready(Ok(Committed::Unknown)),
+        })
+        .await;
+        if let Some((_, next)) = self.sending.take() {
+            self.ended(&outcome, next);
+        }
+        outcome
     }
 
-    pub fn done(mut self, known: Known) {
-        self.is_sent = false;
-        self.lanes.memory().learn(self.number, known);
+    fn ended(mut self, outcome: &Result<Committed, StoreError>, next: Known) {
+        match outcome {
+            Ok(Committed::Done(revision)) => {
+                self.lanes.memory().learn(self.number, Known { revision: Some(*revision), ..next });
+            }
+            // A conflict may have been with the lane.
+            Ok(Committed::Conflict | Committed::Unknown) | Err(_) => self.is_stale = true,
+        }
     }
 }
 
@@ -168,14 +255,17 @@ impl Drop for Lane {
             return;
         }
         let mut memory = self.lanes.memory();
-        if self.is_sent {
+        if let Some((sending, next)) = self.sending.take() {
+            memory.abandoned.push(Abandoned { number: self.number, sending, next });
+            return;
+        }
+        if self.is_stale {
             memory.stale.insert(self.number);
         }
         while let Some(waiter) = memory.waiting.pop_front() {
-            let next = Self { lanes: self.lanes.clone(), number: self.number, is_sent: false, is_handed_on: false };
             drop(memory);
             // One who has gone since then drops it, and so hands it on.
-            let Err(mut unwanted) = waiter.send(next) else { return };
+            let Err(mut unwanted) = waiter.send(self.lanes.lane(self.number)) else { return };
             unwanted.is_handed_on = true;
             memory = self.lanes.memory();
         }
@@ -185,15 +275,11 @@ impl Drop for Lane {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        future::Future,
-        pin::pin,
-        task::{Context, Poll, Waker},
-    };
+    use std::pin::pin;
 
     use super::*;
 
-    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
         future.poll(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -202,6 +288,16 @@ mod tests {
             Poll::Ready(lane) => lane,
             Poll::Pending => panic!("no lane is free"),
         }
+    }
+
+    fn after(changes: u64) -> Known {
+        Known { changes, ..Known::default() }
+    }
+
+    /// A commit that ends when it is told how.
+    fn commit() -> (oneshot::Sender<Committed>, Sending) {
+        let (sender, ended) = oneshot::channel();
+        (sender, Box::pin(async move { Ok(ended.await.unwrap()) }))
     }
 
     #[test]
@@ -228,19 +324,51 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_left_without_a_word_is_stale_until_something_is_learned() {
+    fn a_lane_of_unknown_state_is_stale_until_something_is_learned() {
         let lanes = Lanes::new();
-        let mut lane = taken(&lanes);
-        lane.sent();
-        drop(lane);
+        let (ends, sending) = commit();
+        let mut sent = Box::pin(taken(&lanes).send(sending, after(1)));
+        assert!(poll(sent.as_mut()).is_pending());
+        ends.send(Committed::Unknown).unwrap();
+        assert!(poll(sent.as_mut()).is_ready());
         assert!(lanes.memory().is_stale(0));
-        let mut lane = taken(&lanes);
+        let lane = taken(&lanes);
         assert_eq!(lane.number, 0);
-        lane.sent();
-        lane.done(Known { changes: 4, revision: Some(Revision(9)), ..Known::default() });
+        let (ends, sending) = commit();
+        ends.send(Committed::Done(Revision(9))).unwrap();
+        assert!(poll(pin!(lane.send(sending, after(4)))).is_ready());
         assert!(!lanes.memory().is_stale(0));
         assert_eq!(lanes.memory().counters(), [4]);
+        assert_eq!(lanes.memory().own(0).revision, Some(Revision(9)));
         drop(taken(&lanes));
         assert!(!lanes.memory().is_stale(0), "nothing was sent");
+    }
+
+    #[test]
+    fn a_commit_that_nobody_waits_for_keeps_its_lane() {
+        struct Woken(std::sync::atomic::AtomicBool);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let lanes = Lanes::new();
+        let mut ends: Vec<_> = (0..LANES)
+            .map(|_| {
+                let (end, sending) = commit();
+                let mut sent = Box::pin(taken(&lanes).send(sending, after(7)));
+                assert!(poll(sent.as_mut()).is_pending());
+                end
+            })
+            .collect();
+        let woken = Arc::new(Woken(false.into()));
+        let mut waiting = Box::pin(lanes.take());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        ends.remove(3).send(Committed::Done(Revision(5))).unwrap();
+        assert!(woken.0.load(std::sync::atomic::Ordering::SeqCst), "whoever waits for a lane is told");
+        let Poll::Ready(lane) = poll(waiting.as_mut()) else { panic!("a lane is free") };
+        assert_eq!(lane.number, 3);
+        assert_eq!(lanes.memory().own(3).changes, 7, "it was done");
     }
 }

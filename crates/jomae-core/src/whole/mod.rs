@@ -366,7 +366,7 @@ impl WholeStore {
     }
 
     async fn with_lane(&self, commit: &Commit) -> Result<Attempt, StoreError> {
-        let mut lane = self.lanes.take().await;
+        let lane = self.lanes.take().await;
         let known = self.known(&lane)?;
         let Some(Difference { mut expect, added, removed, changes_something }) = self.difference(commit)? else {
             return Ok(Attempt::Answer(Committed::Conflict));
@@ -387,17 +387,10 @@ impl WholeStore {
         expect.push((path.clone(), known.revision));
         let mut sent = Commit { expect: together(&commit.expect, &expect), writes: commit.writes.clone() };
         sent.writes.push(Write::Put(path, sealed));
-        lane.sent();
-        match self.inner.commit(sent).await? {
-            Committed::Done(revision) => {
-                lane.done(Known { revision: Some(revision), ..next });
-                Ok(Attempt::Answer(Committed::Done(revision)))
-            }
-            Committed::Conflict => {
-                drop(lane);
-                self.judge(commit, &expect)
-            }
-            Committed::Unknown => Ok(Attempt::Answer(Committed::Unknown)),
+        let inner = Arc::clone(&self.inner);
+        match lane.send(Box::pin(async move { inner.commit(sent).await }), next).await? {
+            Committed::Conflict => self.judge(commit, &expect),
+            answer => Ok(Attempt::Answer(answer)),
         }
     }
 
@@ -507,7 +500,9 @@ impl Store for WholeStore {
         Ok(found)
     }
 
-    /// As that of the store inside, once there is a lane for it: at once unless [`LANES`] commits are on their way.
+    /// As that of the store inside, once there is a lane for it: at once unless [`LANES`] commits are on their way. What is
+    /// written to a path of which nothing is expected is written again if another commit comes between, as long as somebody
+    /// waits.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, StoreError>> {
         Box::pin(self.commit_whole(commit))
     }

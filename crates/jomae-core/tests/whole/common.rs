@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jomae_core::{
     error::Fault,
     keyring::{Keyring, RootKey, WrongRootKey},
-    store::{Entry, Path, Store, Write, memory::MemoryStore},
+    store::{Path, Store, Write, memory::MemoryStore},
     whole::{Found, Trouble, WholeStore},
 };
 use jomae_crypto::{secret::Key256, wrap};
@@ -58,8 +58,6 @@ pub fn sound(whole: &WholeStore) {
     assert_eq!(found.state, whole.state());
     assert!(found.state.is_some());
 }
-
-pub type Rows = Vec<(Path, Entry)>;
 
 /// A store with these records, whose values alone matter.
 pub fn store_of(rows: &[(Path, Vec<u8>)]) -> Arc<MemoryStore> {

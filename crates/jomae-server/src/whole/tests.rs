@@ -371,7 +371,7 @@ async fn a_restore_goes_on_from_its_backup_and_refuses_what_is_not_one() {
 #[test]
 fn a_log_runs_ahead_of_a_backup_for_an_hour_at_most() {
     let state = |changes| StoreState { changes, digest: [0; 32] };
-    let at = |secs| jomae_log::Timestamp(1_800_000_000 + secs);
+    let at = |secs: i64| jomae_log::Timestamp(1_800_000_000 + secs);
     let promised = Promised { state: state(10), at: at(3600) };
     let older = WholeError::Older { lost: 1, newest: promised.at };
     assert!(is_of_one_backup(&older, Some(&promised), Some(at(0))));
