@@ -16,10 +16,12 @@ use jomae_core::{
     service::Service,
     store::{Path, Store, Write},
     stored::{Bytes, Derived, Record},
+    whole::WholeStore,
 };
 use jomae_crypto::rng;
 use jomae_server::{
     bootstrap::{self, OpenedStore},
+    cluster::Keeper,
     config::Config,
     gateway,
     store::SqliteStore,
@@ -40,7 +42,11 @@ pub struct NewKey {
 /// The service of a data directory, without a socket, and whose keys it makes.
 pub struct Maker {
     pub service: Arc<Service>,
-    pub store: Arc<dyn Store>,
+    /// The store with the hash over all records, as the service uses it.
+    pub store: Arc<WholeStore>,
+    /// The same without: what is committed to it makes the hash wrong, and the store unusable.
+    pub bare: Arc<dyn Store>,
+    _keeper: Option<Keeper>,
     /// The same, if it is one.
     pub sqlite: Option<Arc<SqliteStore>>,
     account: AccountId,
@@ -54,14 +60,14 @@ impl Maker {
         let config = config.map_or_else(|| Ok(Config::default()), Config::read)?;
         let config = Config { data_dir: data_dir.to_owned(), ..config };
         let started = bootstrap::open(&config, gateway::now()).await?;
-        let (service, store) = (started.service, started.store.store());
+        let (service, store, bare) = (started.service, started.whole, started.store.store());
         let sqlite = if let OpenedStore::Sqlite(sqlite) = started.store { Some(sqlite) } else { None };
         // The path ends in the id.
         let accounts = service.kms.vault.reading().list::<AccountRecord>("sys/account/", None, 1)?;
         let account = accounts.first().and_then(|(path, _)| path.as_str().rsplit('/').next()).and_then(AccountId::new);
         let account = account.ok_or("the store has no account")?;
         let region = service.default_region.clone();
-        Ok(Self { service, store, sqlite, account, region })
+        Ok(Self { service, store, bare, _keeper: started.keeper, sqlite, account, region })
     }
 
     /// A new key with fresh material, sealed.

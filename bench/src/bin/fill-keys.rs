@@ -13,7 +13,7 @@ use std::{
 
 use clap::Parser;
 use jomae_bench::keys::{Failure, Maker, WRITES_PER_KEY};
-use jomae_core::store::{Commit, Committed};
+use jomae_core::store::{Commit, Committed, Store as _};
 use tokio::task::JoinSet;
 
 /// Puts keys into a data directory that no server has open; makes the directory if it is not there.
@@ -28,7 +28,7 @@ struct Options {
     out: Option<PathBuf>,
 }
 
-/// Keys in one commit, which may have 128 writes.
+/// Keys in one commit, which may have 120 writes.
 const KEYS_PER_COMMIT: u64 = 120 / WRITES_PER_KEY as u64;
 /// Commits that wait at a time, to share a sync.
 const COMMITTERS: usize = 32;

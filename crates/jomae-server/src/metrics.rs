@@ -35,6 +35,7 @@ use crate::{
     http::{HttpFailure, HttpStats},
     nonces::Found,
     store::{EtcdStore, Lag},
+    whole::Verified,
 };
 
 /// All metrics of the process.
@@ -102,6 +103,8 @@ impl Metrics {
         };
         let hsm = started.hsm.clone();
         let sources = Sources { http, service, audit, etcd, hsm, found, succeeded: Arc::clone(&succeeded) };
+        let (verified, succeeded_of) = (Arc::clone(&started.verified), Arc::clone(&succeeded));
+        let sources = Sources { http, service, audit, etcd, found, verified, succeeded: succeeded_of };
         registry.register_collector(Box::new(sources));
         Self { registry, succeeded, seconds, refused, faults, too_costly }
     }
@@ -147,6 +150,7 @@ struct Sources {
     etcd: Option<Arc<EtcdStore>>,
     hsm: Option<Arc<Hsm>>,
     found: Found,
+    verified: Arc<Verified>,
     succeeded: Arc<Vec<AtomicU64>>,
 }
 
@@ -310,7 +314,10 @@ impl Collector for Sources {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
-        let gauges: [(&str, &str, u64); 9] = [
+        let counter = ConstCounter::new(self.verified.runs());
+        let help = "Counts of all records against the hash over them that found everything right";
+        counter.encode(encoder.encode_descriptor("store_verifications", help, None, counter.metric_type())?)?;
+        let gauges: [(&str, &str, u64); 12] = [
             ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
             ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
@@ -323,6 +330,13 @@ impl Collector for Sources {
             ("nonces", "Nonces remembered against replay", self.service.authenticator.nonces.len() as u64),
             ("nonces_recalled", "Nonces that the last stop had left for this start", self.found.nonces as u64),
             ("last_stop_unclean", "1 if the last stop left none, as after a crash", u64::from(self.found.unclean)),
+            (
+                "store_intact",
+                "1 unless the store was changed beside the service",
+                u64::from(self.service.kms.vault.store().health().is_ok()),
+            ),
+            ("store_verified_records", "Records in the last count of all of them", self.verified.records()),
+            ("store_verified_age_seconds", "Age of the last count of all records", self.verified.age_secs()),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
         ];
         for (name, help, value) in gauges.into_iter().chain(self.audit_gauges(&audit)).chain(archive_gauges(&audit)) {

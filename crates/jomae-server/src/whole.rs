@@ -101,7 +101,10 @@ pub fn is_of_one_backup(why: &WholeError, promised: Option<&Promised>, passed: O
 pub fn source(whole: &Arc<WholeStore>) -> StateSource {
     let whole = Arc::downgrade(whole);
     StateSource::new(move || {
-        let state = whole.upgrade()?.state()?;
+        let whole = whole.upgrade()?;
+        // What other nodes have done is promised, too. If something went back, it was noted, and less is not promised.
+        let _ = whole.refresh();
+        let state = whole.state()?;
         Some(StoreState { changes: state.changes, digest: state.digest })
     })
 }

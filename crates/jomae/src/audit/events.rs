@@ -23,8 +23,10 @@ const PAGE_SIZE: &str = "50";
 const RANGE_SECS: i64 = 7 * 86_400;
 
 /// Names of events that are no calls: what the service did by itself, and the operator.
-const NO_ACTIONS: [&str; 14] = [
+const NO_ACTIONS: [&str; 16] = [
+    "AcceptRollback",
     "BeginAuditLog",
+    "BeginRollbackDetection",
     "CreateAccount",
     "CreateAccountKey",
     "DeleteAccount",
