@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Waker},
 };
 
@@ -17,7 +20,7 @@ use jomae_core::{
 use jomae_sim::store_suite::{commit, delete, everything, put};
 use proptest::prelude::*;
 
-use crate::common::{begun, checked, keyring, opened, store_of};
+use crate::common::{begun, checked, keyring, store_of};
 
 /// Commits are done at once, and answered when they are asked for the second time.
 struct Slow(MemoryStore);
@@ -94,60 +97,97 @@ fn note(history: &Mutex<History>, store: &dyn Store) {
     }
 }
 
-/// Plays the actions; gives the history and what is promised at the end, by each node.
-fn play(actions: &[Action], names: &[&str]) -> (History, Vec<State>) {
-    let plain = Arc::new(MemoryStore::new());
-    drop(begun(plain.clone()));
-    let inner = Arc::new(Slow(MemoryStore::new()));
-    for (path, entry) in everything(&*plain) {
-        jomae_sim::store_suite::done(&inner.0, vec![put(path.as_str(), entry.value)]);
-    }
-    let node = |name: &&str| {
-        let whole = WholeStore::open(inner.clone(), keyring(), NodeName::new(name).as_ref()).unwrap();
-        whole.begin_counting();
-        whole
-    };
-    let nodes: Vec<Arc<WholeStore>> = names.iter().map(node).collect();
-    let history = Mutex::default();
-    note(&history, &inner.0);
-    let mut under_way: Vec<OnItsWay<'_>> = Vec::new();
-    for action in actions {
-        match action {
-            Action::Begin(node, writes) => {
-                let writes = writes.iter().map(|(path, value)| {
-                    let path = format!("r/{path}");
-                    value.map_or_else(|| delete(&path), |value| put(&path, [value]))
-                });
-                let mut begun: OnItsWay<'_> = nodes[*node].commit(commit(&[], writes.collect()));
-                if !poll(&mut begun) {
-                    under_way.push(begun);
-                }
-            }
-            Action::Answer(which) => {
-                if let Some(at) = which.checked_rem(under_way.len())
-                    && poll(&mut under_way[at])
-                {
-                    drop(under_way.remove(at));
-                }
-            }
-            Action::Refresh(node) => nodes[*node].refresh().unwrap(),
+/// A service of some nodes, and all that ever stood in its store.
+struct World {
+    inner: Arc<Slow>,
+    nodes: Vec<Arc<WholeStore>>,
+    history: Mutex<History>,
+    nth: AtomicU64,
+}
+
+impl World {
+    fn new(names: &[&str]) -> Self {
+        let plain = Arc::new(MemoryStore::new());
+        drop(begun(plain.clone()));
+        let inner = Arc::new(Slow(MemoryStore::new()));
+        for (path, entry) in everything(&*plain) {
+            jomae_sim::store_suite::done(&inner.0, vec![put(path.as_str(), entry.value)]);
         }
-        note(&history, &inner.0);
+        let node = |name: &&str| {
+            let whole = WholeStore::open(inner.clone(), keyring(), NodeName::new(name).as_ref()).unwrap();
+            whole.begin_counting();
+            whole
+        };
+        let world = Self { nodes: names.iter().map(node).collect(), inner, history: Mutex::default(), nth: AtomicU64::new(0) };
+        world.note();
+        world
     }
-    for mut commit in under_way {
-        while !poll(&mut commit) {
-            note(&history, &inner.0);
+
+    fn note(&self) {
+        note(&self.history, &self.inner.0);
+    }
+
+    /// Plays the actions to their end; gives what is promised then, by each node, and how many values there have been at each path.
+    fn play(&self, actions: &[Action]) -> (Vec<State>, BTreeMap<Path, usize>) {
+        let mut under_way: Vec<OnItsWay<'_>> = Vec::new();
+        for action in actions {
+            match action {
+                Action::Begin(node, writes) => {
+                    let writes = writes.iter().map(|(path, value)| {
+                        let path = format!("r/{path}");
+                        // As sealed values are, no two are the same.
+                        let nth = self.nth.fetch_add(1, Ordering::Relaxed);
+                        value.map_or_else(|| delete(&path), |value| put(&path, format!("{value} {nth}")))
+                    });
+                    let mut begun: OnItsWay<'_> = self.nodes[*node].commit(commit(&[], writes.collect()));
+                    if !poll(&mut begun) {
+                        under_way.push(begun);
+                    }
+                }
+                Action::Answer(which) => {
+                    if let Some(at) = which.checked_rem(under_way.len())
+                        && poll(&mut under_way[at])
+                    {
+                        drop(under_way.remove(at));
+                    }
+                }
+                Action::Refresh(node) => self.nodes[*node].refresh().unwrap(),
+            }
+            self.note();
         }
-        note(&history, &inner.0);
+        for mut commit in under_way {
+            while !poll(&mut commit) {
+                self.note();
+            }
+            self.note();
+        }
+        let promised = self.nodes.iter().map(|node| {
+            node.refresh().unwrap();
+            let state = node.state().unwrap();
+            assert_eq!(checked(node).unwrap().state, Some(state));
+            state
+        });
+        let promised: Vec<State> = promised.collect();
+        assert!(promised.iter().all(|one| *one == promised[0]));
+        let lengths = self.history().iter().map(|(path, values)| (path.clone(), values.len())).collect();
+        (promised, lengths)
     }
-    let promised = nodes.iter().map(|node| {
-        node.refresh().unwrap();
-        let state = node.state().unwrap();
-        assert_eq!(checked(node).unwrap().state, Some(state));
-        state
-    });
-    let promised = promised.collect();
-    (history.into_inner().unwrap(), promised)
+
+    fn history(&self) -> History {
+        self.history.lock().unwrap().clone()
+    }
+}
+
+/// A store in which each path has the value of this number in its history; gives whether its parts fit together, and its changes.
+fn put_together(history: &History, picked: &BTreeMap<Path, usize>) -> Option<Option<State>> {
+    let value = |(path, at): (&Path, &usize)| Some((path.clone(), history[path][*at].clone()?));
+    let rows: Vec<_> = picked.iter().filter_map(value).collect();
+    let whole = WholeStore::open(store_of(&rows), keyring(), None).ok()?;
+    Some(checked(&whole).ok()?.state)
+}
+
+fn newest(history: &History) -> BTreeMap<Path, usize> {
+    history.iter().map(|(path, values)| (path.clone(), values.len() - 1)).collect()
 }
 
 type Picks = Vec<(prop::sample::Index, prop::sample::Index)>;
@@ -156,25 +196,38 @@ fn picks() -> impl Strategy<Value = Picks> {
     prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6)
 }
 
-/// Some paths have what stood there before, the others what stands there now: that is refused, or short of every promise.
-fn put_together(history: &History, picks: Picks, promised: &[State]) -> Result<(), TestCaseError> {
-    let newest: Vec<(Path, Option<Vec<u8>>)> =
-        history.iter().map(|(path, values)| (path.clone(), values.last().cloned().flatten())).collect();
-    let mut mixed = newest.clone();
+/// Some paths have what stood there before, the others what stands there now. Against the newest promise it passes for the newest
+/// store only; against an earlier one, if it lacks nothing that had been promised then.
+fn try_together(
+    names: &[&str],
+    before: &[Action],
+    after: &[Action],
+    picks: Picks,
+) -> Result<(), TestCaseError> {
+    let world = World::new(names);
+    let (earlier, lengths) = world.play(before);
+    let (promised, _) = world.play(after);
+    let history = world.history();
+    let mut picked = newest(&history);
     for (which, when) in picks {
-        let (path, value) = which.get_mut(&mut mixed);
-        *value = history[path][when.index(history[path].len())].clone();
+        let path = which.get(&history.keys().collect::<Vec<_>>()).to_owned().clone();
+        let at = when.index(history[&path].len());
+        picked.insert(path, at);
     }
-    let is_newest = mixed == newest;
-    let rows: Vec<_> = mixed.into_iter().filter_map(|(path, value)| Some((path, value?))).collect();
-    let found = WholeStore::open(store_of(&rows), keyring(), None).map(|whole| checked(&whole));
-    match found {
-        Ok(Ok(found)) if is_newest => prop_assert_eq!(found.state, promised.first().copied()),
-        Ok(Ok(found)) => {
-            let is_less = |state: State| promised.iter().all(|promised| state.changes < promised.changes);
-            prop_assert!(found.state.is_none_or(is_less), "{:?} of {:?}", found.state, promised);
+    let value = |(path, at): (&Path, &usize)| history[path][*at].clone();
+    let is_newest = picked.iter().map(value).eq(newest(&history).iter().map(value));
+    let found = put_together(&history, &picked).flatten();
+    let passes = |promised: State| found.is_some_and(|found| {
+        found.changes > promised.changes || found == promised
+    });
+    prop_assert_eq!(passes(promised[0]), is_newest);
+    if passes(earlier[0]) {
+        for (path, at) in &picked {
+            let known = lengths.get(path).copied().unwrap_or(0);
+            // What was removed may be so once more.
+            let latest = history[path].iter().rposition(|value| *value == history[path][*at]).unwrap();
+            prop_assert!(latest + 1 >= known, "{path}: value {at} of {known}");
         }
-        Ok(Err(_)) | Err(_) => prop_assert!(!is_newest),
     }
     Ok(())
 }
@@ -183,17 +236,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn nothing_that_is_put_together_passes_for_the_newest(actions in actions(1), picks in picks()) {
-        let (history, promised) = play(&actions, &[""]);
-        put_together(&history, picks, &promised)?;
+    fn nothing_that_is_put_together_passes_for_the_newest(
+        before in actions(1), after in actions(1), picks in picks(),
+    ) {
+        try_together(&[""], &before, &after, picks)?;
     }
 
     /// Three nodes, which know of each other what they last looked at.
     #[test]
-    fn nothing_that_is_put_together_of_several_nodes_passes_for_the_newest(actions in actions(3), picks in picks()) {
-        let (history, promised) = play(&actions, &["a", "b", "c"]);
-        prop_assert!(promised.iter().all(|one| *one == promised[0]));
-        put_together(&history, picks, &promised)?;
+    fn nothing_that_is_put_together_of_several_nodes_passes_for_the_newest(
+        before in actions(3), after in actions(3), picks in picks(),
+    ) {
+        try_together(&["a", "b", "c"], &before, &after, picks)?;
     }
 }
 
@@ -232,13 +286,72 @@ fn a_lane_does_not_go_back_alone() {
                     values.last()?
                 };
                 Some((path.clone(), value.clone()?))
+const fn begin(node: usize, path: u8, value: u8) -> Once {
+    Once(node, path, value)
+}
+
+struct Once(usize, u8, u8);
+
+fn all(begun: &[Once]) -> Vec<Action> {
+    begun.iter().map(|Once(node, path, value)| Action::Begin(*node, vec![(*path, Some(*value))])).collect()
+}
+
+/// Sets paths back in every way; gives how many ways pass, and panics if one does in which a record is older than was promised.
+fn set_back(history: &History, promised: State, paths: &[(&str, usize)]) -> usize {
+    let find = |path: &str| history.keys().find(|at| at.as_str() == path).unwrap().clone();
+    let mut ways = vec![newest(history)];
+    for (path, _) in paths {
+        let path = find(path);
+        let values = 0..history[&path].len();
+        ways = ways
+            .into_iter()
+            .flat_map(|way| values.clone().map(move |at| (way.clone(), at)))
+            .map(|(mut way, at)| {
+                way.insert(path.clone(), at);
+                way
             })
             .collect();
-        let is_newest = of_record + 1 == history[record].len() && of_lane + 1 == history[lane].len();
-        let found = checked(&opened(store_of(&rows)));
-        let passes = found.is_ok_and(|found| found.state.is_some_and(|state| state.changes >= promised[0].changes));
-        assert_eq!(passes, is_newest, "record {of_record}, lane {of_lane}");
-        refused += usize::from(!passes);
     }
-    assert!(refused > 3);
+    let passes = |way: &&BTreeMap<Path, usize>| {
+        put_together(history, way).flatten().is_some_and(|found| found.changes >= promised.changes)
+    };
+    let passing: Vec<_> = ways.iter().filter(passes).collect();
+    for way in &passing {
+        for (path, least) in paths {
+            assert!(way[&find(path)] >= *least, "{path} is older than was promised: {}", way[&find(path)]);
+        }
+    }
+    passing.len()
+}
+
+/// The case for which lanes know of each other: a lane goes back with all that it wrote, and others have gone on by as much.
+#[test]
+fn a_lane_does_not_go_back_alone() {
+    let world = World::new(&[""]);
+    for value in 0..2 {
+        world.play(&all(&[begin(0, 1, value)]));
+    }
+    let (promised, _) = world.play(&[]);
+    // Three at a time, in three lanes.
+    world.play(&all(&[begin(0, 3, 0), begin(0, 2, 0), begin(0, 4, 0)]));
+    let history = world.history();
+    let lanes = history.keys().filter(|path| path.as_str().starts_with("sys/whole/lane/")).count();
+    assert_eq!(lanes, 3);
+    // The newest; and without the last commit of the first lane, which the others did not know of.
+    assert_eq!(set_back(&history, promised[0], &[("r/1", 2), ("r/3", 0), ("sys/whole/lane/00", 2)]), 2);
+}
+
+/// The same between nodes.
+#[test]
+fn a_node_does_not_go_back_alone() {
+    let world = World::new(&["a", "b"]);
+    for value in 0..2 {
+        world.play(&all(&[begin(0, 1, value)]));
+    }
+    let (promised, _) = world.play(&[]);
+    for value in 0..4 {
+        world.play(&all(&[begin(1, 2, value)]));
+    }
+    let history = world.history();
+    assert_eq!(set_back(&history, promised[1], &[("r/1", 2), ("sys/whole/node/a/00", 2)]), 1);
 }
