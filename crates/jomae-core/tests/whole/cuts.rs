@@ -118,7 +118,8 @@ impl World {
             whole.begin_counting();
             whole
         };
-        let world = Self { nodes: names.iter().map(node).collect(), inner, history: Mutex::default(), nth: AtomicU64::new(0) };
+        let world =
+            Self { nodes: names.iter().map(node).collect(), inner, history: Mutex::default(), nth: AtomicU64::new(0) };
         world.note();
         world
     }
@@ -198,12 +199,7 @@ fn picks() -> impl Strategy<Value = Picks> {
 
 /// Some paths have what stood there before, the others what stands there now. Against the newest promise it passes for the newest
 /// store only; against an earlier one, if it lacks nothing that had been promised then.
-fn try_together(
-    names: &[&str],
-    before: &[Action],
-    after: &[Action],
-    picks: Picks,
-) -> Result<(), TestCaseError> {
+fn try_together(names: &[&str], before: &[Action], after: &[Action], picks: Picks) -> Result<(), TestCaseError> {
     let world = World::new(names);
     let (earlier, lengths) = world.play(before);
     let (promised, _) = world.play(after);
@@ -217,9 +213,7 @@ fn try_together(
     let value = |(path, at): (&Path, &usize)| history[path][*at].clone();
     let is_newest = picked.iter().map(value).eq(newest(&history).iter().map(value));
     let found = put_together(&history, &picked).flatten();
-    let passes = |promised: State| found.is_some_and(|found| {
-        found.changes > promised.changes || found == promised
-    });
+    let passes = |promised: State| found.is_some_and(|found| found.changes > promised.changes || found == promised);
     prop_assert_eq!(passes(promised[0]), is_newest);
     if passes(earlier[0]) {
         for (path, at) in &picked {
