@@ -86,6 +86,7 @@ impl Maker {
             usage: KeyUsage::EncryptDecrypt,
             origin: KeyOrigin::AliyunKms,
             state: KeyState::Enabled,
+            protection: ProtectionLevel::Software,
             primary: Some(PrimaryVersion { number, id: version_id.clone() }),
             versions: number,
             last_rotation: now.0,
@@ -103,7 +104,8 @@ impl Maker {
         };
         let kms = &self.service.kms;
         let binding = binding(&place, &record, &version_id);
-        let made = kms.backend.generate(spec, &binding, &place.account).wait().await;
+        let made = kms.backends.of(record.protection).map_err(|fault| fault.to_string())?;
+        let made = made.generate(spec, &binding, &place.account).wait().await;
         let made = made.map_err(|error| format!("{error:?}"))?;
         let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
         let version = StoredVersion { id: version_id.clone(), number, created: now.0, blob, public };

@@ -102,9 +102,8 @@ impl Metrics {
             OpenedStore::Sqlite(_) => None,
         };
         let hsm = started.hsm.clone();
-        let sources = Sources { http, service, audit, etcd, hsm, found, succeeded: Arc::clone(&succeeded) };
         let (verified, succeeded_of) = (Arc::clone(&started.verified), Arc::clone(&succeeded));
-        let sources = Sources { http, service, audit, etcd, found, verified, succeeded: succeeded_of };
+        let sources = Sources { http, service, audit, etcd, hsm, found, verified, succeeded: succeeded_of };
         registry.register_collector(Box::new(sources));
         Self { registry, succeeded, seconds, refused, faults, too_costly }
     }

@@ -23,50 +23,6 @@ fn failure(error: OperateError) -> Failure {
     Failure::Local(error.to_string())
 }
 
-pub fn backup(backup: &Backup) -> Result<(), Failure> {
-    let config = serve::config(&backup.config)?;
-    let report =
-        block_on(async { operate::back_up(&config, &backup.to, backup.with_identity).await.map_err(failure) })?;
-    let key = match config.root_key.provider {
-        RootKeyProvider::File => format!("The root key is not in it: keep {} safe", config.root_key_file().display()),
-        RootKeyProvider::Passphrase => "The passphrase of the root key is not in it: keep it safe".to_owned(),
-    };
-    output::line(&format!(
-        "backed up {} to {}: store at revision {} ({} bytes), {} audit file(s){}. {key}, and elsewhere.",
-        config.data_dir.display(),
-        backup.to.display(),
-        report.revision,
-        report.store_bytes,
-        report.audit_files,
-        report.identity.iter().flat_map(|name| [", ", name, " (sealed)"]).collect::<String>(),
-    ))
-}
-
-pub fn restore(restore: &Restore) -> Result<(), Failure> {
-    let config = serve::config(&restore.config)?;
-    block_on(async {
-        let accepting = Accepting { damaged_log: restore.accept_damaged_audit_log, rollback: restore.accept_rollback };
-        let restored = operate::restore(&restore.from, restore.root_key.as_deref(), accepting, &config);
-        let restored = restored.await.map_err(failure)?;
-        match &restored.log {
-            Ok(log) => output::line(&format!("audit log: {log}"))?,
-            Err(why) => output::line(&format!("audit log: DAMAGED, and restored as it is: {why}"))?,
-        }
-        if let Some(rollback) = &restored.rollback {
-            output::line(&format!("store: restored as it is, and an event will say so: {rollback}"))?;
-        }
-        for missing in &restored.missing {
-            output::line(&format!("missing: {missing}"))?;
-        }
-        output::line(&format!(
-            "restored {} records to {}, every one opened. Start with: jomae serve --data-dir {}",
-            restored.records,
-            config.data_dir.display(),
-            config.data_dir.display()
-        ))
-    })
-}
-
 pub fn doctor(config: &ConfigArgs) -> Result<(), Failure> {
     let config = serve::config(config)?;
     block_on(async {

@@ -245,41 +245,6 @@ proptest! {
     }
 }
 
-/// The case for which lanes know of each other: a record goes back with the lane that wrote it, while others went on.
-#[test]
-fn a_lane_does_not_go_back_alone() {
-    let begin = |path: u8, value: u8| Action::Begin(0, vec![(path, Some(value))]);
-    // The first lane writes record 1, is held up at the second commit, and a second lane goes on.
-    let actions =
-        [begin(1, 0), Action::Answer(0), begin(1, 1), begin(2, 0), Action::Answer(0), begin(3, 1), Action::Answer(0)];
-    let (history, promised) = play(&actions);
-    let actions = [
-        begin(1, 0),
-        Action::Answer(0),
-        begin(1, 1),
-        begin(2, 0),
-        Action::Answer(0),
-        begin(3, 1),
-        Action::Answer(0),
-    ];
-    let (history, promised) = play(&actions, &[""]);
-    let lanes = history.keys().filter(|path| path.as_str().starts_with("sys/whole/lane/")).count();
-    assert_eq!(lanes, 2);
-    let mut refused = 0;
-    let at = |path: &str| history.keys().find(|at| at.as_str() == path).unwrap();
-    let (record, lane) = (at("r/1"), at("sys/whole/lane/00"));
-    for (of_record, of_lane) in (0..history[record].len()).flat_map(|r| (0..history[lane].len()).map(move |l| (r, l))) {
-        let rows: Vec<_> = history
-            .iter()
-            .filter_map(|(path, values)| {
-                let value = if path == record {
-                    &values[of_record]
-                } else if path == lane {
-                    &values[of_lane]
-                } else {
-                    values.last()?
-                };
-                Some((path.clone(), value.clone()?))
 const fn begin(node: usize, path: u8, value: u8) -> Once {
     Once(node, path, value)
 }

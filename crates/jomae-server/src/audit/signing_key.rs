@@ -12,8 +12,6 @@ use jomae_core::{
     cluster::{Cluster, record::NodeName},
     error::Fault,
     form, root,
-    form,
-    keyring::DOMAIN_PREFIX,
     store::{Path, SCAN_LIMIT_MAX},
     stored::plain_records,
     tx::{CommitOutcome, Vault},
@@ -244,8 +242,6 @@ fn former(keys: &[StoredKey]) -> Result<Option<FormerLog>, Fault> {
 fn is_used(vault: &Vault) -> Result<bool, Fault> {
     let paths = vault.reading().paths("", None, SCAN_LIMIT_MAX)?;
     Ok(paths.iter().any(|path| !root::is_bare(path.as_str()) && path.as_str() != form::PATH))
-    // The floor of stored forms comes before the log, too.
-    Ok(paths.iter().any(|path| !path.as_str().starts_with(DOMAIN_PREFIX) && path.as_str() != form::PATH))
 }
 
 fn warn_of_name(signer: Signer, origin: Option<&str>) -> Signer {
