@@ -20,6 +20,7 @@ use jomae_core::record::{
 use jomae_core::store::memory::MemoryStore;
 use jomae_core::stored::Record;
 use jomae_core::usage::cell::UsageRecord;
+use jomae_core::whole::record::{AcceptedRecord, BaseRecord, LaneRecord, of_lane, sum_of};
 use jomae_crypto::secret::Key256;
 use jomae_crypto::wrap;
 use jomae_fuzz::change;
@@ -92,10 +93,17 @@ fuzz_target!(|data: &[u8]| {
             read::<BootstrapRecord>(rest);
             read::<UsageRecord>(rest);
             read::<ClientTokenRecord>(rest);
+            read::<LaneRecord>(rest);
+            read::<BaseRecord>(rest);
+            read::<AcceptedRecord>(rest);
             if let Ok(record) = KeyRecord::decode(rest) {
                 let _ = record.next_rotation_date().map(|at| at.to_string());
             }
+            if let Ok(record) = BaseRecord::decode(rest) {
+                let _ = sum_of("sys/whole/base", &record.sum);
+            }
             if let Ok(text) = std::str::from_utf8(rest) {
+                let _ = of_lane(text);
                 let _ = path::due_at(text);
             }
         }

@@ -102,9 +102,9 @@ impl Checkpoint {
         if lines.iter().any(|line| line.is_empty()) {
             return Err(TlogError::Checkpoint);
         }
-        let mut states = more.iter().filter_map(|line| StoreState::of_line(line));
-        let (state, second) = (states.next().transpose()?, states.next());
-        if second.is_some() {
+        // Where it stands is fixed, so that a text is that of one checkpoint only.
+        let state = more.first().and_then(|line| StoreState::of_line(line)).transpose()?;
+        if more.iter().skip(1).any(|line| line.starts_with(STATE)) {
             return Err(TlogError::Checkpoint);
         }
         let read = || {

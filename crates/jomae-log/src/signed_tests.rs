@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::merkle_tests::{Leaves, leaves, signer};
 use crate::{
-    Checkpoint, EventProof, Receipt, Signer, Timestamp, TlogError, VerifierKey,
+    Checkpoint, EventProof, Receipt, Signer, StoreState, Timestamp, TlogError, VerifierKey,
     checkpoint::split_file,
     inclusion_proof, leaf_hash,
     note::{self, NAME_BYTES_MAX, NOTE_BYTES_MAX, SIGNATURES_MAX},
@@ -114,6 +114,32 @@ fn malformed_notes_are_refused() {
     }
     for text in ["", "no newline", "tab\t\n", "return\r\n", &("x".repeat(NOTE_BYTES_MAX) + "\n")] {
         assert_eq!(log.sign(text), Err(TlogError::Text), "{text:.100}");
+    }
+}
+
+#[test]
+fn a_checkpoint_says_how_far_the_store_had_come() {
+    let log = signer(LOG);
+    let state = StoreState { changes: 4711, digest: leaf_hash(b"all records") };
+    let made = Checkpoint { state: Some(state), ..checkpoint(&leaves(5)) };
+    let text = made.text();
+    let line = text.lines().nth(4).unwrap();
+    assert!(line.starts_with("jomae-store 4711 ") && line.len() == "jomae-store 4711 ".len() + 44, "{line}");
+    assert_eq!(Checkpoint::open(&made.sign(&log).unwrap(), log.verifier()), Ok(made.clone()));
+    let later = log.sign(&(text.clone() + "jomae-other 1\n")).unwrap();
+    assert_eq!(Checkpoint::open(&later, log.verifier()), Ok(made.clone()), "others are ignored");
+    let wrong = [
+        text.replace("4711", "04711"),
+        text.replace("4711", "-1"),
+        text.replace("4711 ", ""),
+        text.replace("4711", "18446744073709551616"),
+        text.replace("=\n", "\n"),
+        format!("{text}{line}\n"),
+        text.clone() + "jomae-store \n",
+        text.replace("jomae-store", "jomae-other 1\njomae-store"),
+    ];
+    for text in wrong {
+        assert_eq!(Checkpoint::parse(&text), Err(TlogError::Checkpoint), "{text}");
     }
 }
 

@@ -164,25 +164,22 @@ impl Lanes {
             }
             self.settle();
             loop {
-                let receiver = match &mut waiting {
-                    Some(receiver) => receiver,
-                    None => {
-                        let mut memory = self.memory();
-                        if let Some(number) = memory.free.pop_first() {
-                            drop(memory);
-                            return Poll::Ready(self.lane(number));
-                        }
-                        let (sender, receiver) = oneshot::channel();
-                        memory.waiting.push_back(sender);
-                        waiting.insert(receiver)
+                if let Some(receiver) = &mut waiting {
+                    match Pin::new(receiver).poll(context) {
+                        Poll::Ready(Ok(lane)) => return Poll::Ready(lane),
+                        // Nobody drops the other end unsent; if so after all, asking again does no harm.
+                        Poll::Ready(Err(_)) => waiting = None,
+                        Poll::Pending => return Poll::Pending,
                     }
-                };
-                match Pin::new(receiver).poll(context) {
-                    Poll::Ready(Ok(lane)) => return Poll::Ready(lane),
-                    // Nobody drops the other end unsent; if so after all, asking again does no harm.
-                    Poll::Ready(Err(_)) => waiting = None,
-                    Poll::Pending => return Poll::Pending,
                 }
+                let mut memory = self.memory();
+                if let Some(number) = memory.free.pop_first() {
+                    drop(memory);
+                    return Poll::Ready(self.lane(number));
+                }
+                let (sender, receiver) = oneshot::channel();
+                memory.waiting.push_back(sender);
+                waiting = Some(receiver);
             }
         })
         .await

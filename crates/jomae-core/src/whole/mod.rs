@@ -293,7 +293,7 @@ impl WholeStore {
 
     fn form(&self) -> Result<(u32, Option<Revision>), StoreError> {
         let Some(entry) = self.inner.get(form::PATH)? else { return Ok((form::OLDEST, None)) };
-        let record: FormRecord = tx::open(&self.keyring, form::PATH, &entry.value).map_err(of_fault)?;
+        let record: FormRecord = tx::open(&self.keyring, form::PATH, &entry.value).map_err(|fault| of_fault(&fault))?;
         Ok((record.form, Some(entry.revision)))
     }
 
@@ -317,9 +317,9 @@ impl WholeStore {
         if !is_stale {
             return Ok(known);
         }
-        let found = self.read_lane(lane.number).map_err(of_fault)?;
+        let found = self.read_lane(lane.number).map_err(|fault| of_fault(&fault))?;
         let path = record::lane(&self.prefix, lane.number);
-        self.expect_not_less(path.as_str(), known.changes, found.changes).map_err(of_fault)?;
+        self.expect_not_less(path.as_str(), known.changes, found.changes).map_err(|fault| of_fault(&fault))?;
         self.lanes.memory().learn(lane.number, found.clone());
         Ok(found)
     }
@@ -335,15 +335,16 @@ impl WholeStore {
             return self.inner.commit(commit).await;
         }
         for _ in 0..ATTEMPTS_MAX {
-            let attempt = match self.is_counting.load(Ordering::Acquire) {
-                true => self.with_lane(&commit).await?,
-                false => match self.form()? {
+            let attempt = if self.is_counting.load(Ordering::Acquire) {
+                self.with_lane(&commit).await?
+            } else {
+                match self.form()? {
                     (floor, revision) if floor < record::FORM => self.without_lane(&commit, revision).await?,
                     _ => {
                         self.is_counting.store(true, Ordering::Release);
                         Attempt::Again
                     }
-                },
+                }
             };
             if let Attempt::Answer(answer) = attempt {
                 return Ok(answer);
@@ -383,7 +384,8 @@ impl WholeStore {
         let mut next = Known { changes: known.changes.saturating_add(1), ..known.clone() };
         next.sum.add(&added);
         next.sum.subtract(&removed);
-        let sealed = tx::seal(&self.keyring, &path, &self.lane_record(lane.number, &next)).map_err(of_fault)?;
+        let sealed =
+            tx::seal(&self.keyring, &path, &self.lane_record(lane.number, &next)).map_err(|fault| of_fault(&fault))?;
         expect.push((path.clone(), known.revision));
         let mut sent = Commit { expect: together(&commit.expect, &expect), writes: commit.writes.clone() };
         sent.writes.push(Write::Put(path, sealed));
@@ -428,9 +430,8 @@ impl WholeStore {
             let revision = found.as_ref().map(|entry| entry.revision);
             match expected {
                 Some(expected) if expected != revision => return Ok(None),
-                Some(_) => {}
                 None if is_inside(path.as_str()) => difference.expect.push((path.clone(), revision)),
-                None => {}
+                Some(_) | None => {}
             }
             difference.changes_something |= found.is_some() || matches!(write, Write::Put(..));
             if is_inside(path.as_str()) {
@@ -467,7 +468,7 @@ fn together(theirs: &[(Path, Option<Revision>)], ours: &[(Path, Option<Revision>
     theirs.iter().chain(ours).cloned().collect()
 }
 
-fn of_fault(fault: Fault) -> StoreError {
+fn of_fault(fault: &Fault) -> StoreError {
     match fault.kind {
         FaultKind::Unavailable => StoreError::Unavailable(fault.to_string()),
         _ => StoreError::Damaged(fault.to_string()),

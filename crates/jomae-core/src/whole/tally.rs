@@ -69,10 +69,10 @@ impl<'k> Tally<'k> {
             self.records += 1;
             self.sum.add(&self.keys.element(text.as_bytes(), value));
         } else if record::of_lane(text).is_some() {
-            let lane = tx::open(self.keyring, text, value).map_err(damaged)?;
+            let lane = tx::open(self.keyring, text, value).map_err(|fault| damaged(&fault))?;
             self.lanes.insert(path.clone(), lane);
         } else if *path == record::base() {
-            self.base = Some((tx::open(self.keyring, text, value).map_err(damaged)?, revision));
+            self.base = Some((tx::open(self.keyring, text, value).map_err(|fault| damaged(&fault))?, revision));
         }
         Ok(())
     }
@@ -108,8 +108,8 @@ impl<'k> Tally<'k> {
     pub fn finish(&self) -> Result<Found, Trouble> {
         let Some((base, _)) = &self.base else { return Ok(Found { records: self.records, state: None }) };
         self.compare_counters(base)?;
-        let missing = self.missing().map_err(damaged)?;
-        let found = record::sum_of(record::base().as_str(), &base.sum).map_err(damaged)?;
+        let missing = self.missing().map_err(|fault| damaged(&fault))?;
+        let found = record::sum_of(record::base().as_str(), &base.sum).map_err(|fault| damaged(&fault))?;
         if !missing.is(&found) {
             return Err(Trouble::Differs { records: self.records });
         }
@@ -151,6 +151,6 @@ impl<'k> Tally<'k> {
     }
 }
 
-fn damaged(fault: Fault) -> Trouble {
+fn damaged(fault: &Fault) -> Trouble {
     Trouble::Damaged(fault.to_string())
 }

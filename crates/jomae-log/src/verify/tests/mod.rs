@@ -6,7 +6,7 @@ use jomae_crypto::asym::{AsymSpec, PrivateKey};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Checkpoint, Receipt, Signer, leaf_hash};
+use crate::{Checkpoint, Receipt, Signer, StoreState, leaf_hash};
 
 mod proofs;
 mod tamper;

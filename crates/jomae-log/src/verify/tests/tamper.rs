@@ -211,6 +211,33 @@ fn missing_checkpoints_are_found() {
     assert_eq!(log.findings(), [(FindingKind::Checkpoint, "checkpoints".into(), Some(690), 10)]);
 }
 
+/// The log is whole, but the store whose changes it records was put back, or a later checkpoint is kept elsewhere.
+#[test]
+fn a_store_that_went_back_is_found() {
+    let log = Log::new();
+    let note = |size, changes| {
+        let state = Some(StoreState { changes, digest: [0; 32] });
+        Checkpoint { state, ..Log::checkpoint(&events(), size) }.sign(&log.signer).unwrap() + "\n"
+    };
+    let of_log = |notes: &[(u64, u64)]| {
+        let text: String = notes.iter().map(|(size, changes)| note(*size, *changes)).collect();
+        fs::write(log.path("checkpoints"), text).unwrap();
+    };
+    of_log(&[(0, 3), (300, 3), (600, 8), (690, 9)]);
+    assert_eq!(log.findings(), []);
+    let report = verify(log.dir.path(), log.key(), &[note(600, 8)]).unwrap();
+    assert!(report.is_intact(), "{report}");
+    let report = verify(log.dir.path(), log.key(), &[note(600, 10)]).unwrap();
+    assert!(
+        report.findings.iter().any(|found| found.detail.contains("had 9 changes, and an earlier one 10")),
+        "{report}"
+    );
+    of_log(&[(0, 3), (300, 8), (600, 5), (690, 9)]);
+    assert_eq!(log.findings(), [(FindingKind::Checkpoint, "checkpoints".into(), None, 0)]);
+    let said = log.verify().findings[0].to_string();
+    assert!(said.contains("the store had 5 changes, and an earlier one 8: the store went back"), "{said}");
+}
+
 #[test]
 fn another_key_proves_nothing() {
     let log = Log::new();
