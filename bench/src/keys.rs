@@ -4,7 +4,7 @@ use std::{error::Error, path::Path as FilePath, sync::Arc};
 
 use jomae_api::{
     actions::{
-        metadata::{KeyOrigin, KeyState},
+        metadata::{KeyOrigin, KeyState, ProtectionLevel},
         params::Tags,
     },
     names::{AccountId, KeyId, KeyPlace, KeyVersionId, RegionId},

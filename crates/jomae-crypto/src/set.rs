@@ -206,7 +206,9 @@ mod tests {
             let key = key(3);
             let of = |name: &String, value: &Vec<u8>| key.element(name.as_bytes(), value);
             let mut followed = SetSum::default();
-            values.iter().for_each(|(name, value)| followed.add(&of(name, value)));
+            for (name, value) in &values {
+                followed.add(&of(name, value));
+            }
             let mut left = SetSum::default();
             for ((name, value), is_removed) in values.iter().rev().zip(removed) {
                 if is_removed { followed.subtract(&of(name, value)) } else { left.add(&of(name, value)) }

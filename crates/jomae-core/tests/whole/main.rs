@@ -1,5 +1,12 @@
 //! The store as a whole: what is changed, removed or set back beside the service is found, and nothing else is.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test; the lint does not see that its helpers are tests too"
+)]
+
 mod common;
 mod cuts;
 mod nodes;
