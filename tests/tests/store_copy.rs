@@ -13,6 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +21,7 @@ use std::{
 use jomae_core::{
     keyring::Keyring,
     store::{Commit, Store as _, Write},
+    whole::WholeStore,
 };
 use jomae_server::{
     config::Config,
@@ -98,10 +100,12 @@ impl Move {
     /// More records than fit in a commit, in number and in bytes.
     fn fill(&self) {
         let config = Config::read(&self.sqlite()).unwrap();
-        let store = SqliteStore::open(&self.site.data().join("store.db"), &Options::default()).unwrap();
+        let store = Arc::new(SqliteStore::open(&self.site.data().join("store.db"), &Options::default()).unwrap());
         runtime().block_on(async {
-            let root = root_key::open(&config, &store).await.unwrap().root;
-            let keyring = Keyring::open(&store, &root).await.unwrap();
+            let root = root_key::open(&config, &*store).await.unwrap().root;
+            let keyring = Arc::new(Keyring::open(&*store, &root).await.unwrap());
+            // As a service writes.
+            let store = WholeStore::open(store, Arc::clone(&keyring), None).unwrap();
             for n in 0..600 {
                 let path = format!("filler/{n:04}");
                 let bytes = if n % 50 == 0 { 200 * 1024 } else { 1000 };

@@ -244,6 +244,16 @@ const fn audit_counters(audit: &Counts) -> [(&'static str, &'static str, u64); 8
 }
 
 impl Sources {
+    /// How the store stands as a whole.
+    fn store_gauges(&self) -> [(&'static str, &'static str, u64); 3] {
+        let intact = self.service.kms.vault.store().health().is_ok();
+        [
+            ("store_intact", "1 unless the store was changed beside the service", u64::from(intact)),
+            ("store_verified_records", "Records in the last count of all of them", self.verified.records()),
+            ("store_verified_age_seconds", "Age of the last count of all records", self.verified.age_secs()),
+        ]
+    }
+
     /// How the audit log stands.
     fn audit_gauges(&self, audit: &Counts) -> [(&'static str, &'static str, u64); 4] {
         let age_secs = gateway::now().0.saturating_sub(audit.covered_at.0);
@@ -267,7 +277,7 @@ impl Sources {
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
-        let counters: [(&str, &str, u64); 12] = [
+        let counters: [(&str, &str, u64); 13] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
@@ -304,6 +314,11 @@ impl Collector for Sources {
                 "Requests refused because a process whose stop was not clean may have accepted them",
                 self.service.authenticator.nonces.perhaps_before(),
             ),
+            (
+                "store_verifications",
+                "Counts of all records against the hash over them that found everything right",
+                self.verified.runs(),
+            ),
         ];
         let hsm = self.hsm.as_ref().map(|hsm| hsm.status());
         let of_hsm = hsm.as_ref().map(hsm_counters);
@@ -313,10 +328,7 @@ impl Collector for Sources {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
-        let counter = ConstCounter::new(self.verified.runs());
-        let help = "Counts of all records against the hash over them that found everything right";
-        counter.encode(encoder.encode_descriptor("store_verifications", help, None, counter.metric_type())?)?;
-        let gauges: [(&str, &str, u64); 12] = [
+        let gauges: [(&str, &str, u64); 9] = [
             ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
             ("http_connections_open", "Connections open now", self.http.connections_open.get()),
             ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
@@ -329,16 +341,11 @@ impl Collector for Sources {
             ("nonces", "Nonces remembered against replay", self.service.authenticator.nonces.len() as u64),
             ("nonces_recalled", "Nonces that the last stop had left for this start", self.found.nonces as u64),
             ("last_stop_unclean", "1 if the last stop left none, as after a crash", u64::from(self.found.unclean)),
-            (
-                "store_intact",
-                "1 unless the store was changed beside the service",
-                u64::from(self.service.kms.vault.store().health().is_ok()),
-            ),
-            ("store_verified_records", "Records in the last count of all of them", self.verified.records()),
-            ("store_verified_age_seconds", "Age of the last count of all records", self.verified.age_secs()),
             ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
         ];
-        for (name, help, value) in gauges.into_iter().chain(self.audit_gauges(&audit)).chain(archive_gauges(&audit)) {
+        for (name, help, value) in
+            gauges.into_iter().chain(self.store_gauges()).chain(self.audit_gauges(&audit)).chain(archive_gauges(&audit))
+        {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }

@@ -120,12 +120,13 @@ pub async fn copy(
     let keyring = Arc::new(Keyring::open(&*source, &root.root).await.map_err(|fault| of_source(fault.into()))?);
     // What it keeps of its hash belongs to its own commits, and stays behind.
     let source = WholeStore::open(source, Arc::clone(&keyring), None)?;
-    let state = source.check(|_| true)?.map_err(CopyError::Trouble)?.state;
-    let source: &dyn Store = &*source;
+    let (whole, source): (_, &dyn Store) = (&source, &*source);
     expect_root_key(source, to).await?;
     let revision = source.revision()?;
     let moves = Moves::new(from, to)?;
+    // What does not open is named, which a hash over all cannot do.
     let contents = Contents::check(source, &keyring, &moves, on_progress)?;
+    let state = whole.check(|_| true)?.map_err(CopyError::Trouble)?.state;
 
     files::make_dir(&to.data_dir).map_err(|error| CopyError::Destination(StartError::io(&to.data_dir)(error)))?;
     let destination = Side::open(to, from, true).map_err(CopyError::Destination)?;
