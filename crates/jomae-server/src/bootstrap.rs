@@ -289,7 +289,7 @@ pub(crate) async fn open_with<T>(
     let store_exists = !bare.scan("", None, 1).map_err(Fault::from)?.is_empty();
     // Early, as it takes a while.
     let hsm = config.hsm.as_ref().map(hsm::start).transpose().map_err(StartError::io(dir))?;
-    let root = root_key::open_or_begin(config, &*bare).await?;
+    let root = root_key::open_or_begin(config, &*bare, hsm.as_ref()).await?;
     let keyring = Arc::new(Keyring::open(&*bare, &root.root).await?);
     let node = node_of(config);
     let whole = WholeStore::open(bare, Arc::clone(&keyring), node.as_ref())?;

@@ -403,6 +403,7 @@ fn announce(config: &Config, started: &Started, is_new_authority: bool, listenin
         if started.root_key_created {
             lines.push(match config.root_key.providers.first() {
                 Some(RootKeyProvider::Passphrase) => "  root key     your passphrase".to_owned(),
+                Some(RootKeyProvider::Pkcs11) => "  root key     a key in the token".to_owned(),
                 Some(RootKeyProvider::Kms) => "  root key     a key of the other KMS".to_owned(),
                 _ => format!("  root key     {}", config.root_key_file().display()),
             });

@@ -20,6 +20,8 @@ fn secrets(config: &Config) -> Vec<(PathBuf, Secret)> {
             RootKeyProvider::File => secrets.push(root_key(config)),
             RootKeyProvider::Passphrase => secrets.extend(config.root_key.passphrase_file.as_ref().map(configured)),
             RootKeyProvider::Shares => secrets.extend(config.root_key.share_files.iter().map(configured)),
+            // The PIN is a secret of the token.
+            RootKeyProvider::Pkcs11 => {}
             RootKeyProvider::Kms => {
                 secrets.extend(config.root_key.kms.as_ref().map(|kms| configured(&kms.credentials_file)));
             }

@@ -274,6 +274,27 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// Counts of what the process holds now.
+    fn held(&self) -> [(&'static str, &'static str, u64); 9] {
+        [
+            ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
+            ("http_connections_open", "Connections open now", self.http.connections_open.get()),
+            ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
+            ("http_request_bytes", "Bytes of requests held now", self.http.request_bytes()),
+            (
+                "http_stranger_bytes",
+                "Those held for callers who have not proved who they are",
+                self.http.stranger_bytes(),
+            ),
+            ("nonces", "Nonces remembered against replay", self.service.authenticator.nonces.len() as u64),
+            ("nonces_recalled", "Nonces that the last stop had left for this start", self.found.nonces as u64),
+            ("last_stop_unclean", "1 if the last stop left none, as after a crash", u64::from(self.found.unclean)),
+            ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
+        ]
+    }
+}
+
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
@@ -328,23 +349,12 @@ impl Collector for Sources {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
-        let gauges: [(&str, &str, u64); 9] = [
-            ("calls_in_flight", "Calls under way now", self.service.shares.in_flight() as u64),
-            ("http_connections_open", "Connections open now", self.http.connections_open.get()),
-            ("http_connections_max", "Connections that may be open at once", self.http.connections_max.get()),
-            ("http_request_bytes", "Bytes of requests held now", self.http.request_bytes()),
-            (
-                "http_stranger_bytes",
-                "Those held for callers who have not proved who they are",
-                self.http.stranger_bytes(),
-            ),
-            ("nonces", "Nonces remembered against replay", self.service.authenticator.nonces.len() as u64),
-            ("nonces_recalled", "Nonces that the last stop had left for this start", self.found.nonces as u64),
-            ("last_stop_unclean", "1 if the last stop left none, as after a crash", u64::from(self.found.unclean)),
-            ("cached_records", "Decoded records in memory", self.service.kms.vault.cached() as u64),
-        ];
-        for (name, help, value) in
-            gauges.into_iter().chain(self.store_gauges()).chain(self.audit_gauges(&audit)).chain(archive_gauges(&audit))
+        for (name, help, value) in self
+            .held()
+            .into_iter()
+            .chain(self.store_gauges())
+            .chain(self.audit_gauges(&audit))
+            .chain(archive_gauges(&audit))
         {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;

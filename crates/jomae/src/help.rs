@@ -270,6 +270,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("root add file", &["jomae root add file --name safe --to /media/usb/root.key --data-dir /var/lib/jomae"]),
     ("root add passphrase", &["jomae root add passphrase --from /run/secrets/passphrase --data-dir /var/lib/jomae"]),
     ("root add shares", &["jomae root add shares --open 3 --of 5 --to /media/usb/shares --qr"]),
+    ("root add pkcs11", &["jomae root add pkcs11 --name hsm --config /etc/jomae/jomae.toml"]),
     ("root add kms", &["jomae root add kms --config /etc/jomae/jomae.toml"]),
     ("root remove", &["jomae root remove file --data-dir /var/lib/jomae"]),
     ("domain-key rotate", &["jomae domain-key rotate --data-dir /var/lib/jomae"]),

@@ -133,6 +133,11 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
                 set.open()
             ))
         }
+        AddProvider::Pkcs11 { name, key_label, opening } => {
+            let config = config(opening)?;
+            let (key, params) = block_on(async { root_key::of_new_token(&config, key_label).await.map_err(local) })?;
+            added(&config, name, RootKeyProvider::Pkcs11, &params, &key)?.map_err(failure)
+        }
         AddProvider::Kms { name, opening } => {
             let config = config(opening)?;
             let (key, params) = block_on(async { root_key::of_new_kms(&config).await.map_err(local) })?;

@@ -4,6 +4,7 @@
 
 mod faults;
 mod keys;
+mod root;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +17,7 @@ use jomae_sim::{
     block_on,
     softhsm::{MODULE, PIN, Tokens},
 };
-use jomae_tests::{Server, Site, binary};
+use jomae_tests::{Server, Site, binary, cli::Ran, server::Launch as ServerLaunch};
 
 const LABEL: &str = "jomae";
 
@@ -44,6 +45,15 @@ impl Bench {
 
     /// With more in its configuration.
     fn start_more(&self, module: &Path, timeout_secs: u32, more: &str) -> Server {
+        self.launch(module, timeout_secs, more).start()
+    }
+
+    /// A start that ends.
+    fn fails(&self, module: &Path, more: &str) -> Ran {
+        self.launch(module, 10, more).fails()
+    }
+
+    fn launch(&self, module: &Path, timeout_secs: u32, more: &str) -> ServerLaunch<'_> {
         let (module, pin_file) = (module.display(), self.tokens.pin_file());
         let config = format!(
             "{more}[hsm]\nmodule = \"{module}\"\ntoken_label = \"{LABEL}\"\npin_file = \"{}\"\nsessions = 4\n\
@@ -54,7 +64,7 @@ impl Bench {
         for (name, value) in self.tokens.env() {
             launch = launch.variable(name.to_str().unwrap(), value.to_str().unwrap());
         }
-        launch.start()
+        launch
     }
 
     /// With the module that misbehaves on demand.

@@ -72,6 +72,8 @@ pub enum RootKeyProvider {
     Shares,
     /// Another KMS.
     Kms,
+    /// A key in the token of `[hsm]`.
+    Pkcs11,
 }
 
 impl RootKeyProvider {
@@ -82,6 +84,7 @@ impl RootKeyProvider {
             Self::Passphrase => "passphrase",
             Self::Shares => "shares",
             Self::Kms => "kms",
+            Self::Pkcs11 => "pkcs11",
         }
     }
 }

@@ -10,7 +10,12 @@ use jomae_crypto::{root::PassphraseParams, secret::Key256, shares::ShareSet};
 use serde::{Deserialize, Serialize};
 
 use super::api::{OperatorApi, Refusal, json, refused};
-use crate::{exchange::Answer, gateway, root_key::RootKeyError, secret_text::SecretText};
+use crate::{
+    exchange::Answer,
+    gateway,
+    root_key::{RootKeyError, token_label},
+    secret_text::SecretText,
+};
 
 /// A slot to be made. The key is that of its provider.
 #[derive(Serialize, Deserialize)]
@@ -92,6 +97,7 @@ fn row(slot: &Slot) -> Row<'_> {
     let detail = match provider.as_str() {
         "shares" => ShareSet::from_line(params).map(|set| format!("any {} of {}", set.open(), set.count())),
         "passphrase" => PassphraseParams::from_line(params).ok().map(|_| "Argon2id".to_owned()),
+        "pkcs11" => token_label(params).map(|label| format!("key {label}")),
         _ => None,
     };
     Row { name, provider, made: Some(Timestamp(*made)), detail: detail.unwrap_or_default() }

@@ -3,8 +3,9 @@
 mod kms;
 mod local;
 mod shares;
+mod token;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use jomae_core::{
     error::Fault,
@@ -17,6 +18,7 @@ use jomae_crypto::{
     secret::Key256,
     shares::{CombineError, ShareError},
 };
+use jomae_hsm::Hsm;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -27,6 +29,10 @@ use crate::{
 
 pub use jomae_crypto::root::PASSPHRASE_BYTES_MAX;
 pub(crate) use local::params_path;
+pub(crate) use token::label as token_label;
+
+/// The label of the key in a token that wraps a provider's key, unless another is named.
+pub const TOKEN_KEY_LABEL: &str = "jomae-root";
 
 /// The environment variable that may hold the passphrase.
 pub const PASSPHRASE_VARIABLE: &str = "JOMAE_ROOT_PASSPHRASE";
@@ -74,6 +80,8 @@ pub enum RootKeyError {
     SharesFirst,
     #[error("the other KMS, for the root key: {0}")]
     Kms(String),
+    #[error("the token, for the root key: {0}")]
+    Token(String),
     #[error(
         "no provider of the root key is tried that this store has; it has {there}, and root_key.provider names {tried}"
     )]
@@ -164,16 +172,18 @@ pub(crate) struct Sources<'s> {
     key_file: Option<&'s [u8]>,
     /// The parameters of a passphrase, before they are written.
     params: Option<&'s str>,
+    /// The token, if it was begun already.
+    token: Option<&'s Arc<Hsm>>,
 }
 
 impl<'s> Sources<'s> {
     pub(crate) fn of(config: &'s Config) -> Self {
-        Self { config, key_file: None, params: None }
+        Self { config, key_file: None, params: None, token: None }
     }
 
     /// Of a newcomer, which has got them from another node.
     pub(crate) fn of_newcomer(config: &'s Config, key_file: Option<&'s [u8]>, params: Option<&'s str>) -> Self {
-        Self { config, key_file, params }
+        Self { config, key_file, params, token: None }
     }
 
     /// The key of a provider whose slot has these parameters.
@@ -186,6 +196,7 @@ impl<'s> Sources<'s> {
             RootKeyProvider::Passphrase => local::from_passphrase(self.config, params, "of the store"),
             RootKeyProvider::Shares => shares::key(&self.config.root_key.share_files, params),
             RootKeyProvider::Kms => kms::key(self.config, params).await,
+            RootKeyProvider::Pkcs11 => token::key(self.config, self.token, params).await,
         }
     }
 
@@ -274,7 +285,7 @@ impl<'s> Sources<'s> {
                         let place = params_path(&self.config.data_dir).display().to_string();
                         Ok((local::from_passphrase(self.config, &params, &place)?, params))
                     }),
-                RootKeyProvider::Shares | RootKeyProvider::Kms => continue,
+                RootKeyProvider::Shares | RootKeyProvider::Kms | RootKeyProvider::Pkcs11 => continue,
             };
             let opened = found.and_then(|(key, params)| {
                 let root = copy(&key)?;
@@ -307,9 +318,13 @@ pub async fn open(config: &Config, store: &dyn Store) -> Result<Opened, RootKeyE
 
 /// As [`open`]; an empty store is given a root key, with a slot of the first provider. A store that lost its key must not
 /// be given another.
-pub async fn open_or_begin(config: &Config, store: &dyn Store) -> Result<Opened, RootKeyError> {
+pub async fn open_or_begin(
+    config: &Config,
+    store: &dyn Store,
+    begun: Option<&Arc<Hsm>>,
+) -> Result<Opened, RootKeyError> {
     if !store.scan("", None, 1).map_err(Fault::from)?.is_empty() {
-        return open(config, store).await;
+        return Sources { token: begun, ..Sources::of(config) }.open(store).await;
     }
     let provider = config.root_key.providers.first().copied().unwrap_or_default();
     let (key, params, created) = match provider {
@@ -326,6 +341,10 @@ pub async fn open_or_begin(config: &Config, store: &dyn Store) -> Result<Opened,
             let (key, params) = kms::new_key(config).await?;
             (key, params, true)
         }
+        RootKeyProvider::Pkcs11 => {
+            let (key, params) = token::new_key(config, begun, TOKEN_KEY_LABEL).await?;
+            (key, params, true)
+        }
     };
     let slot = NewSlot { name: provider.name(), provider: provider.name(), params: &params, key: &key };
     let (root, opener) = root::begin(store, &slot, gateway::now()).await?;
@@ -340,6 +359,12 @@ pub fn of_new_passphrase(passphrase: &Zeroizing<Vec<u8>>, insecure: bool) -> Res
 /// The key of the configured KMS for a new slot, with its parameters.
 pub async fn of_new_kms(config: &Config) -> Result<(Key256, String), RootKeyError> {
     kms::new_key(config).await
+}
+
+/// The key of the configured token for a new slot, with its parameters. `label`: of the key in the token that wraps it,
+/// which is made if it is not there.
+pub async fn of_new_token(config: &Config, label: &str) -> Result<(Key256, String), RootKeyError> {
+    token::new_key(config, None, label).await
 }
 
 #[cfg(test)]

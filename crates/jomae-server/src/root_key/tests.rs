@@ -55,19 +55,19 @@ async fn strength_is_asked_when_the_passphrase_is_new() {
     let place = Place::new();
     place.put("passphrase", b"horse\n");
     let mut config = place.config(&[Passphrase]);
-    assert!(matches!(open_or_begin(&config, &*place.store).await, Err(RootKeyError::Weak)));
+    assert!(matches!(open_or_begin(&config, &*place.store, None).await, Err(RootKeyError::Weak)));
     assert!(place.store.scan("", None, 1).unwrap().is_empty());
     config.root_key.insecure = true;
-    assert!(open_or_begin(&config, &*place.store).await.unwrap().created);
+    assert!(open_or_begin(&config, &*place.store, None).await.unwrap().created);
     config.root_key.insecure = false;
-    assert!(!open_or_begin(&config, &*place.store).await.unwrap().created);
+    assert!(!open_or_begin(&config, &*place.store, None).await.unwrap().created);
 }
 
 #[tokio::test]
 async fn any_one_of_several_slots_opens_and_a_removed_one_does_not() {
     let place = Place::new();
     let by_file = place.config(&[File]);
-    let opened = open_or_begin(&by_file, &*place.store).await.unwrap();
+    let opened = open_or_begin(&by_file, &*place.store, None).await.unwrap();
     let vault = place.vault(&opened).await;
     let sealed = vault.keyring().seal_record("a", b"content").unwrap();
 
@@ -113,7 +113,7 @@ async fn any_one_of_several_slots_opens_and_a_removed_one_does_not() {
 #[tokio::test]
 async fn what_is_not_possible_changes_nothing() {
     let place = Place::new();
-    let opened = open_or_begin(&place.config(&[File]), &*place.store).await.unwrap();
+    let opened = open_or_begin(&place.config(&[File]), &*place.store, None).await.unwrap();
     let vault = place.vault(&opened).await;
     let before = place.store.get(root::PATH).unwrap();
     let key = Key256::random();
@@ -177,11 +177,11 @@ async fn an_added_provider_does_not_get_the_key_that_stands_in_the_old_file() {
 async fn forged_slots_open_nothing() {
     let place = Place::new();
     let config = place.config(&[File]);
-    open_or_begin(&config, &*place.store).await.unwrap();
+    open_or_begin(&config, &*place.store, None).await.unwrap();
     let stored = place.store.get(root::PATH).unwrap().unwrap().value;
     // Whoever can write the store puts a slot of his own beside ours, to be given the next root key.
     let other = Place::new();
-    open_or_begin(&other.config(&[File]), &*other.store).await.unwrap();
+    open_or_begin(&other.config(&[File]), &*other.store, None).await.unwrap();
     let theirs = other.store.get(root::PATH).unwrap().unwrap().value;
     let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
     let list = |value: &serde_json::Value| read(value["list"].as_str().unwrap().as_bytes());

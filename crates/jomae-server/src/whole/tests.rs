@@ -7,7 +7,7 @@ use jomae_core::{
     store::{Commit, Committed, Store, Write, memory::MemoryStore},
     whole::State,
 };
-use jomae_crypto::{secret::Key256, wrap};
+use jomae_crypto::{root::RootMaterial, secret::Key256, wrap};
 use jomae_sim::block_on;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -17,9 +17,9 @@ use super::*;
 use crate::{
     bootstrap::{self, StartError, Started, audit_dir, store_path},
     config::Config,
+    files,
     operate::{self, Accepting},
-    root_key,
-    store::{Options, SqliteStore},
+    store::{Options, SqliteStore, backup_file},
 };
 
 struct Root(Key256);
@@ -48,7 +48,7 @@ pub(crate) fn begun(store: Arc<dyn Store>) -> Arc<WholeStore> {
 const HANG: Duration = Duration::from_mins(1);
 
 struct Site {
-    _temp: TempDir,
+    temp: TempDir,
     config: Config,
 }
 
@@ -56,7 +56,7 @@ impl Site {
     fn new() -> Self {
         let temp = tempfile::tempdir().unwrap();
         let config = Config { data_dir: temp.path().join("data"), ..Config::default() };
-        Self { _temp: temp, config }
+        Self { temp: temp, config }
     }
 
     async fn start(&self) -> Result<Started, StartError> {
@@ -225,7 +225,7 @@ async fn store_and_log_that_are_both_older_are_told_by_a_checkpoint_from_elsewhe
     write(&started, "a/key", "enabled").await;
     stop(started).await;
     let log = audit_dir(&site.config.data_dir);
-    let (older, kept) = (fs::read(site.store()).unwrap(), site._temp.path().join("log"));
+    let (older, kept) = (fs::read(site.store()).unwrap(), site.temp.path().join("log"));
     jomae_log::copy(&log, &kept).unwrap_or_else(|_| {
         fs::create_dir(&kept).unwrap();
         jomae_log::copy(&log, &kept).unwrap()
@@ -266,8 +266,9 @@ async fn a_store_of_an_older_version_is_taken_as_it_is() {
     fs::set_permissions(&site.config.data_dir, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     {
         let store = SqliteStore::open(&site.store(), &Options::default()).unwrap();
-        let root = root_key::open(&site.config, false).unwrap();
-        let keyring = Keyring::open(&store, &root.key).await.unwrap();
+        let root = RootMaterial::random();
+        files::write_private(&site.config.root_key_file(), root.to_key_file().expose()).unwrap();
+        let keyring = Keyring::open(&store, &root).await.unwrap();
         let sealed = keyring.seal_record("a/key", b"enabled").unwrap();
         let commit = Commit { expect: vec![], writes: vec![Write::Put(Path::new("a/key"), sealed)] };
         store.commit(commit).await.unwrap();
@@ -331,10 +332,12 @@ async fn a_restore_goes_on_from_its_backup_and_refuses_what_is_not_one() {
     let site = Site::new();
     let started = site.start().await.unwrap();
     write(&started, "a/key", "enabled").await;
-    let backup = site._temp.path().join("backup");
-    operate::back_up(&site.config, &backup, false).await.unwrap();
+    let backup = site.temp.path().join("backup");
+    fs::create_dir_all(backup.join("audit")).unwrap();
+    backup_file(&site.store(), &backup.join("store.db")).unwrap();
+    jomae_log::copy(&audit_dir(&site.config.data_dir), &backup.join("audit")).unwrap();
     let root = site.config.root_key_file();
-    let restored = |name: &str| Config { data_dir: site._temp.path().join(name), ..Config::default() };
+    let restored = |name: &str| Config { data_dir: site.temp.path().join(name), ..Config::default() };
     let whole = restored("whole");
     let found = operate::restore(&backup, Some(&root), Accepting::default(), &whole).await.unwrap();
     assert_eq!(found.rollback, None);
@@ -351,7 +354,7 @@ async fn a_restore_goes_on_from_its_backup_and_refuses_what_is_not_one() {
     assert!(found.rollback.is_some_and(|what| what.contains("changes would be lost")));
     let started = bootstrap::open(&behind, gateway::now()).await.unwrap();
     stop(started).await;
-    let behind = Site { _temp: tempfile::tempdir().unwrap(), config: behind };
+    let behind = Site { temp: tempfile::tempdir().unwrap(), config: behind };
     assert_eq!(behind.events("AcceptRollback").len(), 1);
 
     // One whose records are not those of one moment.

@@ -93,6 +93,17 @@ pub enum AddProvider {
         #[command(flatten)]
         opening: Opening,
     },
+    /// The token of `[hsm]` in the configuration, which wraps the slot's key under a key that never leaves it.
+    Pkcs11 {
+        /// Name of the slot.
+        #[arg(long, default_value = "pkcs11")]
+        name: String,
+        /// Label of the key in the token, an AES-256 key; made if it is not there.
+        #[arg(long, value_name = "LABEL", default_value = "jomae-root")]
+        key_label: String,
+        #[command(flatten)]
+        opening: Opening,
+    },
     /// The other KMS of the configuration, which encrypts and decrypts the slot's key.
     Kms {
         /// Name of the slot.

@@ -1,0 +1,76 @@
+//! The token as what opens the store.
+
+use std::path::Path;
+
+use jomae_sim::softhsm::MODULE;
+use jomae_tests::{
+    binary,
+    calls::{create_key, decrypt, encrypt},
+    cli,
+};
+
+use crate::Bench;
+
+const BY_TOKEN: &str = "[root_key]\nprovider = \"pkcs11\"\n";
+const BY_EITHER: &str = "[root_key]\nprovider = [\"pkcs11\", \"file\"]\n";
+
+/// `jomae root …` with the configuration of the bench.
+fn root(bench: &Bench, words: &[&str]) -> cli::Ran {
+    let (config, data) = (bench.site.path("jomae.toml"), bench.site.data());
+    let mut command = binary::command();
+    command.arg("root").args(words);
+    command.arg("--config").arg(config).arg("--data-dir").arg(data).envs(bench.tokens.env());
+    cli::run(command, b"")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_opens_the_store_and_no_file_does() {
+    let bench = Bench::new();
+    let mut server = bench.start_more(Path::new(MODULE), 10, BY_TOKEN);
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "AAAA").await;
+    assert_eq!(server.stop(), Some(0));
+    assert!(!bench.site.data().join("root.key").exists());
+    let mut server = bench.start_more(Path::new(MODULE), 10, BY_TOKEN);
+    assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
+    root(&bench, &["rotate"]).ok();
+    assert_eq!(server.stop(), Some(0));
+
+    // Without the token, with another of the same label, and with a wrong PIN, which is tried once.
+    bench.tokens.take_away();
+    bench.fails(Path::new(MODULE), BY_TOKEN).failed(1, &["the token, for the root key", "no token with the label"]);
+    bench.tokens.add(crate::LABEL);
+    bench.fails(Path::new(MODULE), BY_TOKEN).failed(1, &["the token, for the root key"]);
+    bench.tokens.put_back();
+    let mut server = bench.start_more(Path::new(MODULE), 10, BY_TOKEN);
+    assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
+    assert_eq!(server.stop(), Some(0));
+    let module = bench.tokens.fault_module();
+    std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
+    let before = bench.tokens.logins();
+    bench.fails(&module, BY_TOKEN).failed(1, &["the token, for the root key", "PIN"]);
+    assert_eq!(bench.tokens.logins(), before + 1);
+}
+
+/// An HSM every day, and a file on the day of the disaster.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_added_to_a_service_and_a_file_still_opens() {
+    let bench = Bench::new();
+    let mut server = bench.start();
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, "AAAA").await;
+    root(&bench, &["add", "pkcs11", "--name", "hsm"]).ok();
+    root(&bench, &["rotate"]).ok();
+    assert_eq!(server.stop(), Some(0));
+    for (more, used) in [(BY_TOKEN, "hsm"), (BY_EITHER, "hsm")] {
+        let mut server = bench.start_more(Path::new(MODULE), 10, more);
+        assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
+        let shown = root(&bench, &["status", "--query", "[?InUse].Slot", "--output", "json"]).ok();
+        assert!(shown.text().contains(used), "{}", shown.text());
+        assert_eq!(server.stop(), Some(0));
+    }
+    bench.tokens.take_away();
+    let mut server = bench.start_more(Path::new(MODULE), 10, BY_EITHER);
+    assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
+    assert_eq!(server.stop(), Some(0));
+}
