@@ -85,7 +85,7 @@ fn main() {
         Launch { program: args.program.clone(), args: vec!["hsm-worker".into()], env: Vec::new(), without: Vec::new() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let hsm = Arc::new(Hsm::start(settings, worker).unwrap());
-    assert_eq!(hsm.settled(Duration::from_secs(60)).phase, Phase::Up);
+    assert_eq!(hsm.settled(Duration::from_mins(1)).phase, Phase::Up);
     let keys = WORKS.map(|(work, kind, name)| {
         let (id, label) = (rng::array(), "jomae:bench".to_owned());
         runtime.block_on(hsm.generate(kind, ObjectName { id, label })).unwrap();
