@@ -100,24 +100,51 @@ fn main() {
     session.login(UserType::User, Some(&AuthPin::from(args.pin.as_str()))).unwrap();
 
     let time = Duration::from_secs(args.seconds);
+    let worker = hsm.status().worker.unwrap();
     println!(
-        "| call | module called directly, /s | through the worker, /s | share | each round |\n|---|---|---|---|---|"
+        "| call | module called directly, /s | through the worker, /s | share | each round | CPU time directly, µs | \
+         through the worker, µs | share by CPU time |\n|---|---|---|---|---|---|---|---|"
     );
     for (work, key, name) in keys {
         let mut pairs = Vec::new();
+        let (mut direct_cpu, mut through_cpu) = ((0.0, 0.0), (0.0, 0.0));
         for _ in 0..args.rounds {
+            let before = cpu_micros(worker);
             let direct = direct(&module, slot, work, key, time);
-            pairs.push((direct, runtime.block_on(through(&hsm, work, key, time))));
+            let between = cpu_micros(worker);
+            let through = runtime.block_on(through(&hsm, work, key, time));
+            let after = cpu_micros(worker);
+            let secs = time.as_secs_f64();
+            direct_cpu = (direct_cpu.0 + between - before, direct_cpu.1 + direct * secs);
+            through_cpu = (through_cpu.0 + after - between, through_cpu.1 + through * secs);
+            pairs.push((direct, through));
         }
+        let (direct_cpu, through_cpu) = (direct_cpu.0 / direct_cpu.1, through_cpu.0 / through_cpu.1);
         let shares: Vec<f64> = pairs.iter().map(|(direct, through)| through / direct).collect();
         pairs.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
         let (direct, through) = pairs[pairs.len() / 2];
         let each: Vec<String> = shares.iter().map(|share| format!("{share:.2}")).collect();
-        println!("| {name} | {direct:.0} | {through:.0} | {:.2} | {} |", through / direct, each.join(", "));
+        println!(
+            "| {name} | {direct:.0} | {through:.0} | {:.2} | {} | {direct_cpu:.1} | {through_cpu:.1} | {:.2} |",
+            through / direct,
+            each.join(", "),
+            direct_cpu / through_cpu
+        );
     }
     for (_, key, _) in keys {
         runtime.block_on(hsm.destroy(key)).unwrap();
     }
+}
+
+/// CPU time of this process and the worker so far: what a neighbour on the machine changes least.
+fn cpu_micros(worker: u32) -> f64 {
+    let of = |process: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        // utime and stime, in hundredths of a second.
+        fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap() * 10_000.0).sum::<f64>()
+    };
+    of("self") + of(&worker.to_string())
 }
 
 /// Calls a second, from as many threads, each with a session.
