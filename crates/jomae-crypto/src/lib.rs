@@ -1,7 +1,7 @@
 //! Every cipher and every type that holds key bytes: the part an auditor reads first.
 //!
 //! Knows nothing of the API, of storage, of async or of time. All primitives come from libraries (aws-lc-rs; for
-//! the Chinese standards `sm2`, `sm3`, `sm4` with `aes-gcm` and `hmac`; `argon2`; for DER and PEM `pkcs8`); this crate
+//! the Chinese standards `sm2`, `sm3`, `sm4` with `aes-gcm` and `hmac`; `argon2`; `totp-rs`; for DER and PEM `pkcs8`); this crate
 //! fixes how they are combined.
 //!
 //! - [`sealed`] is the one authenticated-encryption construction of the product; [`envelope`], [`wrap`] and [`stream`]
@@ -11,6 +11,7 @@
 //!   may be; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`set`] is a hash of all records that follows each change.
+//! - [`password`] keeps the passwords of people, [`totp`] checks the codes of their devices.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
 //!
 //! No function of this crate panics on any bytes from outside.
@@ -22,6 +23,7 @@ pub mod envelope;
 pub mod hash;
 pub mod import;
 pub mod mac;
+pub mod password;
 pub mod pem;
 pub mod purpose;
 pub mod rng;
@@ -34,6 +36,7 @@ pub mod set;
 pub mod shares;
 pub mod stream;
 pub mod sym;
+pub mod totp;
 pub mod wrap;
 
 #[cfg(test)]

@@ -55,6 +55,10 @@ purposes! {
     TokenWrap = "jomae/v1/token-wrap";
     /// The secret of an access key under a domain key.
     AccessKey = "jomae/v1/access-key";
+    /// The seed of a virtual MFA device under a domain key.
+    MfaSeed = "jomae/v1/mfa-seed";
+    /// By what a browser is known again in which somebody has signed in, under a domain key.
+    KnownBrowser = "jomae/v1/known-browser";
     /// A record of the store under a domain key.
     Record = "jomae/v1/record";
     /// An import token, with its wrapping key, under a domain key.

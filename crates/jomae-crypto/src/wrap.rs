@@ -12,6 +12,7 @@
 //! | material of a key version | domain key    | `cmk-material`      | the binding of [`crate::envelope`]   |
 //! | handle of a key in a token | domain key   | `token-handle`      | the same                             |
 //! | access-key secret         | domain key    | `access-key`        | access-key id, UTF-8                 |
+//! | seed of an MFA device     | domain key    | `mfa-seed`          | serial number of the device, UTF-8   |
 
 use crate::envelope::Binding;
 use crate::purpose::Purpose;
@@ -101,6 +102,16 @@ pub fn unwrap_access_key_secret(
     wrapped: &[u8],
 ) -> Result<SecretBytes, OpenError> {
     sealed::open(domain_key, Purpose::AccessKey, access_key_id.as_bytes(), &[], wrapped)
+}
+
+/// Wraps the seed of the MFA device with this serial number under a domain key.
+pub fn wrap_mfa_seed(domain_key: &SealingKey, serial: &str, seed: &SecretBytes) -> Result<Vec<u8>, SealError> {
+    sealed::seal(domain_key, Purpose::MfaSeed, serial.as_bytes(), &[], seed.expose())
+}
+
+/// The inverse of [`wrap_mfa_seed`].
+pub fn unwrap_mfa_seed(domain_key: &SealingKey, serial: &str, wrapped: &[u8]) -> Result<SecretBytes, OpenError> {
+    sealed::open(domain_key, Purpose::MfaSeed, serial.as_bytes(), &[], wrapped)
 }
 
 #[cfg(test)]
