@@ -102,6 +102,10 @@ pub enum Group {
     UserGroups,
     /// Access keys of RAM users and of the account.
     AccessKeys,
+    /// How RAM users sign in: login profiles and passwords.
+    Logins,
+    /// Virtual MFA devices of RAM users.
+    Mfa,
     /// RAM policies, and to whom they are attached.
     Policies,
     /// RAM roles.
@@ -119,7 +123,13 @@ impl Group {
             Self::Keys | Self::Versions | Self::Import | Self::Crypto | Self::Aliases | Self::Tags | Self::Service => {
                 Api::Kms
             }
-            Self::Users | Self::UserGroups | Self::AccessKeys | Self::Policies | Self::Roles => Api::Ram,
+            Self::Users
+            | Self::UserGroups
+            | Self::AccessKeys
+            | Self::Logins
+            | Self::Mfa
+            | Self::Policies
+            | Self::Roles => Api::Ram,
             Self::Sts => Api::Sts,
             Self::Trail => Api::ActionTrail,
         }
@@ -254,6 +264,8 @@ pub enum Target<'a> {
     RamAll(RamKind),
     /// The RAM user that calls (an absent `UserName`).
     RamSelf,
+    /// The RAM user that calls, who needs no policy for it; but one can deny it.
+    RamSelfUnlessDenied,
     /// A role to be assumed, in any account: both its trust policy and the caller's own policies must allow it.
     Role(&'a RoleRef),
 }
@@ -267,6 +279,8 @@ pub enum RamKind {
     Group,
     /// `role/<name>`.
     Role,
+    /// `mfa/<name>`.
+    MfaDevice,
     /// A policy of the account.
     Policy,
     /// A policy that comes with the service (`acs:ram:*:system:policy/<name>`).
@@ -280,6 +294,7 @@ impl RamKind {
             Self::User => "user",
             Self::Group => "group",
             Self::Role => "role",
+            Self::MfaDevice => "mfa",
             Self::Policy | Self::SystemPolicy => "policy",
         }
     }

@@ -241,6 +241,29 @@ refusals! {
     /// Without it nobody could sign for the account any more.
     LastRootAccessKey => 409 "DeleteConflict.Account.AccessKey" "The last active access key of the account can be neither deleted nor disabled." Gateway Ours;
 
+    // ---- RAM: how people sign in ----
+    PasswordWeak => 400 "InvalidParameter.Password.TooWeak" "The parameter - \"Password\" is not compliant with the password policy." Gateway Documented;
+    OldPasswordIncorrect => 400 "InvalidParameter.OldPassword.Incorrect" "The parameter - \"OldPassword\" is incorrect." Gateway Documented;
+    NewPasswordWeak => 400 "InvalidParameter.NewPassword.TooWeak" "The parameter - \"NewPassword\" is not compliant with the password policy." Gateway Documented;
+    NewPasswordUsedBefore => 400 "InvalidParameter.NewPassword.ReusePrevention" "The parameter - \"NewPassword\" is not compliant with the reuse prevention password policy." Gateway Documented;
+    UsersOnly => 400 "NotSupport.Account" "This method can be only invoked by sub user." Gateway Documented;
+    MinimumPasswordLengthRange => 400 "InvalidParameter.MinimumPasswordLength.Range" "The parameter - \"MinimumPasswordLength\" MUST be in the range of 8 and 32." Gateway Documented;
+    LoginProfileNotFound => 404 "EntityNotExist.User.LoginProfile" "The user login profile does not exist." Gateway Documented;
+    LoginProfileExists => 409 "EntityAlreadyExists.User.LoginProfile" "The user login profile does already EXIST." Gateway Documented;
+    UserHasLoginProfile => 409 "DeleteConflict.User.LoginProfile" "The user CAN NOT has any login profile while deleting the user." Gateway Documented;
+    UserHasMfaDeviceBound => 409 "DeleteConflict.User.MFADevice" "The user CAN NOT has any mfa device while deleting the user." Gateway Documented;
+    MfaDeviceNameChars => 400 "InvalidParameter.VirtualMFADeviceName.InvalidChars" "The parameter - \"VirtualMFADeviceName\" contains invalid chars." Gateway Documented;
+    MfaDeviceNameLength => 400 "InvalidParameter.VirtualMFADeviceName.Length" "The parameter - \"VirtualMFADeviceName\" beyond the length limit." Gateway Documented;
+    MfaCodeFormat => 400 "InvalidParameter.AuthenticationCode.Format" "The parameter - \"AuthenticationCode\" MUST be 6 numbers." Gateway Documented;
+    MfaCodeIncorrect => 403 "CheckAuthenticationCodeFail" "The parameter - \"AuthenticationCode\" is inccorrect." Gateway Documented;
+    MfaDeviceNotFound => 404 "EntityNotExist.VirtualMFADevice" "The virtual mfa device does not exist." Gateway Documented;
+    UserMfaDeviceNotFound => 404 "EntityNotExist.User.MFADevice" "The user has not bound any MFA device." Gateway Documented;
+    MfaDeviceExists => 409 "EntityAlreadyExists.VirtualMFADevice" "The virtual mfa device does already EXIST." Gateway Documented;
+    MfaDeviceHasUser => 409 "EntityAlreadyExists.VirtualMFADevice.User" "The virtual mfa device does already been bound to a user." Gateway Documented;
+    UserHasMfaDevice => 409 "EntityAlreadyExists.User.MFADevice" "The user has already bound a MFA device." Gateway Documented;
+    MfaDeviceIsBound => 409 "DeleteConflict.VirtualMFADevice.User" "The virtual mfa device CAN NOT been bound to any user while deleting it." Gateway Documented;
+    MfaDeviceLimit => 409 "LimitExceeded.VirtualMFADevice" "The count of virtual mfa devices beyond the current limits." Gateway Documented;
+
     // ---- not found ----
     KeyNotFound => 404 "Forbidden.KeyNotFound" "The specified Key is not found." Kms Documented;
     KeyVersionNotFound => 404 "Forbidden.KeyVersionNotFound" "The specified Key version is not found." Kms Documented;

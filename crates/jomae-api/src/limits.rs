@@ -121,6 +121,20 @@ pub const RAM_ROLES_MAX: u32 = 1000;
 pub const RAM_DESCRIPTION_CHARS_MAX: usize = 1024;
 /// Longest session of a role, in seconds (page "CreateRole").
 pub const RAM_SESSION_SECS: RangeInclusive<u32> = 3600..=43_200;
+/// Longest password of a user, in characters. The documentation names 32 at most; longer ones are better.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// What an account may ask for as the shortest password, in characters (pages "SetPasswordPolicy", "Error messages" of RAM).
+pub const PASSWORD_LENGTH: RangeInclusive<u32> = 8..=32;
+/// Oldest password that an account may allow, in days (page "SetPasswordPolicy").
+pub const PASSWORD_AGE_DAYS_MAX: u32 = 1095;
+/// Passwords of a user that are remembered at most (the same page).
+pub const PASSWORD_HISTORY_MAX: u32 = 24;
+/// Wrong passwords within an hour that an account may allow at most (the same page).
+pub const LOGIN_ATTEMPTS_MAX: u32 = 32;
+/// Virtual MFA devices of an account (page "Limitations" of RAM).
+pub const MFA_DEVICES_MAX: u32 = 1000;
+/// Digits of a code of an MFA device.
+pub const MFA_CODE_DIGITS: usize = 6;
 /// Longest name of an account, in characters.
 pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 /// Session of a role, in seconds, whatever the role allows.

@@ -235,6 +235,8 @@ fn what_belongs_together_is_needed_together() {
 /// Codes of parameters that do not name them, or name another.
 const SHARED_CODES: &[(&str, &str)] = &[
     ("NewDescription", "InvalidParameter.Description.Length"),
+    ("AuthenticationCode1", "InvalidParameter.AuthenticationCode.Format"),
+    ("AuthenticationCode2", "InvalidParameter.AuthenticationCode.Format"),
     ("AssumeRolePolicyDocument", "MalformedPolicyDocument"),
     ("NewAssumeRolePolicyDocument", "MalformedPolicyDocument"),
     // Names the place of the mistake.

@@ -127,14 +127,18 @@ fn resources(target: &Target<'_>) -> &'static [&'static str] {
         Target::Key(_) | Target::CiphertextOf(_) => &[KEY],
         Target::AliasName(_) => &[ALIAS],
         Target::AliasAndItsKey(_) => &[ALIAS, KEY],
-        Target::Ram(RamKind::User, _) | Target::RamSelf => &["acs:ram:*:{account}:user/{user-name}"],
+        Target::Ram(RamKind::User, _) | Target::RamSelf | Target::RamSelfUnlessDenied => {
+            &["acs:ram:*:{account}:user/{user-name}"]
+        }
         Target::Ram(RamKind::Group, _) => &["acs:ram:*:{account}:group/{group-name}"],
         Target::Ram(RamKind::Role, _) | Target::Role(_) => &["acs:ram:*:{account}:role/{role-name}"],
+        Target::Ram(RamKind::MfaDevice, _) => &["acs:ram:*:{account}:mfa/{device-name}"],
         Target::Ram(RamKind::Policy, _) => &["acs:ram:*:{account}:policy/{policy-name}"],
         Target::Ram(RamKind::SystemPolicy, _) => &["acs:ram:*:system:policy/{policy-name}"],
         Target::RamAll(RamKind::User) => &["acs:ram:*:{account}:user/*"],
         Target::RamAll(RamKind::Group) => &["acs:ram:*:{account}:group/*"],
         Target::RamAll(RamKind::Role) => &["acs:ram:*:{account}:role/*"],
+        Target::RamAll(RamKind::MfaDevice) => &["acs:ram:*:{account}:mfa/*"],
         Target::RamAll(RamKind::Policy | RamKind::SystemPolicy) => &["acs:ram:*:{account}:policy/*"],
     }
 }
@@ -152,6 +156,8 @@ impl Group {
         Self::Users,
         Self::UserGroups,
         Self::AccessKeys,
+        Self::Logins,
+        Self::Mfa,
         Self::Policies,
         Self::Roles,
         Self::Sts,
@@ -171,6 +177,8 @@ impl Group {
             Self::Users => "RAM users",
             Self::UserGroups => "RAM user groups",
             Self::AccessKeys => "RAM access keys",
+            Self::Logins => "RAM login profiles and passwords",
+            Self::Mfa => "RAM virtual MFA devices",
             Self::Policies => "RAM policies",
             Self::Roles => "RAM roles",
             Self::Sts => "Temporary credentials (STS)",

@@ -33,25 +33,25 @@ const NOT_OFFERED: [(&str, &str); 4] = [
     ),
     (
         "ram",
-        "AddClientIdToOIDCProvider AddFingerprintToOIDCProvider AddUserToApplication BindMFADevice ChangePassword \
-         ClearAccountAlias CreateAppSecret CreateApplication CreateLoginProfile CreateOIDCProvider CreateSAMLProvider \
-         CreateServiceLinkedRole CreateVirtualMFADevice DeleteAccessKeyInRecycleBin \
-         DeleteAppSecret DeleteApplication DeleteLoginProfile DeleteOIDCProvider DeletePasskey DeleteSAMLProvider \
-         DeleteServiceLinkedRole DeleteUserInRecycleBin DeleteVirtualMFADevice DeprovisionApplication \
+        "AddClientIdToOIDCProvider AddFingerprintToOIDCProvider AddUserToApplication \
+         ClearAccountAlias CreateAppSecret CreateApplication CreateOIDCProvider CreateSAMLProvider \
+         CreateServiceLinkedRole DeleteAccessKeyInRecycleBin \
+         DeleteAppSecret DeleteApplication DeleteOIDCProvider DeletePasskey DeleteSAMLProvider \
+         DeleteServiceLinkedRole DeleteUserInRecycleBin DeprovisionApplication \
          DeprovisionExternalApplication DisableVirtualMFA GenerateCredentialReport GetAccessKeyInfoInRecycleBin \
          GetAccountAlias GetAccountMFAInfo GetAccountSecurityPracticeReport GetAccountSummary GetAppSecret \
          GetApplication GetApplicationProvisionInfo GetCredentialReport GetDefaultDomain \
-         GetExternalApplication GetLoginProfile GetOIDCProvider GetPasswordPolicy GetSAMLProvider \
+         GetExternalApplication GetOIDCProvider GetSAMLProvider \
          GetSecurityPreference GetServiceLinkedRoleDeletionStatus GetServiceLinkedRoleTemplate GetUserInRecycleBin \
-         GetUserMFAInfo GetUserSsoSettings GetVerificationInfo ListAccessKeysInRecycleBin ListAppSecretIds \
+         GetUserSsoSettings GetVerificationInfo ListAccessKeysInRecycleBin ListAppSecretIds \
          ListAppSecrets ListApplicationProvisionInfos ListApplications ListExternalApplications ListOIDCProviders \
          ListPasskeys ListPredefinedScopes ListRecentGovernanceMetrics ListSAMLProviders ListTagResources \
-         ListUserBasicInfos ListUsersForApplication ListUsersInRecycleBin ListVirtualMFADevices MoveResourceGroup \
+         ListUserBasicInfos ListUsersForApplication ListUsersInRecycleBin MoveResourceGroup \
          PassRole ProvisionApplication ProvisionExternalApplication RemoveClientIdFromOIDCProvider \
          RemoveFingerprintFromOIDCProvider RemoveUserFromApplication RestoreAccessKeyFromRecycleBin \
-         RestoreUserFromRecycleBin SetAccountAlias SetDefaultDomain SetPasswordPolicy SetSecurityPreference \
-         SetUserSsoSettings SetVerificationInfo TagResources UnbindMFADevice UntagResources UpdateAppSecret \
-         UpdateApplication UpdateLoginProfile UpdateOIDCProvider UpdatePasskey UpdateSAMLProvider \
+         RestoreUserFromRecycleBin SetAccountAlias SetDefaultDomain SetSecurityPreference \
+         SetUserSsoSettings SetVerificationInfo TagResources UntagResources UpdateAppSecret \
+         UpdateApplication UpdateOIDCProvider UpdatePasskey UpdateSAMLProvider \
          UpdateSecurityPreference",
     ),
     ("sts", "AssumeRoleWithSAML AssumeRoleWithServiceIdentity GetFederationToken GetSessionAccessKey"),

@@ -1,8 +1,10 @@
-//! Resource Access Management: users, groups, access keys, policies and roles.
+//! Resource Access Management: users and how they sign in, groups, access keys, policies and roles.
 
 pub mod access_keys;
 pub mod groups;
 pub mod listing;
+pub mod logins;
+pub mod mfa;
 pub mod names;
 pub mod policies;
 pub mod roles;

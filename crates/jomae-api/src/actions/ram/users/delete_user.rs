@@ -12,8 +12,15 @@ impl Action for DeleteUser {
     type Output = Empty;
     const SHEET: ActionSpec = ActionSpec {
         name: "DeleteUser",
-        errors: &[Refusal::UserNotFound, Refusal::UserHasAccessKeys, Refusal::UserHasPolicies, Refusal::UserHasGroups],
-        doc: "Deletes a user who has no access keys and no policies, and is in no group.",
+        errors: &[
+            Refusal::UserNotFound,
+            Refusal::UserHasAccessKeys,
+            Refusal::UserHasPolicies,
+            Refusal::UserHasGroups,
+            Refusal::UserHasLoginProfile,
+            Refusal::UserHasMfaDeviceBound,
+        ],
+        doc: "Deletes a user who has no access keys and no policies, is in no group, and has neither a login profile nor an MFA device.",
         example: &[("UserName", "zhangqiang")],
         ..ActionSpec::write(Group::Users)
     };
