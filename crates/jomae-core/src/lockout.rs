@@ -37,8 +37,36 @@ const SHARD_PAIRS_MAX: usize = 2048;
 /// How often a right signature is noted at most, in seconds.
 const KNOWN_AGAIN_SECS: i64 = 60;
 
-/// What is known of access keys and networks. Bounded; lost at a restart.
+/// What locks out, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Mistakes within the window that lock out.
+    pub failures_max: u32,
+    /// How long a mistake counts, in seconds.
+    pub window_secs: i64,
+    /// The first lock, in seconds; each further one lasts twice as long.
+    pub first_lock_secs: i64,
+    /// The longest lock, in seconds.
+    pub lock_secs_max: i64,
+    /// Whether a place where all was right within [`KNOWN_SECS`] is never locked. Right where nobody can guess the secret
+    /// however often they try.
+    pub trusts_known: bool,
+}
+
+impl Rule {
+    /// For signatures of access keys, whose secrets have 178 bits.
+    pub const SIGNATURES: Self = Self {
+        failures_max: FAILURES_MAX,
+        window_secs: WINDOW_SECS,
+        first_lock_secs: FIRST_LOCK_SECS,
+        lock_secs_max: LOCK_SECS_MAX,
+        trusts_known: true,
+    };
+}
+
+/// What is known of access keys, or people, and networks. Bounded; lost at a restart.
 pub struct Lockout {
+    rule: Rule,
     shards: Vec<Mutex<Shard>>,
     key: HashKey,
     locks: AtomicU64,
@@ -66,18 +94,29 @@ struct Pair {
 
 impl Default for Lockout {
     fn default() -> Self {
+        Self::new(Rule::SIGNATURES)
+    }
+}
+
+impl Lockout {
+    /// Nobody is locked out yet.
+    pub fn new(rule: Rule) -> Self {
         Self {
+            rule,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             key: HashKey::random(),
             locks: AtomicU64::new(0),
         }
     }
-}
 
-impl Lockout {
     /// An access key together with the network that a request for it comes from.
     pub fn place(&self, access_key_id: &str, source_ip: &str) -> SourceId {
-        SourceId(self.key.hash(&[access_key_id, "\0", &network::of(source_ip)]))
+        self.place_of(&[access_key_id, "\0", &network::of(source_ip)])
+    }
+
+    /// A place of another kind, by the parts of its name.
+    pub fn place_of(&self, parts: &[&str]) -> SourceId {
+        SourceId(self.key.hash(parts))
     }
 
     fn shard(&self, SourceId(hash): SourceId) -> MutexGuard<'_, Shard> {
@@ -97,8 +136,14 @@ impl Lockout {
     /// For how many seconds no signature from there will be looked at. None: it is looked at.
     pub fn locked_secs(&self, place: SourceId, now: Timestamp) -> Option<i64> {
         let shard = self.shard(place);
-        let pair = shard.pairs.get(&place.0).filter(|pair| pair.known_until <= now.0)?;
+        let trusted = |pair: &Pair| self.rule.trusts_known && pair.known_until > now.0;
+        let pair = shard.pairs.get(&place.0).filter(|pair| !trusted(pair))?;
         (pair.locked_until > now.0).then(|| pair.locked_until - now.0)
+    }
+
+    /// Whether all was right there within [`KNOWN_SECS`].
+    pub fn is_known(&self, place: SourceId, now: Timestamp) -> bool {
+        self.shard(place).pairs.get(&place.0).is_some_and(|pair| pair.known_until > now.0)
     }
 
     /// Notes a right signature.
@@ -115,14 +160,20 @@ impl Lockout {
 
     /// Notes a wrong signature.
     pub fn failed(&self, place: SourceId, now: Timestamp) {
+        self.failed_of(place, now, self.rule.failures_max);
+    }
+
+    /// Notes a mistake where so many lock out.
+    pub fn failed_of(&self, place: SourceId, now: Timestamp, failures_max: u32) {
+        let rule = &self.rule;
         let mut shard = self.shard(place);
         shard.note(place.0, now, |pair| {
-            if now.0 - pair.since > WINDOW_SECS {
+            if now.0 - pair.since > rule.window_secs {
                 (pair.failures, pair.since) = (0, now.0);
             }
             pair.failures += 1;
-            if pair.failures >= FAILURES_MAX {
-                let lasts = FIRST_LOCK_SECS.saturating_mul(1 << pair.locks.min(20)).min(LOCK_SECS_MAX);
+            if pair.failures >= failures_max {
+                let lasts = rule.first_lock_secs.saturating_mul(1 << pair.locks.min(20)).min(rule.lock_secs_max);
                 pair.locked_until = now.0 + lasts;
                 pair.locks += 1;
                 pair.failures = 0;

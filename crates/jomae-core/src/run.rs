@@ -26,7 +26,7 @@ use crate::{
     cluster::record::Marker,
     error::{Error, Fault, FaultKind},
     quota::Ledger,
-    ram::epoch,
+    ram::{epoch, sign_in::SignInGuard},
     rank::Ranks,
     rivals::Rivals,
     store::BoxFuture,
@@ -47,6 +47,8 @@ pub struct Kms {
     pub usage: Usage,
     pub quotas: Ledger,
     pub rivals: Rivals,
+    /// Who may try to sign in, and who has tried too often.
+    pub sign_in: SignInGuard,
     /// For actions that read it; what is written to it goes through [`crate::service`].
     pub audit: Arc<dyn AuditSink>,
     /// Of the other nodes, if there are several.
@@ -210,6 +212,7 @@ impl Run<'_> {
                 }
                 Resource::Alias(alias) => trace.aliases.push(alias.name.to_wire()),
                 Resource::Ram(kind, Some(name)) => trace.ram.push((event_type(*kind), name.clone())),
+                Resource::OwnUser(name) => trace.ram.push((event_type(RamKind::User), name.clone())),
                 Resource::Role(role) => {
                     trace.ram.push((event_type(RamKind::Role), role.role.name.to_string()));
                 }
@@ -256,6 +259,7 @@ const fn event_type(kind: RamKind) -> &'static str {
         RamKind::User => "ACS::RAM::User",
         RamKind::Group => "ACS::RAM::Group",
         RamKind::Role => "ACS::RAM::Role",
+        RamKind::MfaDevice => "ACS::RAM::MFADevice",
         RamKind::Policy | RamKind::SystemPolicy => "ACS::RAM::Policy",
     }
 }

@@ -41,6 +41,8 @@ pub enum Effort {
     QuickGeneration,
     /// The making of an RSA key: up to seconds.
     Generation,
+    /// The hash of a password: some dozens of milliseconds, and 20 MiB. Strangers can ask for it, so it delays nothing else.
+    Password,
 }
 
 /// Work for a pool.

@@ -18,6 +18,7 @@ use jomae_core::{
 const OPERATIONS_WAITING_MAX: usize = 1024;
 const QUICK_KEYS_WAITING_MAX: usize = 1024;
 const KEYS_WAITING_MAX: usize = 128;
+const PASSWORDS_WAITING_MAX: usize = 64;
 
 /// How much the threads stand back for those of requests, which do the most calls: as `nice` counts.
 const OPERATIONS_NICE: i32 = 2;
@@ -28,11 +29,12 @@ pub struct CryptoPool {
     operations: Workers,
     quick_keys: Workers,
     keys: Workers,
+    passwords: Workers,
 }
 
 impl CryptoPool {
-    /// Starts `threads` threads for operations, one fewer but at least one for RSA keys, and one for keys that take
-    /// microseconds.
+    /// Starts `threads` threads for operations, one fewer but at least one for RSA keys, one for keys that take
+    /// microseconds, and one for passwords.
     ///
     /// An RSA key computes for up to seconds, and a thread that wakes on its core waits for the kernel's next tick, whatever
     /// their priorities: with one core left free of them, a request does not.
@@ -41,6 +43,7 @@ impl CryptoPool {
             operations: Workers::start("crypto", threads, OPERATIONS_NICE, OPERATIONS_WAITING_MAX)?,
             quick_keys: Workers::start("keygen-quick", 1, OPERATIONS_NICE, QUICK_KEYS_WAITING_MAX)?,
             keys: Workers::start("keygen", threads.saturating_sub(1), KEYS_NICE, KEYS_WAITING_MAX)?,
+            passwords: Workers::start("password", 1, KEYS_NICE, PASSWORDS_WAITING_MAX)?,
         })
     }
 }
@@ -51,6 +54,7 @@ impl Pool for CryptoPool {
             Effort::Operation => &self.operations,
             Effort::QuickGeneration => &self.quick_keys,
             Effort::Generation => &self.keys,
+            Effort::Password => &self.passwords,
         };
         workers.take(account, job);
     }

@@ -77,7 +77,8 @@ fn is_there_and_own(call: &Call<'_>, resource: &Resource) -> bool {
         | Resource::Keys
         | Resource::Aliases
         | Resource::Alias(_)
-        | Resource::Ram(..) => true,
+        | Resource::Ram(..)
+        | Resource::OwnUser(_) => true,
         Resource::Key(key) => key.place.account == *call.caller.account(),
         Resource::Missing { .. } | Resource::Role(_) => false,
     }
@@ -128,6 +129,7 @@ impl<'c> PolicyEvaluator<'c> {
         match resource {
             Resource::SignatureOnly => Ok(Ok(())),
             Resource::Role(role) => self.ask_role(permission, role),
+            Resource::OwnUser(_) => self.ask_unless_denied(permission, &self.arn_of(permission, resource)),
             Resource::Key(key) => self.ask_key(permission, key, context),
             Resource::Missing { owner: Owner::Another, arn, .. } => {
                 let disclosed = self.without_other_side(permission, arn, context)?;
@@ -149,7 +151,7 @@ impl<'c> PolicyEvaluator<'c> {
             // The API answers over TLS only.
             secure_transport: true,
             source_ip: self.source_ip,
-            mfa_present: None,
+            mfa_present: self.caller().signed_in.as_ref().map(|signed_in| signed_in.mfa),
             principal_arn: &self.principal_arn,
             encryption_context: context,
             resource_tags: tags,
@@ -187,6 +189,18 @@ impl<'c> PolicyEvaluator<'c> {
             Ok(())
         } else {
             Err(NotPermitted::Denied(explain::identity(self.caller(), self.rights, permission, &request)))
+        })
+    }
+
+    /// Whether no policy of the caller denies it; none has to allow it.
+    fn ask_unless_denied(&self, permission: &'static str, arn: &str) -> Result<Result<(), NotPermitted>, Fault> {
+        let facts = self.facts(None, None, &[]);
+        let request = Request::new(number(permission)?, arn, &facts);
+        Ok(match self.rights.verdict(&request) {
+            Verdict::Allow { .. } | Verdict::ImplicitDeny => Ok(()),
+            Verdict::ExplicitDeny { .. } | Verdict::TooCostly => {
+                Err(NotPermitted::Denied(explain::identity(self.caller(), self.rights, permission, &request)))
+            }
         })
     }
 
@@ -346,6 +360,7 @@ impl PolicyEvaluator<'_> {
                 };
                 format!("acs:ram::{owner}:{}/{}", kind.as_str(), name.as_deref().unwrap_or("*"))
             }
+            Resource::OwnUser(name) => format!("acs:ram::{account}:user/{name}"),
             Resource::Role(role) => role.role.arn(),
         }
     }

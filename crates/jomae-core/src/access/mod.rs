@@ -64,6 +64,8 @@ pub enum Resource {
     },
     /// Something that RAM knows by name; none: all of the kind.
     Ram(RamKind, Option<String>),
+    /// The user that calls, by name, who needs no policy for it; but one can deny it.
+    OwnUser(String),
     /// A role to be assumed.
     Role(FoundRole),
 }

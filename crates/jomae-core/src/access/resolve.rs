@@ -48,6 +48,7 @@ pub fn resolve<'a>(tx: &mut Tx<'_>, call: &Call<'_>, access: &Access<'a>) -> Res
             Target::Ram(kind, name) => Resource::Ram(kind, Some(name.to_owned())),
             Target::RamAll(kind) => Resource::Ram(kind, None),
             Target::RamSelf => Resource::Ram(RamKind::User, Some(call.caller.user_name().into_owned())),
+            Target::RamSelfUnlessDenied => Resource::OwnUser(call.caller.user_name().into_owned()),
             Target::Role(role) => Resource::Role(find_role(tx, role)?),
         };
         needs.push(required(resource));

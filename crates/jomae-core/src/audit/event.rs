@@ -79,10 +79,12 @@ pub(super) struct Parts<'a> {
     pub event_name: &'a str,
     pub event_source: &'a str,
     pub event_type: &'a str,
-    pub event_rw: &'a str,
+    /// None for sign-ins, which are no calls.
+    pub event_rw: Option<&'a str>,
     pub event_time: Timestamp,
     pub service_name: &'a str,
-    pub api_version: &'a str,
+    /// None for sign-ins, which are no calls.
+    pub api_version: Option<&'a str>,
     pub request_id: &'a str,
     pub acs_region: &'a str,
     pub is_global: bool,
@@ -95,7 +97,13 @@ pub(super) struct Parts<'a> {
     pub resource_owner_id: Option<&'a str>,
     pub error_code: Option<&'a str>,
     pub error_message: Option<&'a str>,
-    pub additional_event_data: Option<ThrottledCalls>,
+    pub additional_event_data: Option<Additional<'a>>,
+}
+
+/// What is told beside.
+pub(super) enum Additional<'a> {
+    Throttled(ThrottledCalls),
+    Texts(&'a [(&'a str, &'a str)]),
 }
 
 /// Of an event that stands for several calls.
@@ -109,6 +117,8 @@ pub(super) struct ThrottledCalls {
 /// Who it was.
 pub(super) enum Identity<'a> {
     Caller(&'a Caller),
+    /// Somebody who says to be a RAM user of this account, and none of it has that name.
+    Stranger(&'a str),
     /// The service, or its operator: the account that it was about, and which of the two.
     System(&'a str, &'a str),
 }
@@ -127,10 +137,14 @@ impl Parts<'_> {
         line.found(b",\"eventVersion\":1,\"eventName\":", self.event_name, Attribute::EventName);
         line.text(b",\"eventSource\":", self.event_source);
         line.found(b",\"eventType\":", self.event_type, Attribute::EventType);
-        line.found(b",\"eventCategory\":\"Management\",\"eventRW\":", self.event_rw, Attribute::EventRW);
+        if let Some(event_rw) = self.event_rw {
+            line.found(b",\"eventCategory\":\"Management\",\"eventRW\":", event_rw, Attribute::EventRW);
+        }
         line.time(b",\"eventTime\":", self.event_time);
         line.found(b",\"serviceName\":", self.service_name, Attribute::ServiceName);
-        line.text(b",\"apiVersion\":", self.api_version);
+        if let Some(version) = self.api_version {
+            line.text(b",\"apiVersion\":", version);
+        }
         line.text(b",\"requestId\":", self.request_id);
         line.text(b",\"acsRegion\":", self.acs_region);
         line.raw(if self.is_global { b",\"isGlobal\":true" } else { b",\"isGlobal\":false" });
@@ -161,11 +175,19 @@ impl Parts<'_> {
         if let Some(message) = self.error_message {
             line.text(b",\"errorMessage\":", message);
         }
-        if let Some(throttled) = &self.additional_event_data {
-            // Writing to a vector cannot fail.
-            let _ = write!(line.text, ",\"additionalEventData\":{{\"throttledCalls\":{}", throttled.throttled_calls);
-            line.time(b",\"since\":", throttled.since);
-            line.raw(b"}");
+        match &self.additional_event_data {
+            Some(Additional::Throttled(throttled)) => {
+                // Writing to a vector cannot fail.
+                let _ =
+                    write!(line.text, ",\"additionalEventData\":{{\"throttledCalls\":{}", throttled.throttled_calls);
+                line.time(b",\"since\":", throttled.since);
+                line.raw(b"}");
+            }
+            Some(Additional::Texts(texts)) => {
+                line.raw(b",\"additionalEventData\":");
+                Shown::Texts(texts).write(&mut line);
+            }
+            None => {}
         }
         line.raw(b"}");
         let found_by = (!line.has_escapes).then_some(FoundBy { time: self.event_time, values: line.values });
@@ -177,13 +199,14 @@ impl Identity<'_> {
     fn account(&self) -> &str {
         match self {
             Self::Caller(caller) => caller.account.as_str(),
-            Self::System(account, _) => account,
+            Self::System(account, _) | Self::Stranger(account) => account,
         }
     }
 
     fn write(&self, line: &mut Line) {
         let r#type = match self {
             Self::Caller(caller) => caller.event_type(),
+            Self::Stranger(_) => "ram-user",
             Self::System(..) => "system",
         };
         line.text(b",\"userIdentity\":{\"type\":", r#type);
@@ -194,6 +217,10 @@ impl Identity<'_> {
                 line.text(b",\"principalId\":", name);
                 line.found(b",\"userName\":", name, Attribute::User);
                 return line.raw(b"}");
+            }
+            Self::Stranger(_) => {
+                // What was typed as a name may be anything, a password too.
+                return line.raw(b",\"principalId\":\"\",\"userName\":\"\"}");
             }
             Self::Caller(caller) => caller,
         };
@@ -206,9 +233,15 @@ impl Identity<'_> {
         if !caller.access_key_id.is_empty() {
             line.found(b",\"accessKeyId\":", &caller.access_key_id, Attribute::EventAccessKeyId);
         }
-        if let Who::Session(session) = &caller.who {
-            line.time(b",\"sessionContext\":{\"attributes\":{\"creationDate\":", Timestamp(session.created));
-            line.raw(b",\"mfaAuthenticated\":\"false\"}}");
+        let session = match (&caller.signed_in, &caller.who) {
+            (Some(signed_in), _) => Some((signed_in.at, signed_in.mfa)),
+            (None, Who::Session(session)) => Some((session.created, false)),
+            (None, _) => None,
+        };
+        if let Some((since, mfa)) = session {
+            line.time(b",\"sessionContext\":{\"attributes\":{\"creationDate\":", Timestamp(since));
+            line.raw(b",\"mfaAuthenticated\":");
+            line.raw(if mfa { b"\"true\"}}" } else { b"\"false\"}}" });
         }
         line.raw(b"}");
     }

@@ -8,8 +8,8 @@ pub mod throttled;
 pub use event::{Event, FoundBy, FoundMember, FoundValue};
 pub use lookup::{Found, Page, Query};
 
-use self::event::{Identity, Parts, Shown, ThrottledCalls};
-use crate::{call::Call, store::BoxFuture, wait::Work};
+use self::event::{Additional, Identity, Parts, Shown, ThrottledCalls};
+use crate::{call::Call, identity::Caller, store::BoxFuture, wait::Work};
 use jomae_api::{
     action::{ActionSpec, Api, Class, Effect},
     error::Refusal,
@@ -121,10 +121,10 @@ pub fn call_event(
         event_name: spec.map_or("Unknown", |spec| spec.name),
         event_source: &call.host,
         event_type: "ApiCall",
-        event_rw: read_or_write(spec.map_or(Effect::Read, |spec| spec.effect)),
+        event_rw: Some(read_or_write(spec.map_or(Effect::Read, |spec| spec.effect))),
         event_time: call.now,
         service_name: api.name(),
-        api_version: api.version(),
+        api_version: Some(api.version()),
         request_id: &call.request_id,
         acs_region: call.region.as_str(),
         is_global: api.is_global(),
@@ -136,7 +136,7 @@ pub fn call_event(
         resource_owner_id: trace.and_then(|trace| trace.owner.as_ref()).map(AccountId::as_str),
         error_code: refusal.map(|refusal| refusal.code()),
         error_message: message.as_deref(),
-        additional_event_data: throttled,
+        additional_event_data: throttled.map(Additional::Throttled),
     }
     .write()
 }
@@ -149,10 +149,10 @@ pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Ev
         event_name: name,
         event_source: "jomae",
         event_type: "AliyunServiceEvent",
-        event_rw: "Write",
+        event_rw: Some("Write"),
         event_time: now,
         service_name: "Kms",
-        api_version: jomae_api::API_VERSION,
+        api_version: Some(jomae_api::API_VERSION),
         request_id: id,
         acs_region: key.region.as_str(),
         is_global: false,
@@ -192,10 +192,10 @@ pub fn operator_event(act: &OperatorAct<'_>, id: &str, now: Timestamp) -> Event 
         event_name: act.name,
         event_source: "jomae",
         event_type: "ConsoleOperation",
-        event_rw: read_or_write(act.effect),
+        event_rw: Some(read_or_write(act.effect)),
         event_time: now,
         service_name: "Jomae",
-        api_version: "1",
+        api_version: Some("1"),
         request_id: id,
         acs_region: act.region.as_str(),
         is_global: true,
@@ -208,6 +208,72 @@ pub fn operator_event(act: &OperatorAct<'_>, id: &str, now: Timestamp) -> Event 
         error_code: None,
         error_message: None,
         additional_event_data: None,
+    }
+    .write()
+}
+
+/// How a sign-in to the console went.
+pub struct SignInEvent<'a> {
+    pub now: Timestamp,
+    pub region: &'a RegionId,
+    /// The Host that the browser named.
+    pub host: &'a str,
+    pub source_ip: &'a str,
+    pub user_agent: &'a str,
+    /// Who has signed in, or has tried to.
+    pub who: SignInIdentity<'a>,
+    /// The page to which the sign-in leads.
+    pub callback_url: &'a str,
+    /// Whether a second factor was right.
+    pub mfa: bool,
+    /// Why it failed: code and message.
+    pub failure: Option<(&'a str, &'a str)>,
+}
+
+/// Who signs in.
+#[derive(Clone, Copy)]
+pub enum SignInIdentity<'a> {
+    Known(&'a Caller),
+    /// Nobody whom the account has.
+    Stranger(&'a AccountId),
+}
+
+/// The event of a sign-in to the console, in the form in which ActionTrail has it.
+pub fn sign_in_event(sign_in: &SignInEvent<'_>, id: &str) -> Event {
+    let is_root = matches!(sign_in.who, SignInIdentity::Known(caller) if caller.is_root());
+    let checked = if sign_in.mfa { "true" } else { "false" };
+    let of_root = [("loginAccount", "root"), ("isMFAChecked", checked)];
+    let of_user = [("callbackUrl", sign_in.callback_url), ("mfaChecked", checked)];
+    // The account's has them only when it failed.
+    let (code, message) = match sign_in.failure {
+        Some((code, message)) => (Some(code), Some(message)),
+        None if is_root => (None, None),
+        None => (Some(""), Some("")),
+    };
+    Parts {
+        event_id: id,
+        event_name: "ConsoleSignin",
+        event_source: sign_in.host,
+        event_type: "ConsoleSignin",
+        event_rw: None,
+        event_time: sign_in.now,
+        service_name: if is_root { "AasCustomer" } else { "AasSub" },
+        api_version: None,
+        request_id: id,
+        acs_region: sign_in.region.as_str(),
+        is_global: true,
+        source_ip_address: Some(sign_in.source_ip),
+        user_agent: Some(sign_in.user_agent),
+        user_identity: match sign_in.who {
+            SignInIdentity::Known(caller) => Identity::Caller(caller),
+            SignInIdentity::Stranger(account) => Identity::Stranger(account.as_str()),
+        },
+        request_parameters: None,
+        referenced_resources: None,
+        resource_owner_id: None,
+        error_code: code,
+        error_message: message,
+        additional_event_data: Some(Additional::Texts(if is_root { &of_root } else { &of_user })),
     }
     .write()
 }

@@ -11,9 +11,20 @@ use super::token::Session;
 pub struct Caller {
     /// The account that the caller acts for; of a role session the role's.
     pub account: AccountId,
-    /// Empty for a caller who shows a token of an OIDC provider instead of a signature.
+    /// Empty for a caller who has signed in to the console, or shows a token of an OIDC provider instead of a signature.
     pub access_key_id: String,
     pub who: Who,
+    /// Of a person who has signed in to the console; none for calls that are signed with an access key.
+    pub signed_in: Option<SignInFacts>,
+}
+
+/// What is known of a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInFacts {
+    /// Unix seconds.
+    pub at: i64,
+    /// Whether a second factor was shown.
+    pub mfa: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +56,15 @@ pub struct Federated {
 }
 
 impl Caller {
-    /// By what name usage counts know the caller.
+    /// By what name usage counts know the caller: the access key, or else who has signed in.
     pub fn name(&self) -> &str {
-        &self.access_key_id
+        match &self.who {
+            _ if !self.access_key_id.is_empty() => &self.access_key_id,
+            Who::Root => self.account.as_str(),
+            Who::User { id, .. } => id,
+            Who::Session(session) => &session.access_key_id,
+            Who::Federated(_) => "",
+        }
     }
 
     /// The account that the caller acts for.

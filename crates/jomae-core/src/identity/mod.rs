@@ -17,7 +17,7 @@ use jomae_api::{
 };
 use jomae_crypto::{rng, secret::SecretBytes, wrap};
 
-pub use caller::{Caller, Federated, Who};
+pub use caller::{Caller, Federated, SignInFacts, Who};
 pub use sessions::Sessions;
 
 use self::sessions::Opened;
@@ -170,7 +170,7 @@ impl Authenticator {
                 Who::User { id: user.id.clone(), name: user.name.clone() }
             }
         };
-        Ok((Caller { account, access_key_id: id.to_owned(), who }, record))
+        Ok((Caller { account, access_key_id: id.to_owned(), who, signed_in: None }, record))
     }
 
     /// A caller with temporary credentials: all that is known of the session stands in the token.
@@ -204,6 +204,7 @@ impl Authenticator {
             account: session.account.clone(),
             access_key_id: session.access_key_id.clone(),
             who: Who::Session(Arc::clone(session)),
+            signed_in: None,
         })
     }
 }

@@ -62,6 +62,7 @@ pub async fn authenticate_by_token(
             token_issued: claims.issued.map(|issued| issued.0),
             client_ids: claims.audience,
         })),
+        signed_in: None,
     })
 }
 

@@ -75,7 +75,7 @@ fn shapes<A: Action>() -> Vec<(&'static str, Shape)> {
         Target::Key(_) | Target::CiphertextOf(_) => Shape::Named("a key"),
         Target::AliasName(_) | Target::AliasAndItsKey(_) => Shape::Named("an alias and its key"),
         Target::Ram(kind, _) => Shape::Named(kind.as_str()),
-        Target::RamSelf => Shape::Named("a user"),
+        Target::RamSelf | Target::RamSelfUnlessDenied => Shape::Named("a user"),
         Target::Role(_) => Shape::Named("a role"),
     };
     access.iter().map(|need| (need.permission, shape(need.target))).collect()
@@ -269,6 +269,7 @@ impl<'e> Names<'e> {
                     RamKind::User => "ACS::RAM::User",
                     RamKind::Group => "ACS::RAM::Group",
                     RamKind::Role => "ACS::RAM::Role",
+                    RamKind::MfaDevice => "ACS::RAM::MFADevice",
                     RamKind::Policy | RamKind::SystemPolicy => "ACS::RAM::Policy",
                 };
                 if let Some(name) = self.ram.get_mut(type_name).and_then(Iterator::next) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use jomae_api::{
-    action::{RamKind, Target},
-    actions::params::Tags,
+    action::{Action, RamKind, Target},
+    actions::{params::Tags, ram::logins::change_password::ChangePassword},
     names::{AccountId, AliasName, KeyRef, RegionId, RoleRef},
     param::EncryptionContext,
     time::Timestamp,
@@ -187,7 +187,7 @@ fn caller_of(tx: &mut Tx<'_>, name: &PrincipalName, now: Timestamp) -> Result<Ca
             None => return Err(SimulateError::NoPrincipal(format!("role {role} in account {account}"))),
         },
     };
-    Ok(Caller { account, access_key_id: String::new(), who })
+    Ok(Caller { account, access_key_id: String::new(), who, signed_in: None })
 }
 
 /// A session of a role whose trust is not in question.
@@ -280,9 +280,13 @@ fn named(tx: &mut Tx<'_>, call: &Call<'_>, permission: &'static str, name: &str)
             let kind = match (kind, *owner) {
                 ("policy", "system") => RamKind::SystemPolicy,
                 _ if !is_own => return Ok(foreign(name)),
+                ("user", _) if permission == ChangePassword::PERMISSION => {
+                    return Ok(Resource::OwnUser(item.to_owned()));
+                }
                 ("user", _) => RamKind::User,
                 ("group", _) => RamKind::Group,
                 ("role", _) => RamKind::Role,
+                ("mfa", _) => RamKind::MfaDevice,
                 ("policy", _) => RamKind::Policy,
                 _ => return Err(wrong()),
             };

@@ -269,7 +269,9 @@ fn caller_of(tx: &mut Tx<'_>, account: &AccountId, event: &Event<'_>, time: Time
         _ => return Ok(Named::Unconcerned),
     };
     Ok(match who {
-        Some(who) => Named::Caller(Caller { account: account.clone(), access_key_id: String::new(), who }),
+        Some(who) => {
+            Named::Caller(Caller { account: account.clone(), access_key_id: String::new(), who, signed_in: None })
+        }
         None => Named::Gone,
     })
 }

@@ -2,7 +2,10 @@ use jomae_api::actions::ram::users::delete_user::DeleteUser;
 
 use crate::{
     prelude::*,
-    ram::{entities, find},
+    ram::{
+        entities, find,
+        login::{DeviceOfRecord, LoginRecord, path},
+    },
 };
 
 impl Handle<DeleteUser> for Kms {
@@ -13,6 +16,11 @@ impl Handle<DeleteUser> for Kms {
             (record.access_keys.is_empty(), Refusal::UserHasAccessKeys),
             (record.policies.is_empty(), Refusal::UserHasPolicies),
             (record.groups.is_empty(), Refusal::UserHasGroups),
+            (tx.get::<LoginRecord>(&path::login(account, &record.id))?.is_none(), Refusal::UserHasLoginProfile),
+            (
+                tx.get::<DeviceOfRecord>(&path::device_of(account, &record.id))?.is_none(),
+                Refusal::UserHasMfaDeviceBound,
+            ),
         ] {
             if !is_free {
                 return Err(conflict.into());
