@@ -2,7 +2,6 @@
 //! authenticator app has.
 
 use totp_rs::{Builder, Secret, Totp};
-use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
 
@@ -30,25 +29,22 @@ fn device(seed: &SecretBytes, skew: u16) -> Option<Totp> {
     Builder::new().with_secret(seed.expose().to_vec()).with_skew(skew).build().ok()
 }
 
-fn is_code(code: &str) -> bool {
-    code.len() == DIGITS && code.bytes().all(|b| b.is_ascii_digit())
+fn digits_of(code: &SecretBytes) -> Option<&str> {
+    let is_code = code.len() == DIGITS && code.expose().iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(code.expose()).ok().filter(|_| is_code)
 }
 
 /// The step to which a code belongs, if the device shows it now, or one step before or after. A step must be accepted
 /// once only, which is for the caller to see to.
-pub fn step_of(seed: &SecretBytes, code: &str, now_secs: u64) -> Option<u64> {
-    if !is_code(code) {
-        return None;
-    }
+pub fn step_of(seed: &SecretBytes, code: &SecretBytes, now_secs: u64) -> Option<u64> {
+    let code = digits_of(code)?;
     device(seed, SKEW_STEPS)?.check(code, now_secs)
 }
 
 /// The step of the second of two codes that the device shows one after the other, the second of them now or one step
 /// before or after.
-pub fn step_of_two(seed: &SecretBytes, first: &str, second: &str, now_secs: u64) -> Option<u64> {
-    if !is_code(first) || !is_code(second) {
-        return None;
-    }
+pub fn step_of_two(seed: &SecretBytes, first: &SecretBytes, second: &SecretBytes, now_secs: u64) -> Option<u64> {
+    let (first, second) = (digits_of(first)?, digits_of(second)?);
     let device = device(seed, 0)?;
     let now = now_secs / STEP_SECS;
     let skew = u64::from(SKEW_STEPS);
@@ -59,8 +55,8 @@ pub fn step_of_two(seed: &SecretBytes, first: &str, second: &str, now_secs: u64)
 }
 
 /// What the device shows in a step. For those who have the seed: tools and tests.
-pub fn code(seed: &SecretBytes, step: u64) -> Option<Zeroizing<String>> {
-    Some(Zeroizing::new(device(seed, 0)?.generate(step.saturating_mul(STEP_SECS)).to_string()))
+pub fn code(seed: &SecretBytes, step: u64) -> Option<SecretBytes> {
+    Some(SecretBytes::new(device(seed, 0)?.generate(step.saturating_mul(STEP_SECS)).to_string().into_bytes()))
 }
 
 #[cfg(test)]
@@ -83,8 +79,8 @@ mod tests {
             (2_000_000_000, "279037"),
             (20_000_000_000, "353130"),
         ] {
-            assert_eq!(code(&rfc(), secs / STEP_SECS).unwrap().as_str(), shown);
-            assert_eq!(step_of(&rfc(), shown, secs), Some(secs / STEP_SECS));
+            assert_eq!(code(&rfc(), secs / STEP_SECS).unwrap().expose(), shown.as_bytes());
+            assert_eq!(step_of(&rfc(), &SecretBytes::new(shown.as_bytes().to_vec()), secs), Some(secs / STEP_SECS));
         }
         assert_eq!(seed_text(&rfc()).expose(), b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
     }
@@ -111,7 +107,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_code_panics(code in ".{0,12}", seed in proptest::collection::vec(any::<u8>(), 0..40), now: u64) {
-            let seed = SecretBytes::new(seed);
+            let (seed, code) = (SecretBytes::new(seed), SecretBytes::new(code.into_bytes()));
             let _ = step_of(&seed, &code, now / 2);
             let _ = step_of_two(&seed, &code, &code, now);
         }

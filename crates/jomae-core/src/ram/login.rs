@@ -73,6 +73,7 @@ impl LoginRecord {
 }
 
 /// The account's rules for passwords. The defaults hold where nothing is stored.
+#[expect(clippy::struct_excessive_bools, reason = "as many as the API has")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordPolicyRecord {
     pub minimum_length: u32,

@@ -219,12 +219,12 @@ pub async fn verify_password(kms: &Kms, attempt: &Attempt<'_>, given: SecretByte
         return Err(NotSignedIn::Locked(secs));
     }
     let login = found.as_ref().map(|(_, login)| login.password.clone());
-    let is_right = offload(&*kms.pool, Effort::Password, account, move || match login {
-        Some(kept) => kept.matches(&given),
-        None => {
+    let is_right = offload(&*kms.pool, Effort::Password, account, move || {
+        let Some(kept) = login else {
             password::pretend(&given);
-            false
-        }
+            return false;
+        };
+        kept.matches(&given)
     });
     let is_right = is_right.await.map_err(Error::from)?;
     let (user, login) = match found {
@@ -286,7 +286,7 @@ pub async fn verify_totp(
     kms: &Kms,
     attempt: &Attempt<'_>,
     shown: Password,
-    code: &str,
+    code: &SecretBytes,
 ) -> Result<SignedIn, (Option<Password>, NotSignedIn)> {
     match use_code(kms, attempt, &shown, code).await {
         Ok(()) => shown.done(kms, attempt, true).await.map_err(|error| (None, error)),
@@ -297,7 +297,7 @@ pub async fn verify_totp(
     }
 }
 
-async fn use_code(kms: &Kms, attempt: &Attempt<'_>, shown: &Password, code: &str) -> Result<(), NotSignedIn> {
+async fn use_code(kms: &Kms, attempt: &Attempt<'_>, shown: &Password, code: &SecretBytes) -> Result<(), NotSignedIn> {
     let Password { account, user, generation, device, policy } = shown;
     let (guard, now) = (&kms.sign_in, attempt.now);
     expect_serving(kms)?;
@@ -473,8 +473,11 @@ fn expect_serving(kms: &Kms) -> Result<(), Fault> {
     if kms.audit.is_writable() { Ok(()) } else { Err(Fault::unavailable("the audit log cannot be written")) }
 }
 
+/// A user who may sign in.
+type Known = (Arc<UserRecord>, Arc<LoginRecord>);
+
 /// The user of this name and the login profile, if there are both in an account that is not shut.
-fn find(vault: &Vault, account: &AccountId, name: &str) -> Result<Option<(Arc<UserRecord>, Arc<LoginRecord>)>, Fault> {
+fn find(vault: &Vault, account: &AccountId, name: &str) -> Result<Option<Known>, Fault> {
     let mut tx = vault.reading();
     if tx.get::<AccountRecord>(&account_path::account(account))?.is_none_or(|account| account.disabled) {
         return Ok(None);

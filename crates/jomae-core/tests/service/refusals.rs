@@ -374,6 +374,27 @@ fn origin(refusal: Refusal) -> Origins {
         | Refusal::UserGroupLimit
         | Refusal::UserAccessKeyLimit
         | Refusal::LastRootAccessKey => super::ram_user_refusals::make(refusal).map_or(Elsewhere(""), Here),
+        Refusal::PasswordWeak
+        | Refusal::OldPasswordIncorrect
+        | Refusal::NewPasswordWeak
+        | Refusal::NewPasswordUsedBefore
+        | Refusal::UsersOnly
+        | Refusal::MinimumPasswordLengthRange
+        | Refusal::LoginProfileNotFound
+        | Refusal::LoginProfileExists
+        | Refusal::UserHasLoginProfile
+        | Refusal::UserHasMfaDeviceBound
+        | Refusal::MfaDeviceNameChars
+        | Refusal::MfaDeviceNameLength
+        | Refusal::MfaCodeFormat
+        | Refusal::MfaCodeIncorrect
+        | Refusal::MfaDeviceNotFound
+        | Refusal::UserMfaDeviceNotFound
+        | Refusal::MfaDeviceExists
+        | Refusal::MfaDeviceHasUser
+        | Refusal::UserHasMfaDevice
+        | Refusal::MfaDeviceIsBound
+        | Refusal::MfaDeviceLimit => super::ram_login_refusals::make(refusal).map_or(Elsewhere(""), Here),
         Refusal::NotAuthorized => Here(powerless_user),
         Refusal::ArgumentInvalid(_) => Here(|| call("ListUsers", &[("MaxItems", "0")])),
         Refusal::KeyPolicyMalformed(_) => Here(|| on_key(S::Enabled, "SetKeyPolicy", &[("Policy", "{}")])),

@@ -27,6 +27,9 @@ const NO_ACTIONS: [&str; 16] = [
     "AcceptRollback",
     "BeginAuditLog",
     "BeginRollbackDetection",
+/// Names of events that are no calls: sign-ins, what the service did by itself, and the operator.
+const NO_ACTIONS: [&str; 15] = [
+    "ConsoleSignin",
     "CreateAccount",
     "CreateAccountKey",
     "DeleteAccount",

@@ -49,23 +49,18 @@ const fn rules(policy: &PasswordPolicyRecord) -> PasswordPolicy {
     }
 }
 
-/// A copy for another thread.
-fn copy(password: &SecretBytes) -> SecretBytes {
-    SecretBytes::new(password.expose().to_vec())
-}
-
 /// A new password as it is kept, hashed away from the request's thread.
-async fn kept(kms: &Kms, account: &AccountId, password: &SecretBytes) -> Result<KeptPassword> {
-    let password = copy(password);
+async fn kept(kms: &Kms, account: &AccountId, password: &Arc<SecretBytes>) -> Result<KeptPassword> {
+    let password = Arc::clone(password);
     Ok(offload(&*kms.pool, Effort::Password, account, move || KeptPassword::of(&password)).await??)
 }
 
 /// Whether a password is one of these.
-async fn is_one_of(kms: &Kms, account: &AccountId, password: &SecretBytes, of: Vec<KeptPassword>) -> Result<bool> {
+async fn is_one_of(kms: &Kms, account: &AccountId, password: &Arc<SecretBytes>, of: Vec<KeptPassword>) -> Result<bool> {
     if of.is_empty() {
         return Ok(false);
     }
-    let password = copy(password);
+    let password = Arc::clone(password);
     Ok(offload(&*kms.pool, Effort::Password, account, move || of.iter().any(|kept| kept.matches(&password))).await?)
 }
 

@@ -23,9 +23,8 @@ impl Handle<BindMFADevice> for Kms {
             return Err(Refusal::UserHasMfaDevice.into());
         }
         let seed = record.seed(self.vault.keyring(), &action.serial_number)?;
-        let code = |code: &SecretBytes| String::from_utf8_lossy(code.expose()).into_owned();
         let now = u64::try_from(call.now.0).unwrap_or(0);
-        let step = totp::step_of_two(&seed, &code(&action.code_1), &code(&action.code_2), now)
+        let step = totp::step_of_two(&seed, &action.code_1, &action.code_2, now)
             .filter(|step| *step > record.last_step)
             .ok_or(Refusal::MfaCodeIncorrect)?;
         let bound = Some((user.id.clone(), call.now.0));

@@ -1,12 +1,14 @@
 //! `ChangePassword`: a user chooses another password.
 
+use std::sync::Arc;
+
 use super::{NEW_PASSWORD, OLD_PASSWORD};
 use crate::actions::prelude::*;
 
 request! {
     pub struct ChangePassword {
-        old_password: SecretBytes = required OLD_PASSWORD,
-        new_password: SecretBytes = required NEW_PASSWORD,
+        old_password: Arc<SecretBytes> = required OLD_PASSWORD,
+        new_password: Arc<SecretBytes> = required NEW_PASSWORD,
     }
 }
 

@@ -1,12 +1,14 @@
 //! `CreateLoginProfile`: lets a user sign in with a password.
 
+use std::sync::Arc;
+
 use super::{LoginProfileOutput, MFA_BIND_REQUIRED, PASSWORD, PASSWORD_RESET_REQUIRED};
 use crate::actions::{prelude::*, ram::names::USER_NAME};
 
 request! {
     pub struct CreateLoginProfile {
         user_name: String = required USER_NAME,
-        password: SecretBytes = required PASSWORD,
+        password: Arc<SecretBytes> = required PASSWORD,
         password_reset_required: bool = optional PASSWORD_RESET_REQUIRED or false,
         mfa_bind_required: bool = optional MFA_BIND_REQUIRED or false,
     }

@@ -8,6 +8,8 @@ pub mod get_password_policy;
 pub mod set_password_policy;
 pub mod update_login_profile;
 
+use std::sync::Arc;
+
 use crate::actions::prelude::*;
 
 answer! {
@@ -56,23 +58,23 @@ answer! {
     }
 }
 
-/// A password, whatever it is: whether it is a good one, the account's rules say.
-fn password(text: &str, refusal: Refusal) -> Result<SecretBytes, Invalid> {
+/// A password, to be shared with the thread that hashes it, whatever it is: whether it is a good one, the account's rules say.
+fn password(text: &str, refusal: Refusal) -> Result<Arc<SecretBytes>, Invalid> {
     let fits = text.chars().count() <= limits::PASSWORD_CHARS_MAX && !text.chars().any(char::is_control);
-    if fits { Ok(SecretBytes::new(text.as_bytes().to_vec())) } else { Err(Invalid::As(refusal)) }
+    if fits { Ok(Arc::new(SecretBytes::new(text.as_bytes().to_vec()))) } else { Err(Invalid::As(refusal)) }
 }
 
 param! {
     /// The password, which has to follow the account's rules.
-    PASSWORD: SecretBytes = Text "Password", text!("at most " {limits::PASSWORD_CHARS_MAX} " characters"),
+    PASSWORD: Arc<SecretBytes> = Text "Password", text!("at most " {limits::PASSWORD_CHARS_MAX} " characters"),
         refuses(&[Refusal::PasswordWeak]) => |text| password(text, Refusal::PasswordWeak);
 
     /// The password that the caller has.
-    OLD_PASSWORD: SecretBytes = Text "OldPassword", text!("at most " {limits::PASSWORD_CHARS_MAX} " characters"),
+    OLD_PASSWORD: Arc<SecretBytes> = Text "OldPassword", text!("at most " {limits::PASSWORD_CHARS_MAX} " characters"),
         refuses(&[Refusal::OldPasswordIncorrect]) => |text| password(text, Refusal::OldPasswordIncorrect);
 
     /// The password that the caller is to have, which has to follow the account's rules.
-    NEW_PASSWORD: SecretBytes = Text "NewPassword", text!("at most " {limits::PASSWORD_CHARS_MAX} " characters"),
+    NEW_PASSWORD: Arc<SecretBytes> = Text "NewPassword", text!("at most " {limits::PASSWORD_CHARS_MAX} " characters"),
         refuses(&[Refusal::NewPasswordWeak]) => |text| password(text, Refusal::NewPasswordWeak);
 
     /// Whether the user has to choose another password at the next sign-in.

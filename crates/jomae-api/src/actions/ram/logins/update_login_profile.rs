@@ -1,12 +1,14 @@
 //! `UpdateLoginProfile`: another password, or other conditions of a sign-in.
 
+use std::sync::Arc;
+
 use super::{MFA_BIND_REQUIRED, PASSWORD, PASSWORD_RESET_REQUIRED};
 use crate::actions::{prelude::*, ram::names::USER_NAME};
 
 request! {
     pub struct UpdateLoginProfile {
         user_name: String = required USER_NAME,
-        password: Option<SecretBytes> = optional PASSWORD,
+        password: Option<Arc<SecretBytes>> = optional PASSWORD,
         password_reset_required: Option<bool> = optional PASSWORD_RESET_REQUIRED,
         mfa_bind_required: Option<bool> = optional MFA_BIND_REQUIRED,
     }

@@ -1,0 +1,440 @@
+//! People sign in: passwords, codes of MFA devices, lock-out, what a session may do, and when it ends.
+
+use std::sync::atomic::Ordering;
+
+use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_core::{
+    identity::Who,
+    ram::sign_in::{
+        Attempt, FAILURES_MAX, LOCK_SECS, NoCaller, NotSignedIn, STRANGERS_FAILURES_MAX, SignedIn, browser_token,
+        verify_password, verify_totp,
+    },
+};
+use jomae_crypto::{secret::SecretBytes, totp};
+use jomae_sim::block_on;
+use serde_json::{Value, json};
+
+use crate::{
+    common::{ADDRESS, DAY, HANGZHOU, World, region},
+    ram_users::new_user,
+};
+
+pub const PASSWORD: &str = "a-Long-passphrase-9";
+
+/// Where somebody is who signs in.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    ip: &'a str,
+    browser: Option<&'a str>,
+}
+
+const HOME: At<'static> = At { ip: ADDRESS, browser: None };
+
+fn with_attempt<T>(
+    world: &World,
+    account: &AccountId,
+    user: &str,
+    at: At<'_>,
+    act: impl FnOnce(&Attempt<'_>) -> T,
+) -> T {
+    // Each attempt a second after the one before: what a network may ask for is looked at elsewhere.
+    let steady_ns = world.steady_ns.fetch_add(1_000_000_000, Ordering::SeqCst);
+    act(&Attempt {
+        account,
+        user_name: user,
+        source_ip: at.ip,
+        browser: at.browser,
+        user_agent: "browser/1",
+        host: HANGZHOU,
+        callback_url: "/keys",
+        region: &region("cn-hangzhou"),
+        now: Timestamp(world.now()),
+        steady_ns,
+    })
+}
+
+fn secret(text: &str) -> SecretBytes {
+    SecretBytes::new(text.as_bytes().to_vec())
+}
+
+/// Signs in to Alice's account, with a code if there is a device.
+fn sign_in(world: &World, user: &str, password: &str, code: Option<&str>, at: At<'_>) -> Result<SignedIn, NotSignedIn> {
+    let kms = &world.service.kms;
+    with_attempt(world, &world.alice.account, user, at, |attempt| {
+        block_on(async {
+            let shown = verify_password(kms, attempt, secret(password)).await?;
+            assert_eq!(shown.needs_code(), code.is_some());
+            match code {
+                Some(code) => verify_totp(kms, attempt, shown, &secret(code)).await.map_err(|(_, error)| error),
+                None => shown.without_code(kms, attempt).await,
+            }
+        })
+    })
+}
+
+fn caller_name(world: &World, signed_in: &SignedIn, action: &str) -> Result<String, NoCaller> {
+    signed_in.caller(&world.service.kms.vault, action, Timestamp(world.now())).map(|caller| caller.arn())
+}
+
+/// A user of Alice's who may sign in.
+fn person(world: &World, name: &str) {
+    world.alice().ok("CreateUser", &[("UserName", name)]);
+    world.alice().ok("CreateLoginProfile", &[("UserName", name), ("Password", PASSWORD)]);
+}
+
+/// The seed and the serial number of a new device.
+pub fn device(world: &World, name: &str) -> (SecretBytes, String) {
+    let made = world.alice().ok("CreateVirtualMFADevice", &[("VirtualMFADeviceName", name)]);
+    let device = &made["VirtualMFADevice"];
+    let seed = totp_seed(device["Base32StringSeed"].as_str().unwrap());
+    (seed, device["SerialNumber"].as_str().unwrap().to_owned())
+}
+
+/// Reads Base32, as an app does.
+pub fn totp_seed(text: &str) -> SecretBytes {
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for c in text.bytes() {
+        let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|letter| *letter == c).unwrap();
+        bits = (bits << 5) | u32::try_from(value).unwrap();
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from((bits >> count) & 0xff).unwrap());
+        }
+    }
+    SecretBytes::new(bytes)
+}
+
+fn code(world: &World, seed: &SecretBytes, steps: i64) -> String {
+    let step = u64::try_from(world.now() / 30 + steps).unwrap();
+    String::from_utf8(totp::code(seed, step).unwrap().expose().to_vec()).unwrap()
+}
+
+pub fn bind(world: &World, user: &str, serial: &str, seed: &SecretBytes) {
+    let (one, two) = (code(world, seed, -1), code(world, seed, 0));
+    let codes = [("AuthenticationCode1", one.as_str()), ("AuthenticationCode2", two.as_str())];
+    world.alice().done("BindMFADevice", &[&[("SerialNumber", serial), ("UserName", user)][..], &codes].concat());
+}
+
+fn newest_event(world: &World) -> Value {
+    world.audit.events().pop().unwrap().0
+}
+
+#[test]
+fn a_password_opens_a_session_of_the_user() {
+    let world = World::new();
+    person(&world, "alice.w");
+    let signed_in = sign_in(&world, "alice.w", PASSWORD, None, HOME).unwrap();
+    let caller = signed_in.caller(&world.service.kms.vault, "ListKeys", Timestamp(world.now())).unwrap();
+    assert_eq!(caller.arn(), format!("acs:ram::{}:user/alice.w", world.alice.account));
+    assert!(caller.access_key_id.is_empty());
+    assert_eq!(caller.signed_in.map(|facts| (facts.at, facts.mfa)), Some((world.now(), false)));
+    assert_eq!(signed_in.account(), &world.alice.account);
+    let event = newest_event(&world);
+    assert_eq!(event["eventName"], "ConsoleSignin");
+    assert_eq!(event["eventType"], "ConsoleSignin");
+    assert_eq!(event["serviceName"], "AasSub");
+    assert_eq!(event["userIdentity"]["type"], "ram-user");
+    assert_eq!(event["userIdentity"]["userName"], "alice.w");
+    assert_eq!(event["additionalEventData"], json!({"callbackUrl": "/keys", "mfaChecked": "false"}));
+    assert_eq!((&event["errorCode"], &event["errorMessage"]), (&json!(""), &json!("")));
+    for absent in ["apiVersion", "eventRW", "requestParameters"] {
+        assert!(event.get(absent).is_none(), "{absent}");
+    }
+    assert!(event["userIdentity"].get("accessKeyId").is_none());
+}
+
+#[test]
+fn who_is_wrong_is_not_told_in_what() {
+    let world = World::new();
+    person(&world, "bob.w");
+    world.alice().ok("CreateUser", &[("UserName", "no.login")]);
+    for (user, password) in
+        [("bob.w", "wrong"), ("no.login", PASSWORD), ("nobody", PASSWORD), ("../x", PASSWORD), ("", "")]
+    {
+        assert!(matches!(sign_in(&world, user, password, None, HOME), Err(NotSignedIn::Wrong)), "{user}");
+        let event = newest_event(&world);
+        assert_eq!(event["errorCode"], "LoginFailed");
+        assert!(!event["errorMessage"].as_str().unwrap().is_empty());
+        let known = if user == "bob.w" { "bob.w" } else { "" };
+        assert_eq!(event["userIdentity"]["userName"], known, "what was typed may be anything");
+    }
+    // The account of another has no such user.
+    let kms = &world.service.kms;
+    let elsewhere = with_attempt(&world, &world.bob.account, "bob.w", HOME, |attempt| {
+        block_on(verify_password(kms, attempt, secret(PASSWORD))).err()
+    });
+    assert!(matches!(elsewhere, Some(NotSignedIn::Wrong)));
+    assert!(!world.audit.text().contains(PASSWORD));
+}
+
+#[test]
+fn a_code_is_accepted_once() {
+    let world = World::new();
+    person(&world, "carol");
+    let (seed, serial) = device(&world, "carols");
+    bind(&world, "carol", &serial, &seed);
+    // The codes that bound it are used up.
+    let used = code(&world, &seed, 0);
+    assert!(matches!(sign_in(&world, "carol", PASSWORD, Some(&used), HOME), Err(NotSignedIn::WrongCode)));
+    world.advance(30);
+    let shown = code(&world, &seed, 0);
+    let signed_in = sign_in(&world, "carol", PASSWORD, Some(&shown), HOME).unwrap();
+    assert!(signed_in.facts().mfa);
+    assert_eq!(newest_event(&world)["additionalEventData"]["mfaChecked"], "true");
+    assert!(matches!(sign_in(&world, "carol", PASSWORD, Some(&shown), HOME), Err(NotSignedIn::WrongCode)));
+    assert_eq!(newest_event(&world)["errorCode"], "CheckAuthenticationCodeFail");
+    // Neither is an older one, though the clock may be off by a step.
+    let older = code(&world, &seed, -1);
+    assert!(matches!(sign_in(&world, "carol", PASSWORD, Some(&older), HOME), Err(NotSignedIn::WrongCode)));
+    assert!(sign_in(&world, "carol", PASSWORD, Some(&code(&world, &seed, 1)), HOME).is_ok(), "one step ahead");
+    for wrong in ["", "12345", "1234567", "abcdef"] {
+        assert!(matches!(sign_in(&world, "carol", PASSWORD, Some(wrong), HOME), Err(NotSignedIn::WrongCode)));
+    }
+    let text = world.audit.text();
+    assert!(!text.contains(&shown) && !text.contains(std::str::from_utf8(totp::seed_text(&seed).expose()).unwrap()));
+}
+
+#[test]
+fn a_device_cannot_be_passed_by() {
+    let world = World::new();
+    person(&world, "dave");
+    let kms = &world.service.kms;
+    let (seed, serial) = device(&world, "daves");
+    let result = with_attempt(&world, &world.alice.account, "dave", HOME, |attempt| {
+        let shown = block_on(verify_password(kms, attempt, secret(PASSWORD))).unwrap_or_else(|_| panic!("right"));
+        assert!(!shown.needs_code());
+        // Bound between password and session.
+        bind(&world, "dave", &serial, &seed);
+        block_on(shown.without_code(kms, attempt))
+    });
+    assert!(matches!(result, Err(NotSignedIn::WrongCode)));
+}
+
+#[test]
+fn a_place_is_locked_out_and_no_other() {
+    let world = World::new();
+    person(&world, "erin");
+    let (home, office) = (HOME, At { ip: "198.51.100.9", browser: None });
+    for _ in 0..FAILURES_MAX {
+        assert!(matches!(sign_in(&world, "erin", "wrong", None, home), Err(NotSignedIn::Wrong)));
+    }
+    let events = world.audit.len();
+    for password in [PASSWORD, "wrong"] {
+        assert!(matches!(sign_in(&world, "erin", password, None, home), Err(NotSignedIn::Locked(LOCK_SECS))));
+    }
+    assert_eq!(world.audit.len(), events, "what is not looked at does not fill the log");
+    assert!(sign_in(&world, "erin", PASSWORD, None, office).is_ok(), "no other network");
+    world.advance(LOCK_SECS);
+    assert!(sign_in(&world, "erin", PASSWORD, None, home).is_ok());
+}
+
+#[test]
+fn the_accounts_rules_say_how_many_mistakes_lock_out() {
+    let world = World::new();
+    person(&world, "frank");
+    world.alice().ok("SetPasswordPolicy", &[("MaxLoginAttemps", "2")]);
+    for _ in 0..2 {
+        assert!(matches!(sign_in(&world, "frank", "wrong", None, HOME), Err(NotSignedIn::Wrong)));
+    }
+    assert!(matches!(sign_in(&world, "frank", PASSWORD, None, HOME), Err(NotSignedIn::Locked(_))));
+    // Another password begins anew.
+    let other = "another-Long-passphrase-9";
+    world.alice().done("UpdateLoginProfile", &[("UserName", "frank"), ("Password", other)]);
+    assert!(sign_in(&world, "frank", other, None, HOME).is_ok());
+}
+
+#[test]
+fn a_stranger_in_the_same_network_locks_nobodys_browser_out() {
+    let world = World::new();
+    person(&world, "grace");
+    let signed_in = sign_in(&world, "grace", PASSWORD, None, HOME).unwrap();
+    let token = browser_token(world.service.kms.vault.keyring(), &signed_in).unwrap().unwrap();
+    for _ in 0..FAILURES_MAX {
+        assert!(matches!(sign_in(&world, "grace", "wrong", None, HOME), Err(NotSignedIn::Wrong)));
+    }
+    assert!(matches!(sign_in(&world, "grace", PASSWORD, None, HOME), Err(NotSignedIn::Locked(_))));
+    let own = At { browser: Some(&token), ..HOME };
+    assert!(sign_in(&world, "grace", PASSWORD, None, own).is_ok());
+    // What it shows opens nothing, is nobody else's, and ends.
+    person(&world, "heidi");
+    assert!(matches!(sign_in(&world, "grace", "wrong", None, own), Err(NotSignedIn::Wrong)));
+    for _ in 0..FAILURES_MAX {
+        assert!(matches!(sign_in(&world, "heidi", "wrong", None, own), Err(NotSignedIn::Wrong)));
+    }
+    assert!(matches!(sign_in(&world, "heidi", PASSWORD, None, HOME), Err(NotSignedIn::Locked(_))), "heidi's network");
+    let changed = format!("{token}x");
+    for forged in ["", "x", &changed, &"x".repeat(10_000)] {
+        let at = At { browser: Some(forged), ..HOME };
+        assert!(matches!(sign_in(&world, "grace", PASSWORD, None, at), Err(NotSignedIn::Locked(_))), "{forged}");
+    }
+}
+
+#[test]
+fn many_networks_together_have_few_guesses_and_known_ones_stay_open() {
+    let world = World::new();
+    person(&world, "ivan");
+    sign_in(&world, "ivan", PASSWORD, None, HOME).unwrap();
+    for n in 0..STRANGERS_FAILURES_MAX {
+        let ip = format!("192.0.2.{n}");
+        let at = At { ip: &ip, browser: None };
+        assert!(matches!(sign_in(&world, "ivan", "wrong", None, at), Err(NotSignedIn::Wrong)), "{n}");
+    }
+    let new = At { ip: "192.0.2.200", browser: None };
+    assert!(matches!(sign_in(&world, "ivan", PASSWORD, None, new), Err(NotSignedIn::Locked(_))));
+    assert!(sign_in(&world, "ivan", PASSWORD, None, HOME).is_ok(), "from where he signs in he still does");
+}
+
+#[test]
+fn a_network_has_few_passwords_looked_at() {
+    let world = World::new();
+    person(&world, "judy");
+    let mut refused = None;
+    for n in 0..100 {
+        world.steady_ns.store(0, Ordering::SeqCst);
+        let name = format!("nobody-{n}");
+        if let Err(NotSignedIn::Locked(secs)) = sign_in(&world, &name, "wrong", None, HOME) {
+            refused = Some((n, secs));
+            break;
+        }
+    }
+    assert_eq!(refused, Some((10, 1)));
+}
+
+#[test]
+fn a_session_ends_with_what_it_rests_on() {
+    let world = World::new();
+    let alice = world.alice();
+    let other = "another-Long-passphrase-9";
+    let endings: [(&str, &dyn Fn(&str)); 3] = [
+        ("password", &|user| alice.done("UpdateLoginProfile", &[("UserName", user), ("Password", other)])),
+        ("profile", &|user| alice.done("DeleteLoginProfile", &[("UserName", user)])),
+        ("user", &|user| {
+            alice.done("DeleteLoginProfile", &[("UserName", user)]);
+            alice.done("DeleteUser", &[("UserName", user)]);
+        }),
+    ];
+    for (user, end) in endings {
+        person(&world, user);
+        let signed_in = sign_in(&world, user, PASSWORD, None, HOME).unwrap();
+        assert!(caller_name(&world, &signed_in, "ListKeys").is_ok());
+        end(user);
+        assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::Ended)), "{user}");
+    }
+    // A profile made anew, or a user under the old name, opens no old session.
+    person(&world, "kim");
+    let signed_in = sign_in(&world, "kim", PASSWORD, None, HOME).unwrap();
+    alice.done("DeleteLoginProfile", &[("UserName", "kim")]);
+    alice.ok("CreateLoginProfile", &[("UserName", "kim"), ("Password", PASSWORD)]);
+    assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::Ended)));
+    // A renamed user goes on, under the new name.
+    let signed_in = sign_in(&world, "kim", PASSWORD, None, HOME).unwrap();
+    alice.ok("UpdateUser", &[("UserName", "kim"), ("NewUserName", "kim2")]);
+    assert!(caller_name(&world, &signed_in, "ListKeys").unwrap().ends_with(":user/kim2"));
+    // And what was opened with a device ends with it.
+    let (seed, serial) = device(&world, "kims");
+    bind(&world, "kim2", &serial, &seed);
+    world.advance(30);
+    let signed_in = sign_in(&world, "kim2", PASSWORD, Some(&code(&world, &seed, 0)), HOME).unwrap();
+    alice.ok("UnbindMFADevice", &[("UserName", "kim2")]);
+    assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::Ended)));
+}
+
+#[test]
+fn what_must_be_done_first_is_all_that_can_be_done() {
+    let world = World::new();
+    let alice = world.alice();
+    person(&world, "leo");
+    let profile = [("UserName", "leo"), ("PasswordResetRequired", "true"), ("MFABindRequired", "true")];
+    alice.done("UpdateLoginProfile", &profile);
+    let signed_in = sign_in(&world, "leo", PASSWORD, None, HOME).unwrap();
+    assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::PasswordMustChange)));
+    assert!(matches!(caller_name(&world, &signed_in, "BindMFADevice"), Err(NoCaller::PasswordMustChange)));
+    assert!(caller_name(&world, &signed_in, "ChangePassword").is_ok());
+    alice.done("UpdateLoginProfile", &[("UserName", "leo"), ("PasswordResetRequired", "false")]);
+    assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::DeviceMustBeBound)));
+    assert!(caller_name(&world, &signed_in, "BindMFADevice").is_ok());
+    let (seed, serial) = device(&world, "leos");
+    bind(&world, "leo", &serial, &seed);
+    assert!(caller_name(&world, &signed_in, "ListKeys").is_ok());
+}
+
+#[test]
+fn old_passwords_have_to_be_changed_or_open_nothing() {
+    let world = World::new();
+    person(&world, "mia");
+    world.alice().ok("SetPasswordPolicy", &[("MaxPasswordAge", "30")]);
+    world.advance(30 * DAY + 1);
+    let signed_in = sign_in(&world, "mia", PASSWORD, None, HOME).unwrap();
+    assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::PasswordMustChange)));
+    world.alice().ok("SetPasswordPolicy", &[("HardExpiry", "true")]);
+    assert!(matches!(sign_in(&world, "mia", PASSWORD, None, HOME), Err(NotSignedIn::Expired)));
+    assert!(
+        matches!(sign_in(&world, "mia", "wrong", None, HOME), Err(NotSignedIn::Wrong)),
+        "only told to who knows it"
+    );
+}
+
+#[test]
+fn the_account_itself_signs_in_otherwise() {
+    let world = World::new();
+    let kms = &world.service.kms;
+    let signed_in =
+        with_attempt(&world, &world.alice.account, "", HOME, |attempt| block_on(SignedIn::root(kms, attempt)).unwrap());
+    let caller = signed_in.caller(&kms.vault, "ListKeys", Timestamp(world.now())).unwrap();
+    assert!(matches!(caller.who, Who::Root));
+    assert_eq!(caller.name(), world.alice.account.as_str());
+    let event = newest_event(&world);
+    assert_eq!(event["serviceName"], "AasCustomer");
+    assert_eq!(event["userIdentity"]["type"], "root-account");
+    assert_eq!(event["additionalEventData"], json!({"loginAccount": "root", "isMFAChecked": "false"}));
+    assert!(event.get("errorCode").is_none());
+    assert!(browser_token(kms.vault.keyring(), &signed_in).unwrap().is_none());
+}
+
+#[test]
+fn policies_see_whether_a_second_factor_was_shown() {
+    let world = World::new();
+    let credentials = new_user(&world, "nina");
+    world.alice().ok("CreateLoginProfile", &[("UserName", "nina"), ("Password", PASSWORD)]);
+    let document = json!({"Version": "1", "Statement": [{
+        "Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*",
+        "Condition": {"Bool": {"acs:MFAPresent": "true"}},
+    }]});
+    world.alice().policy("with-mfa", &document.to_string());
+    world.alice().attach("with-mfa", ("User", "nina"));
+    // An access key has no such condition.
+    world.alice().with(&credentials).refused("ListKeys", &[], "403 Forbidden.NoPermission");
+    let without = sign_in(&world, "nina", PASSWORD, None, HOME).unwrap();
+    assert!(!may_list_keys(&world, &without));
+    let (seed, serial) = device(&world, "ninas");
+    bind(&world, "nina", &serial, &seed);
+    world.advance(30);
+    let with = sign_in(&world, "nina", PASSWORD, Some(&code(&world, &seed, 0)), HOME).unwrap();
+    assert!(may_list_keys(&world, &with));
+}
+
+/// Runs ListKeys as a session would.
+fn may_list_keys(world: &World, signed_in: &SignedIn) -> bool {
+    use jomae_api::wire::{Format, Params};
+    use jomae_core::{call::Call, run::ROUTES};
+    let kms = &world.service.kms;
+    let now = Timestamp(world.now());
+    let call = Call {
+        request_id: "00000000-0000-4000-8000-000000000000".into(),
+        now,
+        caller: signed_in.caller(&kms.vault, "ListKeys", now).unwrap(),
+        region: region("cn-hangzhou"),
+        host: HANGZHOU.into(),
+        source_ip: ADDRESS.into(),
+        user_agent: "browser/1".into(),
+        format: Format::Json,
+        external_id: None,
+        nonce_place: None,
+        turn: jomae_core::call::TurnSlot::default(),
+        abandonment: jomae_core::wait::Abandonment::default(),
+    };
+    let index = ROUTES.iter().position(|(spec, _)| spec.name == "ListKeys").unwrap();
+    let params = Params::parse("", None).unwrap();
+    block_on((ROUTES[index].1)(kms, &call, &params, index)).result.is_ok()
+}
