@@ -19,6 +19,18 @@ pub fn new_seed() -> SecretBytes {
     SecretBytes::random(SEED_BYTES)
 }
 
+/// Longest seed that is read, in characters.
+const SEED_CHARS_MAX: usize = 128;
+
+/// The seed that [`seed_text`] shows, as an app reads it. For tools and tests.
+pub fn seed_of_text(text: &str) -> Option<SecretBytes> {
+    if text.len() > SEED_CHARS_MAX {
+        return None;
+    }
+    let secret = Secret::try_from_base32(text).ok()?;
+    Some(SecretBytes::new(secret.as_ref().to_vec()))
+}
+
 /// The seed as people type it into their app: Base32 without padding.
 pub fn seed_text(seed: &SecretBytes) -> SecretBytes {
     let secret = Secret::from(seed.expose().to_vec());
@@ -83,6 +95,7 @@ mod tests {
             assert_eq!(step_of(&rfc(), &SecretBytes::new(shown.as_bytes().to_vec()), secs), Some(secs / STEP_SECS));
         }
         assert_eq!(seed_text(&rfc()).expose(), b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        assert_eq!(seed_of_text("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap().expose(), rfc().expose());
     }
 
     #[test]
@@ -108,6 +121,7 @@ mod tests {
         #[test]
         fn no_code_panics(code in ".{0,12}", seed in proptest::collection::vec(any::<u8>(), 0..40), now: u64) {
             let (seed, code) = (SecretBytes::new(seed), SecretBytes::new(code.into_bytes()));
+            let _ = seed_of_text(&String::from_utf8_lossy(code.expose()));
             let _ = step_of(&seed, &code, now / 2);
             let _ = step_of_two(&seed, &code, &code, now);
         }

@@ -235,6 +235,16 @@ fn expected(kind: Kind, spec: &ActionSpec, prepared: &Prepared) -> String {
         Some(refusal) if prepared.key.is_some() => format!("{} {}", refusal.status(), refusal.code()),
         _ => success(spec),
     };
+    // It is about the caller alone: users who have no login profile here, and others, who never have one.
+    if spec.name == "ChangePassword" {
+        match kind {
+            Kind::UserWithExactlyThis | Kind::UserWithAllOthers | Kind::DisabledKey | Kind::DeletedKey => {
+                return "404 EntityNotExist.User.LoginProfile".to_owned();
+            }
+            Kind::Root | Kind::Session | Kind::NarrowedSession => return "400 NotSupport.Account".to_owned(),
+            _ => {}
+        }
+    }
     match kind {
         Kind::Root if spec.name == "AssumeRole" => denied(spec).to_owned(),
         Kind::Root | Kind::UserWithExactlyThis | Kind::Session => success(spec),
@@ -287,5 +297,5 @@ fn every_action_and_every_kind_of_principal() {
 
 /// Makes something of the caller's own under a name that it brings along.
 fn makes_by_name(action: &str) -> bool {
-    matches!(action, "CreateUser" | "CreateGroup" | "CreateRole" | "CreatePolicy")
+    matches!(action, "CreateUser" | "CreateGroup" | "CreateRole" | "CreatePolicy" | "CreateVirtualMFADevice")
 }

@@ -1,10 +1,13 @@
 //! For each action: something that it works on, made by the account itself, and a call that names it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jomae_crypto::{
     asym::{AsymSpec, PrivateKey},
     import::{WrapAlg, wrap_material},
     secret::SecretBytes,
+    totp,
 };
 use jomae_tests::{
     party::{Line, Party},
@@ -267,6 +270,7 @@ impl Maker<'_, '_> {
             let made = self.ok("CreateAccessKey", &[("UserName", &name)]);
             form.push(("UserAccessKeyId", made["AccessKey"]["AccessKeyId"].as_str().expect("an id").to_owned()));
         }
+        self.of_sign_in(action, user.as_deref(), &mut form);
         if takes("Status") {
             form.push(("Status", own("Inactive")));
         }
@@ -284,6 +288,53 @@ impl Maker<'_, '_> {
             self.ok(&format!("AttachPolicyTo{kind}"), &attached);
         }
         form
+    }
+
+    /// What signing in is about: login profiles, passwords and MFA devices.
+    fn of_sign_in(&mut self, action: &str, user: Option<&str>, form: &mut Form<'static>) {
+        const PASSWORD: &str = "a-Long-passphrase-9";
+        let user = user.unwrap_or_default();
+        match action {
+            "CreateLoginProfile" => form.push(("Password", PASSWORD.to_owned())),
+            "GetLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" => {
+                self.ok("CreateLoginProfile", &[("UserName", user), ("Password", PASSWORD)]);
+            }
+            "ChangePassword" => {
+                form.push(("OldPassword", PASSWORD.to_owned()));
+                form.push(("NewPassword", format!("{PASSWORD}x")));
+            }
+            "CreateVirtualMFADevice" => {
+                form.push(("VirtualMFADeviceName", format!("device-{}", random::word(12))));
+            }
+            "DeleteVirtualMFADevice" => form.push(("SerialNumber", self.device().0)),
+            "BindMFADevice" => {
+                let (serial, codes) = self.device();
+                form.push(("SerialNumber", serial));
+                form.extend(codes);
+            }
+            "UnbindMFADevice" | "GetUserMFAInfo" => {
+                let (serial, codes) = self.device();
+                let bind = [vec![("UserName", user.to_owned()), ("SerialNumber", serial)], codes.to_vec()].concat();
+                self.ok("BindMFADevice", &pairs(&bind));
+            }
+            _ => {}
+        }
+    }
+
+    /// The serial number of a new device, and two codes that it has just shown.
+    fn device(&mut self) -> (String, [(&'static str, String); 2]) {
+        let name = format!("device-{}", random::word(12));
+        let made = self.ok("CreateVirtualMFADevice", &[("VirtualMFADeviceName", &name)]);
+        let text = |member: &str| made["VirtualMFADevice"][member].as_str().expect("a text").to_owned();
+        let seed = totp::seed_of_text(&text("Base32StringSeed")).expect("Base32");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+        let code = |step| {
+            let code = totp::code(&seed, step).expect("a code");
+            String::from_utf8(code.expose().to_vec()).expect("digits")
+        };
+        let step = now / totp::STEP_SECS;
+        let codes = [("AuthenticationCode1", code(step - 1)), ("AuthenticationCode2", code(step))];
+        (text("SerialNumber"), codes)
     }
 
     fn of_sts(&mut self, action: &str) -> Form<'static> {

@@ -173,7 +173,7 @@ fn a_device_lives() {
     alice.refused("GetUserMFAInfo", &of("zhang"), "404 EntityNotExist.User.MFADevice");
     alice.refused("UnbindMFADevice", &of("zhang"), "404 EntityNotExist.User.MFADevice");
 
-    let seed = crate::sign_in::totp_seed(seed_text);
+    let seed = jomae_crypto::totp::seed_of_text(seed_text).unwrap();
     let bind = |user: &str, serial: &str, one: &str, two: &str| {
         let codes = [("AuthenticationCode1", one), ("AuthenticationCode2", two)];
         alice.call("BindMFADevice", &[&[("SerialNumber", serial), ("UserName", user)][..], &codes].concat())

@@ -86,23 +86,8 @@ fn person(world: &World, name: &str) {
 pub fn device(world: &World, name: &str) -> (SecretBytes, String) {
     let made = world.alice().ok("CreateVirtualMFADevice", &[("VirtualMFADeviceName", name)]);
     let device = &made["VirtualMFADevice"];
-    let seed = totp_seed(device["Base32StringSeed"].as_str().unwrap());
+    let seed = totp::seed_of_text(device["Base32StringSeed"].as_str().unwrap()).unwrap();
     (seed, device["SerialNumber"].as_str().unwrap().to_owned())
-}
-
-/// Reads Base32, as an app does.
-pub fn totp_seed(text: &str) -> SecretBytes {
-    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
-    for c in text.bytes() {
-        let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|letter| *letter == c).unwrap();
-        bits = (bits << 5) | u32::try_from(value).unwrap();
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from((bits >> count) & 0xff).unwrap());
-        }
-    }
-    SecretBytes::new(bytes)
 }
 
 fn code(world: &World, seed: &SecretBytes, steps: i64) -> String {
