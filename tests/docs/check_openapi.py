@@ -7,11 +7,13 @@ Calls every action that is described, and compares request and answer with the s
 """
 
 import base64
+import hmac
 import json
 import os
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from aliyunsdkcore.client import AcsClient
@@ -233,6 +235,40 @@ def users(call):
     return made["AccessKeyId"], made["AccessKeySecret"]
 
 
+def code(seed, step):
+    """What an authenticator app shows (RFC 6238)."""
+    mac = hmac.digest(base64.b32decode(seed), step.to_bytes(8, "big"), "sha1")
+    number = int.from_bytes(mac[mac[-1] & 15 :][:4], "big") & 0x7FFFFFFF
+    return f"{number % 10**6:06}"
+
+
+def logins(call, user):
+    """Lets the user sign in, with a second factor, and takes both away."""
+    ann, password = {"UserName": "ann"}, "a-Long-passphrase-9"
+    call("GetPasswordPolicy")
+    call("SetPasswordPolicy", MinimumPasswordLength=10, RequireNumbers=True, HardExpiry=False)
+    call("SetPasswordPolicy", MinimumPasswordLength=7, expected=400)
+    call("CreateLoginProfile", **ann, Password="weak", expected=400)
+    call("CreateLoginProfile", **ann, Password=password, PasswordResetRequired=True)
+    call("CreateLoginProfile", **ann, Password=password, expected=409)
+    call("GetLoginProfile", **ann)
+    call("UpdateLoginProfile", **ann, MFABindRequired=True)
+    user("ChangePassword", OldPassword=password, NewPassword=f"{password}9")
+    call("ChangePassword", OldPassword=password, NewPassword=f"{password}9", expected=400)
+    made = call("CreateVirtualMFADevice", VirtualMFADeviceName="anns")["VirtualMFADevice"]
+    serial, step = {"SerialNumber": made["SerialNumber"]}, int(time.time()) // 30
+    codes = [code(made["Base32StringSeed"], step - 1), code(made["Base32StringSeed"], step)]
+    call("BindMFADevice", **ann, **serial, AuthenticationCode1=codes[1], AuthenticationCode2=codes[0], expected=403)
+    call("BindMFADevice", **ann, **serial, AuthenticationCode1=codes[0], AuthenticationCode2=codes[1])
+    call("ListVirtualMFADevices")
+    call("GetUserMFAInfo", **ann)
+    call("DeleteVirtualMFADevice", **serial, expected=409)
+    call("UnbindMFADevice", **ann)
+    call("DeleteVirtualMFADevice", **serial)
+    call("DeleteLoginProfile", **ann)
+    call("GetLoginProfile", **ann, expected=404)
+
+
 def policies(call):
     """Gives a role, which the user may assume."""
     account = call("GetCallerIdentity")["AccountId"]
@@ -303,6 +339,7 @@ def main():
     symmetric(kms, key, asymmetric(kms))
     imported(kms)
     access_key = users(kms)
+    logins(kms, Service(sys.argv[1], access_key))
     account, role = policies(kms)
     sessions(kms, Service(sys.argv[1], access_key), account, role)
     taken_away(kms, access_key[0])

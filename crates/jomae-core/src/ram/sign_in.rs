@@ -41,7 +41,7 @@ use crate::{
 
 mod browser;
 
-pub use browser::browser_token;
+pub use browser::{KnownBrowser, browser_token};
 
 /// Wrong passwords or codes that lock a place out, where the account's rules set no number.
 pub const FAILURES_MAX: u32 = 10;

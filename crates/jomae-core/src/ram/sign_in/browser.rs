@@ -13,20 +13,29 @@ const TOKEN_CHARS_MAX: usize = 512;
 /// How long a browser is known, in seconds.
 const KNOWN_SECS: i64 = 90 * 86_400;
 
-#[derive(Serialize, Deserialize)]
-struct Browser {
-    user_id: String,
+/// What the text holds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownBrowser {
+    pub user_id: String,
     /// Drawn for this browser.
-    id: [u8; 16],
+    pub id: [u8; 16],
     /// Unix seconds.
-    until: i64,
+    pub until: i64,
+}
+
+impl KnownBrowser {
+    /// Reads what was sealed. `None` for whatever is nothing of ours, or has something behind it.
+    pub fn read(content: &[u8]) -> Option<Self> {
+        let (browser, rest) = postcard::take_from_bytes(content).ok()?;
+        rest.is_empty().then_some(browser)
+    }
 }
 
 /// What to give to the browser of a user who has just signed in. None for whoever is no user.
 pub fn browser_token(keyring: &Keyring, signed_in: &SignedIn) -> Result<Option<String>, Fault> {
     let SignedInAs::User { id, .. } = &signed_in.who else { return Ok(None) };
     let until = signed_in.facts.at.saturating_add(KNOWN_SECS);
-    let browser = Browser { user_id: id.clone(), id: rng::array(), until };
+    let browser = KnownBrowser { user_id: id.clone(), id: rng::array(), until };
     let plain = postcard::to_allocvec(&browser).map_err(Fault::internal)?;
     let account = signed_in.account.as_str().as_bytes();
     let sealed = keyring.seal_with(|domain| sealed::seal(domain, Purpose::KnownBrowser, account, &[], &plain))?;
@@ -41,6 +50,28 @@ pub(super) fn known(keyring: &Keyring, attempt: &Attempt<'_>, user_id: &str) -> 
     let plain = keyring
         .open_with(&sealed, |domain, message| sealed::open(domain, Purpose::KnownBrowser, account, &[], message))
         .ok()?;
-    let browser: Browser = postcard::from_bytes(plain.expose()).ok()?;
+    let browser = KnownBrowser::read(plain.expose())?;
     (browser.user_id == user_id && attempt.now.0 < browser.until).then(|| hex::encode(browser.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panic(content in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = KnownBrowser::read(&content);
+        }
+
+        #[test]
+        fn what_is_written_is_read(user_id in "[0-9]{0,20}", id: [u8; 16], until: i64) {
+            let browser = KnownBrowser { user_id, id, until };
+            let mut content = postcard::to_allocvec(&browser).unwrap();
+            prop_assert_eq!(KnownBrowser::read(&content), Some(browser));
+            content.push(0);
+            prop_assert_eq!(KnownBrowser::read(&content), None);
+        }
+    }
 }
