@@ -376,6 +376,9 @@ impl SignedIn {
     /// # Errors
     /// [`NoCaller`], also if the user has to do something else first.
     pub fn caller(&self, vault: &Vault, action: &str, now: Timestamp) -> Result<Caller, NoCaller> {
+        if let Some(cluster) = vault.cluster() {
+            cluster.serving().map_err(Fault::unavailable)?;
+        }
         let mut tx = vault.reading();
         let account = &self.account;
         let record = tx.get::<AccountRecord>(&account_path::account(account))?;
@@ -503,6 +506,11 @@ async fn record(
     failure: Option<(&str, &str)>,
 ) -> Result<(), Fault> {
     let Some(user) = user else {
+        // Of an account that nobody has, there is nobody to be told.
+        let at = account_path::account(attempt.account);
+        if kms.vault.reading().get::<AccountRecord>(&at)?.is_none() {
+            return Ok(());
+        }
         return append(kms, attempt, SignInIdentity::Stranger(attempt.account), mfa, failure).await;
     };
     let caller = Caller {

@@ -14,6 +14,7 @@ use crate::{
 /// An action with its parameters.
 type Acts = (&'static str, &'static [(&'static str, &'static str)]);
 
+const PASSWORD: (&str, &str) = ("Password", "a-Long-passphrase-9");
 const U: (&str, &str) = ("UserName", "u");
 const V: (&str, &str) = ("UserName", "v");
 const G: (&str, &str) = ("GroupName", "g");
@@ -76,6 +77,8 @@ fn what_another_call_changes_is_seen() {
         (("DeleteGroup", &[G]), ("AddUserToGroup", &[V, G]), "409 DeleteConflict.Group.User"),
         (("DeleteUser", &[V]), ("AddUserToGroup", &[V, G]), "409 DeleteConflict.User.Group"),
         (("DeleteUser", &[V]), ("CreateAccessKey", &[V]), "409 DeleteConflict.User.AccessKey"),
+        (("CreateLoginProfile", &[V, PASSWORD]), ("DeleteUser", &[V]), "404 EntityNotExist.User"),
+        (("DeleteUser", &[V]), ("CreateLoginProfile", &[V, PASSWORD]), "409 DeleteConflict.User.LoginProfile"),
         (("CreateAccessKey", &[V]), ("DeleteUser", &[V]), "404 EntityNotExist.User"),
         (("CreateAccessKey", &[U]), ("CreateAccessKey", &[U]), "409 LimitExceeded.User.AccessKey"),
     ];

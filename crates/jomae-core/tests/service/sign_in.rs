@@ -1,6 +1,6 @@
 //! People sign in: passwords, codes of MFA devices, lock-out, what a session may do, and when it ends.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use jomae_api::{names::AccountId, time::Timestamp};
 use jomae_core::{
@@ -150,6 +150,13 @@ fn who_is_wrong_is_not_told_in_what() {
         block_on(verify_password(kms, attempt, secret(PASSWORD))).err()
     });
     assert!(matches!(elsewhere, Some(NotSignedIn::Wrong)));
+    // Of an account that nobody has, nothing is recorded.
+    let (events, nobodys) = (world.audit.len(), AccountId::new("1999999999999999").unwrap());
+    let nowhere = with_attempt(&world, &nobodys, "bob.w", HOME, |attempt| {
+        block_on(verify_password(kms, attempt, secret(PASSWORD))).err()
+    });
+    assert!(matches!(nowhere, Some(NotSignedIn::Wrong)));
+    assert_eq!(world.audit.len(), events);
     assert!(!world.audit.text().contains(PASSWORD));
 }
 
@@ -178,6 +185,21 @@ fn a_code_is_accepted_once() {
     }
     let text = world.audit.text();
     assert!(!text.contains(&shown) && !text.contains(std::str::from_utf8(totp::seed_text(&seed).expose()).unwrap()));
+}
+
+#[test]
+fn two_at_once_cannot_use_one_code() {
+    let world = Arc::new(World::new());
+    person(&world, "olga");
+    let (seed, serial) = device(&world, "olgas");
+    bind(&world, "olga", &serial, &seed);
+    world.advance(30);
+    let shown = code(&world, &seed, 0);
+    let (elsewhere, same) = (Arc::clone(&world), shown.clone());
+    world.store.before_next_commit(move || {
+        assert!(sign_in(&elsewhere, "olga", PASSWORD, Some(&same), HOME).is_ok());
+    });
+    assert!(matches!(sign_in(&world, "olga", PASSWORD, Some(&shown), HOME), Err(NotSignedIn::WrongCode)));
 }
 
 #[test]
@@ -286,12 +308,15 @@ fn a_network_has_few_passwords_looked_at() {
     assert_eq!(refused, Some((10, 1)));
 }
 
+/// What ends the sessions of a user.
+type Ending<'e> = &'e dyn Fn(&str);
+
 #[test]
 fn a_session_ends_with_what_it_rests_on() {
     let world = World::new();
     let alice = world.alice();
     let other = "another-Long-passphrase-9";
-    let endings: [(&str, &dyn Fn(&str)); 3] = [
+    let endings: [(&str, Ending<'_>); 3] = [
         ("password", &|user| alice.done("UpdateLoginProfile", &[("UserName", user), ("Password", other)])),
         ("profile", &|user| alice.done("DeleteLoginProfile", &[("UserName", user)])),
         ("user", &|user| {
