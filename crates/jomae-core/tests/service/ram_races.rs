@@ -46,7 +46,7 @@ fn furnished() -> Arc<World> {
 
 #[test]
 fn what_another_call_changes_is_seen() {
-    let cases: [(Acts, Acts, &str); 16] = [
+    let cases: [(Acts, Acts, &str); 18] = [
         (("CreateUser", &[("UserName", "x")]), ("CreateUser", &[("UserName", "x")]), "409 EntityAlreadyExists.User"),
         (("CreateUser", &[("UserName", "x")]), ("CreateUser", &[("UserName", "y")]), "409 LimitExceeded.User"),
         (
