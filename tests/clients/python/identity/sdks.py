@@ -100,7 +100,7 @@ class OldSdk:
 
 def snake_case(name):
     """AssumeRoleWithOIDC -> assume_role_with_oidc."""
-    name = name.replace("OIDC", "Oidc").replace("MFA", "Mfa")
+    name = name.replace("OIDC", "Oidc")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
