@@ -341,9 +341,8 @@ pub(crate) async fn open_with<T>(
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
     let rivals = Rivals::default();
-    let kms = Kms { vault, backends, ranks, pool, usage, quotas, rivals, audit: sink, other_logs, regions };
     let sign_in = SignInGuard::default();
-    let kms = Kms { vault, backend, ranks, pool, usage, quotas, rivals, sign_in, audit: sink, other_logs, regions };
+    let kms = Kms { vault, backends, ranks, pool, usage, quotas, rivals, sign_in, audit: sink, other_logs, regions };
     let limits = config.service_limits();
     let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
     let mut service = Service::new(kms, oidc, default_region, limits);

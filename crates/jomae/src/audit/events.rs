@@ -22,25 +22,28 @@ const PAGE_SIZE: &str = "50";
 /// How far back a search goes that has only an end, in seconds.
 const RANGE_SECS: i64 = 7 * 86_400;
 
-/// Names of events that are no calls: what the service did by itself, and the operator.
-const NO_ACTIONS: [&str; 16] = [
+/// Names of events that are no calls: sign-ins, what the service did by itself, and the operator.
+const NO_ACTIONS: [&str; 22] = [
     "AcceptRollback",
+    "AddRootKeySlot",
     "BeginAuditLog",
     "BeginRollbackDetection",
-/// Names of events that are no calls: sign-ins, what the service did by itself, and the operator.
-const NO_ACTIONS: [&str; 15] = [
     "ConsoleSignin",
     "CreateAccount",
     "CreateAccountKey",
+    "CreateBackup",
     "DeleteAccount",
     "DeleteKey",
     "DisableAccount",
     "EnableAccount",
     "ExpireKeyMaterial",
+    "GetRootKeyStatus",
     "ListAccounts",
+    "RemoveRootKeySlot",
     "RenameAccount",
     "ReplayPolicy",
     "RotateKey",
+    "RotateRootKey",
     "SimulatePolicy",
     "Unknown",
 ];
