@@ -1,0 +1,39 @@
+// Comfort only: every page works without it, but that the token of a sign-in link has to be pasted by hand then.
+"use strict";
+
+const body = document.body.dataset;
+
+// The token of the link stands in the fragment, which no browser sends to any server.
+const token = document.getElementById("token");
+if (token && location.hash.length > 1) {
+    token.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname + location.search);
+}
+
+// Beside UTC, the time where the reader is.
+for (const time of document.querySelectorAll("time[datetime]")) {
+    const date = new Date(time.dateTime);
+    if (Number.isNaN(date.getTime())) continue;
+    const local = date.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+    const text = document.createElement("span");
+    text.className = "local";
+    text.textContent = body.local + " " + local;
+    time.after(" ", text);
+}
+
+for (const block of document.querySelectorAll("pre.copy")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = body.copy;
+    button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(block.textContent);
+        button.textContent = body.copied;
+    });
+    block.after(button);
+}
+
+// What was signed out is not shown again by the back button.
+window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+});

@@ -1,0 +1,18 @@
+//! One function for each page.
+
+mod audit;
+mod keys;
+mod people;
+mod session;
+
+pub use audit::{EventFilter, audit, event};
+pub use keys::{KeyParts, KeysPage, Tried, create_key, grant, key, keys, try_it};
+pub use people::{NewSecret, UserParts, people, user};
+pub use session::{SessionRow, malformed, message, overview, sessions, sign_in};
+
+use serde_json::Value;
+
+/// A text of an answer; empty if it is not there.
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
