@@ -13,11 +13,12 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use toml::Table;
 
 /// Which crates of ours each crate may use.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("jomae-crypto", &[]),
     ("jomae-files", &[]),
     ("jomae-etcd", &[]),
     ("jomae-hsm", &["jomae-crypto"]),
+    ("jomae-console", &[]),
     ("jomae-api", &["jomae-crypto"]),
     ("jomae-core", &["jomae-api", "jomae-crypto"]),
     ("jomae-log", &["jomae-crypto", "jomae-files"]),
@@ -27,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &[
             "jomae-api",
             "jomae-client",
+            "jomae-console",
             "jomae-core",
             "jomae-crypto",
             "jomae-etcd",

@@ -34,6 +34,28 @@ pub struct Call<'r> {
     pub turn: TurnSlot,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
+    /// By which way it came.
+    pub channel: Channel,
+}
+
+/// By which way a call came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// A request of the API, which proves by itself who calls.
+    #[default]
+    Api,
+    /// A page of the console, by somebody who has signed in there.
+    Console,
+}
+
+impl Channel {
+    /// `eventType` of its calls.
+    pub const fn event_type(self) -> &'static str {
+        match self {
+            Self::Api => "ApiCall",
+            Self::Console => "ConsoleOperation",
+        }
+    }
 }
 
 /// A turn that can be given back before its call has ended.

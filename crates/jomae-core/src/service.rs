@@ -20,7 +20,7 @@ use crate::{
         outbox::{Outbox, Pending},
         throttled::Throttled,
     },
-    call::{Call, TurnSlot, new_request_id},
+    call::{Call, Channel, TurnSlot, new_request_id},
     cluster,
     error::{Denial, Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
@@ -180,6 +180,7 @@ struct Named<'r> {
     action: &'r str,
     format: Format,
     signature: Option<Signature<'r>>,
+    channel: Channel,
 }
 
 /// A signature that was right. Whether the request is accepted depends on its nonce.
@@ -236,6 +237,27 @@ impl Service {
         report.reply(Format::requested(&params), api, request, request_id)
     }
 
+    /// Answers a call of somebody who has signed in to the console, in the same way as one that is signed: rate and share
+    /// of the account, permission, state, audit event. `request` gives host and user agent; what it carries beside them
+    /// is not looked at. The answer is JSON.
+    pub async fn answer_signed_in(
+        &self,
+        caller: &Caller,
+        (api, action): (Api, &str),
+        params: &Params<'_>,
+        request: &Request<'_>,
+        arrival: Arrival<'_>,
+    ) -> Reply {
+        let (request_id, format) = (new_request_id(), Format::Json);
+        let (caller, api_version) = (caller.clone(), api.version());
+        let named = Named { caller, api_version, action, format, signature: None, channel: Channel::Console };
+        let report = match self.check_ready() {
+            Ok(()) => self.perform(named, request, params, api, &request_id, arrival).await,
+            Err(refused) => CallReport::of_known(None, None, Ok(Logged::default()), Err(refused)),
+        };
+        report.reply(format, api, request, request_id)
+    }
+
     /// Whether the head of a request whose body is still to come was signed by a known caller. Changes nothing; the
     /// request has to pass [`Service::answer`] all the same.
     pub fn vouches(&self, head: &Request<'_>, arrival: Arrival<'_>) -> bool {
@@ -259,10 +281,22 @@ impl Service {
         request_id: &str,
         arrival: Arrival<'_>,
     ) -> CallReport {
-        let named = match self.identify(request, params, arrival).await {
-            Ok(named) => named,
-            Err(refused) => return CallReport::of_stranger(refused),
-        };
+        match self.identify(request, params, arrival).await {
+            Ok(named) => self.perform(named, request, params, api, request_id, arrival).await,
+            Err(refused) => CallReport::of_stranger(refused),
+        }
+    }
+
+    /// Lets a named caller's call in, runs it and records it.
+    async fn perform(
+        &self,
+        named: Named<'_>,
+        request: &Request<'_>,
+        params: &Params<'_>,
+        api: Api,
+        request_id: &str,
+        arrival: Arrival<'_>,
+    ) -> CallReport {
         let found = actions::api_of_version(named.api_version).map(|api| find_route(api, named.action));
         let spec = found.flatten().map(|(_, spec, _)| spec);
         let host = text_header(request, "host", HOST_BYTES_MAX);
@@ -280,6 +314,7 @@ impl Service {
             nonce_place: self.nonce_place(spec, named.signature.as_ref()),
             turn: TurnSlot::default(),
             abandonment: arrival.abandonment.clone(),
+            channel: named.channel,
         };
         let share = self.shares.of(call.caller.account());
         let admitted = self.admit(&share, &call, spec, named.signature.as_ref(), arrival.steady_ns);
@@ -342,11 +377,7 @@ impl Service {
         if request.path != "/" {
             return Err(Refusal::ActionNotFound.into());
         }
-        if !self.audit.is_writable() {
-            return Err(Fault::unavailable("the audit log cannot be written").into());
-        }
-        self.kms.vault.store().health().map_err(Fault::from)?;
-        self.check_lease()?;
+        self.check_ready()?;
         one_reading::check(request, params)?;
         if let Some((api_version, action)) = sts::unsigned_action(request, params) {
             // Before the work: whoever asks has shown nothing yet.
@@ -354,7 +385,8 @@ impl Service {
                 .admit(arrival.source_ip, arrival.steady_ns)
                 .map_err(|retry_after_ms| throttled(Refusal::Throttled.in_api(Api::Sts), retry_after_ms))?;
             let caller = sts::authenticate_by_token(&*self.oidc, params, arrival.now).await?;
-            return Ok(Named { caller, api_version, action, format: Format::requested(params), signature: None });
+            let (format, channel) = (Format::requested(params), Channel::Api);
+            return Ok(Named { caller, api_version, action, format, signature: None, channel });
         }
         let presented = Presented::read(request, params).map_err(Refusal::from)?;
         let vault = &self.kms.vault;
@@ -373,7 +405,16 @@ impl Service {
             authenticated.map_err(|refused| with_echo(refused, &presented))?;
         let (api_version, action, format) = (presented.api_version, presented.action, presented.format);
         let signature = Some(Signature { presented, signed, access_key });
-        Ok(Named { caller, api_version, action, format, signature })
+        Ok(Named { caller, api_version, action, format, signature, channel: Channel::Api })
+    }
+
+    /// Whether anything may be done: it has to be recorded, and this node has to be allowed to serve.
+    fn check_ready(&self) -> Result<(), Refused> {
+        if !self.audit.is_writable() {
+            return Err(Fault::unavailable("the audit log cannot be written").into());
+        }
+        self.kms.vault.store().health().map_err(Fault::from)?;
+        self.check_lease()
     }
 
     /// Whether this node may answer. One of several may only while it has a lease.

@@ -46,6 +46,8 @@ pub struct Config {
     pub listen: ListenAddress,
     /// The address of health, readiness and metrics.
     pub admin_listen: ListenAddress,
+    /// The address of the console; none: there is no console.
+    pub console_listen: Option<ListenAddress>,
     /// Region of requests whose host names none of ours.
     pub region: String,
     /// Every region that is served; the default region always is.
@@ -74,6 +76,7 @@ impl Default for Config {
             data_dir: "./jomae-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)).into(),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)).into(),
+            console_listen: None,
             region: "cn-hangzhou".to_owned(),
             regions: Vec::new(),
             server: Server::default(),

@@ -24,6 +24,7 @@ use crate::{
     bootstrap::{self, StartError, Started},
     certificates::{self, Certificates},
     config::{Config, ConfigError, RootKeyProvider},
+    console::{self, Console},
     descriptors, files,
     gateway::{self, Gateway},
     http::{self, HttpStats, Limits},
@@ -91,6 +92,10 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let limits = limits_with(&config, descriptors::raise());
     let (listener, listening) = listen(&config.listen).await?;
     let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
+    let for_console = match &config.console_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let for_nodes = match &config.cluster.listen {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -123,15 +128,22 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     // The last step that can fail: a start that fails before it leaves everything to the next one.
     started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);
-    let api = tokio::spawn(http::serve(
-        listener,
-        Some(Arc::clone(&certificates.tls)),
-        Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics))),
-        limits,
-        config.proxies()?,
-        stats,
-        stopped.clone(),
-    ));
+    let gateway = Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics)));
+    let proxies = config.proxies()?;
+    let (console, console_task) = match for_console {
+        Some((listener, address)) => {
+            let (audit_dir, address) = (bootstrap::audit_dir(&config.data_dir), bootstrap::reachable(address));
+            let console = Arc::new(Console::new(Arc::clone(&service), Arc::clone(&gateway), audit_dir, address));
+            let tls = Some(Arc::clone(&certificates.tls));
+            // Its connections are counted apart: strangers at the door of the console do not take those of the API.
+            let (pages, counts) = (Arc::clone(&console), Arc::new(HttpStats::default()));
+            let task = http::serve(listener, tls, pages, limits.clone(), proxies.clone(), counts, stopped.clone());
+            (Some(console), Some(tokio::spawn(task)))
+        }
+        None => (None, None),
+    };
+    let tls = Some(Arc::clone(&certificates.tls));
+    let api = tokio::spawn(http::serve(listener, tls, gateway, limits, proxies, stats, stopped.clone()));
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
     let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
     let leaving = Arc::new(Notify::new());
@@ -141,7 +153,8 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
             Nodes { service, authority, stop }
         });
         let root = Arc::clone(&started.root_holder);
-        let hold = Hold::Service { service: Arc::clone(&service), nodes, backups: Arc::clone(&backups) };
+        let (backups, console) = (Arc::clone(&backups), console.clone());
+        let hold = Hold::Service { service: Arc::clone(&service), nodes, backups, console };
         let api = Arc::new(OperatorApi::new(hold, config.clone(), root));
         tokio::spawn(operator::socket::serve(socket, api, stopped.clone()))
     });
@@ -153,7 +166,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     if let Err(fault) = nodes::come_back(&service).await {
         tracing::warn!(cause = %fault, "this node had left for good, and its coming back cannot be noted");
     }
-    announce(&config, &started, certificates.is_new_authority, listening, admin_listening);
+    announce(&config, &started, certificates.is_new_authority, listening, admin_listening, console.as_deref());
     notify::ready();
 
     watch_signals(source, config, &started, &mut certificates, level, &leaving).await?;
@@ -165,7 +178,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let _ = api.await;
     let _ = admin.await;
     let _ = backing_up.await;
-    for task in operator.into_iter().chain(for_nodes) {
+    for task in operator.into_iter().chain(for_nodes).chain(console_task) {
         let _ = task.await;
     }
     // Whatever the drain has cut off is not accepted any more.
@@ -393,7 +406,14 @@ async fn reload(
 }
 
 /// Says where things are and what to type next.
-fn announce(config: &Config, started: &Started, is_new_authority: bool, listening: SocketAddr, admin: SocketAddr) {
+fn announce(
+    config: &Config,
+    started: &Started,
+    is_new_authority: bool,
+    listening: SocketAddr,
+    admin: SocketAddr,
+    console: Option<&Console>,
+) {
     let env = bootstrap::env_path(&config.data_dir);
     let mut lines = Vec::new();
     if let Some(first) = &started.first {
@@ -422,6 +442,17 @@ fn announce(config: &Config, started: &Started, is_new_authority: bool, listenin
     }
     let (endpoint, admin) = (bootstrap::reachable(listening), bootstrap::reachable(admin));
     lines.push(format!("Jomae serves https://{endpoint} (region {}), admin http://{admin}", config.region));
+    if let Some(console) = console {
+        lines.push(format!("Console: {}", console.url()));
+        let first = started.first.as_ref().and_then(|first| console.person(Some(first.account.clone()), None).ok());
+        match first {
+            Some(account) => {
+                let minutes = console::LINK_SECS / 60;
+                lines.push(format!("  sign in, once, within {minutes} minutes: {}", console.link(account)));
+            }
+            None => lines.push("  a sign-in link: jomae console link".to_owned()),
+        }
+    }
     if files::is_file(&env).is_ok_and(|there| there) {
         lines.push("In another shell:".to_owned());
         lines.push(format!("  . {}", bootstrap::shell_quoted(&env.display().to_string())));

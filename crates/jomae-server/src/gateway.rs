@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use jomae_api::{error::Refusal, time::Timestamp};
-use jomae_core::service::{Arrival, Reply, Service};
+use jomae_api::{action::Api, error::Refusal, time::Timestamp, wire::Params};
+use jomae_core::{
+    identity::Caller,
+    service::{Arrival, Reply, Service},
+};
 
 use crate::{
     http::{self, Answer, HttpFailure, Incoming},
@@ -61,18 +64,43 @@ impl Gateway {
     }
 }
 
-impl http::Service for Gateway {
-    async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
+impl Gateway {
+    /// Answers a call of somebody who has signed in to the console; it is measured, counted and noted like any other.
+    pub(crate) async fn answer_signed_in(
+        &self,
+        caller: &Caller,
+        action: (Api, &str),
+        params: &Params<'_>,
+        incoming: Incoming<'_>,
+    ) -> Reply {
         let began = Instant::now();
-        let source_ip = &incoming.peer.ip;
+        let arrival = self.arrival(&incoming, began);
+        let answering = self.service.answer_signed_in(caller, action, params, &incoming.request, arrival);
+        let (reply, worked) = measured(pin!(answering)).await;
+        self.count(&reply, arrival.source_ip, worked, began);
+        reply
+    }
+
+    fn arrival<'a>(&self, incoming: &Incoming<'a>, began: Instant) -> Arrival<'a> {
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
-        let arrival = Arrival { source_ip, now: now(), steady_ns, abandonment: incoming.abandonment };
-        let (reply, worked) = measured(pin!(self.service.answer(&incoming.request, arrival))).await;
+        Arrival { source_ip: &incoming.peer.ip, now: now(), steady_ns, abandonment: incoming.abandonment }
+    }
+
+    fn count(&self, reply: &Reply, source_ip: &str, worked: Duration, began: Instant) {
         if let Some(bill) = &reply.outcome.bill {
             bill.charge(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX));
         }
-        self.metrics.count(&reply, began.elapsed());
-        self.note(&reply, source_ip);
+        self.metrics.count(reply, began.elapsed());
+        self.note(reply, source_ip);
+    }
+}
+
+impl http::Service for Gateway {
+    async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
+        let began = Instant::now();
+        let arrival = self.arrival(&incoming, began);
+        let (reply, worked) = measured(pin!(self.service.answer(&incoming.request, arrival))).await;
+        self.count(&reply, arrival.source_ip, worked, began);
         answer(reply)
     }
 
@@ -126,6 +154,7 @@ fn answer(reply: Reply) -> Answer {
         retry_after: reply.retry_after_ms,
         audit_index: reply.logged.index,
         audit_receipt: reply.logged.receipt,
+        headers: Vec::new(),
         body: reply.body,
         close: false,
         known: reply.outcome.known,

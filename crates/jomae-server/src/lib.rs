@@ -30,6 +30,7 @@ use jomae_files as files;
 mod admin;
 mod certificates;
 pub mod cluster;
+mod console;
 mod descriptors;
 mod exchange;
 mod guard;

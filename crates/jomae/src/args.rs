@@ -131,6 +131,11 @@ pub enum Command {
         #[command(subcommand)]
         command: File,
     },
+    /// Let somebody in to the console, the service's pages for a browser.
+    Console {
+        #[command(subcommand)]
+        command: Console,
+    },
     /// Make users, say what they may do, and manage their access keys.
     User {
         #[command(flatten)]
@@ -253,6 +258,9 @@ pub struct Serve {
     /// Address or name of health, readiness and metrics [default: 127.0.0.1:8444].
     #[arg(long, value_name = "ADDR:PORT")]
     pub admin_listen: Option<ListenAddress>,
+    /// Address or name of the console in a browser; without it there is none.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub console_listen: Option<ListenAddress>,
     /// Region of the service [default: cn-hangzhou].
     #[arg(long, value_name = "ID")]
     pub region: Option<String>,
@@ -265,6 +273,21 @@ pub struct Serve {
     /// Take a weak passphrase for a new root key all the same.
     #[arg(long)]
     pub insecure: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Console {
+    /// Make a link that signs in to the console, once, within 15 minutes. The service must be running.
+    Link {
+        /// The account's 16 digits [default: the only account].
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+        /// A RAM user of the account, who then has his own rights only [default: the account itself].
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
 }
 
 #[derive(ClapArgs)]

@@ -8,6 +8,7 @@ mod call;
 mod cluster;
 mod confirm;
 mod connect;
+mod console;
 mod crypt;
 mod document;
 mod env_file;
@@ -58,6 +59,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Key { remote, command } => keys::key(&remote, command),
         Command::Alias { remote, command } => keys::alias(&remote, command),
         Command::File { remote, command } => file::run(&remote, command),
+        Command::Console { command } => console::run(&command),
         Command::User { remote, command } => people::user(&remote, command),
         Command::Group { remote, command } => people::group(&remote, command),
         Command::Role { remote, command } => people::role(&remote, command),

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     access::Resource,
-    call::{Call, TurnSlot},
+    call::{Call, Channel, TurnSlot},
     error::{Error, Fault},
     identity::{Caller, Who},
     policy::{Compiled, system_policy},
@@ -218,6 +218,7 @@ fn call_of(
         nonce_place: None,
         turn: TurnSlot::default(),
         abandonment: Abandonment::default(),
+        channel: Channel::Api,
     }
 }
 

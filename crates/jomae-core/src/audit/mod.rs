@@ -9,6 +9,7 @@ pub use event::{Event, FoundBy, FoundMember, FoundValue};
 pub use lookup::{Found, Page, Query};
 
 use self::event::{Additional, Identity, Parts, Shown, ThrottledCalls};
+use self::event::{Identity, Parts, Shown, ThrottledCalls};
 use crate::{call::Call, identity::Caller, store::BoxFuture, wait::Work};
 use jomae_api::{
     action::{ActionSpec, Api, Class, Effect},
@@ -122,6 +123,8 @@ pub fn call_event(
         event_source: &call.host,
         event_type: "ApiCall",
         event_rw: Some(read_or_write(spec.map_or(Effect::Read, |spec| spec.effect))),
+        event_type: call.channel.event_type(),
+        event_rw: read_or_write(spec.map_or(Effect::Read, |spec| spec.effect)),
         event_time: call.now,
         service_name: api.name(),
         api_version: Some(api.version()),
@@ -137,6 +140,47 @@ pub fn call_event(
         error_code: refusal.map(|refusal| refusal.code()),
         error_message: message.as_deref(),
         additional_event_data: throttled.map(Additional::Throttled),
+    }
+    .write()
+}
+
+/// Somebody who signs in to the console, or out of it.
+#[derive(Clone, Copy)]
+pub struct SignIn<'a> {
+    pub caller: &'a Caller,
+    /// Into the console, or out of it.
+    pub is_in: bool,
+    pub region: &'a RegionId,
+    pub host: &'a str,
+    pub source_ip: &'a str,
+    pub user_agent: &'a str,
+}
+
+/// The event of a sign-in (`ConsoleSignin`) or sign-out (`ConsoleSignout`). Only those that succeed are told here: a
+/// failed one proves nothing of who it was.
+pub fn sign_in_event(sign_in: &SignIn<'_>, id: &str, now: Timestamp) -> Event {
+    let name = if sign_in.is_in { "ConsoleSignin" } else { "ConsoleSignout" };
+    Parts {
+        event_id: id,
+        event_name: name,
+        event_source: sign_in.host,
+        event_type: name,
+        event_rw: "Write",
+        event_time: now,
+        service_name: if sign_in.caller.is_root() { "AasCustomer" } else { "AasSub" },
+        api_version: "",
+        request_id: id,
+        acs_region: sign_in.region.as_str(),
+        is_global: true,
+        source_ip_address: Some(sign_in.source_ip),
+        user_agent: Some(sign_in.user_agent),
+        user_identity: Identity::Caller(sign_in.caller),
+        request_parameters: None,
+        referenced_resources: None,
+        resource_owner_id: None,
+        error_code: None,
+        error_message: None,
+        additional_event_data: None,
     }
     .write()
 }

@@ -26,7 +26,10 @@ use crate::{
     keyring::Keyring,
     lockout::{Lockout, SourceId},
     nonce::{self, NonceMemory, Seen},
-    ram::record::{UserRecord, path as ram_path},
+    ram::{
+        find,
+        record::{UserRecord, path as ram_path},
+    },
     record::{AccessKeyRecord, AccountRecord, StoredAccessKey, path},
     shares::Share,
     stored::Bytes,
@@ -133,8 +136,7 @@ impl Authenticator {
             let (caller, access_key) = self.by_access_key(vault, presented, verify)?;
             (caller, Some(access_key))
         };
-        let account = vault.reading().get::<AccountRecord>(&path::account(&caller.account))?;
-        if account.is_none_or(|account| account.disabled) {
+        if !is_open(vault, &caller.account)? {
             return Err(Refusal::AccessKeyInactive.into());
         }
         Ok((caller, access_key))
@@ -266,6 +268,42 @@ fn open_secret(keyring: &Keyring, id: &str, stored: &StoredAccessKey) -> Result<
     keyring
         .open_with(&stored.secret.0, |domain, wrapped| wrap::unwrap_access_key_secret(domain, id, wrapped))
         .map_err(|error| Fault::internal(format!("secret of access key {id}: {error}")))
+}
+
+/// Somebody who has signed in, as the store knows him now: none if his account is shut or he is gone, or if he is none
+/// whom the console lets in.
+pub fn still_there(vault: &Vault, caller: &Caller) -> Result<Option<Caller>, Fault> {
+    if !is_open(vault, &caller.account)? {
+        return Ok(None);
+    }
+    let who = match &caller.who {
+        Who::Root => Who::Root,
+        Who::User { id, .. } => match vault.reading().get::<UserRecord>(&ram_path::user(&caller.account, id))? {
+            Some(user) => Who::User { id: user.id.clone(), name: user.name.clone() },
+            None => return Ok(None),
+        },
+        Who::Session(_) | Who::Federated(_) => return Ok(None),
+    };
+    Ok(Some(Caller { who, ..caller.clone() }))
+}
+
+/// The caller who is the account itself (`root`), or its user of this name: none if there is none, or if the account is shut.
+pub fn person(vault: &Vault, account: &AccountId, user: Option<&str>) -> Result<Option<Caller>, Fault> {
+    let who = match user {
+        None => Who::Root,
+        Some(name) => match find::user(&mut vault.reading(), account, name) {
+            Ok(user) => Who::User { id: user.id.clone(), name: user.name.clone() },
+            Err(Error::Failed(fault)) => return Err(fault),
+            Err(Error::Refused(_) | Error::Denied(..)) => return Ok(None),
+        },
+    };
+    still_there(vault, &Caller { account: account.clone(), access_key_id: String::new(), who })
+}
+
+/// Whether the account is there and not shut: nobody of another one is let in.
+fn is_open(vault: &Vault, account: &AccountId) -> Result<bool, Fault> {
+    let record = vault.reading().get::<AccountRecord>(&path::account(account))?;
+    Ok(record.is_some_and(|record| !record.disabled))
 }
 
 /// A new access key of the account (`user_id` none) or of a user: its id, its secret (to be shown once), its record.

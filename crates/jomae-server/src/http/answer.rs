@@ -29,7 +29,15 @@ pub(super) struct Framing<'a> {
 pub(super) fn encode(mut answer: Answer, framing: Framing<'_>, out: &mut Vec<u8>) {
     // One step, so that no half-written copy stays behind in freed memory.
     let receipt_bytes = answer.audit_receipt.as_ref().map_or(0, String::len);
-    out.reserve(HEAD_BYTES + answer.request_id.len() + answer.content_type.len() + receipt_bytes + answer.body.len());
+    let fields_bytes: usize = answer.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    out.reserve(
+        HEAD_BYTES
+            + fields_bytes
+            + answer.request_id.len()
+            + answer.content_type.len()
+            + receipt_bytes
+            + answer.body.len(),
+    );
     let status = status(&answer);
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
@@ -56,6 +64,9 @@ pub(super) fn encode(mut answer: Answer, framing: Framing<'_>, out: &mut Vec<u8>
     if let Some(receipt) = answer.audit_receipt.as_deref().and_then(header_value) {
         out.extend_from_slice(b"\r\nx-jomae-receipt: ");
         out.extend_from_slice(receipt.as_bytes());
+    }
+    for (name, value) in answer.headers.iter().filter(|(_, value)| is_field_value(value)) {
+        let _ = write!(out, "\r\n{name}: {value}");
     }
     if framing.close {
         out.extend_from_slice(b"\r\nConnection: close");
@@ -85,6 +96,11 @@ pub(super) fn status(answer: &Answer) -> StatusCode {
 /// waits too.
 pub(super) fn retry_after_secs(answer: &Answer) -> Option<u32> {
     matches!(answer.status, 429 | 503).then(|| answer.retry_after.unwrap_or_default().div_ceil(1000).max(1))
+}
+
+/// Whether a further header field can have this value: visible ASCII and blanks.
+pub(super) fn is_field_value(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
 /// The text, if it can stand in a header field as it is.
@@ -126,6 +142,7 @@ mod tests {
             retry_after: None,
             audit_index: None,
             audit_receipt: None,
+            headers: Vec::new(),
             body: b"{}".to_vec(),
             close: false,
             known: false,
@@ -183,6 +200,13 @@ mod tests {
             assert_eq!(head.contains("Retry-After"), header.is_some(), "{head}");
             assert!(header.is_none_or(|header| head.contains(&header)), "{head}");
         }
+    }
+
+    #[test]
+    fn further_fields() {
+        let fields = vec![("X-A", "b c".to_owned()), ("X-B", "d\r\nX-C: e".to_owned()), ("X-D", String::new())];
+        let head = encoded(Answer { headers: fields, ..answer() }, false, true);
+        assert!(head.contains("\r\nX-A: b c\r\n") && !head.contains("X-B") && !head.contains("X-D"), "{head}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming as Body};
 use hyper::server::conn::http2;
@@ -286,6 +286,11 @@ fn response(answer: Answer, is_head: bool) -> http::Response<Full<Bytes>> {
     let receipt = answer.audit_receipt.as_deref().and_then(answer::header_value);
     if let Some(receipt) = receipt.and_then(|receipt| HeaderValue::from_str(receipt).ok()) {
         headers.insert("x-jomae-receipt", receipt);
+    }
+    for (name, value) in answer.headers.iter().filter(|(_, value)| answer::is_field_value(value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+            headers.append(name, value);
+        }
     }
     let body = Zeroizing::new(answer.body);
     if !is_head {

@@ -79,6 +79,8 @@ pub struct Answer {
     pub audit_index: Option<u64>,
     /// Value of `x-jomae-receipt`. Left out if it holds anything but visible ASCII.
     pub audit_receipt: Option<String>,
+    /// Further header fields. One whose name or value cannot stand in a head is left out.
+    pub headers: Vec<(&'static str, String)>,
     /// The body. It may hold secrets: it is wiped after it was written.
     pub body: Vec<u8>,
     /// Close the connection after this answer (HTTP/1 only).

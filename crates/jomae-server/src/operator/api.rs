@@ -29,6 +29,7 @@ use crate::{
     backup::{self, BackupError, Place, Source, schedule::Backups},
     bootstrap,
     config::Config,
+    console::{Console, LINK_SECS, LinkError},
     exchange::Answer,
     gateway,
     nodes::{
@@ -53,6 +54,8 @@ pub(crate) enum Hold {
         /// Where there are several.
         nodes: Option<Nodes>,
         backups: Arc<Backups>,
+        /// If it has one.
+        console: Option<Arc<Console>>,
     },
     /// The store of a stopped service, which this process has for itself.
     Store { vault: Vault, store: Arc<dyn Store>, region: RegionId },
@@ -95,6 +98,20 @@ struct Leave {
 struct BackUp {
     to: Option<String>,
     whole: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MakeLink {
+    account: Option<String>,
+    user: Option<String>,
+}
+
+/// Shown once.
+#[derive(Serialize)]
+struct Link {
+    link: String,
+    valid_secs: i64,
 }
 
 /// Shown once.
@@ -179,6 +196,7 @@ impl OperatorApi {
                 let node = self.nodes()?.leave(read::<Leave>(body)?.node.as_deref()).await?;
                 json(&serde_json::json!({ "node": node }))
             }
+            (&Method::POST, ["console", "links"]) => self.make_link(read(body)?).await,
             (&Method::POST, ["backup"]) => self.back_up(read(body)?).await,
             (&Method::GET, ["root"]) => self.root_status().await,
             (&Method::POST, ["root", "rotate"]) => self.rotate_root().await,
@@ -188,6 +206,7 @@ impl OperatorApi {
                 _,
                 ["accounts" | "simulate" | "replay" | "nodes" | "root" | "backup"]
                 | ["nodes", "tokens" | "leave"]
+                | ["console", "links"]
                 | ["root", "rotate" | "slots"]
                 | ["accounts", _]
                 | ["accounts", _, "keys"]
@@ -196,7 +215,7 @@ impl OperatorApi {
             _ => Err(refused(
                 StatusCode::NOT_FOUND,
                 "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate, /replay, /nodes, /nodes/tokens, /nodes/leave, \
-                 /backup, /root, /root/rotate, /root/slots or /root/slots/<name>",
+                 /console/links, /backup, /root, /root/rotate, /root/slots or /root/slots/<name>",
             )),
         }
     }
@@ -206,6 +225,19 @@ impl OperatorApi {
             Hold::Service { nodes: Some(nodes), .. } => Ok(nodes),
             _ => Err(NodesError::Alone),
         }
+    }
+
+    /// A link that signs an account or a user in to the console, once. It is recorded before it is given.
+    async fn make_link(&self, MakeLink { account: id, user }: MakeLink) -> Result<Answer, Refusal> {
+        let Hold::Service { console: Some(console), .. } = &self.hold else {
+            return Err(refused(StatusCode::CONFLICT, "no console is served: console_listen says where one is"));
+        };
+        let id = id.as_deref().map(account).transpose()?;
+        let caller = console.person(id, user.as_deref())?;
+        let shown = [("Principal", caller.arn())];
+        let shown = shown.each_ref().map(|(name, value)| (*name, value.as_str()));
+        self.note("CreateConsoleLink", Some(&caller.account), &shown).await?;
+        json(&Link { link: console.link(caller), valid_secs: LINK_SECS })
     }
 
     async fn create_account(&self, name: &str) -> Result<Answer, Refusal> {
@@ -358,6 +390,15 @@ fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
 
 pub(super) fn json(answer: &impl Serialize) -> Result<Answer, Refusal> {
     Ok(Answer::json(answer).map_err(Fault::internal)?)
+}
+
+impl From<LinkError> for Refusal {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Fault(fault) => fault.into(),
+            other => refused(StatusCode::CONFLICT, &other.to_string()),
+        }
+    }
 }
 
 impl From<AccountError> for Refusal {

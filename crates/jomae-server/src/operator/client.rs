@@ -146,6 +146,23 @@ pub async fn back_up(config: &Config, to: Option<&str>, whole: bool) -> Result<V
     value(&ask(config, Method::POST, "/backup", &serde_json::json!({ "to": to, "whole": whole })).await?)
 }
 
+/// A link that signs an account, or a user of it, in to the console, once. Only a service that runs makes one.
+pub async fn make_console_link(
+    config: &Config,
+    account: Option<&str>,
+    user: Option<&str>,
+) -> Result<Zeroizing<String>, OperatorError> {
+    #[derive(Deserialize)]
+    struct Made<'t> {
+        link: &'t str,
+    }
+    let body = serde_json::json!({ "account": account, "user": user });
+    let answer = ask(config, Method::POST, "/console/links", &body).await?;
+    let made = serde_json::from_slice::<Made<'_>>(&answer);
+    made.map(|made| Zeroizing::new(made.link.to_owned()))
+        .map_err(|_| OperatorError::Refused("the answer is not one of a service".into()))
+}
+
 /// The slots of the root key: `{"root_id":…,"opened_by":…,"domain_keys":…,"slots":[{"name":…,"provider":…,"made":…,"detail":…}]}`.
 /// A store of before slots has no ID, and one slot that was never made.
 pub async fn root_status(config: &Config) -> Result<Value, OperatorError> {

@@ -54,6 +54,7 @@ fn answer(status: u16, body: Vec<u8>) -> Answer {
         retry_after: None,
         audit_index: None,
         audit_receipt: None,
+        headers: Vec::new(),
         body,
         close: false,
         known: false,

@@ -1,0 +1,348 @@
+//! The console: what the API does, as pages for a browser, behind a listener of its own.
+//!
+//! There is no second way to anything: every button is an action of the API, which [`ask`] hands to the service as the
+//! person who has signed in. A person signs in by a link that the operator has made (`jomae console link`), or that the first
+//! start has printed. The link's token stands in its fragment, which no browser sends: it reaches the server in the body
+//! of a form, and so stands in no log, no history of a proxy and no `Referer`.
+
+mod acts;
+mod ask;
+mod proof;
+mod reply;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::{borrow::Cow, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use jomae_api::{names::AccountId, time::Timestamp, wire::Params};
+use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages};
+use jomae_core::{
+    audit::{Durability, SignIn, sign_in_event},
+    call::new_request_id,
+    error::Fault,
+    identity::{self, Caller},
+    service::Service,
+};
+
+pub(crate) use self::sessions::LINK_SECS;
+pub use self::sessions::cookie;
+use self::{
+    ask::Asker,
+    reply::Page,
+    sessions::{SECRET_CHARS, Session, Sessions},
+};
+use crate::{
+    gateway::{self, Gateway},
+    http::{self, Answer, HttpFailure, Incoming},
+};
+
+/// Largest form, in bytes; the API takes no more in one call.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+/// Longest `Cookie` header that is read, in bytes.
+const COOKIE_BYTES_MAX: usize = 4096;
+/// Longest path to come back to, in bytes.
+const BACK_BYTES_MAX: usize = 1024;
+/// What the cookie of a session is called. With this prefix browsers take it over TLS and for this host alone.
+const SESSION_COOKIE: &str = "__Host-jomae-session";
+/// What the cookie of the chosen language is called.
+const LANGUAGE_COOKIE: &str = "__Host-jomae-language";
+
+/// The console of a running service.
+pub(crate) struct Console {
+    service: Arc<Service>,
+    gateway: Arc<Gateway>,
+    sessions: Sessions,
+    audit_dir: PathBuf,
+    /// Where browsers on this machine find it.
+    address: SocketAddr,
+}
+
+/// Why there is no link; one line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    #[error("there are several accounts: say which one")]
+    WhichAccount,
+    #[error("there is no such account or user, or the account is disabled")]
+    Nobody,
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+impl Console {
+    pub(crate) fn new(service: Arc<Service>, gateway: Arc<Gateway>, audit_dir: PathBuf, address: SocketAddr) -> Self {
+        Self { service, gateway, sessions: Sessions::default(), audit_dir, address }
+    }
+
+    /// Whom a link would sign in: the account, or a user of it. Without an account, the only one that there is.
+    pub(crate) fn person(&self, account: Option<AccountId>, user: Option<&str>) -> Result<Caller, LinkError> {
+        let vault = &self.service.kms.vault;
+        let account = match account {
+            Some(account) => account,
+            None => match identity::accounts::list(vault)?.as_slice() {
+                [(only, _)] => only.clone(),
+                _ => return Err(LinkError::WhichAccount),
+            },
+        };
+        identity::person(vault, &account, user)?.ok_or(LinkError::Nobody)
+    }
+
+    /// A link that signs somebody in, once, within [`LINK_SECS`].
+    pub(crate) fn link(&self, caller: Caller) -> String {
+        let token = self.sessions.make_link(caller, gateway::now());
+        format!("{}/sign-in#{}", self.url(), *token)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+}
+
+/// One request, read.
+struct Visit<'a> {
+    console: &'a Console,
+    incoming: Incoming<'a>,
+    texts: &'static Texts,
+    now: Timestamp,
+    /// Path and query.
+    path: String,
+}
+
+fn header<'a>(incoming: &Incoming<'a>, name: &str, bytes_max: usize) -> &'a str {
+    let value = incoming.request.header(name).filter(|value| value.len() <= bytes_max).unwrap_or_default();
+    std::str::from_utf8(value).unwrap_or_default()
+}
+
+fn cookie_of<'a>(incoming: &Incoming<'a>, name: &str) -> Option<&'a str> {
+    cookie(header(incoming, "cookie", COOKIE_BYTES_MAX), name)
+}
+
+/// Whether a path is one of ours to be sent to. Anything that a browser could take for another host is not.
+fn is_own_path(path: &str) -> bool {
+    let rest = path.strip_prefix('/');
+    path.len() <= BACK_BYTES_MAX
+        && rest.is_some_and(|rest| !rest.starts_with('/'))
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+impl http::Service for Console {
+    async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
+        let chosen = cookie_of(&incoming, LANGUAGE_COOKIE).and_then(Lang::of_tag);
+        let lang = chosen.unwrap_or_else(|| Lang::accepted(header(&incoming, "accept-language", COOKIE_BYTES_MAX)));
+        let request = &incoming.request;
+        let path = match request.query {
+            "" => request.path.to_owned(),
+            query => format!("{}?{query}", request.path),
+        };
+        let path = if is_own_path(&path) { path } else { "/".to_owned() };
+        Visit { console: self, incoming, texts: Texts::of(lang), now: gateway::now(), path }
+            .answer()
+            .await
+            .into_answer()
+    }
+
+    fn vouches(&self, incoming: Incoming<'_>) -> bool {
+        let cookie = cookie_of(&incoming, SESSION_COOKIE).filter(|cookie| cookie.len() == SECRET_CHARS);
+        cookie.is_some_and(|cookie| self.sessions.find(cookie, gateway::now()).is_some())
+    }
+
+    fn malformed(&self, why: HttpFailure, _: SocketAddr) -> Answer {
+        Page::html(why.status(), pages::malformed()).into_answer()
+    }
+}
+
+impl Visit<'_> {
+    async fn answer(&self) -> Page {
+        let request = &self.incoming.request;
+        let is_read = matches!(request.method, "GET" | "HEAD");
+        if !is_read && request.method != "POST" {
+            return self.message(405, "not-found-title", "not-found");
+        }
+        if is_read {
+            if let Some(asset) = ASSETS.iter().find(|asset| asset.path == request.path) {
+                return Page::asset(asset);
+            }
+            if let Some(tag) = request.path.strip_prefix("/language/") {
+                return self.choose_language(tag);
+            }
+        }
+        match (is_read, request.path) {
+            (true, "/sign-in") => self.sign_in_page(self.query("back").as_ref(), false),
+            (true, "/signed-out") => self.message(200, "signed-out-title", "signed-out"),
+            (false, "/sign-in") => self.sign_in().await,
+            _ => match self.session() {
+                Ok(Some(session)) if is_read => self.view(&session).await,
+                Ok(Some(session)) => self.post(&session).await,
+                Ok(None) => self.ask_to_sign_in(is_read),
+                Err(fault) => self.failed(&fault),
+            },
+        }
+    }
+
+    /// The session of the request's cookie, if its holder may still be here.
+    fn session(&self) -> Result<Option<Session>, Fault> {
+        let cookie = cookie_of(&self.incoming, SESSION_COOKIE).filter(|cookie| cookie.len() == SECRET_CHARS);
+        let Some(session) = cookie.and_then(|cookie| self.console.sessions.find(cookie, self.now)) else {
+            return Ok(None);
+        };
+        match identity::still_there(&self.console.service.kms.vault, &session.caller)? {
+            Some(caller) => Ok(Some(Session { caller, ..session })),
+            None => {
+                self.console.sessions.end(&session.caller.account, &session.id);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A parameter of the query; empty if it is not there or the query cannot be read.
+    fn query(&self, name: &str) -> String {
+        let params = Params::parse(self.incoming.request.query, None);
+        params.ok().and_then(|params| params.get(name).map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// What a form holds; a page that says so if it cannot be read, or comes from elsewhere.
+    fn form(&self) -> Result<Typed, Page> {
+        let request = &self.incoming.request;
+        if request.body.len() > FORM_BYTES_MAX {
+            return Err(self.message(413, "too-large-title", "too-large"));
+        }
+        let origin = header(&self.incoming, "origin", COOKIE_BYTES_MAX);
+        let host = header(&self.incoming, "host", COOKIE_BYTES_MAX);
+        if host.is_empty() || origin.strip_prefix("https://") != Some(host) {
+            return Err(self.message(403, "forged-title", "forged"));
+        }
+        let params = request.form().and_then(|form| Params::parse("", Some(form)).ok());
+        let params = params.ok_or_else(|| self.message(400, "forged-title", "forged"))?;
+        Ok(Typed(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    }
+
+    fn frame<'f>(&'f self, visitor: Option<Visitor<'f>>) -> Frame<'f> {
+        Frame { texts: self.texts, visitor, path: &self.path, calls: &[], done: None, refusal: None }
+    }
+
+    fn message(&self, status: u16, title: &str, text: &str) -> Page {
+        Page::html(status, pages::message(&self.frame(None), title, text))
+    }
+
+    fn failed(&self, fault: &Fault) -> Page {
+        tracing::error!(cause = %fault, "a page of the console failed");
+        let refusal = Refusal { code: "ServiceUnavailableTemporary".to_owned(), ..Refusal::default() };
+        let frame = Frame { refusal: Some(&refusal), ..self.frame(None) };
+        Page::html(503, pages::message(&frame, "not-found-title", "error-ServiceUnavailableTemporary"))
+    }
+
+    fn choose_language(&self, tag: &str) -> Page {
+        let Some(lang) = Lang::of_tag(tag) else { return self.message(404, "not-found-title", "not-found") };
+        let back = self.query("back");
+        let back = if is_own_path(&back) { back } else { "/".to_owned() };
+        let cookie =
+            format!("{LANGUAGE_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=31536000", lang.tag());
+        Page::redirect(&back).with("Set-Cookie", cookie)
+    }
+
+    fn ask_to_sign_in(&self, is_read: bool) -> Page {
+        let back = if is_read { self.path.as_str() } else { "/" };
+        Page::redirect(&format!("/sign-in?back={}", percent(back)))
+    }
+
+    fn sign_in_page(&self, back: &str, failed: bool) -> Page {
+        let back = if is_own_path(back) { back } else { "/" };
+        let page = pages::sign_in(&Frame { path: "/sign-in", ..self.frame(None) }, back, failed);
+        Page::html(if failed { 403 } else { 200 }, page)
+    }
+
+    async fn sign_in(&self) -> Page {
+        let typed = match self.form() {
+            Ok(typed) => typed,
+            Err(page) => return page,
+        };
+        let (console, back) = (self.console, typed.get("back"));
+        let token = typed.get("token").trim();
+        let caller = (token.len() == SECRET_CHARS).then(|| console.sessions.take_link(token, self.now)).flatten();
+        let there = caller.map(|caller| identity::still_there(&console.service.kms.vault, &caller));
+        let caller = match there.transpose() {
+            Ok(Some(Some(caller))) => caller,
+            Ok(_) => return self.sign_in_page(back, true),
+            Err(fault) => return self.failed(&fault),
+        };
+        if let Err(fault) = self.record(&caller, true).await {
+            return self.failed(&fault);
+        }
+        let agent = header(&self.incoming, "user-agent", COOKIE_BYTES_MAX);
+        let Some(cookie) = console.sessions.begin(caller, &self.incoming.peer.ip, agent, self.now) else {
+            return self.failed(&Fault::unavailable("there are too many sessions of the console"));
+        };
+        let back = if is_own_path(back) { back } else { "/" };
+        let cookie = format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict", *cookie);
+        Page::redirect(back).with("Set-Cookie", cookie)
+    }
+
+    async fn sign_out(&self, session: &Session) -> Page {
+        self.console.sessions.end(&session.caller.account, &session.id);
+        if let Err(fault) = self.record(&session.caller, false).await {
+            return self.failed(&fault);
+        }
+        let gone = format!("{SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+        Page::redirect("/signed-out").with("Set-Cookie", gone).with("Clear-Site-Data", "\"cache\"".to_owned())
+    }
+
+    /// Puts a sign-in or a sign-out on the audit log.
+    async fn record(&self, caller: &Caller, is_in: bool) -> Result<(), Fault> {
+        let service = &self.console.service;
+        if !service.audit.is_writable() {
+            return Err(Fault::unavailable("the audit log cannot be written"));
+        }
+        let sign_in = SignIn {
+            caller,
+            is_in,
+            region: &service.default_region,
+            host: header(&self.incoming, "host", COOKIE_BYTES_MAX),
+            source_ip: &self.incoming.peer.ip,
+            user_agent: header(&self.incoming, "user-agent", 512),
+        };
+        let event = sign_in_event(&sign_in, &new_request_id(), self.now);
+        service.audit.append(&event, Durability::OnDisk).done.wait().await.map_err(Fault::unavailable)
+    }
+
+    async fn post(&self, session: &Session) -> Page {
+        let typed = match self.form() {
+            Ok(typed) => typed,
+            Err(page) => return page,
+        };
+        if !session.owns(typed.get("form_token")) {
+            return self.message(403, "forged-title", "forged");
+        }
+        match self.incoming.request.path {
+            "/sign-out" => self.sign_out(session).await,
+            path => self.act(session, path, &typed).await,
+        }
+    }
+
+    fn asker<'v>(&'v self, session: &'v Session) -> Asker<'v> {
+        Asker { console: self.console, incoming: self.incoming, caller: &session.caller, made: Vec::new() }
+    }
+}
+
+/// A path from its parts, decoded; none if one of them is no text.
+fn parts(path: &str) -> Option<Vec<String>> {
+    path.split('/')
+        .skip(1)
+        .map(|part| {
+            // A form's way to write a text, but for the plus.
+            let pair = format!("p={}", part.replace('+', "%2B"));
+            let decoded = Params::parse(&pair, None).ok()?.get("p").map(str::to_owned);
+            Some(decoded.unwrap_or_default())
+        })
+        .collect()
+}
+
+fn percent(text: &str) -> Cow<'static, str> {
+    Cow::Owned(jomae_console::percent(text))
+}
+
+impl Session {
+    fn visitor<'s>(&'s self, name: &'s str) -> Visitor<'s> {
+        Visitor { account: self.caller.account.as_str(), name, form_token: &self.form_token }
+    }
+}
