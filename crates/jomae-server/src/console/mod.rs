@@ -114,8 +114,13 @@ fn header<'a>(incoming: &Incoming<'a>, name: &str, bytes_max: usize) -> &'a str 
     std::str::from_utf8(value).unwrap_or_default()
 }
 
+/// The value of a cookie. Over HTTP/2 browsers send each cookie in a field of its own (RFC 9113 section 8.2.3).
 fn cookie_of<'a>(incoming: &Incoming<'a>, name: &str) -> Option<&'a str> {
-    cookie(header(incoming, "cookie", COOKIE_BYTES_MAX), name)
+    let fields = incoming.request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("cookie"));
+    let fields = fields.filter(|header| header.value.len() <= COOKIE_BYTES_MAX);
+    let mut found = fields.filter_map(|header| cookie(std::str::from_utf8(header.value).ok()?, name));
+    let value = found.next()?;
+    found.next().is_none().then_some(value)
 }
 
 /// Whether a path is one of ours to be sent to. Anything that a browser could take for another host is not.
