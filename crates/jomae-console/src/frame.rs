@@ -1,5 +1,7 @@
 //! What all pages have: head, navigation, the calls that were made, and the parts of forms.
 
+use std::fmt::Write as _;
+
 use maud::{DOCTYPE, Markup, html};
 
 use crate::{Lang, MadeCall, Texts};
@@ -320,7 +322,8 @@ pub fn percent(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a text cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -92,14 +92,8 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let limits = limits_with(&config, descriptors::raise());
     let (listener, listening) = listen(&config.listen).await?;
     let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
-    let for_console = match &config.console_listen {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
-    let for_nodes = match &config.cluster.listen {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
+    let for_console = listen_if(config.console_listen.as_ref()).await?;
+    let for_nodes = listen_if(config.cluster.listen.as_ref()).await?;
     if let Some((_, listening)) = &for_nodes {
         config.cluster.address.get_or_insert_with(|| listening.to_string());
     }
@@ -130,19 +124,13 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let (stop, stopped) = watch::channel(false);
     let gateway = Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics)));
     let proxies = config.proxies()?;
-    let (console, console_task) = match for_console {
-        Some((listener, address)) => {
-            let (audit_dir, address) = (bootstrap::audit_dir(&config.data_dir), bootstrap::reachable(address));
-            let console = Arc::new(Console::new(Arc::clone(&service), Arc::clone(&gateway), audit_dir, address));
-            let tls = Some(Arc::clone(&certificates.tls));
-            // Its connections are counted apart: strangers at the door of the console do not take those of the API.
-            let (pages, counts) = (Arc::clone(&console), Arc::new(HttpStats::default()));
-            let task = http::serve(listener, tls, pages, limits.clone(), proxies.clone(), counts, stopped.clone());
-            (Some(console), Some(tokio::spawn(task)))
-        }
-        None => (None, None),
-    };
     let tls = Some(Arc::clone(&certificates.tls));
+    let console = for_console.as_ref().map(|(_, at)| Console::of(&service, &gateway, &config.data_dir, *at));
+    let console_task = for_console.zip(console.clone()).map(|((listener, _), pages)| {
+        // Its connections are counted apart: strangers at the door of the console do not take those of the API.
+        let (limits, proxies, counts) = (limits.clone(), proxies.clone(), Arc::default());
+        tokio::spawn(http::serve(listener, tls.clone(), pages, limits, proxies, counts, stopped.clone()))
+    });
     let api = tokio::spawn(http::serve(listener, tls, gateway, limits, proxies, stats, stopped.clone()));
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
     let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
@@ -221,6 +209,13 @@ fn limits_with(config: &Config, descriptors_max: u64) -> Limits {
         );
     }
     Limits { connections_max, ..wanted }
+}
+
+async fn listen_if(address: Option<&ListenAddress>) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    match address {
+        Some(address) => listen(address).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn listen(address: &ListenAddress) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -1,6 +1,10 @@
 //! From a page to the API: every call goes through the service as one of an SDK does.
 
-use jomae_api::{action::Api, actions, wire::Params};
+use jomae_api::{
+    action::{ActionSpec, Api},
+    actions,
+    wire::Params,
+};
 use jomae_console::{MadeCall, Refusal};
 use jomae_core::{identity::Caller, service::Reply};
 use serde_json::Value;
@@ -28,7 +32,7 @@ pub(super) fn given(pairs: &[(&str, &str)]) -> Vec<Param> {
 impl Asker<'_> {
     /// Calls an action. The call is kept to be shown, whatever its answer.
     pub(super) async fn ask(&mut self, action: &str, params: Vec<Param>) -> Result<Value, Refusal> {
-        let api = actions::find(action).map_or(Api::Kms, |spec| spec.api());
+        let api = actions::find(action).map_or(Api::Kms, ActionSpec::api);
         let reply = self.send(api, action, &params).await?;
         let (service, version) = (api.name(), api.version());
         self.made.push(MadeCall { service, version, action: action.to_owned(), params });

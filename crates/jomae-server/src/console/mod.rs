@@ -14,10 +14,14 @@ mod sessions;
 mod tests;
 mod views;
 
-use std::{borrow::Cow, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jomae_api::{names::AccountId, time::Timestamp, wire::Params};
-use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages};
+use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages, percent};
 use jomae_core::{
     audit::{Durability, SignIn, sign_in_event},
     call::new_request_id,
@@ -34,6 +38,7 @@ use self::{
     sessions::{SECRET_CHARS, Session, Sessions},
 };
 use crate::{
+    bootstrap,
     gateway::{self, Gateway},
     http::{self, Answer, HttpFailure, Incoming},
 };
@@ -71,8 +76,15 @@ pub(crate) enum LinkError {
 }
 
 impl Console {
-    pub(crate) fn new(service: Arc<Service>, gateway: Arc<Gateway>, audit_dir: PathBuf, address: SocketAddr) -> Self {
-        Self { service, gateway, sessions: Sessions::default(), audit_dir, address }
+    /// The console of a service, at the address where it listens.
+    pub(crate) fn of(service: &Arc<Service>, gateway: &Arc<Gateway>, data_dir: &Path, at: SocketAddr) -> Arc<Self> {
+        Arc::new(Self {
+            service: Arc::clone(service),
+            gateway: Arc::clone(gateway),
+            sessions: Sessions::default(),
+            audit_dir: bootstrap::audit_dir(data_dir),
+            address: bootstrap::reachable(at),
+        })
     }
 
     /// Whom a link would sign in: the account, or a user of it. Without an account, the only one that there is.
@@ -173,7 +185,7 @@ impl Visit<'_> {
             }
         }
         match (is_read, request.path) {
-            (true, "/sign-in") => self.sign_in_page(self.query("back").as_ref(), false),
+            (true, "/sign-in") => self.sign_in_page(&self.query("back"), false),
             (true, "/signed-out") => self.message(200, "signed-out-title", "signed-out"),
             (false, "/sign-in") => self.sign_in().await,
             _ => match self.session() {
@@ -191,13 +203,11 @@ impl Visit<'_> {
         let Some(session) = cookie.and_then(|cookie| self.console.sessions.find(cookie, self.now)) else {
             return Ok(None);
         };
-        match identity::still_there(&self.console.service.kms.vault, &session.caller)? {
-            Some(caller) => Ok(Some(Session { caller, ..session })),
-            None => {
-                self.console.sessions.end(&session.caller.account, &session.id);
-                Ok(None)
-            }
+        if let Some(caller) = identity::still_there(&self.console.service.kms.vault, &session.caller)? {
+            return Ok(Some(Session { caller, ..session }));
         }
+        self.console.sessions.end(&session.caller.account, &session.id);
+        Ok(None)
     }
 
     /// A parameter of the query; empty if it is not there or the query cannot be read.
@@ -334,16 +344,12 @@ fn parts(path: &str) -> Option<Vec<String>> {
     path.split('/')
         .skip(1)
         .map(|part| {
-            // A form's way to write a text, but for the plus.
-            let pair = format!("p={}", part.replace('+', "%2B"));
+            // A form's way to write a text, but for what means something else there.
+            let pair = format!("p={}", part.replace('+', "%2B").replace('&', "%26"));
             let decoded = Params::parse(&pair, None).ok()?.get("p").map(str::to_owned);
             Some(decoded.unwrap_or_default())
         })
         .collect()
-}
-
-fn percent(text: &str) -> Cow<'static, str> {
-    Cow::Owned(jomae_console::percent(text))
 }
 
 impl Session {

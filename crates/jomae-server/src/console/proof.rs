@@ -1,6 +1,6 @@
 //! Why a call was denied, and the proof that its event is in the log.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use jomae_api::{action::Api, actions, names::AccountId, param::EncryptionContext};
 use jomae_core::access::simulate::{PrincipalName, Question, simulate};
@@ -57,11 +57,11 @@ fn question(event: &Value, account: &AccountId) -> Option<Question> {
 }
 
 /// The proof of an event, in JSON.
-fn prove(dir: PathBuf, id: &str) -> Result<String, VerifyError> {
-    let Some(key) = verify::files::read_key(&dir)? else {
+fn prove(dir: &Path, id: &str) -> Result<String, VerifyError> {
+    let Some(key) = verify::files::read_key(dir)? else {
         return Err(VerifyError::Unverified("the log has no public key beside it".to_owned()));
     };
-    Ok(verify::prove(&dir, &key, EventRef::Id(id))?.to_json())
+    Ok(verify::prove(dir, &key, EventRef::Id(id))?.to_json())
 }
 
 impl Visit<'_> {
@@ -84,7 +84,7 @@ impl Visit<'_> {
         }
         for attempt in 1..=PROOF_ATTEMPTS {
             let (dir, wanted) = (self.console.audit_dir.clone(), id.to_owned());
-            let proven = tokio::task::spawn_blocking(move || prove(dir, &wanted)).await;
+            let proven = tokio::task::spawn_blocking(move || prove(&dir, &wanted)).await;
             match proven {
                 Ok(Ok(proof)) => {
                     let safe: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
