@@ -9,7 +9,6 @@ pub use event::{Event, FoundBy, FoundMember, FoundValue};
 pub use lookup::{Found, Page, Query};
 
 use self::event::{Additional, Identity, Parts, Shown, ThrottledCalls};
-use self::event::{Identity, Parts, Shown, ThrottledCalls};
 use crate::{call::Call, identity::Caller, store::BoxFuture, wait::Work};
 use jomae_api::{
     action::{ActionSpec, Api, Class, Effect},
@@ -121,10 +120,8 @@ pub fn call_event(
         event_id,
         event_name: spec.map_or("Unknown", |spec| spec.name),
         event_source: &call.host,
-        event_type: "ApiCall",
-        event_rw: Some(read_or_write(spec.map_or(Effect::Read, |spec| spec.effect))),
         event_type: call.channel.event_type(),
-        event_rw: read_or_write(spec.map_or(Effect::Read, |spec| spec.effect)),
+        event_rw: Some(read_or_write(spec.map_or(Effect::Read, |spec| spec.effect))),
         event_time: call.now,
         service_name: api.name(),
         api_version: Some(api.version()),
@@ -144,9 +141,9 @@ pub fn call_event(
     .write()
 }
 
-/// Somebody who signs in to the console, or out of it.
+/// Somebody who signs in to the console by a link, or out of it.
 #[derive(Clone, Copy)]
-pub struct SignIn<'a> {
+pub struct LinkOrLeave<'a> {
     pub caller: &'a Caller,
     /// Into the console, or out of it.
     pub is_in: bool,
@@ -156,19 +153,19 @@ pub struct SignIn<'a> {
     pub user_agent: &'a str,
 }
 
-/// The event of a sign-in (`ConsoleSignin`) or sign-out (`ConsoleSignout`). Only those that succeed are told here: a
-/// failed one proves nothing of who it was.
-pub fn sign_in_event(sign_in: &SignIn<'_>, id: &str, now: Timestamp) -> Event {
+/// The event of a sign-in by a link (`ConsoleSignin`), or of a sign-out (`ConsoleSignout`). Only those that succeed are told
+/// here: a link that is not good proves nothing of who had it.
+pub fn link_or_leave_event(sign_in: &LinkOrLeave<'_>, id: &str, now: Timestamp) -> Event {
     let name = if sign_in.is_in { "ConsoleSignin" } else { "ConsoleSignout" };
     Parts {
         event_id: id,
         event_name: name,
         event_source: sign_in.host,
         event_type: name,
-        event_rw: "Write",
+        event_rw: None,
         event_time: now,
         service_name: if sign_in.caller.is_root() { "AasCustomer" } else { "AasSub" },
-        api_version: "",
+        api_version: None,
         request_id: id,
         acs_region: sign_in.region.as_str(),
         is_global: true,

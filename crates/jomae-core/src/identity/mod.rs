@@ -297,7 +297,7 @@ pub fn person(vault: &Vault, account: &AccountId, user: Option<&str>) -> Result<
             Err(Error::Refused(_) | Error::Denied(..)) => return Ok(None),
         },
     };
-    still_there(vault, &Caller { account: account.clone(), access_key_id: String::new(), who })
+    still_there(vault, &Caller { account: account.clone(), access_key_id: String::new(), who, signed_in: None })
 }
 
 /// Whether the account is there and not shut: nobody of another one is let in.

@@ -438,6 +438,7 @@ fn may_list_keys(world: &World, signed_in: &SignedIn) -> bool {
         host: HANGZHOU.into(),
         source_ip: ADDRESS.into(),
         user_agent: "browser/1".into(),
+        channel: jomae_core::call::Channel::Console,
         format: Format::Json,
         external_id: None,
         nonce_place: None,

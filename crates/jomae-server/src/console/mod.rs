@@ -23,7 +23,7 @@ use std::{
 use jomae_api::{names::AccountId, time::Timestamp, wire::Params};
 use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages, percent};
 use jomae_core::{
-    audit::{Durability, SignIn, sign_in_event},
+    audit::{Durability, LinkOrLeave, link_or_leave_event},
     call::new_request_id,
     error::Fault,
     identity::{self, Caller},
@@ -308,7 +308,7 @@ impl Visit<'_> {
         if !service.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written"));
         }
-        let sign_in = SignIn {
+        let sign_in = LinkOrLeave {
             caller,
             is_in,
             region: &service.default_region,
@@ -316,7 +316,7 @@ impl Visit<'_> {
             source_ip: &self.incoming.peer.ip,
             user_agent: header(&self.incoming, "user-agent", 512),
         };
-        let event = sign_in_event(&sign_in, &new_request_id(), self.now);
+        let event = link_or_leave_event(&sign_in, &new_request_id(), self.now);
         service.audit.append(&event, Durability::OnDisk).done.wait().await.map_err(Fault::unavailable)
     }
 

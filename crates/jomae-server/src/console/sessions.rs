@@ -198,7 +198,12 @@ mod tests {
     use super::*;
 
     fn caller(account: &str) -> Caller {
-        Caller { account: AccountId::new(account).unwrap(), access_key_id: String::new(), who: Who::Root }
+        Caller {
+            account: AccountId::new(account).unwrap(),
+            access_key_id: String::new(),
+            who: Who::Root,
+            signed_in: None,
+        }
     }
 
     const ACCOUNT: &str = "1234567890123456";
@@ -273,7 +278,8 @@ mod tests {
         #[test]
         fn any_header_is_read(header in ".{0,200}") {
             if let Some(value) = cookie(&header, "a") {
-                prop_assert!(header.contains(&format!("a={value}")) && !value.contains(';'));
+                let pair = format!("a={value}");
+                prop_assert!(header.contains(&pair) && !value.contains(';'));
             }
         }
     }

@@ -30,7 +30,7 @@ fn config(dir: &TempDir) -> Config {
 fn api(config: &Config, started: &Started) -> Arc<OperatorApi> {
     let (service, holder) = (Arc::clone(&started.service), Arc::clone(&started.root_holder));
     let backups = Backups::new(started, config.clone(), Counts::default());
-    let hold = Hold::Service { service, nodes: None, backups: Arc::new(backups) };
+    let hold = Hold::Service { service, nodes: None, backups: Arc::new(backups), console: None };
     Arc::new(OperatorApi::new(hold, config.clone(), holder))
 }
 
