@@ -139,7 +139,7 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     let event = json!({ "eventId": value, "eventName": value, "eventType": value, "eventTime": value, "errorCode": value,
         "errorMessage": value, "sourceIpAddress": value, "userAgent": value, "userIdentity": { "userName": value } });
     let list = KeysPage {
-        keys: &[key.clone()],
+        keys: std::slice::from_ref(&key),
         aliases: &[(value.to_owned(), value.to_owned())],
         state: value,
         find: value,

@@ -179,12 +179,12 @@ impl World {
     }
 }
 
-/// A store in which each path has the value of this number in its history; gives whether its parts fit together, and its changes.
-fn put_together(history: &History, picked: &BTreeMap<Path, usize>) -> Option<Option<State>> {
+/// A store in which each path has the value of this number in its history; gives its changes if its parts fit together.
+fn put_together(history: &History, picked: &BTreeMap<Path, usize>) -> Option<State> {
     let value = |(path, at): (&Path, &usize)| Some((path.clone(), history[path][*at].clone()?));
     let rows: Vec<_> = picked.iter().filter_map(value).collect();
     let whole = WholeStore::open(store_of(&rows), keyring(), None).ok()?;
-    Some(checked(&whole).ok()?.state)
+    checked(&whole).ok()?.state
 }
 
 fn newest(history: &History) -> BTreeMap<Path, usize> {
@@ -212,7 +212,7 @@ fn try_together(names: &[&str], before: &[Action], after: &[Action], picks: Pick
     }
     let value = |(path, at): (&Path, &usize)| history[path][*at].clone();
     let is_newest = picked.iter().map(value).eq(newest(&history).iter().map(value));
-    let found = put_together(&history, &picked).flatten();
+    let found = put_together(&history, &picked);
     let passes = |promised: State| found.is_some_and(|found| found.changes > promised.changes || found == promised);
     prop_assert_eq!(passes(promised[0]), is_newest);
     if passes(earlier[0]) {
@@ -272,7 +272,7 @@ fn set_back(history: &History, promised: State, paths: &[(&str, usize)]) -> usiz
             .collect();
     }
     let passes = |way: &&BTreeMap<Path, usize>| {
-        put_together(history, way).flatten().is_some_and(|found| found.changes >= promised.changes)
+        put_together(history, way).is_some_and(|found| found.changes >= promised.changes)
     };
     let passing: Vec<_> = ways.iter().filter(passes).collect();
     for way in &passing {

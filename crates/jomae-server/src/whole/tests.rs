@@ -56,7 +56,7 @@ impl Site {
     fn new() -> Self {
         let temp = tempfile::tempdir().unwrap();
         let config = Config { data_dir: temp.path().join("data"), ..Config::default() };
-        Self { temp: temp, config }
+        Self { temp, config }
     }
 
     async fn start(&self) -> Result<Started, StartError> {
