@@ -164,8 +164,8 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
         let parts = KeyParts { metadata: &key, usage: &usage, aliases, tags, versions, policy: value, typed: &typed };
         pages::key(&frame(Some(&denied)), &parts)
     };
-    let secret = Some(NewSecret { id: value, secret: value });
-    let user = UserParts { user: &row, access_keys: &rows, policies: &rows, secret };
+    let new = NewSecret { id: value, secret: value };
+    let user = UserParts { user: &row, access_keys: &rows, policies: &rows, secret: Some(&new) };
     vec![
         pages::sign_in(&frame(None), value, true),
         pages::overview(&frame(Some(&refusal)), &[("Enabled", Some(1)), (value, None)]),

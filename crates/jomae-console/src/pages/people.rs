@@ -45,11 +45,10 @@ pub struct UserParts<'a> {
     pub access_keys: &'a [Value],
     pub policies: &'a [Value],
     /// An AccessKey pair that was just made.
-    pub secret: Option<NewSecret<'a>>,
+    pub secret: Option<&'a NewSecret<'a>>,
 }
 
 /// Shown once.
-#[derive(Clone, Copy)]
 pub struct NewSecret<'a> {
     pub id: &'a str,
     pub secret: &'a str,

@@ -237,7 +237,7 @@ impl Visit<'_> {
             user: user.get("User").unwrap_or(&Value::Null),
             access_keys: &rows(&access_keys, "AccessKeys", "AccessKey"),
             policies: &rows(&policies, "Policies", "Policy"),
-            secret: outcome.secret,
+            secret: outcome.secret.as_ref(),
         };
         self.shown(session, asker, outcome.refusal.as_ref(), |frame| pages::user(frame, &parts))
     }
