@@ -51,7 +51,7 @@ pub fn matches(password: &SecretBytes, hash: &str) -> bool {
         && Phc::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.expose(), &hash).is_ok())
 }
 
-/// As much work as [`matches`] with a hash: for a person whom nobody knows, so that the time does not tell.
+/// As much work as `matches` with a hash: for a person whom nobody knows, so that the time does not tell.
 pub fn pretend(password: &SecretBytes) {
     let _ = hash(password);
 }

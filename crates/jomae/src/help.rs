@@ -265,6 +265,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "cluster leave",
         &["jomae cluster leave --config /etc/jomae/jomae.toml", "jomae cluster leave --node kms-3 --yes"],
     ),
+    ("console link", &["jomae console link --data-dir /var/lib/jomae"]),
     ("root status", &["jomae root status --data-dir /var/lib/jomae"]),
     ("root rotate", &["jomae root rotate --data-dir /var/lib/jomae"]),
     ("root add file", &["jomae root add file --name safe --to /media/usb/root.key --data-dir /var/lib/jomae"]),
@@ -285,7 +286,7 @@ mod tests {
     use super::*;
 
     fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
-        for sub in command.get_subcommands() {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
             let path = format!("{path} {}", sub.get_name()).trim_start().to_owned();
             if sub.has_subcommands() { leaves(sub, &path, found) } else { found.push(path) }
         }

@@ -1,7 +1,7 @@
 //! The store as a whole: every record opens only at its own path, but an older one does too, and one that was removed
 //! does not show. So a hash over all records goes along with every commit, and stands in the store itself.
 //!
-//! - The hash is the sum of [`lanes`] and a base, each a sealed record. A commit takes a lane that no other uses, adds
+//! - The hash is the sum of lanes and a base, each a sealed record. A commit takes a lane that no other uses, adds
 //!   what it writes, subtracts what that replaces, and requires that both the lane and what it replaces are as it has read
 //!   them. No two commits on their way have a record in common because of it.
 //! - Each lane counts its commits, and says how far the others had come when it was last written. So a lane cannot be set

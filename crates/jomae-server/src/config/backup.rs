@@ -80,7 +80,10 @@ mod tests {
 
     #[test]
     fn what_a_backup_needs_is_asked_for() {
-        let parse = |text: &str| Config::parse(&format!("[backup]\n{text}"));
+        let parse = |text: &str| {
+            let config = Config::parse(&format!("[backup]\n{text}")).unwrap();
+            config.checked_regions().map(drop).map_err(|error| error.to_string())
+        };
         assert!(parse("to = \"/mnt/b\"\nevery_hours = 24\nkeep_days = 30\ndrill_every_days = 7").is_ok());
         for (wrong, why) in [
             ("every_hours = 24", "backup.to is missing"),

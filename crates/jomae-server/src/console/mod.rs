@@ -1,6 +1,6 @@
 //! The console: what the API does, as pages for a browser, behind a listener of its own.
 //!
-//! There is no second way to anything: every button is an action of the API, which [`ask`] hands to the service as the
+//! There is no second way to anything: every button is an action of the API, which `ask` hands to the service as the
 //! person who has signed in. A person signs in by a link that the operator has made (`jomae console link`), or that the first
 //! start has printed. The link's token stands in its fragment, which no browser sends: it reaches the server in the body
 //! of a form, and so stands in no log, no history of a proxy and no `Referer`.

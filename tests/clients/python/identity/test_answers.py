@@ -101,6 +101,24 @@ def paths(value, prefix=""):
     return found.union(*(paths(item, f"{prefix}{name}.") for name, item in value.items()))
 
 
+# What signs people in has tests of its own beside these: test_sign_in.py.
+SIGN_IN = {
+    "CreateLoginProfile",
+    "GetLoginProfile",
+    "UpdateLoginProfile",
+    "DeleteLoginProfile",
+    "ChangePassword",
+    "GetPasswordPolicy",
+    "SetPasswordPolicy",
+    "CreateVirtualMFADevice",
+    "DeleteVirtualMFADevice",
+    "ListVirtualMFADevices",
+    "BindMFADevice",
+    "UnbindMFADevice",
+    "GetUserMFAInfo",
+}
+
+
 def offered(part):
     """What the page says that there is."""
     page = (REPOSITORY / "docs/compatibility.md").read_text()
@@ -226,7 +244,7 @@ def test_every_member_of_every_answer(first):
         known = {word.removesuffix("ResponseBody") for word in dir(models) if word.endswith("ResponseBody")}
         called = {action for of, action in call.seen if of == part}
         # It needs no access key, and has its tests beside those of the credentials library.
-        called |= {"AssumeRoleWithOIDC"} if part == "sts" else set()
+        called |= {"AssumeRoleWithOIDC"} if part == "sts" else SIGN_IN
         assert called == offered(part)
         for action in known - called:
             with pytest.raises(Exception) as caught:

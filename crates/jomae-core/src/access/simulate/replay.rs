@@ -142,7 +142,9 @@ impl<'v> Replay<'v> {
         let Ok(event) = serde_json::from_slice::<Event<'_>>(line) else { return Ok(()) };
         let Some(time) = Timestamp::parse(&event.event_time) else { return Ok(()) };
         let (from, to) = self.range;
+        // What the operator does is told as done in the console too, and is no call.
         let is_call = matches!(&*event.event_type, "ApiCall" | "ConsoleOperation")
+            && event.user_identity.r#type != "system"
             && event.user_identity.account_id == self.account.as_str();
         if !is_call || time < from || to < time {
             return Ok(());
