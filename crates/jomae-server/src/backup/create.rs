@@ -106,7 +106,7 @@ pub fn create(
     let node = vault.cluster().map(|cluster| cluster.name().clone());
     let signer = audit::signer(vault, node.as_ref())?;
 
-    let id = new_id(now);
+    let id = new_id(now, place.ids()?.last().map(String::as_str));
     let data_key = Key256::random();
     let dir = &config.data_dir;
     let scratch = tempfile::Builder::new().prefix("jomae-backup").tempdir_in(dir).map_err(io_error(dir))?;
@@ -182,10 +182,20 @@ fn other(error: impl std::fmt::Display) -> BackupError {
     BackupError::Other(error.to_string())
 }
 
-/// `20261129T062233Z-0123abcd`
-fn new_id(now: Timestamp) -> String {
-    let moment = now.to_string().replace(['-', ':'], "");
+/// `20261129T062233Z-0123abcd`. It comes after `newest`, in the same second and after the clock was set back too: names are in the
+/// order in which backups were made.
+fn new_id(now: Timestamp, newest: Option<&str>) -> String {
+    let after = newest.and_then(moment_of).map_or(now.0, |newest| newest.0 + 1);
+    let moment = Timestamp(now.0.max(after)).to_string().replace(['-', ':'], "");
     format!("{moment}-{}", hex::encode(rng::array::<4>()))
+}
+
+/// The moment in the name of a backup.
+fn moment_of(id: &str) -> Option<Timestamp> {
+    let part = |range| id.get(range);
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);
+    Timestamp::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
 }
 
 /// What the planted text of a backup is bound to, as a record to its path.
@@ -538,4 +548,21 @@ fn retain(
         removed.push(manifest.id);
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_the_order_of_their_making() {
+        let now = Timestamp(1_800_000_000);
+        let mut newest = new_id(now, None);
+        assert!(newest.starts_with("20270115T080000Z-"), "{newest}");
+        for moment in [now, now, Timestamp(now.0 - 7000), Timestamp(now.0 + 60)] {
+            let next = new_id(moment, Some(&newest));
+            assert!(next > newest && super::super::is_id(&next), "{next} {newest}");
+            newest = next;
+        }
+    }
 }
