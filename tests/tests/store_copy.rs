@@ -190,8 +190,7 @@ fn to_etcd_and_back() {
     }
     jomae(&[&["account", "list"], &config_words[..]].concat()).ok();
     let backup = this.site.path("backup");
-    jomae(&[&["backup", "create", "--to", word(&backup)], &config_words[..]].concat())
-        .failed(4, &["no node of the cluster answers"]);
+    jomae(&[&["backup", "create", "--to", word(&backup)], &config_words[..]].concat()).ok();
     jomae(&[&["restore", "--from", word(&backup)], &config_words[..]].concat()).failed(1, &["jomae store copy"]);
     jomae(&[&["domain-key", "rotate"], &config_words[..]].concat()).failed(1, &["another process"]);
     let created = runtime().block_on(create_key(&node.client(), "made in etcd"));

@@ -1,8 +1,11 @@
 //! The root of trust: `[root_key]`.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IntoDeserializer as _, SeqAccess, Visitor},
+};
 
 /// The root of trust.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,16 +92,29 @@ impl RootKeyProvider {
     }
 }
 
-fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<RootKeyProvider>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMore {
-        One(RootKeyProvider),
-        More(Vec<RootKeyProvider>),
+/// One name, or a list of them.
+struct OneOrMore;
+
+impl<'de> Visitor<'de> for OneOrMore {
+    type Value = Vec<RootKeyProvider>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a provider, or a list of such names")
     }
-    match OneOrMore::deserialize(from)? {
-        OneOrMore::One(provider) => Ok(vec![provider]),
-        OneOrMore::More(providers) if providers.is_empty() => Err(serde::de::Error::custom("no provider is named")),
-        OneOrMore::More(providers) => Ok(providers),
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        RootKeyProvider::deserialize(name.into_deserializer()).map(|provider| vec![provider])
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
+        let mut providers = Vec::new();
+        while let Some(provider) = names.next_element()? {
+            providers.push(provider);
+        }
+        if providers.is_empty() { Err(de::Error::custom("no provider is named")) } else { Ok(providers) }
+    }
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RootKeyProvider>, D::Error> {
+    from.deserialize_any(OneOrMore)
 }

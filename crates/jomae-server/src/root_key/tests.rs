@@ -160,6 +160,29 @@ async fn a_store_of_before_gets_slots_with_the_first_change() {
 }
 
 #[tokio::test]
+async fn a_passphrase_of_before_needs_its_parameters() {
+    let place = Place::new();
+    place.put("passphrase", b"correct horse battery staple\r\n");
+    let config = place.config(&[Passphrase]);
+    let (key, params) = local::from_new_passphrase(&config).unwrap();
+    Keyring::open(&*place.store, &copy(&key).unwrap()).await.unwrap();
+    let missing = open(&config, &*place.store).await.err().unwrap().to_string();
+    assert!(missing.contains("root.params is missing"), "{missing}");
+    for damaged in [&b""[..], b"argon2id$v=19$m=4294967295,t=3,p=1$AAAA", &params.as_bytes()[1..], &[b'a'; 4000]] {
+        place.put("root.params", damaged);
+        let error = open(&config, &*place.store).await.err().unwrap().to_string();
+        assert!(error.contains("root.params"), "{error}");
+    }
+    place.put("root.params", format!("{params}\n").as_bytes());
+    let opened = open(&config, &*place.store).await.unwrap();
+    let vault = place.vault(&opened).await;
+    changed(&vault, &opened, Change::Rotate).await.unwrap();
+    assert!(open(&config, &*place.store).await.is_ok());
+    place.put("passphrase", b"another horse battery staple");
+    assert!(matches!(open(&config, &*place.store).await, Err(RootKeyError::Wrong(_))));
+}
+
+#[tokio::test]
 async fn an_added_provider_does_not_get_the_key_that_stands_in_the_old_file() {
     let place = Place::new();
     let old = old_store(&place).await;
