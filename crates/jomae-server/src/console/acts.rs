@@ -32,7 +32,7 @@ fn context(typed: &Typed, prefix: &str) -> String {
 }
 
 impl Visit<'_> {
-    /// A form that was sent by whoever has this session.
+    /// A form that was sent by whoever is signed in here.
     pub(super) async fn act(&self, session: &Session, path: &str, typed: &Typed) -> Page {
         let Some(parts) = parts(path).filter(|parts| parts.iter().all(|part| part.len() <= NAME_BYTES_MAX)) else {
             return self.message(404, "not-found-title", "not-found");

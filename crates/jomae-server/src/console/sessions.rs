@@ -84,7 +84,7 @@ fn cookie_digest(cookie: &str) -> Digest {
 }
 
 impl Session {
-    /// Whether a form is of this session. Hashes are compared, so that the time tells nothing of the token.
+    /// Whether a form was made for who is signed in here. Hashes are compared, so that the time tells nothing of the token.
     pub(super) fn owns(&self, form_token: &str) -> bool {
         digest("form", form_token) == digest("form", &self.form_token)
     }
