@@ -365,7 +365,8 @@ fn name_of(kind: &str) -> &'static str {
 }
 
 fn alias() -> String {
-    format!("alias/{}", random::word(16))
+    // A word by itself may begin with the service's own "acs".
+    format!("alias/of-{}", random::word(16))
 }
 
 fn pairs<'f>(form: &'f [(&'static str, String)]) -> Vec<(&'f str, &'f str)> {
