@@ -1,6 +1,6 @@
 //! Nothing is missing in any language, and no page has a text beside the catalogues.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 
@@ -9,19 +9,12 @@ use crate::{
     pages::{self, EventFilter, KeyParts, KeysPage, NewSecret, SessionRow, Tried, UserParts},
 };
 
-const CATALOGUES: [(Lang, &str); 3] = [
-    (Lang::Japanese, include_str!("../locales/ja.ftl")),
-    (Lang::Chinese, include_str!("../locales/zh-CN.ftl")),
-    (Lang::English, include_str!("../locales/en.ftl")),
-];
-
-const SOURCES: [&str; 5] = [
-    include_str!("frame.rs"),
-    include_str!("pages/audit.rs"),
-    include_str!("pages/keys.rs"),
-    include_str!("pages/people.rs"),
-    include_str!("pages/session.rs"),
-];
+/// What can ask for a text: the frame and every page.
+fn sources() -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let pages = fs::read_dir(src.join("pages")).unwrap().map(|entry| entry.unwrap().path());
+    pages.chain([src.join("frame.rs")]).map(|path| fs::read_to_string(path).unwrap()).collect()
+}
 
 /// Id and text of each message; the catalogues hold nothing but messages of one line.
 fn messages(catalogue: &str) -> Vec<(&str, &str)> {
@@ -39,15 +32,22 @@ fn placeables(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_language_has_every_text() {
-    let english = ids(CATALOGUES[2].1);
-    for (lang, catalogue) in CATALOGUES {
+    let mut known = BTreeSet::new();
+    for part in Lang::English.catalogue() {
+        assert!(ids(part).into_iter().all(|id| known.insert(id)), "an id in two parts");
+    }
+    let parts = Lang::ALL.into_iter().flat_map(|lang| {
+        lang.catalogue().iter().zip(Lang::English.catalogue()).map(move |(part, english)| (lang, *part, *english))
+    });
+    for (lang, catalogue, english) in parts {
+        let english = self::messages(english);
         let messages = messages(catalogue);
-        assert_eq!(ids(catalogue), english, "{lang:?}");
+        assert_eq!(ids(catalogue), english.iter().map(|(id, _)| *id).collect(), "{lang:?}");
         assert_eq!(messages.len(), english.len(), "{lang:?}: an id twice");
         let read = fluent_bundle::FluentResource::try_new(catalogue.to_owned());
         assert!(read.is_ok(), "{lang:?}: {:?}", read.err().map(|(_, errors)| errors));
         for (id, text) in messages {
-            let (_, other) = self::messages(CATALOGUES[2].1).into_iter().find(|(known, _)| *known == id).unwrap();
+            let (_, other) = english.iter().find(|(known, _)| *known == id).unwrap();
             assert_eq!(placeables(text), placeables(other), "{lang:?}: {id}");
             assert!(!text.trim().is_empty(), "{lang:?}: {id}");
         }
@@ -60,8 +60,9 @@ const SAME: [&str; 5] = ["calls-python", "calls-terraform", "access-key-id", "ac
 #[test]
 fn nothing_is_left_in_english() {
     let is_of = |c: char| ('\u{3040}'..='\u{30ff}').contains(&c) || ('\u{4e00}'..='\u{9fff}').contains(&c);
-    for (lang, catalogue) in &CATALOGUES[..2] {
-        for (id, text) in messages(catalogue).iter().filter(|(id, _)| !SAME.contains(id)) {
+    for lang in [Lang::Japanese, Lang::Chinese] {
+        let catalogue = lang.catalogue().concat();
+        for (id, text) in messages(&catalogue).iter().filter(|(id, _)| !SAME.contains(id)) {
             assert!(text.chars().any(is_of), "{lang:?}: {id} = {text}");
         }
     }
@@ -70,9 +71,11 @@ fn nothing_is_left_in_english() {
 /// Every text that a source asks for is there, and every text that is there is asked for.
 #[test]
 fn texts_are_those_that_pages_use() {
-    let known = ids(CATALOGUES[2].1);
+    let catalogue = Lang::English.catalogue().concat();
+    let known = ids(&catalogue);
+    let sources = sources();
     let mut used = BTreeSet::new();
-    for source in SOURCES {
+    for source in &sources {
         used.extend(source.split('"').filter(|word| known.contains(word)));
         for asked in source.split(".t(\"").skip(1).chain(source.split(".t_with(\"").skip(1)) {
             let id = asked.split('"').next().unwrap();
@@ -228,8 +231,9 @@ fn own_text(page: &str) -> String {
 
 #[test]
 fn no_page_has_a_text_beside_the_catalogues() {
-    let marked: String = messages(CATALOGUES[2].1).iter().fold(String::new(), |all, (id, _)| all + id + " = 一\n");
-    let texts: &'static Texts = Box::leak(Box::new(Texts::read(Lang::Japanese, &marked)));
+    let catalogue = Lang::English.catalogue().concat();
+    let marked: String = messages(&catalogue).iter().fold(String::new(), |all, (id, _)| all + id + " = 一\n");
+    let texts: &'static Texts = Box::leak(Box::new(Texts::read(Lang::Japanese, &[&marked])));
     // `malformed` takes the real ones.
     let pages = all_pages(texts, "0");
     for page in &pages[..pages.len() - 1] {

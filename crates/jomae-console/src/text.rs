@@ -5,6 +5,16 @@ use std::sync::OnceLock;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;
 
+/// The parts of a language's catalogue; what a part holds is in the same part in every language.
+macro_rules! catalogue {
+    ($lang:literal) => {
+        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "audit")
+    };
+    ($lang:literal, $($part:literal),*) => {
+        [$(include_str!(concat!("../locales/", $lang, "/", $part, ".ftl"))),*]
+    };
+}
+
 /// A language of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lang {
@@ -63,11 +73,12 @@ impl Lang {
             .find_map(|(tag, lang)| primary.eq_ignore_ascii_case(tag).then_some(lang))
     }
 
-    const fn catalogue(self) -> &'static str {
+    /// Its catalogue, in parts.
+    pub(crate) const fn catalogue(self) -> &'static [&'static str] {
         match self {
-            Self::Japanese => include_str!("../locales/ja.ftl"),
-            Self::Chinese => include_str!("../locales/zh-CN.ftl"),
-            Self::English => include_str!("../locales/en.ftl"),
+            Self::Japanese => &catalogue!("ja"),
+            Self::Chinese => &catalogue!("zh-CN"),
+            Self::English => &catalogue!("en"),
         }
     }
 }
@@ -93,14 +104,16 @@ impl Texts {
         }
     }
 
-    pub(crate) fn read(lang: Lang, catalogue: &str) -> Self {
+    pub(crate) fn read(lang: Lang, catalogue: &[&str]) -> Self {
         let id: LanguageIdentifier = lang.tag().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![id]);
         // The marks would stand in what people copy.
         bundle.set_use_isolating(false);
-        // A test reads every catalogue without an error.
-        let resource = FluentResource::try_new(catalogue.to_owned()).unwrap_or_else(|(resource, _)| resource);
-        bundle.add_resource_overriding(resource);
+        for part in catalogue {
+            // A test reads every catalogue without an error.
+            let resource = FluentResource::try_new((*part).to_owned()).unwrap_or_else(|(resource, _)| resource);
+            bundle.add_resource_overriding(resource);
+        }
         Self { lang, bundle }
     }
 
