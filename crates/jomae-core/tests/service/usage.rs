@@ -1,6 +1,9 @@
 //! What keys were used for: counted in memory, added to the store now and then.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use jomae_api::actions::metadata::KeyState;
 use jomae_core::record::path;
@@ -70,6 +73,27 @@ fn a_turn_is_bounded() {
         block_on(world.service.kms.usage.flush(&world.service.kms.vault, expected.0)).unwrap();
         assert_eq!(stored(), expected.1, "turn {turn}");
     }
+}
+
+/// A key that is in use all the time is written once a flush, not again and again as long as it is used.
+#[test]
+fn a_key_in_use_is_flushed_once() {
+    let world = World::new();
+    let (key, alice) = (world.key(), world.alice());
+    alice.encrypt(&key);
+    world.store.slow.store(true, Ordering::Relaxed);
+    let before = world.store.faults().commits();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                alice.encrypt(&key);
+            }
+        });
+        block_on(world.service.kms.usage.flush(&world.service.kms.vault, 10)).unwrap();
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(world.store.faults().commits(), before + 1);
 }
 
 /// Each version has its own counts, and the key the sum.
