@@ -115,9 +115,8 @@ fn elsewhere(writes: &[Write]) -> Commit {
     for write in writes {
         let Write::Put(path, value) = write else { continue };
         let path = with_id(path.as_str(), &id);
-        if commit.expect.is_empty() {
-            commit.expect.push((path.clone(), None));
-        }
+        // As CreateKey does: all of them stand under names that were drawn.
+        commit.expect.push((path.clone(), None));
         commit.writes.push(Write::Put(path, value.clone()));
     }
     commit

@@ -58,7 +58,7 @@ impl Record for OutboxRecord {
 /// Lets the event be committed with the change.
 pub fn put(tx: &mut Tx<'_>, event_id: &str, event: Event) -> Result<Pending, Fault> {
     let path = Path::new(format!("{}{event_id}", prefix(tx.vault())));
-    tx.put(path.clone(), &OutboxRecord(event.line().to_vec()))?;
+    tx.insert(path.clone(), &OutboxRecord(event.line().to_vec()))?;
     Ok(Pending { path, event })
 }
 

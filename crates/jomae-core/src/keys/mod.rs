@@ -49,7 +49,7 @@ pub(crate) async fn add_version(
     let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
     let stored = StoredVersion { id: id.clone(), number, created: now.0, blob, public };
     tx.insert(path::version(place, number), &VersionRecord::of(stored))?;
-    tx.put(path::version_index(&place.region, &id), &VersionIndex { key: place.clone(), number })?;
+    tx.insert(path::version_index(&place.region, &id), &VersionIndex { key: place.clone(), number })?;
     record.versions = number;
     // Asymmetric keys have no primary version that anything falls back to; the first one is shown as such.
     if record.spec.row().kind != KeyKind::Asymmetric || record.primary.is_none() {
