@@ -28,6 +28,7 @@ pub mod network;
 pub mod nonce;
 pub mod oidc;
 pub mod operator;
+pub mod places;
 pub mod policy;
 mod prelude;
 pub mod quota;

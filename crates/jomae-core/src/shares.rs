@@ -3,17 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use futures_channel::oneshot;
 use jomae_api::{actions::ACTIONS, names::AccountId};
 
 use crate::{
     nonce,
-    turns::{Turn, Turns, may_have_more},
+    places::{Place, Places},
+    turns::may_have_more,
 };
 
 /// An action whose calls take one account longer than this, lately and on average, is costly for it: such calls wait for
@@ -24,12 +24,16 @@ const COSTLY_WAITING_MAX: usize = 1024;
 /// How much more of the nonce memory than what is free an account may have.
 const NONCE_GREED: usize = 8;
 
+/// The turn of a costly call, which passes on when this is dropped.
+pub type CostlyTurn = Place<AccountId>;
+
 /// The shares of all accounts.
 pub struct Shares {
     accounts: RwLock<HashMap<AccountId, Arc<Share>>>,
     in_flight: Arc<AtomicUsize>,
     in_flight_max: usize,
-    costly: Arc<Costly>,
+    /// Fewer than there are request threads, so that quick calls always find one.
+    costly: Arc<Places<AccountId>>,
 }
 
 /// What one account has, and what its calls cost.
@@ -50,10 +54,7 @@ impl Shares {
             accounts: RwLock::default(),
             in_flight: Arc::default(),
             in_flight_max,
-            costly: Arc::new(Costly(Mutex::new(CostlyState {
-                free: costly_max.max(1),
-                turns: Turns::new(COSTLY_WAITING_MAX),
-            }))),
+            costly: Arc::new(Places::new(costly_max, COSTLY_WAITING_MAX)),
         }
     }
 
@@ -84,7 +85,7 @@ impl Shares {
     pub async fn turn(&self, share: &Share, action: usize) -> Option<Option<CostlyTurn>> {
         match share.mean_ns(action) {
             0..=COSTLY_NS => Some(None),
-            cost_ns => Costly::turn(&self.costly, &share.account, cost_ns).await.map(Some),
+            cost_ns => self.costly.take(&share.account, u64::from(cost_ns)).await.map(Some),
         }
     }
 }
@@ -144,70 +145,6 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.share.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The places of costly calls: fewer than there are request threads, so that quick calls always find one.
-struct Costly(Mutex<CostlyState>);
-
-struct CostlyState {
-    free: usize,
-    turns: Turns<oneshot::Sender<CostlyTurn>>,
-}
-
-/// The turn of a costly call, which passes on when this is dropped.
-pub struct CostlyTurn {
-    costly: Arc<Costly>,
-    turn: Option<Turn>,
-    cost_ns: u32,
-}
-
-impl Costly {
-    fn state(&self) -> MutexGuard<'_, CostlyState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn turn(self: &Arc<Self>, account: &AccountId, cost_ns: u32) -> Option<CostlyTurn> {
-        let (waiter, granted) = oneshot::channel();
-        self.state().turns.push(account, waiter, |waiter| !waiter.is_canceled()).ok()?;
-        self.pass_on();
-        let mut turn = granted.await.ok()?;
-        turn.cost_ns = cost_ns;
-        Some(turn)
-    }
-
-    /// Gives free places to those who wait. Not under the lock: a turn that nobody takes passes on as it is dropped.
-    fn pass_on(self: &Arc<Self>) {
-        while let Some((turn, waiter)) = self.next() {
-            drop(waiter.send(CostlyTurn { costly: Arc::clone(self), turn: Some(turn), cost_ns: 0 }));
-        }
-    }
-
-    /// Takes a free place for whoever is next and still waits.
-    fn next(&self) -> Option<(Turn, oneshot::Sender<CostlyTurn>)> {
-        let mut state = self.state();
-        while state.free > 0 {
-            let (turn, waiter) = state.turns.pop()?;
-            if !waiter.is_canceled() {
-                state.free -= 1;
-                return Some((turn, waiter));
-            }
-            state.turns.done(turn, 0);
-        }
-        None
-    }
-}
-
-impl Drop for CostlyTurn {
-    fn drop(&mut self) {
-        {
-            let mut state = self.costly.state();
-            if let Some(turn) = self.turn.take() {
-                state.turns.done(turn, u64::from(self.cost_ns));
-            }
-            state.free += 1;
-        }
-        self.costly.pass_on();
     }
 }
 
@@ -284,26 +221,6 @@ mod tests {
             served.push("alice");
         }
         assert!(served.contains(&"bob"), "{served:?}");
-    }
-
-    #[test]
-    fn who_leaves_the_line_passes_the_turn_on() {
-        let shares = Shares::new(1000, 1);
-        let alice = costly(&shares, 1);
-        let mut first = Box::pin(shares.turn(&alice, 0));
-        let Poll::Ready(Some(Some(turn))) = poll(first.as_mut()) else { panic!("a free place") };
-        let mut leaves = Box::pin(shares.turn(&alice, 0));
-        let mut leaves_granted = Box::pin(shares.turn(&alice, 0));
-        let mut stays = Box::pin(shares.turn(&alice, 0));
-        assert!(poll(leaves.as_mut()).is_pending());
-        assert!(poll(leaves_granted.as_mut()).is_pending());
-        assert!(poll(stays.as_mut()).is_pending());
-        drop(leaves);
-        drop(turn);
-        drop(leaves_granted);
-        assert!(poll(stays.as_mut()).is_ready());
-        drop(stays);
-        assert_eq!(shares.costly.state().free, 1);
     }
 
     #[test]

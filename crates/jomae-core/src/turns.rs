@@ -1,8 +1,10 @@
-//! A waiting line in which accounts take turns, and how a bounded total is shared out between them without any setting.
+//! A waiting line in which accounts, or networks, take turns, and how a bounded total is shared out between them without any
+//! setting.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-
-use jomae_api::names::AccountId;
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    hash::Hash,
+};
 
 /// Whether who holds `own` of `total`, of which all together hold `used`, may have one more: no more than `greed` times
 /// what is free.
@@ -14,34 +16,34 @@ pub const fn may_have_more(own: usize, used: usize, total: usize, greed: usize) 
     used < total && own < (total - used).saturating_mul(greed)
 }
 
-/// Jobs that wait, each for its account. Next is the account that has had least work done for it.
-pub struct Turns<T> {
+/// Jobs that wait, each for its account or whoever else `K` names. Next is the one that has had least work done for it.
+pub struct Turns<K, T> {
     waiting_max: usize,
     waiting: usize,
-    lines: HashMap<AccountId, Line<T>>,
-    /// Accounts with something waiting, by what they have had.
-    order: BTreeSet<(u64, AccountId)>,
-    /// What the account that was served last had had before: where a newcomer begins.
+    lines: HashMap<K, Line<T>>,
+    /// Those with something waiting, by what they have had.
+    order: BTreeSet<(u64, K)>,
+    /// What the one that was served last had had before: where a newcomer begins.
     level: u64,
-    /// What a job costs, lately: on the account's bill until the true cost is known.
+    /// What a job costs, lately: on the bill until the true cost is known.
     estimate: u64,
 }
 
 struct Line<T> {
     jobs: VecDeque<T>,
-    /// Work that was done for the account, in nanoseconds.
+    /// Work that was done, in nanoseconds or whatever else costs are told in.
     had: u64,
     running: usize,
 }
 
-/// The turn of an account: its job is being done.
+/// The turn of one of them: its job is being done.
 #[must_use = "what it costs must be told"]
-pub struct Turn {
-    account: AccountId,
+pub struct Turn<K> {
+    whose: K,
     estimated: u64,
 }
 
-impl<T> Turns<T> {
+impl<K: Clone + Eq + Hash + Ord, T> Turns<K, T> {
     /// A line in which `waiting_max` jobs may wait, shared out by [`may_have_more`].
     pub fn new(waiting_max: usize) -> Self {
         Self { waiting_max, waiting: 0, lines: HashMap::new(), order: BTreeSet::new(), level: 0, estimate: 0 }
@@ -52,57 +54,57 @@ impl<T> Turns<T> {
         self.waiting
     }
 
-    /// Puts a job at the end of its account's line. Gives it back if the account has its share waiting; jobs that are
+    /// Puts a job at the end of a line. Gives it back if there is a share of all that may wait in it; jobs that are
     /// not `wanted` any more do not count, and are dropped then.
-    pub fn push(&mut self, account: &AccountId, job: T, wanted: impl Fn(&T) -> bool) -> Result<(), T> {
-        if !self.has_room(account) {
+    pub fn push(&mut self, whose: &K, job: T, wanted: impl Fn(&T) -> bool) -> Result<(), T> {
+        if !self.has_room(whose) {
             self.forget_unwanted(wanted);
-            if !self.has_room(account) {
+            if !self.has_room(whose) {
                 return Err(job);
             }
         }
         let level = self.level;
         let line =
-            self.lines.entry(account.clone()).or_insert_with(|| Line { jobs: VecDeque::new(), had: level, running: 0 });
+            self.lines.entry(whose.clone()).or_insert_with(|| Line { jobs: VecDeque::new(), had: level, running: 0 });
         if line.jobs.is_empty() {
             // Turns that were not used are not saved up.
             line.had = line.had.max(level);
-            self.order.insert((line.had, account.clone()));
+            self.order.insert((line.had, whose.clone()));
         }
         line.jobs.push_back(job);
         self.waiting += 1;
         Ok(())
     }
 
-    fn has_room(&self, account: &AccountId) -> bool {
-        let own = self.lines.get(account).map_or(0, |line| line.jobs.len());
+    fn has_room(&self, whose: &K) -> bool {
+        let own = self.lines.get(whose).map_or(0, |line| line.jobs.len());
         may_have_more(own, self.waiting, self.waiting_max, 1)
     }
 
     /// Takes the next job. What it has cost is told to [`Turns::done`].
-    pub fn pop(&mut self) -> Option<(Turn, T)> {
-        let (had, account) = self.order.pop_first()?;
-        let line = self.lines.get_mut(&account)?;
+    pub fn pop(&mut self) -> Option<(Turn<K>, T)> {
+        let (had, whose) = self.order.pop_first()?;
+        let line = self.lines.get_mut(&whose)?;
         let job = line.jobs.pop_front()?;
         self.waiting -= 1;
         self.level = had;
         line.running += 1;
         line.had = had.saturating_add(self.estimate);
         if !line.jobs.is_empty() {
-            self.order.insert((line.had, account.clone()));
+            self.order.insert((line.had, whose.clone()));
         }
-        Some((Turn { account, estimated: self.estimate }, job))
+        Some((Turn { whose, estimated: self.estimate }, job))
     }
 
-    /// Puts the true cost of a job on its account's bill, in nanoseconds.
-    pub fn done(&mut self, turn: Turn, cost_ns: u64) {
+    /// Puts the true cost of a job on the bill.
+    pub fn done(&mut self, turn: Turn<K>, cost_ns: u64) {
         self.estimate = self.estimate - self.estimate / 8 + cost_ns / 8;
-        let Some(line) = self.lines.get_mut(&turn.account) else { return };
-        let waits = self.order.remove(&(line.had, turn.account.clone()));
+        let Some(line) = self.lines.get_mut(&turn.whose) else { return };
+        let waits = self.order.remove(&(line.had, turn.whose.clone()));
         line.had = line.had.saturating_sub(turn.estimated).saturating_add(cost_ns);
         line.running -= 1;
         if waits {
-            self.order.insert((line.had, turn.account));
+            self.order.insert((line.had, turn.whose));
         }
         if self.order.is_empty() {
             // Nobody waits: everybody begins anew.
@@ -111,12 +113,12 @@ impl<T> Turns<T> {
     }
 
     fn forget_unwanted(&mut self, wanted: impl Fn(&T) -> bool) {
-        for (account, line) in &mut self.lines {
+        for (whose, line) in &mut self.lines {
             let before = line.jobs.len();
             line.jobs.retain(&wanted);
             self.waiting -= before - line.jobs.len();
             if line.jobs.is_empty() && before > 0 {
-                self.order.remove(&(line.had, account.clone()));
+                self.order.remove(&(line.had, whose.clone()));
             }
         }
     }
@@ -124,6 +126,7 @@ impl<T> Turns<T> {
 
 #[cfg(test)]
 mod tests {
+    use jomae_api::names::AccountId;
     use proptest::prelude::*;
 
     use super::*;
@@ -132,12 +135,12 @@ mod tests {
         AccountId::new(&(1_000_000_000_000_000 + n).to_string()).unwrap()
     }
 
-    fn push(turns: &mut Turns<u64>, n: u64) -> bool {
+    fn push(turns: &mut Turns<AccountId, u64>, n: u64) -> bool {
         turns.push(&account(n), n, |_| true).is_ok()
     }
 
     /// Does the next job at a cost, and tells whose it was.
-    fn serve(turns: &mut Turns<u64>, cost_ns: u64) -> Option<u64> {
+    fn serve(turns: &mut Turns<AccountId, u64>, cost_ns: u64) -> Option<u64> {
         let (turn, job) = turns.pop()?;
         turns.done(turn, cost_ns);
         Some(job)
@@ -204,7 +207,7 @@ mod tests {
         /// Whatever is pushed comes out once, in the order of its account, and the counts agree.
         #[test]
         fn nothing_is_lost(steps in prop::collection::vec((0u64..4, 0u64..5_000, any::<bool>()), 1..300)) {
-            let mut turns: Turns<(u64, usize)> = Turns::new(40);
+            let mut turns: Turns<AccountId, (u64, usize)> = Turns::new(40);
             let mut model: HashMap<u64, VecDeque<usize>> = HashMap::new();
             for (at, (who, cost, pushes)) in steps.into_iter().enumerate() {
                 if pushes {

@@ -526,6 +526,7 @@ impl Config {
             body_timeout: secs(self.server.body_timeout_secs),
             idle_timeout: secs(self.server.idle_timeout_secs),
             write_timeout: secs(self.server.write_timeout_secs),
+            large_at_a_time: self.threads_but_one(),
             ..Limits::default()
         }
     }
@@ -546,7 +547,7 @@ impl Config {
             rates: self.rate_limits(),
             nonces_max: self.server.nonces_max,
             calls_in_flight_max: self.server.calls_in_flight_max,
-            costly_calls_max: self.worker_threads().saturating_sub(1).max(1),
+            costly_calls_max: self.threads_but_one(),
             token_checks_per_sec: self.limits.token_checks_per_sec,
         }
     }
@@ -555,6 +556,11 @@ impl Config {
     pub fn worker_threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         if self.server.worker_threads == 0 { cores } else { self.server.worker_threads }
+    }
+
+    /// What leaves one of them for everything else, if there are several.
+    fn threads_but_one(&self) -> usize {
+        self.worker_threads().saturating_sub(1).max(1)
     }
 
     /// Threads for each kind of cryptographic work.

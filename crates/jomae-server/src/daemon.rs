@@ -39,6 +39,9 @@ use crate::{
 
 /// How often due work is looked for.
 const WORK_EVERY: Duration = Duration::from_secs(1);
+/// A busy thread looks after so many tasks whether other connections have something to read. The runtime's own 61 let a client
+/// wait for the work of as many strangers.
+const EVENT_INTERVAL: u32 = 4;
 /// How often the use of keys is stored, in turns of the work: what a crash can lose.
 const FLUSH_EVERY_TURNS: u64 = 5;
 /// Key versions whose use is stored at a time: about 2 % of a processor when that many are always in use.
@@ -80,6 +83,7 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
         tracing::warn!(why, "memory is not locked: the system may write keys to swap");
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.event_interval(EVENT_INTERVAL);
     if config.server.worker_threads > 0 {
         runtime.worker_threads(config.server.worker_threads);
     }

@@ -69,7 +69,7 @@ struct Queue {
 }
 
 struct State {
-    turns: Turns<Box<dyn Job>>,
+    turns: Turns<AccountId, Box<dyn Job>>,
     closed: bool,
 }
 

@@ -18,6 +18,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Most bytes of requests held at once, beyond 16 KiB of each HTTP/1 connection. Default 268,435,456.
     pub request_bytes_in_flight_max: usize,
+    /// Requests of over [`LARGE_BYTES`] that are worked on at a time; others wait, networks in turns. Default 1.
+    pub large_at_a_time: usize,
     /// Time for a TLS handshake. Default 10 s.
     pub handshake_timeout: Duration,
     /// Time for a head, from its first byte. Default 10 s.
@@ -37,6 +39,12 @@ pub struct Limits {
     pub linger_bytes_max: usize,
 }
 
+/// A request whose line and body are longer than this, in bytes, is large: to read, check and log it takes a request
+/// thread as long as dozens of others. The longest Encrypt is shorter.
+pub const LARGE_BYTES: usize = 32 * 1024;
+/// Large requests that may wait.
+pub const LARGE_WAITING_MAX: usize = 1024;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -46,6 +54,7 @@ impl Default for Limits {
             body_bytes_max: 256 * 1024,
             connections_max: 10_000,
             request_bytes_in_flight_max: 256 * 1024 * 1024,
+            large_at_a_time: 1,
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(20),

@@ -27,9 +27,13 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use budget::Hold;
-use peers::{Peers, Seat};
+use limits::LARGE_BYTES;
+use peers::{Network, Peers, Seat};
 
-use jomae_core::wait::Abandonment;
+use jomae_core::{
+    places::{Place, Places},
+    wait::Abandonment,
+};
 
 pub use limits::Limits;
 pub use peers::{EXCESS_ANSWERS_MAX, LEAVING_MAX};
@@ -200,6 +204,8 @@ struct Shared<S> {
     proxies: Proxies,
     stats: Arc<HttpStats>,
     peers: Arc<Peers>,
+    /// For large requests: fewer than there are request threads, so that others find one.
+    large: Arc<Places<Network>>,
 }
 
 impl<S: Service> Shared<S> {
@@ -219,6 +225,9 @@ impl<S: Service> Shared<S> {
         self.stats.requests.add(1);
         let told = self.told_by_proxies(&incoming);
         let incoming = Incoming { peer: told.as_ref().unwrap_or(incoming.peer), ..incoming };
+        let Some(_place) = self.place(&incoming).await else {
+            return self.malformed(HttpFailure::TooManyBytes, incoming.peer.address);
+        };
         // In a block, as making it can panic too.
         let call = pin!(async { self.service.call(incoming).await });
         match guard::catch(call).await {
@@ -230,6 +239,16 @@ impl<S: Service> Shared<S> {
             }
             None => self.malformed(HttpFailure::InternalPanic, incoming.peer.address),
         }
+    }
+
+    /// Waits for a place if the request is large; others need none. `None` if too many of its network wait.
+    async fn place(&self, incoming: &Incoming<'_>) -> Option<Option<Place<Network>>> {
+        let bytes = incoming.request.query.len() + incoming.request.body.len();
+        if bytes <= LARGE_BYTES {
+            return Some(None);
+        }
+        let network = Network::of(incoming.peer.address.ip());
+        self.large.take(&network, u64::try_from(bytes).unwrap_or(u64::MAX)).await.map(Some)
     }
 
     /// Lets bytes that are still to come count as a known caller's, if the head of the request is signed by one.

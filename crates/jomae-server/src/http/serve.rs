@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use jomae_core::places::Places;
 use tokio::io;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::answer::keep_alive_fields;
 use super::connection::Connection;
+use super::limits::LARGE_WAITING_MAX;
 use super::peers::{Network, Peers, Seat};
 use super::{HttpFailure, HttpStats, Limits, Proxies, Service, Shared, http2};
 use crate::logging::Seldom;
@@ -43,7 +45,8 @@ pub async fn serve<S: Service>(
 ) {
     let peers = Peers::new(&limits, Arc::clone(&stats));
     let keep_alive = keep_alive_fields(limits.idle_timeout);
-    let shared = Arc::new(Shared { service, limits, keep_alive, proxies, stats, peers });
+    let large = Arc::new(Places::new(limits.large_at_a_time, LARGE_WAITING_MAX));
+    let shared = Arc::new(Shared { service, limits, keep_alive, proxies, stats, peers, large });
     let accept_failures = Seldom::default();
     let mut stop = Stop::new(shutdown);
     let mut tasks = JoinSet::new();

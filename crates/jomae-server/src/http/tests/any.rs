@@ -81,6 +81,7 @@ fn exchange(input: &[u8], sizes: &[usize], width: usize) -> Vec<u8> {
             proxies: Proxies::default(),
             stats: Arc::default(),
             peers,
+            large: Arc::new(jomae_core::places::Places::new(1, 1)),
         };
         let (_stop, stopped) = watch::channel(false);
         let connection = Connection::new(server, &shared, peer, false, Stop::new(stopped), seat);

@@ -158,3 +158,27 @@ async fn the_oldest_stranger_makes_room_and_known_callers_stay() {
     server.refuses("GET / HTTP/1.1\r\n\r\n", HttpFailure::TooManyConnections).await;
     assert_eq!(server.stats.strangers_closed.get(), 1);
 }
+
+/// What takes a request thread long is done a few at a time, and small requests do not wait for it.
+#[tokio::test]
+async fn large_requests_wait_for_each_other_and_small_ones_for_nobody() {
+    let server = start().await;
+    let large = |path: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {BODY}\r\n\r\n");
+        [head.into_bytes(), vec![b'b'; BODY]].concat()
+    };
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    first.send(large("/slow")).await;
+    timeout(PATIENCE, server.mirror.entered.notified()).await.unwrap();
+    second.send(large("/")).await;
+    assert!(timeout(Duration::from_millis(200), second.answer()).await.is_err(), "it waits");
+    assert_eq!(server.connect().await.ask("GET / HTTP/1.1\r\n\r\n").await.status, 200);
+    let mut gone = server.connect().await;
+    gone.send(large("/")).await;
+    drop(gone);
+    server.mirror.release.notify_one();
+    assert_eq!(first.answer().await.status, 200);
+    assert_eq!(second.answer().await.status, 200);
+    second.send(large("/")).await;
+    assert_eq!(second.answer().await.status, 200, "the place is free again");
+}
