@@ -75,7 +75,12 @@ impl Keyring {
             if path.as_str() != expected {
                 return Err(Fault::internal(format!("the store lacks {expected}, or holds a stray {path}")));
             }
-            let key = root.unwrap(path.as_str(), &entry.value).map_err(Fault::internal)?;
+            let mut key = root.unwrap(path.as_str(), &entry.value);
+            if let (Err(_), Some(beside)) = (&key, store.get(crate::root::path_beside(path.as_str()).as_str())?) {
+                // The root key was changed, and that was cut off.
+                key = root.unwrap(path.as_str(), &beside.value);
+            }
+            let key = key.map_err(Fault::internal)?;
             keys.push(Arc::new(SealingKey::new(key.expose()).map_err(Fault::internal)?));
         }
         let keyring = Self { keys: RwLock::new(keys) };
@@ -181,6 +186,7 @@ impl Keyring {
     }
 }
 
-fn domain_path(version: usize) -> String {
+/// Where a version of the domain key stands.
+pub(crate) fn domain_path(version: usize) -> String {
     format!("{DOMAIN_PREFIX}{version:08}")
 }

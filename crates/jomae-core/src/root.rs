@@ -7,6 +7,8 @@
 //! A store of before slots has no such entry: the key of its one provider is the root key. The first change of its slots
 //! gives it one.
 
+mod beside;
+
 use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
 use jomae_crypto::{
     root::RootMaterial,
@@ -19,11 +21,13 @@ use crate::{
     audit::{OperatorAct, operator_event, outbox},
     call::new_request_id,
     error::Fault,
-    keyring::{DOMAIN_PREFIX, RootKey as _, WrongRootKey},
+    keyring::{DOMAIN_PREFIX, RootKey as _, WrongRootKey, domain_path},
     store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, SCAN_LIMIT_MAX, Store, Write},
     stored::Bytes,
     tx::{CommitOutcome, Vault},
 };
+
+pub use beside::{BESIDE_PREFIX, MARK, path_beside, settle};
 
 /// Where the slots stand.
 pub const PATH: &str = "sys/root";
@@ -35,12 +39,14 @@ pub const NAME_BYTES_MAX: usize = 32;
 pub const PARAMS_BYTES_MAX: usize = 8 * 1024;
 /// Largest entry that is read, in bytes.
 pub const BYTES_MAX: usize = 192 * 1024;
+/// Paths in the commit that changes the root key, beside the domain keys: slots, event, mark, and that there are no more.
+const BESIDES: usize = 4;
 /// The stored form with which slots came.
 const FORM: u32 = 2;
 
 /// Whether an entry stands under the root key itself, not under a domain key.
 pub fn is_bare(path: &str) -> bool {
-    path == PATH || path.starts_with(DOMAIN_PREFIX)
+    path == PATH || path.starts_with(DOMAIN_PREFIX) || path.starts_with(BESIDE_PREFIX)
 }
 
 /// One way to the root key.
@@ -211,8 +217,6 @@ pub enum ChangeError {
     TooMany,
     #[error("{0} is the only slot: add another before")]
     Last(String),
-    #[error("the store has too many domain keys to be given another root key in one commit")]
-    DomainKeys,
     #[error("another process has changed the root key at the same time; nothing was changed")]
     Conflict,
     #[error("{0}")]
@@ -261,7 +265,8 @@ pub async fn begin(
     }
 }
 
-/// Changes the slots, in one commit with its event, and wraps every domain key anew if the root key is another one.
+/// Changes the slots, in one commit with its event, and wraps every domain key anew if the root key is another one: in the
+/// same commit, or around it if they are too many ([`settle`]).
 /// `direct`: the one provider of a store without slots, whose key is the root key.
 ///
 /// # Errors
@@ -277,6 +282,7 @@ pub async fn change(
     if let Some(cluster) = vault.cluster() {
         cluster.may_write(FORM)?;
     }
+    settle(vault, root).await?;
     let mut tx = vault.writing();
     let stored = tx.get_bare(&Path::new(PATH))?;
     let mut slots = match (stored, direct) {
@@ -309,19 +315,27 @@ pub async fn change(
     // Without slots the provider's key was the root key: it is not in one.
     let keeps_root = matches!(change, Change::Add(_)) && direct.is_none();
     let next = if keeps_root { None } else { Some(RootMaterial::random()) };
+    let mut is_beside = false;
     if let Some(next) = &next {
         for slot in &mut slots {
             slot.root = Bytes(root_slot::seal_to(&slot.public.0, &slot.name, next).map_err(Fault::internal)?);
         }
         let domain_keys = tx.paths(DOMAIN_PREFIX, None, SCAN_LIMIT_MAX)?;
-        // Beside them, the slots and the event are written.
-        if domain_keys.len() + 2 > COMMIT_ITEMS_MAX {
-            return Err(ChangeError::DomainKeys);
+        // None more, of which the new root key would not know.
+        if tx.get_bare(&Path::new(domain_path(domain_keys.len() + 1)))?.is_some() {
+            return Err(ChangeError::Conflict);
         }
-        for path in domain_keys {
-            let wrapped = tx.get_bare(&path)?.ok_or(ChangeError::Conflict)?;
-            let key = root.unwrap(path.as_str(), &wrapped).map_err(Fault::internal)?;
-            tx.put_bare(path.clone(), next.wrap(path.as_str(), &key)?);
+        if domain_keys.len() + BESIDES > COMMIT_ITEMS_MAX {
+            beside::wrap(vault, root, next).await?;
+            beside::expect_mark(&mut tx, &next.id())?;
+            is_beside = true;
+        } else {
+            beside::expect_no_mark(&mut tx)?;
+            for path in domain_keys {
+                let wrapped = tx.get_bare(&path)?.ok_or(ChangeError::Conflict)?;
+                let key = root.unwrap(path.as_str(), &wrapped).map_err(Fault::internal)?;
+                tx.put_bare(path.clone(), next.wrap(path.as_str(), &key)?);
+            }
         }
     }
     let value = Slots::made(next.as_ref().unwrap_or(root), slots)?.to_bytes()?;
@@ -333,7 +347,12 @@ pub async fn change(
     let id = new_request_id();
     let event = outbox::put(&mut tx, &id, operator_event(&act, &id, now))?;
     match tx.commit().await? {
-        CommitOutcome::Done => Ok(event),
-        CommitOutcome::Conflict => Err(ChangeError::Conflict),
+        CommitOutcome::Done => {}
+        CommitOutcome::Conflict => return Err(ChangeError::Conflict),
     }
+    if let (true, Some(next)) = (is_beside, &next) {
+        // It has happened: what fails here is ended by the next start or change.
+        let _ = settle(vault, next).await;
+    }
+    Ok(event)
 }

@@ -228,6 +228,12 @@ impl Tx<'_> {
         self.write(Write::Put(path, value));
     }
 
+    /// Removes what stands there when the transaction commits.
+    pub(crate) fn delete_bare(&mut self, path: Path) {
+        debug_assert!(root::is_bare(path.as_str()));
+        self.write(Write::Delete(path));
+    }
+
     /// Writes a record when the transaction commits.
     pub fn put<R: Record>(&mut self, path: Path, record: &R) -> Result<(), Fault> {
         const { assert!(R::FORM <= form::NEWEST, "a record of a form that this version does not know") };

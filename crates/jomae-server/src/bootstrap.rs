@@ -318,6 +318,7 @@ pub(crate) async fn open_with<T>(
         StoreKind::Etcd => files::about(&audit_dir(dir)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
     };
     let begun = take_on(&whole, &vault, weighed, store_exists).await?;
+    root_key::settle(&vault, &root.holder).await?;
     let log = audit::open(&audit_dir(dir), &config.audit, &vault, whole::source(&whole)).await?;
     let prepared = prepare()?;
     // Before anything else is in the store: one that holds more had a log.

@@ -118,11 +118,9 @@ impl From<ChangeError> for Refusal {
             ChangeError::Failed(fault) => return fault.into(),
             ChangeError::Name | ChangeError::Params => StatusCode::BAD_REQUEST,
             ChangeError::NoSlot(_) => StatusCode::NOT_FOUND,
-            ChangeError::Taken(_)
-            | ChangeError::TooMany
-            | ChangeError::Last(_)
-            | ChangeError::DomainKeys
-            | ChangeError::Conflict => StatusCode::CONFLICT,
+            ChangeError::Taken(_) | ChangeError::TooMany | ChangeError::Last(_) | ChangeError::Conflict => {
+                StatusCode::CONFLICT
+            }
         };
         refused(status, &error.to_string())
     }

@@ -12,6 +12,7 @@ use jomae_core::{
     keyring::{DOMAIN_PREFIX, RootKey as _, WrongRootKey},
     root::{self, ChangeError, NewSlot, Opener, Slot, Slots},
     store::Store,
+    tx::Vault,
 };
 use jomae_crypto::{
     root::{KeyFileError, PassphraseError, PassphraseParamsError, RootMaterial},
@@ -314,6 +315,21 @@ fn named(slot: &Slot) -> String {
 /// Takes the root key of a store that is there.
 pub async fn open(config: &Config, store: &dyn Store) -> Result<Opened, RootKeyError> {
     Sources::of(config).open(store).await
+}
+
+/// Ends what a change of the root key has left that was cut off.
+///
+/// # Errors
+/// The store cannot be written, or what is left does not open.
+pub(crate) async fn settle(vault: &Vault, holder: &Holder) -> Result<(), RootKeyError> {
+    match root::settle(vault, &holder.root(vault.store())?).await {
+        Ok(true) => tracing::info!("ended a change of the root key that was cut off"),
+        Ok(false) => {}
+        // Who does it now, or changes the root key, ends it.
+        Err(ChangeError::Conflict) => tracing::info!("another node is changing the root key"),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// As [`open`]; an empty store is given a root key, with a slot of the first provider. A store that lost its key must not
