@@ -1,4 +1,4 @@
-//! A store that moves from SQLite to etcd and back, wherever the move is interrupted.
+//! A store that moves from SQLite to etcd and back, wherever the move is interrupted; and a backup that is restored to etcd.
 
 #![allow(
     clippy::unwrap_used,
@@ -191,7 +191,7 @@ fn to_etcd_and_back() {
     jomae(&[&["account", "list"], &config_words[..]].concat()).ok();
     let backup = this.site.path("backup");
     jomae(&[&["backup", "create", "--to", word(&backup)], &config_words[..]].concat()).ok();
-    jomae(&[&["restore", "--from", word(&backup)], &config_words[..]].concat()).failed(1, &["jomae store copy"]);
+    jomae(&[&["restore", "--from", word(&backup)], &config_words[..]].concat()).failed(1, &["is not empty"]);
     jomae(&[&["domain-key", "rotate"], &config_words[..]].concat()).failed(1, &["another process"]);
     let created = runtime().block_on(create_key(&node.client(), "made in etcd"));
 
@@ -346,4 +346,127 @@ fn a_killed_node_is_waited_for() {
         fs::rename(this.site.data().join(name), back.join(name)).unwrap();
     }
     secret.is_kept_by(&this.site.launch().data(&back).config_at(&sqlite).start());
+}
+
+/// Restores the newest backup by the configuration, with more words.
+fn restore(from: &Path, config: &Path, more: &[&str]) -> Ran {
+    jomae(&[&["restore", "--from", word(from), "--config", word(config)][..], more].concat())
+}
+
+#[test]
+fn a_backup_is_restored_to_etcd_and_that_of_a_node_to_another() {
+    let (this, secret) = Move::filled();
+    this.fill();
+    let mut server = this.start(&this.sqlite());
+    let (backups, root_key) = (this.site.path("backups"), this.site.data().join("root.key"));
+    let back_up = |config: &Path| {
+        jomae(&["backup", "create", "--to", word(&backups), "--whole", "--config", word(config)]).ok();
+    };
+    back_up(&this.sqlite());
+    assert_eq!(server.stop(), Some(0));
+    let by_key = ["--root-key", word(&root_key)];
+
+    // Not without what opens it, not to an etcd that is not there, and nothing is left of the attempt.
+    let data = this.site.path("machine");
+    let config = this.etcd_in(&data, "direct");
+    restore(&backups, &config, &[]).failed(1, &["root.key"]);
+    let nowhere = this.site.write(
+        "nowhere.toml",
+        format!(
+            "data_dir = \"{}\"\n[store]\nkind = \"etcd\"\nendpoints = [\"http://127.0.0.1:1\"]\n[cluster]\nnode = \"a\"\n",
+            data.display()
+        ),
+    );
+    restore(&backups, &nowhere, &by_key).failed(1, &["the destination"]);
+    assert!(!data.exists());
+    assert_eq!(this.keys_in_etcd("direct"), 0);
+
+    let told = restore(&backups, &config, &by_key).ok();
+    assert!(told.text().contains("records to etcd, every one opened"), "{}", told.text());
+    assert!(told.text().contains("as that of the node a"), "{}", told.text());
+    for gone in ["store.db", "store.db-wal", "store.db-shm"] {
+        assert!(!data.join(gone).exists(), "{gone}");
+    }
+    let mut node = this.site.launch().data(&data).config_at(&config).start();
+    secret.is_kept_by(&node);
+    assert!(node.audit().iter().any(|event| event["eventName"] == "CreateKey"), "its log goes on");
+    let doctor = jomae(&["doctor", "--config", word(&config)]);
+    for line in ["ok     store in etcd: ", "ok     records: all ", "ok     audit log: "] {
+        assert!(doctor.text().contains(line), "{}", doctor.text());
+    }
+    let created = runtime().block_on(create_key(&node.client(), "made in etcd"));
+    let shares = this.site.path("t");
+    let add = ["root", "add", "shares", "--open", "2", "--of", "3", "--to", word(&shares), "--config", word(&config)];
+    jomae(&add).ok();
+    let of_node = this.site.path("of-node");
+    jomae(&["backup", "create", "--to", word(&of_node), "--config", word(&config)]).ok();
+
+    // A store that is used is left as it is, whether its node runs or not.
+    let second = this.site.path("second");
+    let same = this.etcd_in(&second, "direct");
+    restore(&backups, &same, &by_key).failed(1, &["holds a store already"]);
+    assert_eq!(node.stop(), Some(0));
+    restore(&backups, &same, &by_key).failed(1, &["holds a store already"]);
+    assert!(!second.exists());
+
+    // That of a node, with shares, becomes that of a node with another name.
+    let config = this.etcd_in(&second, "second");
+    let renamed = fs::read_to_string(&config).unwrap().replace("node = \"a\"", "node = \"b\"");
+    let config = this.site.write("second.toml", renamed);
+    let share = |n: u8| shares.join(format!("share-{n}.txt"));
+    let (one, three) = (share(1), share(3));
+    let told = restore(&of_node, &config, &["--share", word(&one), "--share", word(&three)]).ok();
+    assert!(told.text().contains("root.key is new"), "{}", told.text());
+    let node = this.site.launch().data(&second).config_at(&config).start();
+    secret.is_kept_by(&node);
+    let about = runtime().block_on(ask(&node.client(), "DescribeKey", &[("KeyId", &created)]));
+    assert_eq!(about["KeyMetadata"]["Description"], "made in etcd");
+}
+
+#[test]
+fn an_interrupted_restore_to_etcd_is_not_served_and_another_one_ends_it() {
+    let (this, secret) = Move::filled();
+    this.fill();
+    let server = this.start(&this.sqlite());
+    let (backups, root_key) = (this.site.path("backups"), this.site.data().join("root.key"));
+    jomae(&["backup", "create", "--to", word(&backups), "--data-dir", word(&this.site.data())]).ok();
+    drop(server);
+    let data = this.site.path("machine");
+    let config = this.etcd_in(&data, "cut");
+    let mut unfinished = 0;
+    // As soon as that many keys are in etcd: the first commit, some, nearly all.
+    for keys in [1, 200, 500] {
+        let mut command = binary::command();
+        command.args(["restore", "--from", word(&backups), "--root-key", word(&root_key), "--config", word(&config)]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while this.keys_in_etcd("cut") < keys && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success(), "the restore was not cut off");
+        let fresh = this.site.path(&format!("fresh-{keys}"));
+        fs::create_dir(&fresh).unwrap();
+        fs::copy(&root_key, fresh.join("root.key")).unwrap();
+        let on_it = this.etcd_in(&fresh, "cut");
+        is_unfinished(&this.site.launch().data(&fresh).config_at(&on_it).fails());
+        unfinished += 1;
+        // What was killed could not clean up.
+        let config = this.etcd_in(&data, "cut");
+        restore(&backups, &config, &["--root-key", word(&root_key)]).failed(1, &["is not empty"]);
+        fs::remove_dir_all(&data).unwrap();
+    }
+    assert_eq!(unfinished, 3);
+
+    // Of another service, it is none of theirs.
+    let stranger = Site::default();
+    let server = stranger.start();
+    let others = stranger.path("backups");
+    jomae(&["backup", "create", "--to", word(&others), "--data-dir", word(&stranger.data())]).ok();
+    drop(server);
+    let other_key = stranger.data().join("root.key");
+    restore(&others, &config, &["--root-key", word(&other_key)]).failed(1, &["holds a store already"]);
+    assert!(!data.exists());
+
+    restore(&backups, &config, &["--root-key", word(&root_key)]).ok();
+    secret.is_kept_by(&this.site.launch().data(&data).config_at(&config).start());
 }

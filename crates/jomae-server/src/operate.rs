@@ -44,8 +44,8 @@ pub enum OperateError {
     #[error("{0}")]
     Audit(#[from] FileError),
     #[error(
-        "a backup is restored to a store in a file: leave out store.kind = \"etcd\", then bring it to etcd with \
-         `jomae store copy`"
+        "a plain copy, as versions before have made them, is restored to a store in a file: leave out store.kind = \"etcd\", \
+         then bring it to etcd with `jomae store copy`"
     )]
     RestoreToEtcd,
     #[error("the store holds no records")]

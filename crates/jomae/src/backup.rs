@@ -5,7 +5,7 @@ use std::path::Path;
 use jomae_api::time::Timestamp;
 use jomae_server::{
     backup::{self, BackupError, Choice, Place, Wish},
-    config::Config,
+    config::{Config, StoreKind},
     operate::{self, Accepting, Restored},
     operator,
 };
@@ -109,6 +109,12 @@ fn tell(restored: &Restored, config: &Config) -> Result<(), Failure> {
     }
     let dir = config.data_dir.display();
     let records = restored.records;
+    if config.store.kind == StoreKind::Etcd {
+        return output::line(&format!(
+            "restored {records} records to etcd, every one opened before and read back after, and the audit log to {dir}. Start \
+             with: jomae serve, and the same configuration"
+        ));
+    }
     output::line(&format!(
         "restored {records} records to {dir}, every one opened. Start with: jomae serve --data-dir {dir}"
     ))
@@ -139,7 +145,12 @@ fn wish(from: &Chosen, accepting: Accepting) -> Result<Wish, Failure> {
         ),
         (None, None) => Choice::Newest,
     };
-    Ok(Wish { choice, root_key: from.root_key.clone(), shares: from.shares.clone(), accepting })
+    Ok(Wish {
+        choice,
+        root_key: from.root_key.clone(),
+        shares: from.shares.clone(),
+        accepting,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]

@@ -34,7 +34,7 @@ use jomae_log::{FileError, archive::Archive};
 use crate::{
     audit,
     config::{Config, ConfigError},
-    operate::OperateError,
+    operate::{OperateError, copy::CopyError},
     root_key::RootKeyError,
     store::BackupError as FileBackupError,
 };
@@ -83,6 +83,8 @@ pub enum BackupError {
     Log(String),
     #[error(transparent)]
     Operate(#[from] OperateError),
+    #[error(transparent)]
+    ToEtcd(#[from] CopyError),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]

@@ -35,7 +35,10 @@ use crate::{
     certificates::{ca_key_path, ca_path},
     config::{Config, RootKeyProvider, StoreKind},
     files, gateway,
-    operate::{self, Accepting, OperateError, Restored, copy::Moves},
+    operate::{
+        self, Accepting, OperateError, Restored,
+        copy::{self, Moves},
+    },
     root_key::RootKeyError,
     store::{Options, SqliteStore},
 };
@@ -71,21 +74,63 @@ impl Wish {
     }
 }
 
-/// Makes the data directory of `config` from a backup. Everything is opened, and the log is checked, before it is called
-/// done; on a failure what was made is removed again. May block for long.
+/// Makes the data directory of `config` from a backup, and fills its etcd if the store is to be there. Everything is opened,
+/// and the log is checked, before it is called done; on a failure what was made is removed again, but for what is in etcd: no
+/// service starts on that, and another restore goes on with it. May block for long.
 pub fn restore(config: &Config, place: &mut Place, wish: &Wish, handle: &Handle) -> Result<Restored, BackupError> {
-    if config.store.kind == StoreKind::Etcd {
-        return Err(OperateError::RestoreToEtcd.into());
-    }
-    let dir = &config.data_dir;
+    let (dir, to_etcd) = (&config.data_dir, config.store.kind == StoreKind::Etcd);
     operate::refuse_if_used(dir)?;
+    if to_etcd {
+        copy::expect_room(config)?;
+    }
     let chain = open(config, place, wish, handle)?;
-    let restored = restore_into(config, place, wish, &chain, true, handle);
+    let key_file = config.root_key_file();
+    let had_key_file = files::about_followed(&key_file).is_ok();
+    let restored = restore_into(&copy::in_file(config), place, wish, &chain, true, handle).and_then(|filled| {
+        let Filled { mut restored, vault, keyring, whole } = filled;
+        drop(vault);
+        if to_etcd {
+            let prefix = handle.block_on(copy::move_to_etcd(whole, &keyring, config))?;
+            restored
+                .notes
+                .push(format!("the store is in etcd, under {prefix}, as that of the node {}", config.cluster.node));
+            restored.notes.extend(remove_file_of_store(dir).err());
+        }
+        Ok(restored)
+    });
     if restored.is_err() {
         // It was absent or empty before.
         let _ = fs::remove_dir_all(dir);
+        if !had_key_file {
+            // It may be elsewhere, and another restore would take it for one that opens.
+            let _ = fs::remove_file(&key_file);
+        }
     }
-    restored.map(|(restored, _)| restored)
+    restored
+}
+
+/// What was restored has gone elsewhere; only the lock belongs to a node too. What there is to tell if it stays.
+fn remove_file_of_store(dir: &Path) -> Result<(), String> {
+    let path = store_path(dir);
+    for suffix in ["-wal", "-shm", ""] {
+        let mut path = path.clone().into_os_string();
+        path.push(suffix);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("{} is not needed, and could not be removed: {error}", Path::new(&path).display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A data directory with everything in it.
+pub(super) struct Filled {
+    pub(super) restored: Restored,
+    pub(super) vault: Vault,
+    keyring: Arc<Keyring>,
+    whole: Arc<WholeStore>,
 }
 
 /// Opens what is wished for; whoever restores is told what opens it.
@@ -101,7 +146,7 @@ pub(super) fn restore_into(
     chain: &Chain,
     for_service: bool,
     handle: &Handle,
-) -> Result<(Restored, Vault), BackupError> {
+) -> Result<Filled, BackupError> {
     let dir = &config.data_dir;
     let log_dir = audit_dir(dir);
     files::private_dir(&log_dir).map_err(io_error(dir))?;
@@ -126,7 +171,7 @@ pub(super) fn restore_into(
 
     let keyring = Arc::new(handle.block_on(Keyring::open(&*store, &chain.root))?);
     let whole = WholeStore::open(Arc::clone(&store), Arc::clone(&keyring), None)?;
-    let vault = Vault::new(Arc::clone(&whole) as Arc<dyn Store>, keyring, 1000);
+    let vault = Vault::new(Arc::clone(&whole) as Arc<dyn Store>, Arc::clone(&keyring), 1000);
     let (records, problems) = vault.check(operate::PROBLEMS_MAX)?;
     if let Some(problem) = problems.first() {
         return Err(BackupError::Record { id: newest.id.clone(), problem: problem.clone() });
@@ -148,7 +193,7 @@ pub(super) fn restore_into(
         missing = operate::missing(config)?;
     }
     let of = Some((newest.id.clone(), Timestamp(newest.made)));
-    Ok((Restored { records, log, rollback, missing, notes, of }, vault))
+    Ok(Filled { restored: Restored { records, log, rollback, missing, notes, of }, vault, keyring, whole })
 }
 
 /// Sees to it that the service opens what was restored: the key file goes to where it looks for it; whoever came with shares

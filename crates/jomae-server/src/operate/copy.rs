@@ -120,34 +120,81 @@ pub async fn copy(
     let keyring = Arc::new(Keyring::open(&*source, &root.root).await.map_err(|fault| of_source(fault.into()))?);
     // What it keeps of its hash belongs to its own commits, and stays behind.
     let source = WholeStore::open(source, Arc::clone(&keyring), None)?;
-    let (whole, source): (_, &dyn Store) = (&source, &*source);
+    let (whole, source): (&WholeStore, &dyn Store) = (&source, &*source);
     expect_root_key(source, to).await?;
     let revision = source.revision()?;
+    let job = fill(whole, &keyring, (from, to), on_progress).await?;
+    source.confirm().await?;
+    if source.revision()? != revision {
+        return Err(CopyError::Changed);
+    }
+    let log = (!is_same_dir(from, to)).then(|| (audit_dir(&from.data_dir), audit_dir(&to.data_dir)));
+    let Contents { records, bytes, left, .. } = job.end().await?;
+    Ok(Copied { records, bytes, left, log })
+}
+
+/// Brings what was restored to the file of a data directory to the etcd of its configuration, and removes the file. What was
+/// begun there is finished by another restore of a backup of the same service. Gives the prefix in etcd.
+///
+/// # Errors
+/// The destination holds anything else, or does not answer.
+pub(crate) async fn move_to_etcd(
+    whole: Arc<WholeStore>,
+    keyring: &Arc<Keyring>,
+    config: &Config,
+) -> Result<String, CopyError> {
+    let file = in_file(config);
+    let job = fill(&whole, keyring, (&file, config), &mut |_, _, _| {}).await?;
+    job.end().await?;
+    Ok(etcd_options(&config.store).map_err(CopyError::Destination)?.prefix)
+}
+
+/// The configuration with the store in a file of the same directory.
+pub(crate) fn in_file(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.store.kind = StoreKind::Sqlite;
+    config
+}
+
+/// Before hours of work: whether a destination can take what is restored.
+pub(crate) fn expect_room(config: &Config) -> Result<(), CopyError> {
+    let options = etcd_options(&config.store).map_err(CopyError::Destination)?;
+    let store = EtcdStore::open(&options).map_err(|error| CopyError::Destination(error.into()))?;
+    // An unfinished copy may be one of the same service, which shows when its mark is opened.
+    if store.get(UNFINISHED_COPY)?.is_some() || store.scan("", None, 1)?.is_empty() {
+        Ok(())
+    } else {
+        Err(CopyError::Used)
+    }
+}
+
+/// Writes everything to the destination, and reads it back. What is left is to end the job.
+async fn fill<'j>(
+    whole: &'j WholeStore,
+    keyring: &'j Arc<Keyring>,
+    (from, to): (&Config, &Config),
+    on_progress: &mut dyn FnMut(Step, u64, Option<u64>),
+) -> Result<Job<'j>, CopyError> {
+    let source: &dyn Store = whole;
     let moves = Moves::new(from, to)?;
     // What does not open is named, which a hash over all cannot do.
-    let contents = Contents::check(source, &keyring, &moves, on_progress)?;
+    let contents = Contents::check(source, keyring, &moves, on_progress)?;
     let state = whole.check(|_| true)?.map_err(CopyError::Trouble)?.state;
 
     files::make_dir(&to.data_dir).map_err(|error| CopyError::Destination(StartError::io(&to.data_dir)(error)))?;
     let destination = Side::open(to, from, true).map_err(CopyError::Destination)?;
-    let job = Job { source, to: &*destination.store, keyring: &keyring, moves, contents };
+    let mut job = Job { source, to: destination, keyring, moves, contents, mark: None };
     let mark = job.begin().await?;
     job.remove_strays(&mark).await?;
     job.write(&mark, on_progress).await?;
     job.compare(on_progress).await?;
     if let Some(state) = state {
         // Of the records that are there now, and with no fewer changes than the log has promised.
-        let whole = WholeStore::open(Arc::clone(&destination.store), Arc::clone(&keyring), None)?;
+        let whole = WholeStore::open(Arc::clone(&job.to.store), Arc::clone(keyring), None)?;
         whole.accept(state.changes, Vec::new()).await?;
     }
-    source.confirm().await?;
-    if source.revision()? != revision {
-        return Err(CopyError::Changed);
-    }
-    job.end(mark).await?;
-    let log = (!is_same_dir(from, to)).then(|| (audit_dir(&from.data_dir), audit_dir(&to.data_dir)));
-    let Contents { records, bytes, left, .. } = job.contents;
-    Ok(Copied { records, bytes, left, log })
+    job.mark = Some(mark);
+    Ok(job)
 }
 
 fn is_same_dir(one: &Config, other: &Config) -> bool {
@@ -306,10 +353,12 @@ struct Mark(Path, Revision);
 
 struct Job<'j> {
     source: &'j dyn Store,
-    to: &'j dyn Store,
+    to: Side,
     keyring: &'j Keyring,
     moves: Moves,
     contents: Contents,
+    /// Once everything is there.
+    mark: Option<Mark>,
 }
 
 impl Job<'_> {
@@ -319,11 +368,11 @@ impl Job<'_> {
         let path = Path::new(UNFINISHED_COPY);
         let sealed = self.keyring.seal_record(UNFINISHED_COPY, b"{}")?;
         let mut commit = Commit { expect: Vec::new(), writes: vec![Write::Put(path.clone(), sealed)] };
-        if let Some(found) = self.to.get(UNFINISHED_COPY)? {
+        if let Some(found) = self.to.store.get(UNFINISHED_COPY)? {
             self.keyring.open_record(UNFINISHED_COPY, &found.value).map_err(|_| CopyError::Used)?;
             commit.expect.push((path.clone(), Some(found.revision)));
         } else {
-            if !self.to.scan("", None, 1)?.is_empty() {
+            if !self.to.store.scan("", None, 1)?.is_empty() {
                 return Err(CopyError::Used);
             }
             commit.expect.push((path.clone(), None));
@@ -333,8 +382,8 @@ impl Job<'_> {
                 commit.writes.push(Write::Put(bare, entry.value));
             }
         }
-        done(self.to.commit(commit).await?)?;
-        let written = self.to.get(UNFINISHED_COPY)?.ok_or(CopyError::Disturbed)?;
+        done(self.to.store.commit(commit).await?)?;
+        let written = self.to.store.get(UNFINISHED_COPY)?.ok_or(CopyError::Disturbed)?;
         Ok(Mark(path, written.revision))
     }
 
@@ -356,14 +405,14 @@ impl Job<'_> {
     /// What an earlier attempt has written, and the source has lost since.
     async fn remove_strays(&self, mark: &Mark) -> Result<(), CopyError> {
         let mut batch = Batch::default();
-        for row in self.to.snapshot()? {
+        for row in self.to.store.snapshot()? {
             let (path, _) = row?;
             let origin = self.origin(&path);
             if path != mark.0 && origin.map_or(Ok(None), |origin| self.source.get(origin.as_str()))?.is_none() {
-                batch.add(self.to, mark, Write::Delete(path)).await?;
+                batch.add(&*self.to.store, mark, Write::Delete(path)).await?;
             }
         }
-        batch.flush(self.to, mark).await
+        batch.flush(&*self.to.store, mark).await
     }
 
     async fn write(&self, mark: &Mark, on_progress: &mut dyn FnMut(Step, u64, Option<u64>)) -> Result<(), CopyError> {
@@ -371,26 +420,26 @@ impl Job<'_> {
         for row in self.source.snapshot()? {
             let (path, entry) = row?;
             let Some(target) = self.moves.target(&path) else { continue };
-            let there = self.to.get(target.as_str())?;
+            let there = self.to.store.get(target.as_str())?;
             if !there.is_some_and(|there| self.is_same((&path, &entry.value), (&target, &there.value))) {
                 let value = if target == path {
                     entry.value
                 } else {
                     self.keyring.move_record(path.as_str(), target.as_str(), &entry.value)?
                 };
-                batch.add(self.to, mark, Write::Put(target, value)).await?;
+                batch.add(&*self.to.store, mark, Write::Put(target, value)).await?;
             }
             records += 1;
             on_progress(Step::Copying, records, Some(self.contents.records));
         }
-        batch.flush(self.to, mark).await
+        batch.flush(&*self.to.store, mark).await
     }
 
     /// Reads the destination back, not what is known of it here.
     async fn compare(&self, on_progress: &mut dyn FnMut(Step, u64, Option<u64>)) -> Result<(), CopyError> {
-        self.to.confirm().await?;
+        self.to.store.confirm().await?;
         let mut records = 0;
-        for row in self.to.snapshot()? {
+        for row in self.to.store.snapshot()? {
             let (path, entry) = row?;
             if path.as_str() == UNFINISHED_COPY {
                 continue;
@@ -411,17 +460,21 @@ impl Job<'_> {
         }
     }
 
-    async fn end(&self, mark: Mark) -> Result<(), CopyError> {
-        let Mark(path, revision) = mark;
+    /// From now on the destination is a store as any other.
+    async fn end(self) -> Result<Contents, CopyError> {
+        let Some(Mark(path, revision)) = self.mark else { return Ok(self.contents) };
         let commit = Commit { expect: vec![(path.clone(), Some(revision))], writes: vec![Write::Delete(path)] };
-        match self.to.commit(commit).await? {
+        match self.to.store.commit(commit).await? {
             // Another run would find a store that is complete, and take it for one in use.
             Committed::Unknown => {
-                self.to.confirm().await?;
-                if self.to.get(UNFINISHED_COPY)?.is_none() { Ok(()) } else { Err(CopyError::Late) }
+                self.to.store.confirm().await?;
+                if self.to.store.get(UNFINISHED_COPY)?.is_some() {
+                    return Err(CopyError::Late);
+                }
             }
-            outcome => done(outcome),
+            outcome => done(outcome)?,
         }
+        Ok(self.contents)
     }
 }
 
