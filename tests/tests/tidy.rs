@@ -38,7 +38,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("jomae", &["jomae-api", "jomae-client", "jomae-crypto", "jomae-files", "jomae-hsm", "jomae-log", "jomae-server"]),
-    ("jomae-sim", &["jomae-core"]),
+    ("jomae-sim", &["jomae-core", "jomae-crypto"]),
 ];
 
 /// Crates that know no runtime, file, socket, environment, clock or process.

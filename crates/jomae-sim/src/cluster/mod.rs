@@ -10,6 +10,8 @@
 //! - what was answered is in the store;
 //! - what a node knows is of one moment;
 //! - who confirms first reads what was answered before;
+//! - the hash over all records agrees with what was committed, and not with what was changed in another way: some runs do
+//!   what lands on a real store too, behind the real [`WholeStore`](jomae_core::whole::WholeStore) of each node;
 //! - no node that serves meets a record of a form that it cannot read, and none is shut out while it lives;
 //! - a barrier ends if all is well with the node that waits, whatever the others do; and when all is well with every
 //!   node, all serve, and nothing is left waiting.
@@ -17,12 +19,13 @@
 //! To see that the checks find something, runs are made with a [`Bug`], too.
 //!
 //! Not played: the glue around the rules and its threads, two living nodes of one data directory, records that cannot
-//! be read, nodes of different terms, a store that goes back in time.
+//! be read, nodes of different terms.
 
 mod clients;
 mod dice;
 mod faults;
 mod process;
+mod shadow;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -51,6 +54,23 @@ pub enum Bug {
     FormTooSoon,
     /// A node serves although the floor is above what it reads.
     FormIgnored,
+    /// Somebody writes to the store beside the nodes.
+    Rollback(Rollback),
+}
+
+/// How a store goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollback {
+    /// One record is what it was before its last change.
+    SetBack,
+    /// One record is gone.
+    Removed,
+    /// The last commit of some node is undone with its part of the hash, while the nodes go on.
+    Undone,
+    /// All of an earlier moment, hash and all, while the nodes go on.
+    Older,
+    /// The same while every node is stopped.
+    OlderAtRest,
 }
 
 /// What has happened in a run, to see that there was something to check.
@@ -71,6 +91,9 @@ pub struct Happened {
     /// Runs in which the nodes were upgraded one after another, and how often a node was too old to come in.
     pub upgraded: u64,
     pub too_old: u64,
+    /// How often the hash over all records was compared with them, and a store went back and was not found.
+    pub counted: u64,
+    pub overlooked: u64,
 }
 
 impl Happened {
@@ -90,6 +113,8 @@ impl Happened {
         self.rivals += more.rivals;
         self.upgraded += more.upgraded;
         self.too_old += more.too_old;
+        self.counted += more.counted;
+        self.overlooked += more.overlooked;
     }
 }
 

@@ -57,6 +57,7 @@ fn nothing_goes_wrong_whatever_goes_wrong() {
         assert!(sometimes > runs / 10, "{happened:?}");
     }
     assert!(happened.too_old > 0, "{happened:?}");
+    assert!(happened.counted > runs, "{happened:?}");
 }
 
 #[test]
@@ -140,4 +141,47 @@ fn a_floor_above_what_a_node_reads_is_found() {
 #[test]
 fn a_node_that_ignores_the_floor_is_found() {
     finds(Bug::FormIgnored, 500, &["reads form 1 and met"]);
+}
+
+const TELLS: &str = "the hash over all records tells";
+
+/// Every run in which the store goes back goes wrong by it, and there are many.
+fn always_finds(how: Rollback, seeds: u64) {
+    let mut found = 0;
+    for seed in 0..seeds {
+        match run(seed, Some(Bug::Rollback(how)), false) {
+            Ok(happened) => assert_eq!(happened.overlooked, 0, "{how:?} was not found, seed {seed}"),
+            Err(violation) => {
+                assert!(violation.contains(TELLS), "seed {seed}: {violation}");
+                found += 1;
+            }
+        }
+    }
+    println!("{how:?}: found in {found} runs of {seeds}");
+    assert!(found > seeds / 2, "{how:?} happened in {found} runs of {seeds}");
+}
+
+#[test]
+fn a_record_that_is_set_back_is_always_found() {
+    always_finds(Rollback::SetBack, 40);
+}
+
+#[test]
+fn a_record_that_is_removed_is_always_found() {
+    always_finds(Rollback::Removed, 40);
+}
+
+#[test]
+fn an_older_store_beneath_running_nodes_is_always_found() {
+    always_finds(Rollback::Older, 40);
+}
+
+#[test]
+fn an_older_store_beneath_stopped_nodes_is_found() {
+    finds(Bug::Rollback(Rollback::OlderAtRest), 20, &[TELLS]);
+}
+
+#[test]
+fn a_commit_that_is_undone_with_its_part_of_the_hash_is_found() {
+    finds(Bug::Rollback(Rollback::Undone), 20, &[TELLS]);
 }

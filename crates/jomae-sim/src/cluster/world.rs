@@ -16,6 +16,7 @@ use super::{
     dice::Dice,
     faults::{FAULTS, Fault},
     process::{Host, Node, SECOND},
+    shadow::Shadow,
     store::{At, Commit, Records, Store, Value},
 };
 
@@ -121,6 +122,8 @@ pub enum Event {
     Fault,
     Heal,
     LastCalls,
+    /// For [`Bug::Rollback`].
+    GoBack,
 }
 
 pub struct World {
@@ -144,6 +147,8 @@ pub struct World {
     upgrades: Option<Dice>,
     /// How often each kind of fault happens.
     pub mood: Vec<Fault>,
+    /// Of some runs.
+    pub shadow: Option<Shadow>,
     is_told: bool,
 }
 
@@ -206,6 +211,7 @@ impl World {
             store_down_until: 0,
             upgrades,
             mood,
+            shadow: Shadow::of(seed, bug),
             is_told,
         }
     }
@@ -217,6 +223,7 @@ impl World {
                 + i64::try_from(self.dice.below((HEALED_AT + HEALING / 2) / SECOND)).unwrap_or(0);
             writes.push((At::Job(job), Some(Rc::new(Value::Job { due_secs, times_done: 0 }))));
         }
+        self.shadow_begins(&writes);
         self.store.commit(usize::MAX, &Commit { expect: Vec::new(), writes });
         for host in 0..self.names.len() {
             self.after(self.time, (0, 3000), Event::Boot(host));
@@ -308,12 +315,14 @@ impl World {
             Event::Fault => self.fault(),
             Event::Heal => self.heal(),
             Event::LastCalls => self.last_calls(),
+            Event::GoBack => self.go_back(),
         }
     }
 
     fn tick(&mut self, host: usize, start: u32) {
         if self.node(host, start).is_some() {
             self.turn(host, start);
+            self.shadow_looks(host, false);
             self.after(self.time, (200, 500), Event::Tick(host, start));
         }
     }
@@ -422,6 +431,9 @@ impl World {
         let is_change = landed.is_some_and(|now| now > revision);
         self.messages[id].is_change = is_change;
         if is_change {
+            if let Some(change) = self.store.log.last().map(Rc::clone) {
+                self.shadow_lands(host, &change.writes);
+            }
             self.check_landed(&purpose, before);
             self.announce();
         }
@@ -612,6 +624,7 @@ impl World {
         let newest = self.store.revision();
         self.after(self.time, QUICK, Event::Show(host, start, newest));
         if is_new {
+            self.shadow_looks(host, true);
             self.after(self.time, (0, 100), Event::Tick(host, start));
             self.after(self.time, (0, 500), Event::Work(host, start));
         }
@@ -623,9 +636,11 @@ impl World {
         self.hosts[host].node = None;
         self.hosts[host].starts += 1;
         // Some lose their data directory with it.
-        if self.dice.permille(150) {
+        let is_lost = self.dice.permille(150);
+        if is_lost {
             self.hosts[host].home += 100;
         }
+        self.shadow_crashes(host, is_lost);
     }
 }
 
