@@ -27,7 +27,7 @@ use crate::{
     config::{Config, StoreKind},
     files, nonces as run,
     root_key::{self, RootKeyError},
-    store::{self, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
+    store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
     whole::accepted_path,
 };
 
@@ -159,7 +159,11 @@ pub(crate) fn in_file(config: &Config) -> Config {
 /// Before hours of work: whether a destination can take what is restored.
 pub(crate) fn expect_room(config: &Config) -> Result<(), CopyError> {
     let options = etcd_options(&config.store).map_err(CopyError::Destination)?;
-    let store = EtcdStore::open(&options).map_err(|error| CopyError::Destination(error.into()))?;
+    let store = match EtcdStore::open(&EtcdOptions { makes_new: false, ..options }) {
+        Ok(store) => store,
+        Err(EtcdOpenError::Absent(_)) => return Ok(()),
+        Err(error) => return Err(CopyError::Destination(error.into())),
+    };
     // An unfinished copy may be one of the same service, which shows when its mark is opened.
     if store.get(UNFINISHED_COPY)?.is_some() || store.scan("", None, 1)?.is_empty() {
         Ok(())
