@@ -24,7 +24,7 @@ use crate::{
     audit,
     bootstrap::{StartError, audit_dir, etcd_options, expect_file, refuse_unfinished, store_path},
     cluster,
-    config::{Config, StoreKind},
+    config::{ClusterConfig, Config, StoreConfig, StoreKind},
     files, nonces as run,
     root_key::{self, RootKeyError},
     store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, Options, SqliteStore},
@@ -151,9 +151,8 @@ pub(crate) async fn move_to_etcd(
 
 /// The configuration with the store in a file of the same directory.
 pub(crate) fn in_file(config: &Config) -> Config {
-    let mut config = config.clone();
-    config.store.kind = StoreKind::Sqlite;
-    config
+    let store = StoreConfig { kind: StoreKind::Sqlite, ..StoreConfig::default() };
+    Config { store, cluster: ClusterConfig::default(), ..config.clone() }
 }
 
 /// Before hours of work: whether a destination can take what is restored.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    rc::Rc,
     sync::{Arc, OnceLock},
 };
 
@@ -30,6 +31,7 @@ const AGAIN: u64 = SECOND;
 /// How often a node that looks at the others counts all records too.
 const COUNTS_PERMILLE: u64 = 100;
 
+type Written = (At, Option<Rc<Value>>);
 /// Of each path, what stood there.
 type Rows = BTreeMap<Path, Vec<u8>>;
 
@@ -77,13 +79,12 @@ impl Shadow {
         let mut dice = Dice::of(seed ^ 0x5ad0);
         let goes_back = match bug {
             Some(Bug::Rollback(how)) => Some(how),
-            Some(_) => return None,
             None if dice.permille(OFTEN_PERMILLE) => None,
-            None => return None,
+            _ => return None,
         };
         let inner = Arc::new(MemoryStore::new());
-        let (nodes, promised, moments) = Default::default();
-        Some(Self { inner, dice, nodes, promised, moments, goes_back, is_older: false })
+        let (nodes, promised) = (BTreeMap::new(), BTreeMap::new());
+        Some(Self { inner, dice, nodes, promised, moments: Vec::new(), goes_back, is_older: false })
     }
 
     fn rows(&self) -> Rows {
@@ -104,8 +105,8 @@ impl Shadow {
         Ok(whole)
     }
 
-    fn land(&mut self, host: usize, writes: &[(At, Option<std::rc::Rc<Value>>)], revision: u64) -> Result<(), String> {
-        let write = |(at, value): &(At, Option<std::rc::Rc<Value>>)| {
+    fn land(&mut self, host: usize, writes: &[Written], revision: u64) -> Result<(), String> {
+        let write = |(at, value): &Written| {
             let path = path(*at)?;
             Some(value.as_ref().map_or_else(
                 || Write::Delete(path.clone()),
@@ -192,7 +193,7 @@ impl Shadow {
 
 impl World {
     /// The records with which the run begins.
-    pub fn shadow_begins(&mut self, writes: &[(At, Option<std::rc::Rc<Value>>)]) {
+    pub fn shadow_begins(&mut self, writes: &[Written]) {
         let Some(shadow) = &mut self.shadow else { return };
         let begun = shadow.land(0, writes, 1).and_then(|()| {
             let whole = shadow.node(0)?;
@@ -206,7 +207,7 @@ impl World {
         self.shadow_says(begun);
     }
 
-    pub fn shadow_lands(&mut self, host: usize, writes: &[(At, Option<std::rc::Rc<Value>>)]) {
+    pub fn shadow_lands(&mut self, host: usize, writes: &[Written]) {
         let revision = self.store.revision();
         let Some(shadow) = &mut self.shadow else { return };
         let landed = shadow.land(host, writes, revision);
