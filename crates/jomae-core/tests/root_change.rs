@@ -30,7 +30,8 @@ use jomae_sim::{
 };
 
 /// More than fit.
-const DOMAIN_KEYS: u32 = COMMIT_ITEMS_MAX as u32 + 7;
+const DOMAIN_KEYS: u32 = 127;
+const _: () = assert!(DOMAIN_KEYS as usize > COMMIT_ITEMS_MAX);
 const NOW: Timestamp = Timestamp(1_790_000_000);
 
 type Faulty = FaultStore<MemoryStore>;
