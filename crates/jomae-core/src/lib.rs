@@ -41,6 +41,7 @@ pub mod root;
 pub mod run;
 pub mod service;
 pub mod shares;
+pub mod shredding;
 pub mod store;
 pub mod stored;
 pub mod sts;

@@ -10,6 +10,7 @@
 //! - [`root`] makes the root key, [`root_slot`] gives it to several providers, one of which [`shares`]
 //!   may be; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
+//! - [`shredding`] holds the keys by whose destruction copies of key material become worthless.
 //! - [`set`] is a hash of all records that follows each change.
 //! - [`password`] keeps the passwords of people, [`totp`] checks the codes of their devices.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
@@ -34,6 +35,7 @@ pub mod sealed;
 pub mod secret;
 pub mod set;
 pub mod shares;
+pub mod shredding;
 pub mod stream;
 pub mod sym;
 pub mod totp;

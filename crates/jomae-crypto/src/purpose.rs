@@ -39,6 +39,10 @@ purposes! {
     TokenHandle = "jomae/v1/token-handle";
     /// The material of a key version under a domain key; see [`crate::wrap`].
     CmkMaterial = "jomae/v1/cmk-material";
+    /// Wrapped material once more under a shredding key; see [`crate::shredding`].
+    Shredded = "jomae/v1/shredded";
+    /// A shredding key under a domain key.
+    ShreddingKey = "jomae/v1/shredding-key";
     /// A domain key under the root key.
     DomainKey = "jomae/v1/domain-key";
     /// The secret half of a slot under the key of its provider; see [`crate::root_slot`].

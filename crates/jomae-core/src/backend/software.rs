@@ -23,6 +23,7 @@ use super::{BadMaterial, KeyBackend, KeyBlob, KeyHandle, NewKey, OwnedBinding, U
 use crate::{
     error::{Error, Fault},
     keyring::Keyring,
+    shredding::{Shredded, ShreddingKeys},
     wait::{Effort, Pool, Work, offload},
 };
 
@@ -30,15 +31,23 @@ use crate::{
 pub struct SoftwareBackend {
     keyring: Arc<Keyring>,
     pool: Arc<dyn Pool>,
+    shredding: Arc<ShreddingKeys>,
 }
 
 impl SoftwareBackend {
     pub fn new(keyring: Arc<Keyring>, pool: Arc<dyn Pool>) -> Self {
-        Self { keyring, pool }
+        Self { keyring, pool, shredding: Arc::default() }
+    }
+
+    /// With shredding keys, under which new material goes.
+    #[must_use]
+    pub fn with_shredding(self, shredding: Arc<ShreddingKeys>) -> Self {
+        Self { shredding, ..self }
     }
 
     fn wrap(&self, binding: &Binding<'_>, material: &SecretBytes, public: Option<Vec<u8>>) -> Result<NewKey, Fault> {
         let blob = self.keyring.seal_with(|domain| wrap::wrap_cmk_material(domain, binding, material))?;
+        let blob = self.shredding.wrap(binding, blob)?;
         Ok(NewKey { blob: KeyBlob(blob), public, unclaimed: None })
     }
 
@@ -123,9 +132,18 @@ impl KeyBackend for SoftwareBackend {
     }
 
     fn load(&self, spec: KeySpec, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>> {
+        let inner = match self.shredding.unwrap(binding, &blob.0) {
+            Ok(Ok(inner)) => inner,
+            Ok(Err(Shredded(id))) => {
+                let version = binding.version_id;
+                let why = format!("material of key version {version}: its shredding key {id} is not there any more");
+                return Work::Done(Err(Fault::internal(why)));
+            }
+            Err(fault) => return Work::Done(Err(fault)),
+        };
         let opened = self
             .keyring
-            .open_with(&blob.0, |domain, wrapped| wrap::unwrap_cmk_material(domain, binding, wrapped))
+            .open_with(&inner, |domain, wrapped| wrap::unwrap_cmk_material(domain, binding, wrapped))
             .map_err(|error| Fault::internal(format!("material of key version {}: {error}", binding.version_id)));
         let material = match opened {
             Ok(material) => material,
