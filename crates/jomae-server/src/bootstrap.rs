@@ -45,6 +45,7 @@ use crate::{
     nonces, oidc,
     pool::CryptoPool,
     root_key::{self, Holder, RootKeyError},
+    shredding::{Shredding, ShreddingError},
     store::{self, EtcdOpenError, EtcdOptions, EtcdStore, Lock, OpenError, Options, SqliteStore},
     whole::{self, Beginning, Promised, Verified, WholeError},
 };
@@ -92,6 +93,8 @@ pub enum StartError {
     Audit(#[from] audit::OpenError),
     #[error(transparent)]
     Whole(#[from] WholeError),
+    #[error(transparent)]
+    Shredding(#[from] ShreddingError),
     #[error(
         "--accept-rollback accepts a store that is older than was promised, or was changed beside the service, and this one \
          is neither: start without the option"
@@ -138,6 +141,7 @@ pub struct Started {
     pub whole: Arc<WholeStore>,
     pub verified: Arc<Verified>,
     pub(crate) beginning: Beginning,
+    pub(crate) shredding: Arc<Shredding>,
 }
 
 /// The store, whichever it is, locked for this process where it is this machine's.
@@ -300,6 +304,7 @@ pub(crate) async fn open_with<T>(
     check_form(&vault)?;
     let verified = Arc::new(Verified::default());
     let weighed = weigh(config, &whole, &vault, node.as_ref(), &verified)?;
+    let shredding = Arc::new(Shredding::open(config, &vault, now)?);
     let keeper = match config.store.kind {
         StoreKind::Sqlite => {
             form::raise(&vault).await?;
@@ -334,7 +339,9 @@ pub(crate) async fn open_with<T>(
     let other_logs = authority.clone().map(|authority| Arc::new(Logs::new(authority)) as Arc<dyn OtherLogs>);
     let first = bootstrap::first_credential(&vault, now).await?;
     let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
-    let mut backends = Levels::software(SoftwareBackend::new(Arc::clone(&keyring), Arc::clone(&pool)));
+    let mut backends = Levels::software(
+        SoftwareBackend::new(Arc::clone(&keyring), Arc::clone(&pool)).with_shredding(shredding.keys()),
+    );
     if let (Some(hsm), Some(token)) = (&hsm, &config.hsm) {
         hsm::settle(hsm, token, &vault).await?;
         backends = backends.with_hsm(Box::new(hsm::TokenBackend::new(Arc::clone(hsm), keyring)));
@@ -352,6 +359,7 @@ pub(crate) async fn open_with<T>(
     if recovered > 0 {
         tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
     }
+    shredding.begin(&service, now).await?;
     let service = Arc::new(service);
     let (root_key_created, root_holder) = (root.created, Arc::new(root.holder));
     let started = Started {
@@ -368,6 +376,7 @@ pub(crate) async fn open_with<T>(
         whole,
         verified,
         beginning: Beginning::default(),
+        shredding,
     };
     Ok((started, prepared))
 }

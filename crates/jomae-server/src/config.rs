@@ -13,10 +13,12 @@ use jomae_core::{quota::Quotas, rate::RateLimits, service};
 use serde::Deserialize;
 
 mod backup;
+mod destruction;
 mod nodes;
 mod root_key;
 
 pub use backup::BackupConfig;
+pub use destruction::{Destruction, DestructionConfig};
 mod hsm;
 
 pub use hsm::HsmConfig;
@@ -61,6 +63,7 @@ pub struct Config {
     pub hsm: Option<HsmConfig>,
     pub audit: Audit,
     pub backup: BackupConfig,
+    pub destruction: DestructionConfig,
     pub limits: Rates,
     pub quotas: QuotasConfig,
     pub log: Log,
@@ -87,6 +90,7 @@ impl Default for Config {
             hsm: None,
             audit: Audit::default(),
             backup: BackupConfig::default(),
+            destruction: DestructionConfig::default(),
             limits: Rates::default(),
             quotas: QuotasConfig::default(),
             log: Log::default(),
@@ -458,6 +462,7 @@ impl Config {
         self.check_audit()?;
         self.backup.check()?;
         self.check_store()?;
+        self.check_destruction()?;
         self.check_hsm()?;
         let Server { connections_max, nonces_max, calls_in_flight_max, .. } = self.server;
         if connections_max == 0 || nonces_max == 0 || calls_in_flight_max == 0 {

@@ -154,6 +154,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
         let api = Arc::new(NodeApi::new(authority, Arc::clone(&service), config.clone()));
         tokio::spawn(nodes::channel::serve(listener, api, stopped.clone()))
     });
+    let shredding = tokio::spawn(Arc::clone(&started.shredding).run(Arc::clone(&service), stopped.clone()));
     let backing_up = tokio::spawn(backups.run(stopped));
     if let Err(fault) = nodes::come_back(&service).await {
         tracing::warn!(cause = %fault, "this node had left for good, and its coming back cannot be noted");
@@ -170,6 +171,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let _ = api.await;
     let _ = admin.await;
     let _ = backing_up.await;
+    let _ = shredding.await;
     for task in operator.into_iter().chain(for_nodes).chain(console_task) {
         let _ = task.await;
     }

@@ -38,5 +38,6 @@ mod locked;
 mod logging;
 mod notify;
 mod secret_text;
+mod shredding;
 mod slots;
 pub mod whole;

@@ -91,6 +91,14 @@ impl Metrics {
             "Drills that have failed; the log says why",
             backups.drill_failures.clone(),
         );
+        let shredding = &started.shredding.counts;
+        registry.register("shredding_keys", "Shredding keys that are not destroyed", shredding.keys.clone());
+        let help = "Key versions whose material was wrapped under another shredding key";
+        registry.register("shredding_versions_rewrapped", help, shredding.rewrapped.clone());
+        let help = "Times that the shredding keys could not be seen to; the log says why";
+        registry.register("shredding_failures", help, shredding.failures.clone());
+        let help = "Seconds by which the destruction of a shredding key is late; 0: none is";
+        registry.register("shredding_late_seconds", help, shredding.late.clone());
         if let Some(keeper) = &started.keeper {
             let help = "Time until a change that takes a right away held on every node";
             registry.register("cluster_barrier_seconds", help, keeper.barriers.seconds.clone());

@@ -25,6 +25,7 @@ use crate::{
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
     files, guard, hsm, root_key,
+    shredding,
     store::{BackupError, Options, SqliteStore, backup_file, check_file, slots_of_copy},
     whole,
 };
@@ -117,6 +118,8 @@ pub struct Accepting {
     pub damaged_log: bool,
     /// A store that is older than its log promises, or was changed beside the service.
     pub rollback: bool,
+    /// Key material that is gone for good with its shredding key.
+    pub shredded: bool,
 }
 
 /// What a restore has found.
@@ -229,8 +232,12 @@ async fn restore_into(
         return Err(OperateError::DamagedLog(why.clone()));
     }
     let rollback = expect_whole(&log_dir, &vault, &whole, accepted).await?;
+    let regions = config.checked_regions().map_err(StartError::from)?;
+    let region = regions.first().ok_or_else(|| Fault::internal("no region"))?;
+    let had = shredding::after_restore(config, &vault, region, accepted.shredded, true).await;
+    let notes = had.map_err(StartError::from)?;
     identity::open(backup, config, &vault)?;
-    Ok(Restored { records, log, rollback, missing: identity::missing(config)?, notes: Vec::new(), of: None })
+    Ok(Restored { records, log, rollback, missing: identity::missing(config)?, notes, of: None })
 }
 
 /// Compares a restored store with the hash over its records, and with what its log promises. What is missing since the log

@@ -9,6 +9,7 @@ mod cluster;
 mod people;
 mod policy;
 mod root;
+mod shred;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub use cluster::Cluster;
 pub use people::{Group, Policies, PolicyNames, Role, Session, User, UserKeys};
 pub use policy::{Form, Policy, Simulate};
 pub use root::{AddProvider, Opening, Root};
+pub use shred::Shred;
 
 /// A self-hosted key management service that speaks the API of Alibaba Cloud KMS.
 ///
@@ -210,6 +212,11 @@ pub enum Command {
     Root {
         #[command(subcommand)]
         command: Root,
+    },
+    /// Manage the keys by whose destruction older backups lose what was destroyed.
+    Shred {
+        #[command(subcommand)]
+        command: Shred,
     },
     /// Manage the keys that protect the store.
     DomainKey {

@@ -70,7 +70,11 @@ fn list(show: &Show, config: &Config, from: Option<&str>) -> Result<(), Failure>
 
 pub fn restore(restore: &Restore) -> Result<(), Failure> {
     let config = serve::config(&restore.config)?;
-    let accepting = Accepting { damaged_log: restore.accept_damaged_audit_log, rollback: restore.accept_rollback };
+    let accepting = Accepting {
+        damaged_log: restore.accept_damaged_audit_log,
+        rollback: restore.accept_rollback,
+        shredded: restore.accept_shredded,
+    };
     let from = restore.chosen.from.clone();
     // As versions before have made them: a copy of the store, and of the log.
     let copy = from.as_deref().map(Path::new).filter(|dir| dir.join("store.db").exists());

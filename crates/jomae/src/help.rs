@@ -274,6 +274,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("root add pkcs11", &["jomae root add pkcs11 --name hsm --config /etc/jomae/jomae.toml"]),
     ("root add kms", &["jomae root add kms --config /etc/jomae/jomae.toml"]),
     ("root remove", &["jomae root remove file --data-dir /var/lib/jomae"]),
+    ("shred status", &["jomae shred status --data-dir /var/lib/jomae"]),
+    ("shred shares", &["jomae shred shares --open 3 --of 5 --to /media/usb/shares --qr"]),
+    (
+        "shred recover",
+        &["jomae shred recover --share share-1.txt --share share-4.txt --share share-5.txt --config /etc/jomae/jomae.toml"],
+    ),
     ("domain-key rotate", &["jomae domain-key rotate --data-dir /var/lib/jomae"]),
     ("completions", &["jomae completions bash", ". <(jomae completions bash)"]),
     ("man", &["jomae man", "jomae man key create", "jomae man --directory /usr/local/share/man/man1"]),

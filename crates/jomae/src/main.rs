@@ -26,6 +26,7 @@ mod policy;
 mod root;
 mod serve;
 mod show;
+mod shred;
 mod signals;
 mod times;
 
@@ -75,6 +76,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Store { command } => operate::store(&command),
         Command::Cluster { command } => cluster::run(&command),
         Command::Root { command } => root::run(&command),
+        Command::Shred { command } => shred::run(&command),
         Command::DomainKey { command } => operate::domain_key(&command),
         Command::Completions { shell } => document::completions(shell),
         Command::Man { reference: true, .. } => document::reference(),

@@ -10,7 +10,7 @@ use std::{
 use jomae_crypto::{
     root::{PASSPHRASE_BYTES_MAX, RootMaterial},
     secret::Key256,
-    shares,
+    shares::{self, Share},
 };
 use jomae_server::{
     config::{Config, RootKeyProvider},
@@ -60,7 +60,7 @@ fn config(opening: &Opening) -> Result<Config, Failure> {
     Ok(config)
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub(crate) fn text(value: &Value, name: &str) -> String {
     value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -111,18 +111,7 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             let config = config(opening)?;
             let key = Key256::random();
             let (set, people) = shares::split(&key, *open, *of).map_err(|error| Failure::Usage(error.to_string()))?;
-            let failed = |error: io::Error| Failure::Local(format!("{}: {error}", to.display()));
-            fs::DirBuilder::new().mode(0o700).create(to).map_err(failed)?;
-            for share in &people {
-                let text = share.to_text();
-                write_new(&to.join(format!("share-{}.txt", share.number())), text.expose())?;
-                if *qr {
-                    let picture = QrCode::new(text.expose()).map_err(|error| Failure::Local(error.to_string()))?;
-                    let picture =
-                        Zeroizing::new(picture.render::<svg::Color<'_>>().min_dimensions(QR_PIXELS, QR_PIXELS).build());
-                    write_new(&to.join(format!("share-{}.svg", share.number())), picture.as_bytes())?;
-                }
-            }
+            write_shares(to, &people, *qr)?;
             let made = added(&config, name, RootKeyProvider::Shares, &set.to_line(), &key)?;
             made.map_err(|error| without_slot(error, to, || fs::remove_dir_all(to)))?;
             output::line(&format!(
@@ -144,6 +133,23 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             added(&config, name, RootKeyProvider::Kms, &params, &key)?.map_err(failure)
         }
     }
+}
+
+/// A new directory with a file for each person, and a picture if that is wanted.
+pub(crate) fn write_shares(to: &Path, people: &[Share], qr: bool) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::Local(format!("{}: {error}", to.display()));
+    fs::DirBuilder::new().mode(0o700).create(to).map_err(failed)?;
+    for share in people {
+        let text = share.to_text();
+        write_new(&to.join(format!("share-{}.txt", share.number())), text.expose())?;
+        if qr {
+            let picture = QrCode::new(text.expose()).map_err(|error| Failure::Local(error.to_string()))?;
+            let picture =
+                Zeroizing::new(picture.render::<svg::Color<'_>>().min_dimensions(QR_PIXELS, QR_PIXELS).build());
+            write_new(&to.join(format!("share-{}.svg", share.number())), picture.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 fn added(

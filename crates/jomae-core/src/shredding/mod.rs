@@ -79,13 +79,14 @@ impl ShreddingKeys {
         Ok(())
     }
 
-    fn key(&self, id: ShreddingKeyId) -> Option<Arc<ShreddingKey>> {
+    /// A key that is there.
+    pub fn get(&self, id: ShreddingKeyId) -> Option<Arc<ShreddingKey>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).keys.get(&id).cloned()
     }
 
     /// Wraps material that was wrapped under a domain key, if there is a shredding key for it.
     pub fn wrap(&self, binding: &Binding<'_>, inner: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        match self.target().and_then(|id| self.key(id)) {
+        match self.target().and_then(|id| self.get(id)) {
             Some(key) => key.wrap(binding, &inner).map_err(Fault::internal),
             None => Ok(inner),
         }
@@ -94,7 +95,7 @@ impl ShreddingKeys {
     /// What the domain key has wrapped, from what is stored.
     pub fn unwrap<'b>(&self, binding: &Binding<'_>, stored: &'b [u8]) -> Result<Result<Cow<'b, [u8]>, Shredded>, Fault> {
         let Some(id) = ShreddingKeyId::of_wrapped(stored) else { return Ok(Ok(Cow::Borrowed(stored))) };
-        let Some(key) = self.key(id) else { return Ok(Err(Shredded(id))) };
+        let Some(key) = self.get(id) else { return Ok(Err(Shredded(id))) };
         let inner = key.unwrap(binding, stored).map_err(|error| {
             Fault::internal(format!("material of key version {} under shredding key {id}: {error}", binding.version_id))
         })?;

@@ -35,6 +35,8 @@ plain_records!(form: 3, bears_rights: false; ShreddingRecord);
 pub struct ShreddingRecord {
     /// To whom new shredding keys are sealed, to be recovered. None: no shares were made yet.
     pub recovery: Option<Recovery>,
+    /// The set of shares to whom all keys are sealed.
+    pub escrowed: Option<String>,
     /// The oldest first, destroyed ones too.
     pub keys: Vec<KeyState>,
 }

@@ -36,6 +36,7 @@ use crate::{
     config::{Config, ConfigError},
     operate::{OperateError, copy::CopyError},
     root_key::RootKeyError,
+    shredding::ShreddingError,
     store::BackupError as FileBackupError,
 };
 pub use chain::{Checked, Choice, Listed, list, verify};
@@ -81,6 +82,8 @@ pub enum BackupError {
     Record { id: String, problem: String },
     #[error("the audit log: {0}")]
     Log(String),
+    #[error(transparent)]
+    Shredding(#[from] ShreddingError),
     #[error(transparent)]
     Operate(#[from] OperateError),
     #[error(transparent)]

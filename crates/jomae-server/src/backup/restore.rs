@@ -40,6 +40,7 @@ use crate::{
         copy::{self, Moves},
     },
     root_key::RootKeyError,
+    shredding,
     store::{Options, SqliteStore},
 };
 
@@ -184,7 +185,11 @@ pub(super) fn restore_into(
     // What nodes have kept of the hash over their store does not fit a single service.
     let accepting = Accepting { rollback: wish.accepting.rollback || newest.node.is_some(), ..wish.accepting };
     let rollback = handle.block_on(operate::expect_whole(&log_dir, &vault, &whole, accepting))?;
-    let (mut missing, mut notes) = (Vec::new(), Vec::new());
+    let regions = config.checked_regions().map_err(BackupError::Config)?;
+    let region = regions.first().ok_or_else(|| BackupError::Other("no region".to_owned()))?;
+    let accepts_shredded = wish.accepting.shredded;
+    let had = shredding::after_restore(config, &vault, region, accepts_shredded, for_service);
+    let (mut missing, mut notes) = (Vec::new(), handle.block_on(had)?);
     if for_service {
         notes.extend(provide(config, wish, chain, &vault, handle)?);
         if let Some(link) = chain.links.last().filter(|link| link.has(IDENTITY)) {

@@ -42,7 +42,7 @@ use crate::{
 /// Where the operator's requests are answered.
 pub struct OperatorApi {
     hold: Hold,
-    config: Config,
+    pub(super) config: Config,
     pub(super) region: RegionId,
     pub(super) root: Arc<Holder>,
 }
@@ -202,12 +202,15 @@ impl OperatorApi {
             (&Method::POST, ["root", "rotate"]) => self.rotate_root().await,
             (&Method::POST, ["root", "slots"]) => self.add_root_slot(&read(body)?).await,
             (&Method::DELETE, ["root", "slots", name]) => self.remove_root_slot(name).await,
+            (&Method::GET, ["shred"]) => self.shredding_status().await,
+            (&Method::POST, ["shred", "shares"]) => self.set_recovery(read(body)?).await,
             (
                 _,
-                ["accounts" | "simulate" | "replay" | "nodes" | "root" | "backup"]
+                ["accounts" | "simulate" | "replay" | "nodes" | "root" | "backup" | "shred"]
                 | ["nodes", "tokens" | "leave"]
                 | ["console", "links"]
                 | ["root", "rotate" | "slots"]
+                | ["shred", "shares"]
                 | ["accounts", _]
                 | ["accounts", _, "keys"]
                 | ["root", "slots", _],
@@ -215,7 +218,7 @@ impl OperatorApi {
             _ => Err(refused(
                 StatusCode::NOT_FOUND,
                 "/accounts, /accounts/<id>, /accounts/<id>/keys, /simulate, /replay, /nodes, /nodes/tokens, /nodes/leave, \
-                 /console/links, /backup, /root, /root/rotate, /root/slots or /root/slots/<name>",
+                 /console/links, /backup, /root, /root/rotate, /root/slots, /root/slots/<name>, /shred or /shred/shares",
             )),
         }
     }

@@ -1,11 +1,21 @@
 //! The command line's side: through the socket if a service answers there, else on the store itself.
 
-use std::{io, os::unix::net::UnixStream, path::Path, sync::Arc};
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use jomae_core::{keyring::Keyring, root::ChangeError, tx::Vault, whole::WholeStore};
-use jomae_crypto::secret::{Key256, SecretBytes};
+use jomae_core::{
+    keyring::Keyring, root::ChangeError, shredding::record::Recovery, tx::Vault, whole::WholeStore,
+};
+use jomae_crypto::{
+    secret::{Key256, SecretBytes},
+    shares::ShareSet,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -16,6 +26,7 @@ use crate::{
     config::{Config, RootKeyProvider, StoreKind},
     exchange, root_key,
     secret_text::SecretText,
+    shredding,
     store::OpenError,
 };
 
@@ -193,6 +204,26 @@ pub async fn remove_root_slot(config: &Config, name: &str) -> Result<(), Operato
         return Err(OperatorError::Refused(ChangeError::Name.to_string()));
     }
     ask(config, Method::DELETE, &format!("/root/slots/{name}"), &()).await.map(drop)
+}
+
+/// The shredding keys: `{"mode":…,"shares":…,"keys":[{"id":…,"state":…,"made":…,"retired":…,"destroyed":…}]}`.
+pub async fn shredding_status(config: &Config) -> Result<Value, OperatorError> {
+    value(&ask(config, Method::GET, "/shred", &()).await?)
+}
+
+/// From now on shares of this key recover shredding keys, and no others do.
+pub async fn set_shredding_shares(config: &Config, key: &Key256, set: &ShareSet) -> Result<(), OperatorError> {
+    let recovery = Recovery::of(key, set).map_err(StartError::from)?;
+    ask(config, Method::POST, "/shred/shares", &recovery).await.map(drop)
+}
+
+/// Brings the shredding keys that the store of a stopped service needs back to where they are used. Gives their names.
+pub async fn recover_shredding_keys(config: &Config, shares: &[PathBuf]) -> Result<Vec<String>, OperatorError> {
+    let Some(why) = is_served(&socket_path(&config.data_dir))? else {
+        return Err(OperatorError::Refused("a service that runs has all of its shredding keys".into()));
+    };
+    let api = open(config, &why).await?;
+    Ok(shredding::recover(config, api.vault(), shares).map_err(StartError::from)?)
 }
 
 fn value(body: &[u8]) -> Result<Value, OperatorError> {

@@ -73,6 +73,9 @@ pub struct Restore {
     /// the first start says so.
     #[arg(long)]
     pub accept_rollback: bool,
+    /// Restore everything but key material whose shredding key was destroyed or is lost. That material is gone for good.
+    #[arg(long)]
+    pub accept_shredded: bool,
     #[command(flatten)]
     pub config: ConfigArgs,
 }

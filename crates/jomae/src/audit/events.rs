@@ -23,27 +23,35 @@ const PAGE_SIZE: &str = "50";
 const RANGE_SECS: i64 = 7 * 86_400;
 
 /// Names of events that are no calls: sign-ins, what the service did by itself, and the operator.
-const NO_ACTIONS: [&str; 22] = [
+const NO_ACTIONS: [&str; 30] = [
     "AcceptRollback",
     "AddRootKeySlot",
+    "AdoptShreddingKey",
     "BeginAuditLog",
     "BeginRollbackDetection",
     "ConsoleSignin",
     "CreateAccount",
     "CreateAccountKey",
     "CreateBackup",
+    "CreateShreddingKey",
     "DeleteAccount",
     "DeleteKey",
+    "DestroyShreddingKey",
     "DisableAccount",
     "EnableAccount",
+    "EscrowShreddingKeys",
     "ExpireKeyMaterial",
     "GetRootKeyStatus",
+    "GetShreddingStatus",
     "ListAccounts",
     "RemoveRootKeySlot",
     "RenameAccount",
     "ReplayPolicy",
+    "RestoreWithoutShreddingKeys",
+    "RetireShreddingKey",
     "RotateKey",
     "RotateRootKey",
+    "SetShreddingShares",
     "SimulatePolicy",
     "Unknown",
 ];

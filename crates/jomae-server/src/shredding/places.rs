@@ -1,0 +1,182 @@
+//! The two directories of the shredding keys: for use, and for recovery.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use jomae_api::time::Timestamp;
+use jomae_core::shredding::record::{EscrowFile, FILE_BYTES_MAX, KeyFile, KeyFileError};
+use jomae_crypto::shredding::ShreddingKeyId;
+
+use crate::{
+    config::DestructionConfig,
+    files::{self, NotPrivate, Secret},
+};
+
+/// Stands in the directory for recovery, so that an empty mount point is not taken for it.
+const MARKER: &str = "jomae-escrow";
+const MARKER_TEXT: &[u8] = b"Shredding keys of Jomae, sealed for recovery by shares. Not to be copied: see docs/tasks/destruction.md.\n";
+/// Longest tombstone, in bytes.
+const TOMBSTONE_BYTES_MAX: usize = 64;
+
+/// Why shredding keys cannot be used; one line.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: KeyFileError },
+    #[error("{0}: there is no {MARKER} in it, so it is not the place for the recovery of shredding keys: is it mounted?")]
+    NoEscrow(String),
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> PlaceError {
+    let path = path.to_owned();
+    move |source| PlaceError::Io { path, source }
+}
+
+/// Where shredding keys are. Whatever is done with it may block.
+#[derive(Clone, Debug)]
+pub struct Places {
+    pub keys: PathBuf,
+    pub escrow: PathBuf,
+}
+
+impl Places {
+    /// Those of a configuration, if it names them.
+    pub fn of(config: &DestructionConfig) -> Option<Self> {
+        let (keys, escrow) = (config.keys_dir.clone()?, config.escrow_dir.clone()?);
+        Some(Self { keys, escrow })
+    }
+
+    fn key_path(&self, id: ShreddingKeyId) -> PathBuf {
+        self.keys.join(format!("{id}.key"))
+    }
+
+    fn escrow_path(&self, id: ShreddingKeyId) -> PathBuf {
+        self.escrow.join(format!("{id}.escrow"))
+    }
+
+    fn tombstone(&self, id: ShreddingKeyId) -> PathBuf {
+        self.keys.join(format!("{id}.destroyed"))
+    }
+
+    /// Begins to use the directory for recovery.
+    pub fn begin_escrow(&self) -> Result<(), PlaceError> {
+        files::make_dir(&self.escrow).map_err(io_error(&self.escrow))?;
+        let path = self.escrow.join(MARKER);
+        files::write_private(&path, MARKER_TEXT).map_err(io_error(&path))
+    }
+
+    fn expect_escrow(&self) -> Result<(), PlaceError> {
+        match files::about_followed(&self.escrow.join(MARKER)) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(PlaceError::NoEscrow(self.escrow.display().to_string()))
+            }
+            Err(error) => Err(io_error(&self.escrow)(error)),
+        }
+    }
+
+    /// Keeps a key for recovery.
+    pub fn keep_escrow(&self, file: &EscrowFile) -> Result<(), PlaceError> {
+        self.expect_escrow()?;
+        let path = self.escrow_path(file.id);
+        let bytes = file.to_bytes().map_err(|fault| io_error(&path)(io::Error::other(fault.to_string())))?;
+        files::write_private(&path, &bytes).map_err(io_error(&path))
+    }
+
+    /// Keeps a key for use.
+    pub fn keep_key(&self, file: &KeyFile) -> Result<(), PlaceError> {
+        files::make_dir(&self.keys).map_err(io_error(&self.keys))?;
+        let path = self.key_path(file.id);
+        let bytes = file.to_bytes().map_err(|fault| io_error(&path)(io::Error::other(fault.to_string())))?;
+        files::write_private(&path, &bytes).map_err(io_error(&path))
+    }
+
+    /// A key for use, if it is there.
+    pub fn key(&self, id: ShreddingKeyId) -> Result<Option<KeyFile>, PlaceError> {
+        let path = self.key_path(id);
+        let bytes = match files::read_secret(&path, Secret::Configured, FILE_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            Err(NotPrivate::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let file = KeyFile::from_bytes(&bytes);
+        // One that was renamed is not the one that is looked for.
+        let file = file.and_then(|file| if file.id == id { Ok(file) } else { Err(KeyFileError::NotAKey) });
+        file.map(Some).map_err(|source| PlaceError::File { path, source })
+    }
+
+    /// A key for recovery, if it is there.
+    pub fn escrow(&self, id: ShreddingKeyId) -> Result<Option<EscrowFile>, PlaceError> {
+        let path = self.escrow_path(id);
+        let bytes = match files::read_configured(&path, FILE_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        let file = EscrowFile::from_bytes(&bytes);
+        let file = file.and_then(|file| if file.id == id { Ok(file) } else { Err(KeyFileError::NotAKey) });
+        file.map(Some).map_err(|source| PlaceError::File { path, source })
+    }
+
+    /// The IDs of all keys for use.
+    pub fn list(&self) -> Result<Vec<ShreddingKeyId>, PlaceError> {
+        let entries = match fs::read_dir(&self.keys) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io_error(&self.keys)(error)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io_error(&self.keys))?.file_name();
+            let id = name.to_str().and_then(|name| ShreddingKeyId::from_text(name.strip_suffix(".key")?));
+            ids.extend(id);
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// Destroys a key in both places, and leaves a note of it. What is gone already is destroyed.
+    pub fn destroy(&self, id: ShreddingKeyId, at: Timestamp) -> Result<(), PlaceError> {
+        self.expect_escrow()?;
+        for path in [self.escrow_path(id), self.key_path(id)] {
+            wipe(&path).map_err(io_error(&path))?;
+        }
+        let path = self.tombstone(id);
+        if files::about(&path).is_ok() {
+            return Ok(());
+        }
+        files::make_dir(&self.keys).map_err(io_error(&self.keys))?;
+        files::write_private(&path, format!("{at}\n").as_bytes()).map_err(io_error(&path))
+    }
+
+    /// When a key was destroyed, as the note says; for people.
+    pub fn destroyed(&self, id: ShreddingKeyId) -> Option<String> {
+        let text = files::read_configured(&self.tombstone(id), TOMBSTONE_BYTES_MAX).ok()?;
+        let text = std::str::from_utf8(&text).ok()?.trim();
+        Timestamp::parse(text).map(|at| at.to_string())
+    }
+}
+
+/// Overwrites a file, then removes it. Where the file system writes elsewhere than where it has read, the first is for nothing.
+fn wipe(path: &Path) -> io::Result<()> {
+    match files::is_file(path) {
+        Ok(false) => return Ok(()),
+        Ok(true) => {
+            let length = files::about(path)?.len();
+            if let (Ok(length), Ok(mut file)) = (usize::try_from(length), files::open_to_write(path)) {
+                file.write_all(&vec![0; length.min(FILE_BYTES_MAX)])?;
+                file.sync_all()?;
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    fs::remove_file(path)?;
+    files::sync_dir_of(path)
+}

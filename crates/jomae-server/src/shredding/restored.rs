@@ -1,0 +1,112 @@
+//! Shredding keys of a store that was restored: which are there, which shares bring back, and which are gone.
+
+use std::path::PathBuf;
+
+use jomae_api::names::RegionId;
+use jomae_core::{
+    shredding::{
+        pass,
+        record::{KeyFile, KeyState, read},
+    },
+    tx::Vault,
+};
+use jomae_crypto::shredding::{ShreddingKey, ShreddingKeyId};
+
+use super::{Places, ShreddingError, combine, read_shares, set};
+use crate::{config::Config, gateway};
+
+/// A key for use.
+pub(super) fn expect_key(places: &Places, vault: &Vault, id: ShreddingKeyId) -> Result<ShreddingKey, ShreddingError> {
+    let dir = || places.keys.display().to_string();
+    let Some(file) = places.key(id)? else {
+        return Err(ShreddingError::Missing { id, keys: dir(), is_in_escrow: places.escrow(id)?.is_some() });
+    };
+    file.open(vault.keyring()).map_err(|source| ShreddingError::Key { id, dir: dir(), source })
+}
+
+/// Whether the material in a restored store can be had. `marks`: what is gone, and was accepted, is noted in the store, so
+/// that a service starts without it. What there is to tell.
+///
+/// # Errors
+/// Material is gone for good, and that is not accepted; or it cannot be told.
+pub(crate) async fn after_restore(
+    config: &Config,
+    vault: &Vault,
+    region: &RegionId,
+    accepts: bool,
+    marks: bool,
+) -> Result<Vec<String>, ShreddingError> {
+    let Some(record) = read(&mut vault.reading())? else { return Ok(Vec::new()) };
+    let places = Places::of(&config.destruction);
+    let counts = pass::count(vault)?;
+    let (mut notes, mut gone) = (Vec::new(), Vec::new());
+    for KeyState { id, .. } in record.keys.iter().filter(|key| key.is_there()) {
+        let id = *id;
+        let versions = counts.get(&Some(id)).copied().unwrap_or(0);
+        if let Some(places) = &places {
+            match expect_key(places, vault, id) {
+                Ok(_) => continue,
+                Err(ShreddingError::Missing { is_in_escrow: true, .. }) => {
+                    notes.push(format!(
+                        "shredding key {id}, which the material of {versions} key versions needs, is to be recovered before \
+                         the start: jomae shred recover --share FILE …"
+                    ));
+                    continue;
+                }
+                Err(ShreddingError::Missing { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        if versions > 0 && !accepts {
+            let destroyed = places.as_ref().and_then(|places| places.destroyed(id));
+            return Err(ShreddingError::Shredded { id, versions, destroyed });
+        }
+        if versions > 0 {
+            notes.push(format!("the material of {versions} key versions is gone for good with shredding key {id}"));
+        }
+        gone.push((id, versions));
+    }
+    if marks && !gone.is_empty() {
+        let now = gateway::now();
+        let shown: Vec<(String, String)> = gone.iter().map(|(id, n)| (id.to_string(), n.to_string())).collect();
+        let mut parameters = Vec::new();
+        for (id, versions) in &shown {
+            parameters.extend([("Key", id.as_str()), ("Versions", versions.as_str())]);
+        }
+        let change = |record: &mut jomae_core::shredding::record::ShreddingRecord| {
+            for (id, _) in &gone {
+                set(record, *id, |key| key.destroyed = Some(now.0));
+            }
+        };
+        // Logged by the first start.
+        record.change(vault, region, ("RestoreWithoutShreddingKeys", &parameters), now, change).await?;
+    }
+    Ok(notes)
+}
+
+/// Brings the keys that a store needs back to where they are used, with shares. Gives their names.
+///
+/// # Errors
+/// The shares do not give one of them. Those before it are there.
+pub(crate) fn recover(config: &Config, vault: &Vault, shares: &[PathBuf]) -> Result<Vec<String>, ShreddingError> {
+    let places = Places::of(&config.destruction).ok_or(ShreddingError::NoPlaces)?;
+    let record = read(&mut vault.reading())?.unwrap_or_default();
+    let shares = read_shares(shares)?;
+    let mut recovered = Vec::new();
+    for state in record.keys.iter().filter(|key| key.is_there()) {
+        let id = state.id;
+        if places.key(id)?.is_some() {
+            expect_key(&places, vault, id)?;
+            continue;
+        }
+        let Some(file) = places.escrow(id)? else {
+            return Err(ShreddingError::Missing { id, keys: places.keys.display().to_string(), is_in_escrow: false });
+        };
+        let dir = || places.escrow.display().to_string();
+        let key = file.open(&combine(id, &file.set, &shares)?);
+        let key = key.map_err(|source| ShreddingError::Key { id, dir: dir(), source })?;
+        places.keep_key(&KeyFile::of(&key, state.made, vault.keyring())?)?;
+        recovered.push(id.to_string());
+    }
+    Ok(recovered)
+}
