@@ -208,9 +208,15 @@ mod tests {
         assert_eq!((id.to_string().as_str(), id.month().as_str()), ("2026-11-0123abcd", "2026-11"));
         assert_eq!(id.0, [0, 3, 0x17, 0x73, 1, 0x23, 0xab, 0xcd]);
         assert_eq!(ShreddingKeyId::random("2027-01").unwrap().month(), "2027-01");
-        for wrong in
-            ["", "2026-11", "2026-13-0123abcd", "2026-00-0123abcd", "2026-11-0123ABCD", "2026-11-0123abc", "+026-11-0123abcd"]
-        {
+        for wrong in [
+            "",
+            "2026-11",
+            "2026-13-0123abcd",
+            "2026-00-0123abcd",
+            "2026-11-0123ABCD",
+            "2026-11-0123abc",
+            "+026-11-0123abcd",
+        ] {
             assert!(ShreddingKeyId::from_text(wrong).is_none(), "{wrong}");
         }
     }

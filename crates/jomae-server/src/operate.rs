@@ -24,8 +24,7 @@ use crate::{
     bootstrap::{OpenedStore, StartError, audit_dir, expect_file, node_of, open_existing_etcd, store_path},
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
-    files, guard, hsm, root_key,
-    shredding,
+    files, guard, hsm, root_key, shredding,
     store::{BackupError, Options, SqliteStore, backup_file, check_file, slots_of_copy},
     whole,
 };

@@ -278,7 +278,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("shred shares", &["jomae shred shares --open 3 --of 5 --to /media/usb/shares --qr"]),
     (
         "shred recover",
-        &["jomae shred recover --share share-1.txt --share share-4.txt --share share-5.txt --config /etc/jomae/jomae.toml"],
+        &[
+            "jomae shred recover --share share-1.txt --share share-4.txt --share share-5.txt --config /etc/jomae/jomae.toml",
+        ],
     ),
     ("domain-key rotate", &["jomae domain-key rotate --data-dir /var/lib/jomae"]),
     ("completions", &["jomae completions bash", ". <(jomae completions bash)"]),

@@ -14,6 +14,7 @@ mod federation;
 mod first_start;
 mod regions;
 mod replay;
+mod shredding;
 mod signals;
 
 use std::path::Path;

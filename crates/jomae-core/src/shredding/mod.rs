@@ -93,7 +93,11 @@ impl ShreddingKeys {
     }
 
     /// What the domain key has wrapped, from what is stored.
-    pub fn unwrap<'b>(&self, binding: &Binding<'_>, stored: &'b [u8]) -> Result<Result<Cow<'b, [u8]>, Shredded>, Fault> {
+    pub fn unwrap<'b>(
+        &self,
+        binding: &Binding<'_>,
+        stored: &'b [u8],
+    ) -> Result<Result<Cow<'b, [u8]>, Shredded>, Fault> {
         let Some(id) = ShreddingKeyId::of_wrapped(stored) else { return Ok(Ok(Cow::Borrowed(stored))) };
         let Some(key) = self.get(id) else { return Ok(Err(Shredded(id))) };
         let inner = key.unwrap(binding, stored).map_err(|error| {

@@ -115,7 +115,8 @@ fn look(tx: &Tx<'_>, after: Option<&str>) -> Result<(Vec<Version>, Option<String
         let [_, account, region, kind, rest @ ..] = parts.as_slice() else { continue };
         match (*kind).cmp("version") {
             Ordering::Equal => {
-                let named = (AccountId::new(account), RegionId::new(region), rest.first().and_then(|id| KeyId::new(id)));
+                let named =
+                    (AccountId::new(account), RegionId::new(region), rest.first().and_then(|id| KeyId::new(id)));
                 let (Some(account), Some(region), Some(id)) = named else {
                     return Err(Fault::internal(format!("record {at} is at a place where no key version is")));
                 };

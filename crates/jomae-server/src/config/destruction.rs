@@ -60,14 +60,18 @@ impl Config {
             };
         };
         if self.store.kind == StoreKind::Etcd {
-            return wrong("mode = \"shred\" and its directories need store.kind = \"sqlite\": nodes of a cluster would \
+            return wrong(
+                "mode = \"shred\" and its directories need store.kind = \"sqlite\": nodes of a cluster would \
                           each need the shredding keys, which is not supported"
-                .into());
+                    .into(),
+            );
         }
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let (keys, escrow) = (absolute(keys), absolute(escrow));
         if keys.starts_with(&escrow) || escrow.starts_with(&keys) {
-            return wrong("keys_dir and destruction.escrow_dir must not be in each other: one loss would take both".into());
+            return wrong(
+                "keys_dir and destruction.escrow_dir must not be in each other: one loss would take both".into(),
+            );
         }
         let backups = self.backup.to.as_ref().and_then(|to| self.backup.archive(to).place().ok());
         let backups = backups.and_then(|place| match place {
@@ -106,7 +110,10 @@ mod tests {
             ("[destruction]\nkeys_dir = \"/k\"", "belong together"),
             ("[destruction]\nretention_days = 0", "retention_days"),
             ("[destruction]\nkeys_dir = \"/k\"\nescrow_dir = \"/k/e\"", "in each other"),
-            ("[destruction]\nkeys_dir = \"/data/k\"\nescrow_dir = \"/e\"", "keys_dir must not be in the data directory"),
+            (
+                "[destruction]\nkeys_dir = \"/data/k\"\nescrow_dir = \"/e\"",
+                "keys_dir must not be in the data directory",
+            ),
             (
                 "[backup]\nto = \"/b\"\n[destruction]\nkeys_dir = \"/k\"\nescrow_dir = \"/b/e\"",
                 "escrow_dir must not be with the backups",

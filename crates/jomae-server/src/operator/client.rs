@@ -9,9 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use jomae_core::{
-    keyring::Keyring, root::ChangeError, shredding::record::Recovery, tx::Vault, whole::WholeStore,
-};
+use jomae_core::{keyring::Keyring, root::ChangeError, shredding::record::Recovery, tx::Vault, whole::WholeStore};
 use jomae_crypto::{
     secret::{Key256, SecretBytes},
     shares::ShareSet,

@@ -21,8 +21,9 @@ pub(crate) use api::Hold;
 pub use api::OperatorApi;
 pub use client::{
     NewKey, NewKeyParts, OperatorError, add_root_slot, back_up, create_account, create_key, delete_account, leave,
-    list_accounts, list_nodes, make_console_link, make_join_token, recover_shredding_keys, remove_root_slot, rename_account,
-    replay, root_status, rotate_root, set_account_disabled, set_shredding_shares, shredding_status, simulate,
+    list_accounts, list_nodes, make_console_link, make_join_token, recover_shredding_keys, remove_root_slot,
+    rename_account, replay, root_status, rotate_root, set_account_disabled, set_shredding_shares, shredding_status,
+    simulate,
 };
 pub use simulate::{ReplayRequest, SimulateRequest};
 

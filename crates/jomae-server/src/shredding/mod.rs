@@ -59,9 +59,13 @@ const TURNS_AT_START_MAX: u32 = 16;
 /// Why shredding keys do not let a service start, or be restored; one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ShreddingError {
-    #[error("the store has shredding keys: destruction.keys_dir and escrow_dir must say where, also after they were turned off")]
+    #[error(
+        "the store has shredding keys: destruction.keys_dir and escrow_dir must say where, also after they were turned off"
+    )]
     NoPlaces,
-    #[error("the store has shredding keys, which nodes of a cluster cannot use: turn them off first (docs/tasks/destruction.md)")]
+    #[error(
+        "the store has shredding keys, which nodes of a cluster cannot use: turn them off first (docs/tasks/destruction.md)"
+    )]
     Cluster,
     #[error(
         "shredding key {id} is not in {keys}: {}",
@@ -274,7 +278,10 @@ impl Shredding {
         }
         if let Some(stray) = state.strays.last() {
             let id = stray.id.to_string();
-            if turn.change(&record, ("AdoptShreddingKey", &[("Key", &id)]), |record| record.keys.push(stray.clone())).await? {
+            if turn
+                .change(&record, ("AdoptShreddingKey", &[("Key", &id)]), |record| record.keys.push(stray.clone()))
+                .await?
+            {
                 state.strays.pop();
             }
             return Ok(());

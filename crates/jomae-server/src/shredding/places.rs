@@ -17,7 +17,8 @@ use crate::{
 
 /// Stands in the directory for recovery, so that an empty mount point is not taken for it.
 const MARKER: &str = "jomae-escrow";
-const MARKER_TEXT: &[u8] = b"Shredding keys of Jomae, sealed for recovery by shares. Not to be copied: see docs/tasks/destruction.md.\n";
+const MARKER_TEXT: &[u8] =
+    b"Shredding keys of Jomae, sealed for recovery by shares. Not to be copied: see docs/tasks/destruction.md.\n";
 /// Longest tombstone, in bytes.
 const TOMBSTONE_BYTES_MAX: usize = 64;
 
@@ -30,7 +31,9 @@ pub enum PlaceError {
     NotPrivate(#[from] NotPrivate),
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: KeyFileError },
-    #[error("{0}: there is no {MARKER} in it, so it is not the place for the recovery of shredding keys: is it mounted?")]
+    #[error(
+        "{0}: there is no {MARKER} in it, so it is not the place for the recovery of shredding keys: is it mounted?"
+    )]
     NoEscrow(String),
 }
 
