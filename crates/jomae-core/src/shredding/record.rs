@@ -37,7 +37,7 @@ pub struct ShreddingRecord {
     pub recovery: Option<Recovery>,
     /// The set of shares to whom all keys are sealed.
     pub escrowed: Option<String>,
-    /// The oldest first, destroyed ones too.
+    /// In the order in which they came, destroyed ones too.
     pub keys: Vec<KeyState>,
 }
 
@@ -97,6 +97,11 @@ impl ShreddingRecord {
     /// A key of the record.
     pub fn find(&self, id: ShreddingKeyId) -> Option<&KeyState> {
         self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// The key under which new material goes, or went when there was one.
+    pub fn newest(&self) -> Option<ShreddingKeyId> {
+        self.keys.iter().rfind(|key| key.is_there() && key.retired.is_none()).map(|key| key.id)
     }
 
     /// Changes the record, if it is still this one, in one commit with an event. None: it is not.

@@ -221,7 +221,7 @@ pub async fn recover_shredding_keys(config: &Config, shares: &[PathBuf]) -> Resu
         return Err(OperatorError::Refused("a service that runs has all of its shredding keys".into()));
     };
     let api = open(config, &why).await?;
-    Ok(shredding::recover(config, api.vault(), shares).map_err(StartError::from)?)
+    Ok(shredding::recover(config, api.vault(), &api.region, shares).await.map_err(StartError::from)?)
 }
 
 fn value(body: &[u8]) -> Result<Value, OperatorError> {

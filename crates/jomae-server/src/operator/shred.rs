@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jomae_api::time::Timestamp;
-use jomae_core::shredding::record::{KeyState, NoRecovery, Recovery, read};
+use jomae_core::shredding::record::{KeyState, NoRecovery, Recovery, ShreddingRecord, read};
 use serde::Serialize;
 
 use super::api::{OperatorApi, Refusal, json, refused};
@@ -31,8 +31,7 @@ impl OperatorApi {
         let record = read(&mut self.vault().reading())?.unwrap_or_default();
         let destruction = &self.config.destruction;
         let shreds = destruction.mode == Destruction::Shred;
-        let newest = record.keys.iter().filter(|key| key.is_there() && key.retired.is_none());
-        let newest = newest.max_by_key(|key| (key.made, key.id)).map(|key| key.id);
+        let newest = record.newest();
         let row = |key: &KeyState| {
             let due = key.retired.map(|retired| retired.saturating_add(destruction.retention_secs()));
             Row {
@@ -61,7 +60,7 @@ impl OperatorApi {
         let record = read(&mut self.vault().reading())?.unwrap_or_default();
         let (open, count) = (set.open().to_string(), set.count().to_string());
         let event = ("SetShreddingShares", &[("Open", open.as_str()), ("Count", count.as_str())][..]);
-        let change = |record: &mut jomae_core::shredding::record::ShreddingRecord| record.recovery = Some(recovery);
+        let change = |record: &mut ShreddingRecord| record.recovery = Some(recovery);
         let changed = record.change(self.vault(), &self.region, event, gateway::now(), change).await?;
         let Some(pending) = changed else {
             return Err(refused(StatusCode::CONFLICT, "the shredding keys have just changed; try again"));

@@ -289,8 +289,7 @@ impl Shredding {
         if self.escrow(turn, places, &record).await? {
             return Ok(());
         }
-        let newest = record.keys.iter().filter(|key| key.is_there() && key.retired.is_none());
-        let newest = newest.max_by_key(|key| (key.made, key.id)).map(|key| key.id);
+        let newest = record.newest();
         if self.keys.target().is_none() {
             self.aim(state, newest.filter(|_| self.shreds), turn.now)?;
         }
@@ -348,7 +347,8 @@ impl Shredding {
             return Ok(None);
         }
         let month = month(turn.now)?;
-        if newest.is_some_and(|id| id.month() >= month) {
+        // Nor is one of a later month taken, made while the clock was wrong: it would be in use until then.
+        if newest.is_some_and(|id| id.month() == month) {
             return Ok(newest);
         }
         let Some(recovery) = &record.recovery else {

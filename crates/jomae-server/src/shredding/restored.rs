@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use jomae_api::names::RegionId;
 use jomae_core::{
+    error::Fault,
     shredding::{
         pass,
-        record::{KeyFile, KeyState, read},
+        record::{KeyFile, KeyState, ShreddingRecord, read},
     },
     tx::Vault,
 };
@@ -68,12 +69,11 @@ pub(crate) async fn after_restore(
     }
     if marks && !gone.is_empty() {
         let now = gateway::now();
-        let shown: Vec<(String, String)> = gone.iter().map(|(id, n)| (id.to_string(), n.to_string())).collect();
-        let mut parameters = Vec::new();
-        for (id, versions) in &shown {
-            parameters.extend([("Key", id.as_str()), ("Versions", versions.as_str())]);
-        }
-        let change = |record: &mut jomae_core::shredding::record::ShreddingRecord| {
+        let names: Vec<String> = gone.iter().map(|(id, _)| id.to_string()).collect();
+        let versions = gone.iter().map(|(_, versions)| versions).sum::<u64>().to_string();
+        let names = names.join(", ");
+        let parameters = [("Keys", names.as_str()), ("Versions", versions.as_str())];
+        let change = |record: &mut ShreddingRecord| {
             for (id, _) in &gone {
                 set(record, *id, |key| key.destroyed = Some(now.0));
             }
@@ -87,8 +87,13 @@ pub(crate) async fn after_restore(
 /// Brings the keys that a store needs back to where they are used, with shares. Gives their names.
 ///
 /// # Errors
-/// The shares do not give one of them. Those before it are there.
-pub(crate) fn recover(config: &Config, vault: &Vault, shares: &[PathBuf]) -> Result<Vec<String>, ShreddingError> {
+/// The shares do not give one of them, and nothing was done; or not all of them are there.
+pub(crate) async fn recover(
+    config: &Config,
+    vault: &Vault,
+    region: &RegionId,
+    shares: &[PathBuf],
+) -> Result<Vec<String>, ShreddingError> {
     let places = Places::of(&config.destruction).ok_or(ShreddingError::NoPlaces)?;
     let record = read(&mut vault.reading())?.unwrap_or_default();
     let shares = read_shares(shares)?;
@@ -105,8 +110,19 @@ pub(crate) fn recover(config: &Config, vault: &Vault, shares: &[PathBuf]) -> Res
         let dir = || places.escrow.display().to_string();
         let key = file.open(&combine(id, &file.set, &shares)?);
         let key = key.map_err(|source| ShreddingError::Key { id, dir: dir(), source })?;
-        places.keep_key(&KeyFile::of(&key, state.made, vault.keyring())?)?;
-        recovered.push(id.to_string());
+        recovered.push((id.to_string(), KeyFile::of(&key, state.made, vault.keyring())?));
     }
-    Ok(recovered)
+    if recovered.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Told before they are there; logged by the next start.
+    let names: Vec<String> = recovered.iter().map(|(id, _)| id.clone()).collect();
+    let shown = names.join(", ");
+    let event = ("RecoverShreddingKeys", &[("Keys", shown.as_str())][..]);
+    let told = record.change(vault, region, event, gateway::now(), |_| {}).await?;
+    told.ok_or_else(|| Fault::unavailable("the shredding keys have just changed; try again"))?;
+    for (_, file) in &recovered {
+        places.keep_key(file)?;
+    }
+    Ok(names)
 }

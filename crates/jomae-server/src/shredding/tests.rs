@@ -10,8 +10,9 @@ use jomae_api::{
     spec::{KeySpec, KeyUsage},
 };
 use jomae_core::{
-    record::{KeyRecord, PrimaryVersion, StoredVersion, VersionRecord, binding, path},
+    record::{KeyRecord, Marker, PrimaryVersion, StoredVersion, VersionRecord, binding, path},
     shredding::{pass, record::Recovery},
+    store::Path as StorePath,
     stored::{Bytes, Derived},
     tx::CommitOutcome,
 };
@@ -109,9 +110,12 @@ fn uuid() -> String {
 }
 
 async fn make(started: &Started) -> Cmk {
+    make_in(started, "1234567890123456", started.service.default_region.clone()).await
+}
+
+async fn make_in(started: &Started, account: &str, region: RegionId) -> Cmk {
     let kms = &started.service.kms;
-    let account = AccountId::new("1234567890123456").unwrap();
-    let (region, id) = (started.service.default_region.clone(), KeyId::new(&uuid()).unwrap());
+    let (account, id) = (AccountId::new(account).unwrap(), KeyId::new(&uuid()).unwrap());
     let place = KeyPlace { account: account.clone(), region, id };
     let version = KeyVersionId::new(&uuid()).unwrap();
     let key = KeyRecord {
@@ -416,6 +420,48 @@ async fn many_versions_are_brought_along_in_bounded_turns() {
     let _ = pass_a_month_and_more(&started, START).await;
     assert_eq!(under(&started), [(Some("2027-02".to_owned()), 620)]);
     assert!(!record(&started).keys[0].is_there());
+    all_work(&started, &cmks).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_are_found_wherever_they_are() {
+    let mut site = Site::new();
+    let started = site.start(START).await;
+    let mut cmks = Vec::new();
+    for account in ["1234567890123456", "1234567890123457", "9999999999999999"] {
+        for region in ["cn-hangzhou", "cn-hangzhou-finance", "cn-shanghai", "cn-z"] {
+            cmks.push(make_in(&started, account, RegionId::new(region).unwrap()).await);
+        }
+    }
+    // More of everything else than one look takes, before and behind the versions.
+    let beside = |kind: &str, n: usize| StorePath::new(format!("a/1234567890123457/cn-shanghai/{kind}/{n:04}"));
+    for kind in ["alias", "gone", "usage", "zone"] {
+        for batch in 0..6 {
+            let mut tx = started.service.kms.vault.writing();
+            for n in 0..100 {
+                tx.put(beside(kind, batch * 100 + n), &Marker {}).unwrap();
+            }
+            assert_eq!(tx.commit().await.unwrap(), CommitOutcome::Done);
+        }
+    }
+    assert_eq!(under(&started), [(None, 12)]);
+    stop(started);
+    let started = site.shreds(true).open(START).await.unwrap();
+    turns(&started, START, 3).await;
+    assert_eq!(under(&started), [(Some("2027-01".to_owned()), 12)]);
+    all_work(&started, &cmks).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_a_wrong_month_does_not_stay_in_use() {
+    let mut site = Site::new().shreds(true);
+    let started = site.start(START + 300 * DAY).await;
+    let cmks = [make(&started).await];
+    assert_eq!(record(&started).newest().unwrap().month(), "2027-11");
+    stop(started);
+    let started = site.open(START).await.unwrap();
+    turns(&started, START, 3).await;
+    assert_eq!(under(&started), [(Some("2027-01".to_owned()), 1)]);
     all_work(&started, &cmks).await;
 }
 
