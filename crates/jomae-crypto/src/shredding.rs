@@ -57,15 +57,16 @@ impl ShreddingKeyId {
         if !(1..=12).contains(&month) {
             return None;
         }
-        let [a, b, c, d] = (year * 100 + month).to_be_bytes();
-        let [e, f, g, h] = random;
-        Some(Self([a, b, c, d, e, f, g, h]))
+        let mut id = [0; ID_BYTES];
+        let (head, tail) = id.split_at_mut(4);
+        head.copy_from_slice(&(year * 100 + month).to_be_bytes());
+        tail.copy_from_slice(&random);
+        Some(Self(id))
     }
 
     /// The month in which it was made, such as `2026-11`.
     pub fn month(&self) -> String {
-        let [a, b, c, d, ..] = self.0;
-        let month = u32::from_be_bytes([a, b, c, d]);
+        let month = u32::from_be_bytes(self.0.first_chunk().copied().unwrap_or_default());
         format!("{:04}-{:02}", month / 100, month % 100)
     }
 
@@ -79,8 +80,8 @@ impl ShreddingKeyId {
 
 impl fmt::Display for ShreddingKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [.., e, g, h, i] = self.0;
-        write!(f, "{}-{}", self.month(), hex::encode([e, g, h, i]))
+        let random: [u8; 4] = self.0.last_chunk().copied().unwrap_or_default();
+        write!(f, "{}-{}", self.month(), hex::encode(random))
     }
 }
 

@@ -73,6 +73,7 @@ mod text {
     use super::ShreddingKeyId;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
     pub fn serialize<S: Serializer>(id: &ShreddingKeyId, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(id)
     }
