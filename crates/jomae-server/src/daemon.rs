@@ -171,8 +171,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let _ = api.await;
     let _ = admin.await;
     let _ = backing_up.await;
-    let _ = shredding.await;
-    for task in operator.into_iter().chain(for_nodes).chain(console_task) {
+    for task in operator.into_iter().chain(for_nodes).chain(console_task).chain([shredding]) {
         let _ = task.await;
     }
     // Whatever the drain has cut off is not accepted any more.
