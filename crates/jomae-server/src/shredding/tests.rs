@@ -90,6 +90,7 @@ impl Site {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what was stopped is dropped, with its lock on the store")]
 fn stop(started: Started) {
     started.audit.close();
 }
