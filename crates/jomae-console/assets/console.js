@@ -7,6 +7,10 @@ const body = document.body.dataset;
 const token = document.getElementById("token");
 if (token && location.hash.length > 1) {
     token.value = location.hash.slice(1);
+    // Whoever has come by a link is not asked for a password first.
+    const byLink = document.getElementById("by-link");
+    byLink.open = true;
+    document.querySelector("main h1").after(byLink);
     history.replaceState(null, "", location.pathname + location.search);
 }
 

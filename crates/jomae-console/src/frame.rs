@@ -147,7 +147,8 @@ impl Frame<'_> {
         html! {
             @if let Some(visitor) = self.visitor {
                 div.account {
-                    p { (self.t("signed-in-as")) " " b translate="no" { (visitor.name) } " "
+                    p { (self.t("signed-in-as")) " "
+                        a href="/me" translate="no" { b { (visitor.name) } } " "
                         span translate="no" { (visitor.account) } }
                     (self.form("/sign-out", "", &html! { button.quiet type="submit" { (self.t("sign-out")) } }))
                 }
@@ -175,7 +176,7 @@ impl Frame<'_> {
     }
 
     /// Why something was refused, in the reader's language.
-    fn why(&self, refusal: &Refusal) -> String {
+    pub(crate) fn why(&self, refusal: &Refusal) -> String {
         if let Some(permission) = &refusal.permission {
             let id = if refusal.is_explicit { "why-denied" } else { "why-not-allowed" };
             return self.t_with(id, &[("permission", permission)]);

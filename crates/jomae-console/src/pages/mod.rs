@@ -4,11 +4,13 @@ mod audit;
 mod keys;
 mod people;
 mod session;
+mod sign_in;
 
 pub use audit::{EventFilter, audit, event};
 pub use keys::{KeyParts, KeysPage, Tried, create_key, grant, key, keys, try_it};
 pub use people::{NewSecret, UserParts, people, user};
-pub use session::{SessionRow, malformed, message, overview, sessions, sign_in};
+pub use session::{SessionRow, malformed, message, overview, sessions};
+pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, code, me, sign_in};
 
 use serde_json::Value;
 

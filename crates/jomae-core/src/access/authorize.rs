@@ -136,8 +136,25 @@ impl<'c> PolicyEvaluator<'c> {
                 Ok(Err(NotPermitted::Denied(denied(permission, arn.clone(), "it is another account's", disclosed))))
             }
             _ if self.caller().is_root() => Ok(Ok(())),
+            _ if self.binds_own_device(permission, resource) => {
+                self.ask_unless_denied(permission, &self.arn_of(permission, resource))
+            }
             _ => self.ask_identity(permission, &self.arn_of(permission, resource), context, None),
         }
+    }
+
+    /// Whether a user does what the login profile asks for (`MFABindRequired`), with whom nothing else goes on: a policy that
+    /// is missing must not keep anybody out.
+    fn binds_own_device(&self, permission: &str, resource: &Resource) -> bool {
+        let Caller { who: Who::User { name, .. }, signed_in: Some(facts), .. } = self.caller() else { return false };
+        facts.must_bind
+            && match resource {
+                Resource::Ram(RamKind::MfaDevice, None) => permission == "ram:CreateVirtualMFADevice",
+                Resource::Ram(RamKind::User, Some(user)) => {
+                    user == name && matches!(permission, "ram:BindMFADevice" | "ram:GetUserMFAInfo")
+                }
+                _ => false,
+            }
     }
 
     pub(super) fn facts<'f>(

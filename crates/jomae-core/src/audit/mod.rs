@@ -141,47 +141,6 @@ pub fn call_event(
     .write()
 }
 
-/// Somebody who signs in to the console by a link, or out of it.
-#[derive(Clone, Copy)]
-pub struct LinkOrLeave<'a> {
-    pub caller: &'a Caller,
-    /// Into the console, or out of it.
-    pub is_in: bool,
-    pub region: &'a RegionId,
-    pub host: &'a str,
-    pub source_ip: &'a str,
-    pub user_agent: &'a str,
-}
-
-/// The event of a sign-in by a link (`ConsoleSignin`), or of a sign-out (`ConsoleSignout`). Only those that succeed are told
-/// here: a link that is not good proves nothing of who had it.
-pub fn link_or_leave_event(sign_in: &LinkOrLeave<'_>, id: &str, now: Timestamp) -> Event {
-    let name = if sign_in.is_in { "ConsoleSignin" } else { "ConsoleSignout" };
-    Parts {
-        event_id: id,
-        event_name: name,
-        event_source: sign_in.host,
-        event_type: name,
-        event_rw: None,
-        event_time: now,
-        service_name: if sign_in.caller.is_root() { "AasCustomer" } else { "AasSub" },
-        api_version: None,
-        request_id: id,
-        acs_region: sign_in.region.as_str(),
-        is_global: true,
-        source_ip_address: Some(sign_in.source_ip),
-        user_agent: Some(sign_in.user_agent),
-        user_identity: Identity::Caller(sign_in.caller),
-        request_parameters: None,
-        referenced_resources: None,
-        resource_owner_id: None,
-        error_code: None,
-        error_message: None,
-        additional_event_data: None,
-    }
-    .write()
-}
-
 /// The event of something that the service did by itself: the destruction or rotation of a key.
 pub fn service_event(name: &str, id: &str, now: Timestamp, key: &KeyPlace) -> Event {
     let trace = CallTrace { keys: vec![key.clone()], ..CallTrace::default() };
@@ -253,7 +212,7 @@ pub fn operator_event(act: &OperatorAct<'_>, id: &str, now: Timestamp) -> Event 
     .write()
 }
 
-/// How a sign-in to the console went.
+/// Somebody who signs in to the console, or out of it.
 pub struct SignInEvent<'a> {
     pub now: Timestamp,
     pub region: &'a RegionId,
@@ -261,14 +220,23 @@ pub struct SignInEvent<'a> {
     pub host: &'a str,
     pub source_ip: &'a str,
     pub user_agent: &'a str,
-    /// Who has signed in, or has tried to.
+    /// Who has signed in or out, or has tried to sign in.
     pub who: SignInIdentity<'a>,
-    /// The page to which the sign-in leads.
-    pub callback_url: &'a str,
-    /// Whether a second factor was right.
-    pub mfa: bool,
-    /// Why it failed: code and message.
-    pub failure: Option<(&'a str, &'a str)>,
+    pub passage: Passage<'a>,
+}
+
+/// Which way somebody goes.
+#[derive(Clone, Copy)]
+pub enum Passage<'a> {
+    In {
+        /// The page to which the sign-in leads.
+        callback_url: &'a str,
+        /// Whether a second factor was right.
+        mfa: bool,
+        /// Why it failed: code and message.
+        failure: Option<(&'a str, &'a str)>,
+    },
+    Out,
 }
 
 /// Who signs in.
@@ -279,23 +247,27 @@ pub enum SignInIdentity<'a> {
     Stranger(&'a AccountId),
 }
 
-/// The event of a sign-in to the console, in the form in which ActionTrail has it.
+/// The event of a sign-in to the console or of a sign-out, in the form in which ActionTrail has sign-ins.
 pub fn sign_in_event(sign_in: &SignInEvent<'_>, id: &str) -> Event {
     let is_root = matches!(sign_in.who, SignInIdentity::Known(caller) if caller.is_root());
-    let checked = if sign_in.mfa { "true" } else { "false" };
-    let of_root = [("loginAccount", "root"), ("isMFAChecked", checked)];
-    let of_user = [("callbackUrl", sign_in.callback_url), ("mfaChecked", checked)];
-    // The account's has them only when it failed.
-    let (code, message) = match sign_in.failure {
-        Some((code, message)) => (Some(code), Some(message)),
-        None if is_root => (None, None),
-        None => (Some(""), Some("")),
+    let (name, texts, failure) = match sign_in.passage {
+        Passage::Out => ("ConsoleSignout", None, None),
+        Passage::In { callback_url, mfa, failure } => {
+            let checked = if mfa { "true" } else { "false" };
+            let texts = if is_root {
+                [("loginAccount", "root"), ("isMFAChecked", checked)]
+            } else {
+                [("callbackUrl", callback_url), ("mfaChecked", checked)]
+            };
+            // The account's has code and message only when it failed.
+            ("ConsoleSignin", Some(texts), failure.or((!is_root).then_some(("", ""))))
+        }
     };
     Parts {
         event_id: id,
-        event_name: "ConsoleSignin",
+        event_name: name,
         event_source: sign_in.host,
-        event_type: "ConsoleSignin",
+        event_type: name,
         event_rw: None,
         event_time: sign_in.now,
         service_name: if is_root { "AasCustomer" } else { "AasSub" },
@@ -312,9 +284,9 @@ pub fn sign_in_event(sign_in: &SignInEvent<'_>, id: &str) -> Event {
         request_parameters: None,
         referenced_resources: None,
         resource_owner_id: None,
-        error_code: code,
-        error_message: message,
-        additional_event_data: Some(Additional::Texts(if is_root { &of_root } else { &of_user })),
+        error_code: failure.map(|(code, _)| code),
+        error_message: failure.map(|(_, message)| message),
+        additional_event_data: texts.as_ref().map(|texts| Additional::Texts(texts)),
     }
     .write()
 }

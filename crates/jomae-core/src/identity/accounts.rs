@@ -55,6 +55,18 @@ pub fn put(tx: &mut Tx<'_>, vault: &Vault, name: &str, now: Timestamp) -> Result
     Ok(put_key(tx, vault, account, now)?)
 }
 
+/// The account of this number or name, if there is one.
+pub fn named(vault: &Vault, text: &str) -> Result<Option<AccountId>, Fault> {
+    let mut tx = vault.reading();
+    if let Some(account) = AccountId::new(text) {
+        return Ok(tx.get::<AccountRecord>(&path::account(&account))?.map(|_| account));
+    }
+    if check_name(text).is_err() {
+        return Ok(None);
+    }
+    Ok(tx.get::<AccountNameRecord>(&path::account_name(text))?.map(|holder| holder.account.clone()))
+}
+
 fn claim_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), AccountError> {
     let at = path::account_name(name);
     if let Some(holder) = tx.get::<AccountNameRecord>(&at)?

@@ -25,6 +25,8 @@ pub struct SignInFacts {
     pub at: i64,
     /// Whether a second factor was shown.
     pub mfa: bool,
+    /// Whether the user has to bind an MFA device before anything else, and so needs no policy for it.
+    pub must_bind: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

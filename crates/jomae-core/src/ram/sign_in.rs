@@ -3,6 +3,7 @@
 //! A sign-in is [`verify_password`], then [`verify_totp`] if the user has a device, and ends in [`SignedIn`]: what a
 //! session keeps. With every call, [`SignedIn::caller`] makes of it the caller that [`crate::run`] takes, from the
 //! records of that moment: a session ends with the user, the login profile, the password and the MFA device.
+//! Whoever was let in by a link or by a provider of identities has a [`SignedIn`] too.
 //!
 //! **Guessing.** Mistakes are counted for a user and a place: the browser, if the user has signed in with it before
 //! ([`browser_token`]), else the source network. As many as the account's rules say, within an hour, lock that
@@ -27,10 +28,10 @@ use super::{
     record::{NameRecord, UserRecord, path as ram_path},
 };
 use crate::{
-    audit::{self, Durability, SignInEvent, SignInIdentity},
+    audit::{self, Durability, Passage, SignInEvent, SignInIdentity},
     call::new_request_id,
     error::{Error, Fault},
-    identity::{Caller, SignInFacts, Who, token::Session},
+    identity::{Caller, SignInFacts, Who},
     lockout::{Lockout, Rule, SourceId},
     network::{self, NetworkMeter},
     record::{AccountRecord, path as account_path},
@@ -40,8 +41,12 @@ use crate::{
 };
 
 mod browser;
+mod session;
 
 pub use browser::{KnownBrowser, browser_token};
+pub use session::{Duty, NoCaller, SignedIn, Standing};
+
+use session::SignedInAs;
 
 /// Wrong passwords or codes that lock a place out, where the account's rules set no number.
 pub const FAILURES_MAX: u32 = 10;
@@ -160,44 +165,6 @@ pub struct Password {
     policy: PasswordPolicyRecord,
 }
 
-/// What a session keeps of the sign-in that has opened it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedIn {
-    account: AccountId,
-    who: SignedInAs,
-    facts: SignInFacts,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum SignedInAs {
-    Root,
-    User { id: String, generation: u64 },
-    Role(Arc<Session>),
-}
-
-/// Why a session gives no caller.
-#[derive(Debug)]
-pub enum NoCaller {
-    /// It has ended, with the user, the login profile, the password, the MFA device, the role, or the account.
-    Ended,
-    /// The user has to call ChangePassword first, and can call nothing else.
-    PasswordMustChange,
-    /// The user has to bind an MFA device first, and can do nothing else.
-    DeviceMustBeBound,
-    Failed(Fault),
-}
-
-impl From<Fault> for NoCaller {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault)
-    }
-}
-
-/// What a user calls who has to choose another password first.
-const TO_CHANGE_PASSWORD: &[&str] = &["ChangePassword", "GetPasswordPolicy"];
-/// What a user calls who has to bind an MFA device first.
-const TO_BIND_DEVICE: &[&str] = &["CreateVirtualMFADevice", "BindMFADevice", "GetUserMFAInfo"];
-
 /// Looks at a password. Right ones cost as much time as wrong ones, and as those of whom nobody knows.
 ///
 /// # Errors
@@ -274,7 +241,7 @@ impl Password {
         let places = Places::of(kms, attempt, Some((&user.id, generation)));
         places.succeeded(&kms.sign_in, attempt.now);
         let who = SignedInAs::User { id: user.id.clone(), generation };
-        Ok(SignedIn { account, who, facts: SignInFacts { at: attempt.now.0, mfa } })
+        Ok(SignedIn { account, who, facts: SignInFacts { at: attempt.now.0, mfa, must_bind: false } })
     }
 }
 
@@ -334,86 +301,6 @@ async fn use_code(kms: &Kms, attempt: &Attempt<'_>, shown: &Password, code: &Sec
         }
     }
     Err(NotSignedIn::Failed(Fault::unavailable("the record of an MFA device kept changing")))
-}
-
-impl SignedIn {
-    /// The account itself, which has proved who it is in another way (by a link for one use). Records the sign-in.
-    pub async fn root(kms: &Kms, attempt: &Attempt<'_>) -> Result<Self, Fault> {
-        let facts = SignInFacts { at: attempt.now.0, mfa: false };
-        let signed_in = Self { account: attempt.account.clone(), who: SignedInAs::Root, facts };
-        signed_in.note(kms, attempt).await?;
-        Ok(signed_in)
-    }
-
-    /// Somebody who has assumed a role through a provider of identities. Records the sign-in.
-    pub async fn role(kms: &Kms, attempt: &Attempt<'_>, session: Arc<Session>) -> Result<Self, Fault> {
-        let facts = SignInFacts { at: attempt.now.0, mfa: false };
-        let signed_in = Self { account: session.account.clone(), who: SignedInAs::Role(session), facts };
-        signed_in.note(kms, attempt).await?;
-        Ok(signed_in)
-    }
-
-    async fn note(&self, kms: &Kms, attempt: &Attempt<'_>) -> Result<(), Fault> {
-        let who = match &self.who {
-            SignedInAs::Role(session) => Who::Session(Arc::clone(session)),
-            SignedInAs::Root | SignedInAs::User { .. } => Who::Root,
-        };
-        append(kms, attempt, SignInIdentity::Known(&self.caller_as(who)), self.facts.mfa, None).await
-    }
-
-    /// The account to which the session belongs.
-    pub const fn account(&self) -> &AccountId {
-        &self.account
-    }
-
-    /// When it was, and whether with a second factor.
-    pub const fn facts(&self) -> &SignInFacts {
-        &self.facts
-    }
-
-    /// The caller of an action, as things are now.
-    ///
-    /// # Errors
-    /// [`NoCaller`], also if the user has to do something else first.
-    pub fn caller(&self, vault: &Vault, action: &str, now: Timestamp) -> Result<Caller, NoCaller> {
-        if let Some(cluster) = vault.cluster() {
-            cluster.serving().map_err(Fault::unavailable)?;
-        }
-        let mut tx = vault.reading();
-        let account = &self.account;
-        let record = tx.get::<AccountRecord>(&account_path::account(account))?;
-        if record.is_none_or(|account| account.disabled) {
-            return Err(NoCaller::Ended);
-        }
-        let who = match &self.who {
-            SignedInAs::Root => Who::Root,
-            SignedInAs::Role(session) if session.expires <= now.0 => return Err(NoCaller::Ended),
-            SignedInAs::Role(session) => Who::Session(Arc::clone(session)),
-            SignedInAs::User { id, generation } => {
-                let user = tx.get::<UserRecord>(&ram_path::user(account, id))?.ok_or(NoCaller::Ended)?;
-                let login = tx.get::<LoginRecord>(&path::login(account, id))?;
-                let login = login.filter(|login| login.generation == *generation).ok_or(NoCaller::Ended)?;
-                let policy = PasswordPolicyRecord::of(&mut tx, account)?;
-                let must_change = login.reset_required || login.is_expired(&policy, now.0);
-                if must_change && !TO_CHANGE_PASSWORD.contains(&action) {
-                    return Err(NoCaller::PasswordMustChange);
-                }
-                let must_bind = login.mfa_bind_required
-                    && !must_change
-                    && tx.get::<DeviceOfRecord>(&path::device_of(account, id))?.is_none();
-                if must_bind && !TO_BIND_DEVICE.contains(&action) {
-                    return Err(NoCaller::DeviceMustBeBound);
-                }
-                Who::User { id: user.id.clone(), name: user.name.clone() }
-            }
-        };
-        Ok(self.caller_as(who))
-    }
-
-    fn caller_as(&self, who: Who) -> Caller {
-        let signed_in = Some(self.facts.clone());
-        Caller { account: self.account.clone(), access_key_id: String::new(), who, signed_in }
-    }
 }
 
 /// The places at which a mistake counts.
@@ -529,6 +416,15 @@ async fn append(
     mfa: bool,
     failure: Option<(&str, &str)>,
 ) -> Result<(), Fault> {
+    append_passage(kms, attempt, who, Passage::In { callback_url: attempt.callback_url, mfa, failure }).await
+}
+
+async fn append_passage(
+    kms: &Kms,
+    attempt: &Attempt<'_>,
+    who: SignInIdentity<'_>,
+    passage: Passage<'_>,
+) -> Result<(), Fault> {
     let event = audit::sign_in_event(
         &SignInEvent {
             now: attempt.now,
@@ -537,9 +433,7 @@ async fn append(
             source_ip: attempt.source_ip,
             user_agent: attempt.user_agent,
             who,
-            callback_url: attempt.callback_url,
-            mfa,
-            failure,
+            passage,
         },
         &new_request_id(),
     );

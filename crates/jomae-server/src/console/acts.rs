@@ -207,7 +207,7 @@ impl Visit<'_> {
     /// Ends a session: the account any of its own, a user his.
     fn end_session(&self, session: &Session, id: &str) -> Page {
         let sessions = self.console.sessions.of(&session.caller.account, self.now);
-        let may = |other: &&Session| session.caller.is_root() || other.caller == session.caller;
+        let may = |other: &&Session| session.caller.is_root() || other.is_of_same(session);
         if sessions.iter().filter(may).any(|other| other.id == id) {
             self.console.sessions.end(&session.caller.account, id);
         }

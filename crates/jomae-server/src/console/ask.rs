@@ -6,11 +6,15 @@ use jomae_api::{
     wire::Params,
 };
 use jomae_console::{MadeCall, Refusal};
-use jomae_core::{identity::Caller, service::Reply};
+use jomae_core::{
+    ram::sign_in::{NoCaller, SignedIn},
+    service::Reply,
+};
 use serde_json::Value;
+use zeroize::Zeroize as _;
 
 use super::Console;
-use crate::http::Incoming;
+use crate::{gateway, http::Incoming};
 
 /// A parameter: name and value.
 pub(super) type Param = (String, String);
@@ -19,7 +23,7 @@ pub(super) type Param = (String, String);
 pub(super) struct Asker<'a> {
     pub(super) console: &'a Console,
     pub(super) incoming: Incoming<'a>,
-    pub(super) caller: &'a Caller,
+    pub(super) signed_in: &'a SignedIn,
     pub(super) made: Vec<MadeCall>,
 }
 
@@ -47,7 +51,35 @@ impl Asker<'_> {
             let (code, message) = (refusal.code().to_owned(), refusal.message().into_owned());
             Refusal { code, message, ..Refusal::default() }
         })?;
-        Ok(self.console.gateway.answer_signed_in(self.caller, (api, action), &params, self.incoming).await)
+        // Looked up with every call, and not once for the page.
+        let vault = &self.console.service.kms.vault;
+        let caller = self
+            .signed_in
+            .caller(vault, action, gateway::now())
+            .map_err(|why| Refusal { code: code_of(&why).to_owned(), ..Refusal::default() })?;
+        Ok(self.console.gateway.answer_signed_in(&caller, (api, action), &params, self.incoming).await)
+    }
+
+    /// Shows the values of these parameters nowhere, where the call is shown.
+    pub(super) fn conceal(&mut self, names: &[&str]) {
+        let params = self.made.iter_mut().flat_map(|call| &mut call.params);
+        for (_, value) in params.filter(|(name, _)| names.contains(&name.as_str())) {
+            value.zeroize();
+            value.push('…');
+        }
+    }
+}
+
+/// By what a page knows why nobody is there to call.
+fn code_of(why: &NoCaller) -> &'static str {
+    match why {
+        NoCaller::Ended => "SessionEnded",
+        NoCaller::PasswordMustChange => "PasswordMustChange",
+        NoCaller::DeviceMustBeBound => "DeviceMustBeBound",
+        NoCaller::Failed(fault) => {
+            tracing::error!(cause = %fault, "whoever has signed in to the console cannot be looked up");
+            "ServiceUnavailableTemporary"
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The console: what the API does, as pages for a browser, behind a listener of its own.
 //!
 //! There is no second way to anything: every button is an action of the API, which `ask` hands to the service as the
-//! person who has signed in. A person signs in by a link that the operator has made (`jomae console link`), or that the first
-//! start has printed. The link's token stands in its fragment, which no browser sends: it reaches the server in the body
+//! person who has signed in. A person signs in with a password, through a provider of identities, or by a link that the
+//! operator has made (`jomae console link`) or the first start has printed: see `sign_in`. The link's token stands in its fragment, which no browser sends: it reaches the server in the body
 //! of a form, and so stands in no log, no history of a proxy and no `Referer`.
 
 mod acts;
@@ -10,6 +10,7 @@ mod ask;
 mod proof;
 mod reply;
 mod sessions;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -18,15 +19,15 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use jomae_api::{names::AccountId, time::Timestamp, wire::Params};
 use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages, percent};
 use jomae_core::{
-    audit::{Durability, LinkOrLeave, link_or_leave_event},
-    call::new_request_id,
     error::Fault,
     identity::{self, Caller},
+    ram::sign_in::{NoCaller, SignedIn, Standing},
     service::Service,
 };
 
@@ -36,6 +37,7 @@ use self::{
     ask::Asker,
     reply::Page,
     sessions::{SECRET_CHARS, Session, Sessions},
+    sign_in::Waiting,
 };
 use crate::{
     bootstrap,
@@ -59,6 +61,9 @@ pub(crate) struct Console {
     service: Arc<Service>,
     gateway: Arc<Gateway>,
     sessions: Sessions,
+    /// Those who have shown a password, and have to show a code.
+    waiting: Waiting,
+    started: Instant,
     audit_dir: PathBuf,
     /// Where browsers on this machine find it.
     address: SocketAddr,
@@ -82,6 +87,8 @@ impl Console {
             service: Arc::clone(service),
             gateway: Arc::clone(gateway),
             sessions: Sessions::default(),
+            waiting: Waiting::default(),
+            started: Instant::now(),
             audit_dir: bootstrap::audit_dir(data_dir),
             address: bootstrap::reachable(at),
         })
@@ -185,10 +192,11 @@ impl Visit<'_> {
             }
         }
         match (is_read, request.path) {
-            (true, "/sign-in") => self.sign_in_page(&self.query("back"), false),
             (true, "/signed-out") => self.message(200, "signed-out-title", "signed-out"),
-            (false, "/sign-in") => self.sign_in().await,
-            _ => match self.session() {
+            (_, path) if path == "/sign-in" || path.starts_with("/sign-in/") => self.sign_in(is_read, path).await,
+            (_, path) => match self.session() {
+                Ok(Some(session)) if session.duty.is_some() && !sign_in::is_of_duty(path) => self.to_duty(is_read),
+                Ok(Some(session)) if is_read && sign_in::is_own(path) => self.own(&session, path).await,
                 Ok(Some(session)) if is_read => self.view(&session).await,
                 Ok(Some(session)) => self.post(&session).await,
                 Ok(None) => self.ask_to_sign_in(is_read),
@@ -203,11 +211,14 @@ impl Visit<'_> {
         let Some(session) = cookie.and_then(|cookie| self.console.sessions.find(cookie, self.now)) else {
             return Ok(None);
         };
-        if let Some(caller) = identity::still_there(&self.console.service.kms.vault, &session.caller)? {
-            return Ok(Some(Session { caller, ..session }));
+        match session.signed_in.standing(&self.console.service.kms.vault, self.now) {
+            Ok(Standing { caller, duty }) => Ok(Some(Session { caller, duty, ..session })),
+            Err(NoCaller::Failed(fault)) => Err(fault),
+            Err(_) => {
+                self.console.sessions.end(&session.caller.account, &session.id);
+                Ok(None)
+            }
         }
-        self.console.sessions.end(&session.caller.account, &session.id);
-        Ok(None)
     }
 
     /// A parameter of the query; empty if it is not there or the query cannot be read.
@@ -257,67 +268,29 @@ impl Visit<'_> {
     }
 
     fn ask_to_sign_in(&self, is_read: bool) -> Page {
-        let back = if is_read { self.path.as_str() } else { "/" };
-        Page::redirect(&format!("/sign-in?back={}", percent(back)))
+        Page::redirect(&format!("/sign-in?back={}", percent(&self.way_back(is_read))))
     }
 
-    fn sign_in_page(&self, back: &str, failed: bool) -> Page {
-        let back = if is_own_path(back) { back } else { "/" };
-        let page = pages::sign_in(&Frame { path: "/sign-in", ..self.frame(None) }, back, failed);
-        Page::html(if failed { 403 } else { 200 }, page)
-    }
-
-    async fn sign_in(&self) -> Page {
-        let typed = match self.form() {
-            Ok(typed) => typed,
-            Err(page) => return page,
-        };
-        let (console, back) = (self.console, typed.get("back"));
-        let token = typed.get("token").trim();
-        let caller = (token.len() == SECRET_CHARS).then(|| console.sessions.take_link(token, self.now)).flatten();
-        let there = caller.map(|caller| identity::still_there(&console.service.kms.vault, &caller));
-        let caller = match there.transpose() {
-            Ok(Some(Some(caller))) => caller,
-            Ok(_) => return self.sign_in_page(back, true),
-            Err(fault) => return self.failed(&fault),
-        };
-        if let Err(fault) = self.record(&caller, true).await {
-            return self.failed(&fault);
+    /// Where to come back to: this page, or the one on which a form was.
+    fn way_back(&self, is_read: bool) -> String {
+        if is_read {
+            return self.path.clone();
         }
-        let agent = header(&self.incoming, "user-agent", COOKIE_BYTES_MAX);
-        let Some(cookie) = console.sessions.begin(caller, &self.incoming.peer.ip, agent, self.now) else {
-            return self.failed(&Fault::unavailable("there are too many sessions of the console"));
-        };
-        let back = if is_own_path(back) { back } else { "/" };
-        let cookie = format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict", *cookie);
-        Page::redirect(back).with("Set-Cookie", cookie)
+        let (referrer, host) =
+            (header(&self.incoming, "referer", COOKIE_BYTES_MAX), header(&self.incoming, "host", 256));
+        let path = referrer.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host));
+        path.filter(|path| !host.is_empty() && is_own_path(path)).unwrap_or("/").to_owned()
     }
 
     async fn sign_out(&self, session: &Session) -> Page {
         self.console.sessions.end(&session.caller.account, &session.id);
-        if let Err(fault) = self.record(&session.caller, false).await {
+        let attempt = self.attempt(&session.caller.account, "", "/");
+        if let Err(fault) = SignedIn::leave(&self.console.service.kms, &attempt, &session.caller).await {
             return self.failed(&fault);
         }
-        let gone = format!("{SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
-        Page::redirect("/signed-out").with("Set-Cookie", gone).with("Clear-Site-Data", "\"cache\"".to_owned())
-    }
-
-    /// Puts a sign-in or a sign-out on the audit log.
-    async fn record(&self, caller: &Caller, is_in: bool) -> Result<(), Fault> {
-        let service = &self.console.service;
-        if !service.audit.is_writable() {
-            return Err(Fault::unavailable("the audit log cannot be written"));
-        }
-        let sign_in = LinkOrLeave {
-            caller,
-            is_in,
-            region: &service.default_region,
-            host: header(&self.incoming, "host", COOKIE_BYTES_MAX),
-            source_ip: &self.incoming.peer.ip,
-            user_agent: header(&self.incoming, "user-agent", 512),
-        };
-        let event = link_or_leave_event(&sign_in, &new_request_id(), self.now);
-        service.audit.append(&event, Durability::OnDisk).done.wait().await.map_err(Fault::unavailable)
+        Page::redirect("/signed-out")
+            .with("Set-Cookie", sign_in::gone(SESSION_COOKIE))
+            .with("Clear-Site-Data", "\"cache\"".to_owned())
     }
 
     async fn post(&self, session: &Session) -> Page {
@@ -330,12 +303,13 @@ impl Visit<'_> {
         }
         match self.incoming.request.path {
             "/sign-out" => self.sign_out(session).await,
+            path if sign_in::is_own(path) => self.change_own(session, path, typed).await,
             path => self.act(session, path, &typed).await,
         }
     }
 
     fn asker<'v>(&'v self, session: &'v Session) -> Asker<'v> {
-        Asker { console: self.console, incoming: self.incoming, caller: &session.caller, made: Vec::new() }
+        Asker { console: self.console, incoming: self.incoming, signed_in: &session.signed_in, made: Vec::new() }
     }
 }
 

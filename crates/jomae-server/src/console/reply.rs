@@ -27,6 +27,11 @@ impl Page {
         Self { status: 200, content_type: asset.content_type, headers, body: asset.content.as_bytes().to_vec() }
     }
 
+    /// A PNG that belongs to somebody.
+    pub(super) fn picture(content: &[u8]) -> Self {
+        Self { status: 200, content_type: "image/png", headers: private(), body: content.to_vec() }
+    }
+
     /// A file to be kept.
     pub(super) fn download(content_type: &'static str, name: &str, body: String) -> Self {
         let mut headers = private();

@@ -5,12 +5,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jomae_api::{names::AccountId, time::Timestamp};
-use jomae_core::identity::Caller;
+use jomae_core::{
+    identity::Caller,
+    ram::sign_in::{Duty, SignedIn},
+};
 use jomae_crypto::{hash::sha256, rng};
 use zeroize::Zeroizing;
 
@@ -33,20 +36,34 @@ pub(super) const SECRET_CHARS: usize = 43;
 /// Longest user agent that is kept, in characters.
 const USER_AGENT_CHARS_MAX: usize = 200;
 
-type Digest = [u8; 32];
+pub(super) type Digest = [u8; 32];
 
 /// A session, as it is at the moment.
 #[derive(Clone)]
 pub(super) struct Session {
     /// By which it is listed and ended.
     pub(super) id: String,
+    pub(super) signed_in: SignedIn,
+    /// As the store knew him last.
     pub(super) caller: Caller,
+    /// What he has to do before anything else.
+    pub(super) duty: Option<Duty>,
+    /// The MFA device that he is about to bind.
+    pub(super) device: Option<Arc<NewDevice>>,
     /// What its forms send along.
     pub(super) form_token: String,
     pub(super) began: Timestamp,
     pub(super) last: Timestamp,
     pub(super) source_ip: String,
     pub(super) user_agent: String,
+}
+
+/// An MFA device that was made in the session and is not bound yet.
+pub(super) struct NewDevice {
+    pub(super) serial: String,
+    pub(super) seed: Zeroizing<String>,
+    /// A PNG.
+    pub(super) picture: Zeroizing<Vec<u8>>,
 }
 
 /// Links and sessions.
@@ -62,16 +79,16 @@ struct Link {
     expires: Timestamp,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn new_secret() -> Zeroizing<String> {
+pub(super) fn new_secret() -> Zeroizing<String> {
     let bytes: Zeroizing<[u8; SECRET_BYTES]> = Zeroizing::new(rng::public_array());
     Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes))
 }
 
-fn digest(purpose: &str, secret: &str) -> Digest {
+pub(super) fn digest(purpose: &str, secret: &str) -> Digest {
     sha256(&[purpose.as_bytes(), &[0], secret.as_bytes()])
 }
 
@@ -84,6 +101,11 @@ fn cookie_digest(cookie: &str) -> Digest {
 }
 
 impl Session {
+    /// Whether it is the same person's: the account, the same user, or the same session of a role.
+    pub(super) fn is_of_same(&self, other: &Self) -> bool {
+        self.caller.account == other.caller.account && self.caller.who == other.caller.who
+    }
+
     /// Whether a form was made for who is signed in here. Hashes are compared, so that the time tells nothing of the token.
     pub(super) fn owns(&self, form_token: &str) -> bool {
         digest("form", form_token) == digest("form", &self.form_token)
@@ -119,6 +141,7 @@ impl Sessions {
     /// Begins a session. Gives what its cookie holds; none if there are too many.
     pub(super) fn begin(
         &self,
+        signed_in: SignedIn,
         caller: Caller,
         source_ip: &str,
         user_agent: &str,
@@ -137,7 +160,10 @@ impl Sessions {
         }
         let session = Session {
             id: hex::encode(rng::public_array::<8>()),
+            signed_in,
             caller,
+            duty: None,
+            device: None,
             form_token: (*new_secret()).clone(),
             began: now,
             last: now,
@@ -168,6 +194,22 @@ impl Sessions {
         let mut own: Vec<Session> = own.cloned().collect();
         own.sort_by(|a, b| (b.began.0, &b.id).cmp(&(a.began.0, &a.id)));
         own
+    }
+
+    /// What a session keeps from now on of the sign-in. The cookie is another one then, and the one before is worth nothing.
+    pub(super) fn renew(&self, cookie: &str, signed_in: SignedIn) -> Option<Zeroizing<String>> {
+        let mut sessions = locked(&self.sessions);
+        let session = sessions.remove(&cookie_digest(cookie))?;
+        let cookie = new_secret();
+        sessions.insert(cookie_digest(&cookie), Session { signed_in, ..session });
+        Some(cookie)
+    }
+
+    /// The MFA device that a session is about to bind.
+    pub(super) fn keep_device(&self, cookie: &str, device: Option<Arc<NewDevice>>) {
+        if let Some(session) = locked(&self.sessions).get_mut(&cookie_digest(cookie)) {
+            session.device = device;
+        }
     }
 
     /// Ends a session of an account by its id. Whether there was one.
@@ -206,6 +248,12 @@ mod tests {
         }
     }
 
+    fn begin(sessions: &Sessions, at: Timestamp) -> Option<Zeroizing<String>> {
+        let caller = caller(ACCOUNT);
+        let signed_in = SignedIn::linked(&caller, at).unwrap();
+        sessions.begin(signed_in, caller, "192.0.2.1", "agent", at)
+    }
+
     const ACCOUNT: &str = "1234567890123456";
 
     #[test]
@@ -230,7 +278,7 @@ mod tests {
     fn sessions_end() {
         let sessions = Sessions::default();
         let now = Timestamp(1_000_000);
-        let begin = |at| sessions.begin(caller(ACCOUNT), "192.0.2.1", "agent", at).unwrap();
+        let begin = |at| begin(&sessions, at).unwrap();
         let cookie = begin(now);
         let session = sessions.find(&cookie, now).unwrap();
         assert!(session.owns(&session.form_token.clone()) && !session.owns("") && !session.owns(&cookie));
@@ -256,13 +304,27 @@ mod tests {
     fn an_account_has_so_many_sessions() {
         let sessions = Sessions::default();
         let now = Timestamp(1_000_000);
-        let first = sessions.begin(caller(ACCOUNT), "", "", now).unwrap();
+        let first = begin(&sessions, now).unwrap();
         for n in 0..SESSIONS_OF_ACCOUNT_MAX {
             let later = Timestamp(now.0 + 1 + i64::try_from(n).unwrap());
-            sessions.begin(caller(ACCOUNT), "", "", later).unwrap();
+            begin(&sessions, later).unwrap();
         }
         assert_eq!(sessions.of(&caller(ACCOUNT).account, now).len(), SESSIONS_OF_ACCOUNT_MAX);
         assert!(sessions.find(&first, now).is_none());
+    }
+
+    #[test]
+    fn a_renewed_session_has_another_cookie() {
+        let sessions = Sessions::default();
+        let now = Timestamp(1_000_000);
+        let cookie = begin(&sessions, now).unwrap();
+        let device = NewDevice { serial: "serial".into(), seed: String::new().into(), picture: Vec::new().into() };
+        sessions.keep_device(&cookie, Some(Arc::new(device)));
+        let before = sessions.find(&cookie, now).unwrap();
+        let renewed = sessions.renew(&cookie, before.signed_in.clone()).unwrap();
+        assert!(sessions.find(&cookie, now).is_none() && sessions.renew(&cookie, before.signed_in).is_none());
+        let after = sessions.find(&renewed, now).unwrap();
+        assert_eq!((&after.id, &after.device.unwrap().serial), (&before.id, &"serial".to_owned()));
     }
 
     #[test]

@@ -293,7 +293,7 @@ impl Visit<'_> {
     fn sessions(&self, session: &Session) -> Page {
         let sessions = self.console.sessions.of(&session.caller.account, self.now);
         // Who is not the account itself sees his own.
-        let is_seen = |other: &&Session| session.caller.is_root() || other.caller == session.caller;
+        let is_seen = |other: &&Session| session.caller.is_root() || other.is_of_same(session);
         let rows: Vec<SessionRow<'_>> = sessions
             .iter()
             .filter(is_seen)

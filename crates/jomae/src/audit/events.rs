@@ -24,12 +24,14 @@ const RANGE_SECS: i64 = 7 * 86_400;
 
 /// Names of events that are no calls: sign-ins, what the service did by itself, and the operator.
 const NO_ACTIONS: [&str; 31] = [
+const NO_ACTIONS: [&str; 23] = [
     "AcceptRollback",
     "AddRootKeySlot",
     "AdoptShreddingKey",
     "BeginAuditLog",
     "BeginRollbackDetection",
     "ConsoleSignin",
+    "ConsoleSignout",
     "CreateAccount",
     "CreateAccountKey",
     "CreateBackup",
