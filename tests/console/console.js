@@ -15,8 +15,9 @@ const data = path.join(work, "data");
 const hostile = `"'><script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">{{7*7}}&lt;`;
 // What people look for, as the catalogues have it.
 const texts = Object.fromEntries(["ja", "zh-CN", "en"].map((lang) => {
-    const file = path.join(__dirname, "../../crates/jomae-console/locales", lang + ".ftl");
-    const lines = fs.readFileSync(file, "utf8").split("\n").filter((line) => line.includes(" = "));
+    const dir = path.join(__dirname, "../../crates/jomae-console/locales", lang);
+    const all = fs.readdirSync(dir).map((file) => fs.readFileSync(path.join(dir, file), "utf8")).join("\n");
+    const lines = all.split("\n").filter((line) => line.includes(" = "));
     return [lang, Object.fromEntries(lines.map((line) => line.split(/ = (.*)/).slice(0, 2)))];
 }));
 
@@ -191,8 +192,9 @@ async function somebodyWithoutRights(key) {
     assert.equal(jomae(["call", "DeleteUser", "--UserName", "taro"]).status, 0);
     await taro.page.goto(base + "/sessions");
     assert.equal(new URL(taro.page.url()).pathname, "/sign-in");
+    await taro.page.click("#by-link summary");
     await taro.page.fill("[name=token]", unused.split("#")[1]);
-    await Promise.all([taro.page.waitForNavigation(), taro.page.click("main form button")]);
+    await Promise.all([taro.page.waitForNavigation(), taro.page.click("#by-link form button")]);
     assert(await taro.page.isVisible(".refused"));
     await taro.context.close();
     await context.close();
@@ -319,8 +321,9 @@ async function attacks() {
     await again.addCookies([{ ...cookie, value: "A".repeat(43) }]);
     await second.goto(base + key);
     assert.equal(new URL(second.url()).pathname, "/sign-in");
+    await second.click("#by-link summary");
     await second.fill("[name=token]", newLink().split("#")[1]);
-    await second.click("main form button");
+    await second.click("#by-link form button");
     await second.waitForURL(base + key);
     // A session can be ended from another one.
     await other.page.goto(base + "/sessions");
@@ -360,8 +363,9 @@ async function smallAndWithoutScript() {
     const bare = await plain.newPage();
     const [address, token] = newLink().split("#");
     await bare.goto(address);
+    await bare.click("#by-link summary");
     await bare.fill("[name=token]", token);
-    await Promise.all([bare.waitForNavigation(), bare.click("main form button")]);
+    await Promise.all([bare.waitForNavigation(), bare.click("#by-link form button")]);
     const key = await makeKey(bare, { Description: "without scripts" });
     assert.match(key, /^\/keys\//);
     await plain.close();

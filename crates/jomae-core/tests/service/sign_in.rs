@@ -2,13 +2,20 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_api::{
+    actions,
+    names::AccountId,
+    time::Timestamp,
+    wire::{Params, Request},
+};
 use jomae_core::{
-    identity::Who,
+    identity::{Who, accounts},
     ram::sign_in::{
-        Attempt, FAILURES_MAX, LOCK_SECS, NoCaller, NotSignedIn, STRANGERS_FAILURES_MAX, SignedIn, browser_token,
+        Attempt, Duty, FAILURES_MAX, LOCK_SECS, NoCaller, NotSignedIn, STRANGERS_FAILURES_MAX, SignedIn, browser_token,
         verify_password, verify_totp,
     },
+    service::Arrival,
+    wait::Abandonment,
 };
 use jomae_crypto::{secret::SecretBytes, totp};
 use jomae_sim::block_on;
@@ -424,28 +431,110 @@ fn policies_see_whether_a_second_factor_was_shown() {
     assert!(may_list_keys(&world, &with));
 }
 
-/// Runs ListKeys as a session would.
 fn may_list_keys(world: &World, signed_in: &SignedIn) -> bool {
-    use jomae_api::wire::{Format, Params};
-    use jomae_core::{call::Call, run::ROUTES};
-    let kms = &world.service.kms;
+    run_as(world, signed_in, "ListKeys", &[]).is_ok()
+}
+
+/// Calls an action as a page of the console does. The code of a refusal.
+fn run_as(world: &World, signed_in: &SignedIn, action: &str, params: &[(&str, &str)]) -> Result<(), String> {
     let now = Timestamp(world.now());
-    let call = Call {
-        request_id: "00000000-0000-4000-8000-000000000000".into(),
-        now,
-        caller: signed_in.caller(&kms.vault, "ListKeys", now).unwrap(),
-        region: region("cn-hangzhou"),
-        host: HANGZHOU.into(),
-        source_ip: ADDRESS.into(),
-        user_agent: "browser/1".into(),
-        channel: jomae_core::call::Channel::Console,
-        format: Format::Json,
-        external_id: None,
-        nonce_place: None,
-        turn: jomae_core::call::TurnSlot::default(),
-        abandonment: jomae_core::wait::Abandonment::default(),
-    };
-    let index = ROUTES.iter().position(|(spec, _)| spec.name == "ListKeys").unwrap();
-    let params = Params::parse("", None).unwrap();
-    block_on((ROUTES[index].1)(kms, &call, &params, index)).result.is_ok()
+    let caller = signed_in.caller(&world.service.kms.vault, action, now).unwrap();
+    let api = actions::find(action).unwrap().api();
+    let params = Params::of(params).unwrap();
+    let request = Request { method: "POST", path: "/", query: "", headers: &[], body: &[] };
+    let arrival = Arrival { source_ip: ADDRESS, now, steady_ns: 0, abandonment: &Abandonment::default() };
+    let reply = block_on(world.service.answer_signed_in(&caller, (api, action), &params, &request, arrival));
+    let body: Value = serde_json::from_slice(&reply.body).unwrap();
+    if reply.status == 200 { Ok(()) } else { Err(body["Code"].as_str().unwrap().to_owned()) }
+}
+
+#[test]
+fn who_must_bind_a_device_needs_no_policy_for_that_alone() {
+    let world = World::new();
+    person(&world, "olga");
+    person(&world, "paul");
+    world.alice().done("UpdateLoginProfile", &[("UserName", "olga"), ("MFABindRequired", "true")]);
+    let olga = sign_in(&world, "olga", PASSWORD, None, HOME).unwrap();
+    let standing = olga.standing(&world.service.kms.vault, Timestamp(world.now())).unwrap();
+    assert_eq!(standing.duty, Some(Duty::BindDevice));
+    // Nobody else's, and nobody who need not.
+    let paul = sign_in(&world, "paul", PASSWORD, None, HOME).unwrap();
+    let of = |user| [("UserName", user)];
+    let new = [("VirtualMFADeviceName", "olgas")];
+    let denied = Err("NoPermission".to_owned());
+    assert_eq!(run_as(&world, &paul, "CreateVirtualMFADevice", &new), denied);
+    assert_eq!(run_as(&world, &paul, "GetUserMFAInfo", &of("paul")), denied);
+    assert_eq!(run_as(&world, &olga, "GetUserMFAInfo", &of("paul")), denied);
+    assert!(run_as(&world, &olga, "CreateVirtualMFADevice", &new).is_ok());
+    let none = run_as(&world, &olga, "GetUserMFAInfo", &of("olga"));
+    assert_eq!(none, Err("EntityNotExist.User.MFADevice".to_owned()));
+    // A policy can still deny it.
+    let document = json!({"Version": "1", "Statement": [{"Effect": "Deny", "Action": "ram:*", "Resource": "*"}]});
+    world.alice().policy("no-ram", &document.to_string());
+    world.alice().attach("no-ram", ("User", "olga"));
+    let other = [("VirtualMFADeviceName", "other")];
+    assert_eq!(run_as(&world, &olga, "CreateVirtualMFADevice", &other), denied);
+}
+
+#[test]
+fn whoever_changes_the_password_goes_on_and_nobody_else() {
+    let world = World::new();
+    person(&world, "rita");
+    let kms = &world.service.kms;
+    let (here, there) = (
+        sign_in(&world, "rita", PASSWORD, None, HOME).unwrap(),
+        sign_in(&world, "rita", PASSWORD, None, HOME).unwrap(),
+    );
+    let new = "another-Passphrase-1";
+    run_as(&world, &here, "ChangePassword", &[("OldPassword", PASSWORD), ("NewPassword", new)]).unwrap();
+    for ended in [&here, &there] {
+        assert!(matches!(caller_name(&world, ended, "ListKeys"), Err(NoCaller::Ended)));
+    }
+    assert!(block_on(here.renewed(kms, secret(PASSWORD))).unwrap().is_none());
+    let renewed = block_on(here.renewed(kms, secret(new))).unwrap().unwrap();
+    assert!(caller_name(&world, &renewed, "ListKeys").is_ok());
+    assert_eq!(renewed.facts(), here.facts());
+    // What began with a device does not go on without it.
+    let (seed, serial) = device(&world, "ritas");
+    bind(&world, "rita", &serial, &seed);
+    world.advance(30);
+    let with = sign_in(&world, "rita", new, Some(&code(&world, &seed, 0)), HOME).unwrap();
+    world.alice().ok("UnbindMFADevice", &[("UserName", "rita")]);
+    assert!(block_on(with.renewed(kms, secret(new))).unwrap().is_none());
+}
+
+#[test]
+fn a_link_lets_a_user_in_without_a_login_profile() {
+    let world = World::new();
+    world.alice().ok("CreateUser", &[("UserName", "sven")]);
+    let (kms, account) = (&world.service.kms, &world.alice.account);
+    let sven = jomae_core::identity::person(&kms.vault, account, Some("sven")).unwrap().unwrap();
+    let signed_in = with_attempt(&world, account, "", HOME, |attempt| {
+        block_on(SignedIn::by_link(kms, attempt, &sven)).unwrap().unwrap()
+    });
+    let event = newest_event(&world);
+    assert_eq!(event["additionalEventData"], json!({"callbackUrl": "/keys", "mfaChecked": "false"}));
+    assert_eq!(event["userIdentity"]["userName"], "sven");
+    assert!(caller_name(&world, &signed_in, "ListKeys").unwrap().ends_with(":user/sven"));
+    with_attempt(&world, account, "", HOME, |attempt| block_on(SignedIn::leave(kms, attempt, &sven)).unwrap());
+    let event = newest_event(&world);
+    assert_eq!((&event["eventName"], &event["eventType"]), (&json!("ConsoleSignout"), &json!("ConsoleSignout")));
+    assert_eq!(event["serviceName"], "AasSub");
+    assert!(event.get("additionalEventData").is_none());
+    world.alice().done("DeleteUser", &[("UserName", "sven")]);
+    assert!(matches!(caller_name(&world, &signed_in, "ListKeys"), Err(NoCaller::Ended)));
+}
+
+#[test]
+fn accounts_are_found_by_number_and_name() {
+    let world = World::new();
+    let vault = &world.service.kms.vault;
+    let alice = &world.alice.account;
+    let named = |text: &str| accounts::named(vault, text).unwrap();
+    assert_eq!(named(alice.as_str()).as_ref(), Some(alice));
+    let (_, name) = accounts::list(vault).unwrap().into_iter().find(|(account, _)| account == alice).unwrap();
+    assert_eq!(named(&name.name).as_ref(), Some(alice));
+    for nobody in ["0000000000000000", "", "nobody's", "a\nb"] {
+        assert!(named(nobody).is_none(), "{nobody:?}");
+    }
 }
