@@ -26,8 +26,8 @@ class Stage {
     }
 
     // Starts the service, the second time with what the first one has left. Gives the printed link, if there is one.
-    async start(words = []) {
-        const where = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0"];
+    async start({ words = [], port = 0 } = {}) {
+        const where = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--console-listen", `127.0.0.1:${port}`];
         this.server = spawn(this.binary, ["serve", "--data-dir", this.data, ...where, ...words],
             { stdio: ["ignore", "pipe", "inherit"] });
         let said = "";

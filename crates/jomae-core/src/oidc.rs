@@ -55,6 +55,10 @@ pub struct Claims {
     pub expires: Timestamp,
     /// When the token was issued, if it says so.
     pub issued: Option<Timestamp>,
+    /// What whoever asked for the token has put into it (`nonce`), if anybody did.
+    pub nonce: Option<String>,
+    /// For whom the token was issued (`azp`), if it says so.
+    pub authorized_party: Option<String>,
 }
 
 /// Why a token is not accepted. Nothing of the token is in it.

@@ -258,6 +258,27 @@ impl Service {
         report.reply(format, api, request, request_id)
     }
 
+    /// Lets somebody for whom a provider of identities vouches assume a role (AssumeRoleWithOIDC), for a session of the
+    /// console: in the same way as a request that carries the token.
+    pub async fn answer_with_token(&self, params: &Params<'_>, request: &Request<'_>, arrival: Arrival<'_>) -> Reply {
+        let (request_id, format, api) = (new_request_id(), Format::Json, Api::Sts);
+        let named = async {
+            self.check_ready()?;
+            self.token_checks
+                .admit(arrival.source_ip, arrival.steady_ns)
+                .map_err(|retry_after_ms| throttled(Refusal::Throttled.in_api(api), retry_after_ms))?;
+            let caller = sts::authenticate_by_token(&*self.oidc, params, arrival.now).await?;
+            let action = "AssumeRoleWithOIDC";
+            let channel = Channel::Console;
+            Ok(Named { caller, api_version: api.version(), action, format, signature: None, channel })
+        };
+        let report = match named.await {
+            Ok(named) => self.perform(named, request, params, api, &request_id, arrival).await,
+            Err(refused) => CallReport::of_stranger(refused),
+        };
+        report.reply(format, api, request, request_id)
+    }
+
     /// Whether the head of a request whose body is still to come was signed by a known caller. Changes nothing; the
     /// request has to pass [`Service::answer`] all the same.
     pub fn vouches(&self, head: &Request<'_>, arrival: Arrival<'_>) -> bool {

@@ -408,6 +408,28 @@ pub struct OidcProviderConfig {
     pub allow_private: bool,
     /// Certificates (PEM) to trust for the fetch, instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How its people sign in to the console; none: they do not.
+    pub console: Option<OidcConsoleConfig>,
+}
+
+/// How people of an identity provider sign in to the console.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcConsoleConfig {
+    /// What the provider calls the console; one of the client ids.
+    pub client_id: String,
+    /// A file with the secret that the provider has given to the console; none for a public client.
+    pub client_secret_file: Option<PathBuf>,
+    /// The role that everybody assumes who comes this way, by its full name.
+    pub role_arn: String,
+    /// Where the provider sends people back to: `https://<console>/sign-in/callback`, as it is registered there.
+    pub redirect_uri: String,
+    /// What the button of the sign-in page says; default: the name of the provider.
+    pub label: Option<String>,
+    /// Where people sign in at the provider; with `token_endpoint`, the issuer's discovery document is not asked.
+    pub authorization_endpoint: Option<String>,
+    /// Where a code is exchanged for a token.
+    pub token_endpoint: Option<String>,
 }
 
 /// Why a configuration cannot be used; one line.

@@ -81,6 +81,16 @@ impl Gateway {
         reply
     }
 
+    /// Lets somebody assume a role with the token of a provider of identities, for a session of the console.
+    pub(crate) async fn answer_with_token(&self, params: &Params<'_>, incoming: Incoming<'_>) -> Reply {
+        let began = Instant::now();
+        let arrival = self.arrival(&incoming, began);
+        let answering = self.service.answer_with_token(params, &incoming.request, arrival);
+        let (reply, worked) = measured(pin!(answering)).await;
+        self.count(&reply, arrival.source_ip, worked, began);
+        reply
+    }
+
     fn arrival<'a>(&self, incoming: &Incoming<'a>, began: Instant) -> Arrival<'a> {
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
         Arrival { source_ip: &incoming.peer.ip, now: now(), steady_ns, abandonment: incoming.abandonment }

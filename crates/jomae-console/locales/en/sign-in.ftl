@@ -37,6 +37,13 @@ sign-in-code-about = The password is right. Now type the code that your authenti
 sign-in-code = Six-digit code
 sign-in-anew = Sign in as somebody else
 
+## Through an organization
+sign-in-organization = Through your organization
+sign-in-organization-about = You sign in there, and come back here in a role.
+sign-in-organization-failed = Your organization has not let you in here. Try again; if it stays so, ask whoever runs the service, who finds the cause in its log.
+sign-in-arrived = You are signed in
+sign-in-go-on = Go on to the page
+
 ## The own sign-in
 me-title = My sign-in
 me-must-change = Choose another password first. Then you go on to where you wanted.

@@ -37,6 +37,13 @@ sign-in-code-about = パスワードを確認しました。認証アプリに�
 sign-in-code = 6 桁のコード
 sign-in-anew = 別のユーザーとしてログイン
 
+## Through an organization
+sign-in-organization = 組織のアカウントでログイン
+sign-in-organization-about = 組織の側でログインし、ロールとしてここに戻ります。
+sign-in-organization-failed = 組織のアカウントではログインできませんでした。もう一度試しても解決しない場合は、サービスの運用担当者に問い合わせてください。原因はサービスのログに記録されています。
+sign-in-arrived = ログインしました
+sign-in-go-on = ページに進む
+
 ## The own sign-in
 me-title = 自分のログイン設定
 me-must-change = まず新しいパスワードを設定してください。設定後、目的のページに進みます。

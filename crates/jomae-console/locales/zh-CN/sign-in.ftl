@@ -37,6 +37,13 @@ sign-in-code-about = 密码正确。请输入身份验证应用中显示的验�
 sign-in-code = 6位验证码
 sign-in-anew = 以其他用户身份登录
 
+## Through an organization
+sign-in-organization = 通过所在组织登录
+sign-in-organization-about = 您将在组织的页面登录，然后以角色身份返回此处。
+sign-in-organization-failed = 未能通过所在组织登录。请重试；如仍然失败，请联系服务的运维人员，原因记录在服务日志中。
+sign-in-arrived = 您已登录
+sign-in-go-on = 继续访问页面
+
 ## The own sign-in
 me-title = 我的登录设置
 me-must-change = 请先设置新密码，然后将转到您要访问的页面。

@@ -10,7 +10,7 @@ pub use audit::{EventFilter, audit, event};
 pub use keys::{KeyParts, KeysPage, Tried, create_key, grant, key, keys, try_it};
 pub use people::{NewSecret, UserParts, people, user};
 pub use session::{SessionRow, malformed, message, overview, sessions};
-pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, code, me, sign_in};
+pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
 
 use serde_json::Value;
 

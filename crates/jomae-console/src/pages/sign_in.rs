@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::{Frame, Refusal};
+use crate::{Frame, Refusal, frame::percent};
 
 /// Why somebody is not in yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Trouble {
     Busy,
     /// The link is not good.
     Link,
+    /// The organization does not vouch for the person, or the role does not trust it.
+    Organization,
 }
 
 impl Trouble {
@@ -33,6 +35,7 @@ impl Trouble {
             Self::Ended => frame.t("sign-in-ended"),
             Self::Busy => frame.t("sign-in-busy"),
             Self::Link => frame.t("sign-in-failed"),
+            Self::Organization => frame.t("sign-in-organization-failed"),
         }
     }
 }
@@ -54,6 +57,8 @@ pub struct SignInForm<'a> {
     pub trouble: Option<Trouble>,
     /// Whether the person has just unbound the own MFA device, which has ended the session.
     pub is_unbound: bool,
+    /// Through whom one can sign in: path and label.
+    pub organizations: &'a [(String, &'a str)],
 }
 
 /// A line for a secret. What was typed before is never in it.
@@ -102,6 +107,15 @@ pub fn sign_in(frame: &Frame<'_>, form: &SignInForm<'_>) -> String {
             (secret(frame, "password", "sign-in-password", "current-password"))
             button type="submit" { (frame.t("sign-in")) }
         }))
+        @if !form.organizations.is_empty() {
+            h2 { (frame.t("sign-in-organization")) }
+            p { (frame.t("sign-in-organization-about")) }
+            ul.actions {
+                @for (path, label) in form.organizations {
+                    li { a.button href={ (path) "?back=" (percent(form.back)) } translate="no" { (label) } }
+                }
+            }
+        }
         details id="by-link" open[by_link] {
             summary { (frame.t("sign-in-by-link")) }
             p { (frame.t("sign-in-about")) }
@@ -121,6 +135,12 @@ pub fn sign_in(frame: &Frame<'_>, form: &SignInForm<'_>) -> String {
         }
     };
     frame.page(&frame.t("sign-in-title"), &content)
+}
+
+/// The page of somebody who comes from an organization, while the browser goes on to another one.
+pub fn arrived(frame: &Frame<'_>, back: &str) -> String {
+    let content = html! { p { a href=(back) { (frame.t("sign-in-go-on")) } } };
+    frame.page(&frame.t("sign-in-arrived"), &content)
 }
 
 /// The page that asks for the code of the user's MFA device.

@@ -7,7 +7,7 @@ use crate::{
     pages::{self, Me, OwnDevice, Owner, SignInForm, Trouble},
 };
 
-const TROUBLES: [Option<Trouble>; 8] = [
+const TROUBLES: [Option<Trouble>; 9] = [
     None,
     Some(Trouble::Wrong),
     Some(Trouble::WrongCode),
@@ -16,10 +16,19 @@ const TROUBLES: [Option<Trouble>; 8] = [
     Some(Trouble::Ended),
     Some(Trouble::Busy),
     Some(Trouble::Link),
+    Some(Trouble::Organization),
 ];
 
 pub(super) fn all_pages(frame: &Frame<'_>, refused: &Frame<'_>, value: &str) -> Vec<String> {
-    let form = |trouble| SignInForm { back: value, account: value, user: value, trouble, is_unbound: true };
+    let organizations = [("/sign-in/with/0".to_owned(), value)];
+    let form = |trouble| SignInForm {
+        back: value,
+        account: value,
+        user: value,
+        trouble,
+        is_unbound: true,
+        organizations: &organizations,
+    };
     let rules = json!({ "MinimumPasswordLength": 8, "RequireLowercaseCharacters": true,
         "RequireUppercaseCharacters": true, "RequireNumbers": true, "RequireSymbols": true, "PasswordReusePrevention": 3 });
     let me = Me {
@@ -36,6 +45,7 @@ pub(super) fn all_pages(frame: &Frame<'_>, refused: &Frame<'_>, value: &str) -> 
     let of_device = |device| pages::me(frame, &Me { device, ..without_password });
     let mut all: Vec<String> = TROUBLES.iter().map(|trouble| pages::sign_in(frame, &form(*trouble))).collect();
     all.extend([
+        pages::arrived(frame, value),
         pages::code(frame, value, Some(Trouble::WrongCode)),
         pages::me(refused, &me),
         pages::me(frame, &Me { owner: Owner::Account, ..me }),

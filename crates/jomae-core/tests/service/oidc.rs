@@ -42,6 +42,8 @@ impl TokenVerifier for Fake {
             "signature" => Err(OidcError::SignatureInvalid),
             "unavailable" => Err(OidcError::KeysUnavailable("HTTP 503".to_owned())),
             subject => Ok(Claims {
+                nonce: None,
+                authorized_party: None,
                 issuer: provider.issuer.clone(),
                 audience: vec!["other".to_owned(), "sts.aliyuncs.com".to_owned()],
                 client_id: "sts.aliyuncs.com".to_owned(),

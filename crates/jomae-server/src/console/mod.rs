@@ -27,6 +27,7 @@ use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages, 
 use jomae_core::{
     error::Fault,
     identity::{self, Caller},
+    network::NetworkMeter,
     ram::sign_in::{NoCaller, SignedIn, Standing},
     service::Service,
 };
@@ -43,6 +44,8 @@ use crate::{
     bootstrap,
     gateway::{self, Gateway},
     http::{self, Answer, HttpFailure, Incoming},
+    logging::Seldom,
+    oidc::Organization,
 };
 
 /// Largest form, in bytes; the API takes no more in one call.
@@ -51,6 +54,8 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 const COOKIE_BYTES_MAX: usize = 4096;
 /// Longest path to come back to, in bytes.
 const BACK_BYTES_MAX: usize = 1024;
+/// Codes of providers of identities that are exchanged for one source network, each second.
+const EXCHANGES_PER_SEC: u32 = 2;
 /// What the cookie of a session is called. With this prefix browsers take it over TLS and for this host alone.
 const SESSION_COOKIE: &str = "__Host-jomae-session";
 /// What the cookie of the chosen language is called.
@@ -63,6 +68,11 @@ pub(crate) struct Console {
     sessions: Sessions,
     /// Those who have shown a password, and have to show a code.
     waiting: Waiting,
+    organizations: Vec<Organization>,
+    /// Codes of providers that are exchanged, by source network.
+    exchanges: NetworkMeter,
+    /// Of people whom a provider has not let in.
+    not_let_in: Seldom,
     started: Instant,
     audit_dir: PathBuf,
     /// Where browsers on this machine find it.
@@ -82,12 +92,21 @@ pub(crate) enum LinkError {
 
 impl Console {
     /// The console of a service, at the address where it listens.
-    pub(crate) fn of(service: &Arc<Service>, gateway: &Arc<Gateway>, data_dir: &Path, at: SocketAddr) -> Arc<Self> {
+    pub(crate) fn of(
+        service: &Arc<Service>,
+        gateway: &Arc<Gateway>,
+        organizations: Vec<Organization>,
+        data_dir: &Path,
+        at: SocketAddr,
+    ) -> Arc<Self> {
         Arc::new(Self {
             service: Arc::clone(service),
             gateway: Arc::clone(gateway),
             sessions: Sessions::default(),
             waiting: Waiting::default(),
+            organizations,
+            exchanges: NetworkMeter::new(EXCHANGES_PER_SEC),
+            not_let_in: Seldom::default(),
             started: Instant::now(),
             audit_dir: bootstrap::audit_dir(data_dir),
             address: bootstrap::reachable(at),

@@ -7,8 +7,9 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Certificate, Client, StatusCode, Url, redirect::Policy};
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{
     address::{PublicOnly, is_public, literal},
@@ -35,10 +36,9 @@ impl Origin {
     pub async fn fetch(&self) -> Result<KeySet, String> {
         let body = match self {
             Self::File(path) => return read_file(path),
-            Self::KeySet(web, url) => tokio::time::timeout(FETCH_TIMEOUT, web.get(url)).await,
-            Self::Issuer(web, issuer) => tokio::time::timeout(FETCH_TIMEOUT, discover(web, issuer)).await,
-        }
-        .map_err(|_| format!("no answer within {} s", FETCH_TIMEOUT.as_secs()))??;
+            Self::KeySet(web, url) => in_time(web.get(url)).await?,
+            Self::Issuer(web, issuer) => in_time(discover(web, issuer)).await?,
+        };
         KeySet::parse(&body).map_err(|error| error.to_string())
     }
 }
@@ -48,6 +48,12 @@ pub fn read_file(path: &Path) -> Result<KeySet, String> {
     let wrong = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
     let content = files::read_configured(path, KEY_SET_BYTES_MAX).map_err(|error| wrong(&error))?;
     KeySet::parse(&content).map_err(|error| wrong(&error))
+}
+
+/// A fetch, within its time.
+pub async fn in_time<T>(fetch: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let fetched = tokio::time::timeout(FETCH_TIMEOUT, fetch).await;
+    fetched.map_err(|_| format!("no answer within {} s", FETCH_TIMEOUT.as_secs()))?
 }
 
 /// Asks the issuer where its keys are (OpenID Connect Discovery 1.0), and gets them from there.
@@ -123,14 +129,32 @@ impl Web {
     }
 
     /// Gets a document of at most [`KEY_SET_BYTES_MAX`] bytes. Anything but 200 is an error.
-    async fn get(&self, url: &Url) -> Result<Vec<u8>, String> {
-        // A URL with an address needs no look-up, so the resolver does not see it.
-        if let Some(address) = literal(url).filter(|address| !self.allow_private && !is_public(*address)) {
-            return Err(format!("{address} is not a public address (see allow_private)"));
+    pub async fn get(&self, url: &Url) -> Result<Vec<u8>, String> {
+        self.expect_public(url)?;
+        self.answer(url, self.client.get(url.clone())).await
+    }
+
+    /// Sends a form, with a user name and a secret for it if there are any. The answer is as large as a document.
+    pub async fn post(&self, url: &Url, form: &str, auth: Option<(&str, &str)>) -> Result<Zeroizing<Vec<u8>>, String> {
+        self.expect_public(url)?;
+        let mut request = self.client.post(url.clone()).header("content-type", "application/x-www-form-urlencoded");
+        if let Some((name, secret)) = auth {
+            request = request.basic_auth(name, Some(secret));
         }
+        in_time(self.answer(url, request.body(form.to_owned()))).await.map(Zeroizing::new)
+    }
+
+    /// A URL with an address needs no look-up, so the resolver does not see it.
+    fn expect_public(&self, url: &Url) -> Result<(), String> {
+        match literal(url).filter(|address| !self.allow_private && !is_public(*address)) {
+            Some(address) => Err(format!("{address} is not a public address (see allow_private)")),
+            None => Ok(()),
+        }
+    }
+
+    async fn answer(&self, url: &Url, request: RequestBuilder) -> Result<Vec<u8>, String> {
         let lost = |error: reqwest::Error| causes(&error);
-        let request = self.client.get(url.clone()).header("accept", "application/json");
-        let mut answer = request.send().await.map_err(lost)?;
+        let mut answer = request.header("accept", "application/json").send().await.map_err(lost)?;
         if answer.status() != StatusCode::OK {
             return Err(format!("{url} answers HTTP {}", answer.status().as_u16()));
         }

@@ -3,6 +3,7 @@
 mod address;
 mod fetch;
 mod keys;
+mod organization;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ use self::{
 use crate::config::{ConfigError, OidcProviderConfig};
 
 pub use self::keys::{KEY_SET_BYTES_MAX, KeySet, KeySetError};
+pub use self::organization::Trip;
+pub(crate) use self::organization::{CALLBACK_PATH, Organization, TRIP_SECS};
 
 /// Longest issuer, in bytes.
 const ISSUER_BYTES_MAX: usize = 512;
@@ -45,11 +48,24 @@ impl Verifier {
             let origin = origin(config).map_err(wrong)?;
             let arn = provider.arn();
             let source = Arc::new(KeySource::new(arn.clone(), origin));
+            // What is wrong there is told even where no console is served.
+            Organization::from_config(config, &provider).map_err(|cause| wrong(format!("console: {cause}")))?;
             if entries.insert(arn.clone(), (provider, source)).is_some() {
                 return Err(wrong(format!("{arn} is there twice")));
             }
         }
         Ok(Self { entries })
+    }
+
+    /// Whoever can sign in to the console through one of the providers.
+    pub(crate) fn organizations(providers: &[OidcProviderConfig]) -> Result<Vec<Organization>, ConfigError> {
+        let mut organizations = Vec::new();
+        for config in providers {
+            let organization = provider(config).and_then(|provider| Organization::from_config(config, &provider));
+            let wrong = |what: String| ConfigError::Value(format!("oidc_provider {:?}: console: {what}", config.name));
+            organizations.extend(organization.map_err(wrong)?);
+        }
+        Ok(organizations)
     }
 
     async fn check(&self, provider: &Provider, token: &str, now: Timestamp) -> Result<Claims, OidcError> {
@@ -111,7 +127,7 @@ fn origin(config: &OidcProviderConfig) -> Result<Origin, String> {
     let web = || Web::new(config.allow_private, config.ca_file.as_deref());
     match (&config.jwks_file, &config.jwks_uri) {
         (Some(_), Some(_)) => Err("give jwks_file or jwks_uri, not both".into()),
-        (Some(_), None) if config.allow_private || config.ca_file.is_some() => {
+        (Some(_), None) if config.console.is_none() && (config.allow_private || config.ca_file.is_some()) => {
             Err("allow_private and ca_file have no meaning with jwks_file: nothing is fetched".into())
         }
         (Some(path), None) => {

@@ -39,6 +39,8 @@ struct Payload {
     exp: f64,
     nbf: Option<f64>,
     iat: Option<f64>,
+    nonce: Option<String>,
+    azp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +81,16 @@ pub fn claims(
     if [not_before, issued].into_iter().flatten().any(|start| start.0 > earliest) {
         return Err(OidcError::TokenNotYetValid);
     }
-    Ok(Claims { issuer: payload.iss, audience, client_id, subject: payload.sub, expires, issued })
+    Ok(Claims {
+        issuer: payload.iss,
+        audience,
+        client_id,
+        subject: payload.sub,
+        expires,
+        issued,
+        nonce: payload.nonce,
+        authorized_party: payload.azp,
+    })
 }
 
 fn signed_payload(token: &str, header: &Header, keys: &KeySet) -> Result<Payload, OidcError> {

@@ -1,5 +1,7 @@
-//! Ways in: a password with the code of an MFA device, and a link. What a person does about the own sign-in is in `own`.
+//! Ways in: a password with the code of an MFA device, a provider of identities (`organization`), and a link. What a person
+//! does about the own sign-in is in `own`.
 
+mod organization;
 mod own;
 mod waiting;
 
@@ -20,6 +22,7 @@ pub(super) use self::own::is_own;
 pub(super) use self::waiting::Waiting;
 use self::waiting::{WAIT_SECS, Waiter};
 use super::{COOKIE_BYTES_MAX, SECRET_CHARS, SESSION_COOKIE, Visit, cookie_of, header, is_own_path, reply::Page};
+use crate::oidc::CALLBACK_PATH;
 
 /// What the cookie of somebody is called who has shown a password and has to show a code.
 const WAITING_COOKIE: &str = "__Host-jomae-sign-in";
@@ -73,6 +76,11 @@ impl Visit<'_> {
             (false, "/sign-in/password") => self.sign_in_by_password().await,
             (true, "/sign-in/code") => self.ask_for_code(None),
             (false, "/sign-in/code") => self.sign_in_by_code().await,
+            (true, CALLBACK_PATH) => self.come_back().await,
+            (true, path) => match path.strip_prefix("/sign-in/with/") {
+                Some(number) => self.go_to_organization(number).await,
+                None => self.message(404, "not-found-title", "not-found"),
+            },
             _ => self.message(404, "not-found-title", "not-found"),
         }
     }
@@ -96,7 +104,9 @@ impl Visit<'_> {
 
     /// The page on which one signs in, with what was typed before but for passwords.
     pub(super) fn sign_in_form(&self, back: &str, typed: &Typed, trouble: Option<Trouble>) -> Page {
+        let organizations = self.organizations();
         let form = SignInForm {
+            organizations: &organizations,
             back: if is_own_path(back) { back } else { "/" },
             account: typed.get("account"),
             user: typed.get("user"),

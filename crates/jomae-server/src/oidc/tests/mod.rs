@@ -1,6 +1,7 @@
 //! Providers, keys and tokens for the tests, and the tests of the configuration.
 
 mod fetching;
+mod organization;
 mod server;
 mod tokens;
 
@@ -102,6 +103,7 @@ pub fn config(issuer: &str) -> OidcProviderConfig {
         jwks_uri: None,
         allow_private: false,
         ca_file: None,
+        console: None,
     }
 }
 
