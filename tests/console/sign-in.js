@@ -3,13 +3,18 @@
 
 const assert = require("node:assert");
 const crypto = require("node:crypto");
+const fs = require("node:fs");
+const path = require("node:path");
 const { Stage, clean, play, press, texts } = require("./stage");
 
 const stage = new Stage(process.argv[2]);
 const PASSWORD = "a-Long-passphrase-9";
+const hostile = `"'><script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">{{7*7}}&lt;`;
 let account;
+// Of devices.
+const seeds = [];
 
-const path = (page) => new URL(page.url()).pathname;
+const pathOf = (page) => new URL(page.url()).pathname;
 
 // A user with a login profile.
 function user(name, more = {}) {
@@ -45,7 +50,7 @@ async function show(page, name, password = PASSWORD) {
 async function signedIn(name, { lang = "en", password = PASSWORD, where = "/sessions", context } = {}) {
     const opened = context ? { context, page: await context.newPage() } : await stage.browserOf(lang);
     await opened.page.goto(stage.base + where);
-    assert.equal(path(opened.page), "/sign-in");
+    assert.equal(pathOf(opened.page), "/sign-in");
     await show(opened.page, name, password);
     return opened;
 }
@@ -59,7 +64,7 @@ async function aPassword(lang) {
     user(name);
     const { context, page } = await stage.browserOf(lang);
     await page.goto(stage.base + "/audit?by=EventName&value=CreateKey");
-    assert.equal(path(page), "/sign-in");
+    assert.equal(pathOf(page), "/sign-in");
     await clean(page);
     // Nobody is told what is wrong, and what was typed is still there, but for the password.
     for (const [account_, name_, password] of [["", name, "wrong"], ["", "nobody", PASSWORD], ["9".repeat(16), name, PASSWORD]]) {
@@ -100,11 +105,11 @@ async function anotherPassword() {
     user("saburo", { PasswordResetRequired: "true" });
     const { context, page } = await signedIn("saburo", { lang: "ja", where: "/keys?state=Enabled" });
     // Nothing else is open until the password is another one.
-    assert.equal(path(page), "/me");
+    assert.equal(pathOf(page), "/me");
     assert.equal(await page.textContent(".warning"), texts.ja["me-must-change"]);
     await clean(page);
     await page.goto(stage.base + "/people");
-    assert.equal(path(page), "/me");
+    assert.equal(pathOf(page), "/me");
     await page.goto(stage.base + "/keys?state=Enabled");
     const elsewhere = await signedIn("saburo");
     const change = async (old, fresh, again = fresh) => {
@@ -132,18 +137,18 @@ async function anotherPassword() {
     await thief.context.addCookies(before);
     for (const { page } of [thief, elsewhere]) {
         await page.goto(stage.base + "/sessions");
-        assert.equal(path(page), "/sign-in");
+        assert.equal(pathOf(page), "/sign-in");
     }
     await show(elsewhere.page, "saburo");
     assert.equal(await elsewhere.page.textContent(".refused"), texts.en["sign-in-wrong"]);
     await show(elsewhere.page, "saburo", "another-Passphrase-1");
-    assert.equal(path(elsewhere.page), "/sessions");
+    assert.equal(pathOf(elsewhere.page), "/sessions");
     // Once more, by choice.
     await page.goto(stage.base + "/me");
     await change("another-Passphrase-1", "another-Passphrase-2");
     assert.equal(await page.textContent(".done"), texts.ja["done-password-changed"]);
     await elsewhere.page.reload();
-    assert.equal(path(elsewhere.page), "/sign-in");
+    assert.equal(pathOf(elsewhere.page), "/sign-in");
     for (const open of [context, thief.context, elsewhere.context]) await open.close();
 }
 
@@ -151,7 +156,7 @@ async function aDevice() {
     user("shiro", { MFABindRequired: "true" });
     allow("shiro", { Action: "kms:ListKeys", Condition: { Bool: { "acs:MFAPresent": "true" } } });
     const { context, page } = await signedIn("shiro", { lang: "zh-CN", where: "/keys" });
-    assert.equal(path(page), "/me");
+    assert.equal(pathOf(page), "/me");
     assert.equal(await page.textContent(".warning"), texts["zh-CN"]["me-must-bind"]);
     await clean(page);
     // No policy lets this user do it: that the login profile asks for it is enough.
@@ -160,6 +165,7 @@ async function aDevice() {
     assert(await page.evaluate(() => document.querySelector("img.qr").naturalWidth > 100), "the picture is shown");
     await clean(page);
     const seed = await page.locator("#device ~ dl dd code").first().textContent();
+    seeds.push(seed);
     const bind = async (one, two) => {
         await page.fill("[name=code_1]", one);
         await page.fill("[name=code_2]", two);
@@ -170,13 +176,13 @@ async function aDevice() {
     assert.equal(await page.locator("#device ~ dl dd code").first().textContent(), seed, "the device is still the same");
     await clean(page);
     await bind(code(seed, -1), code(seed, 0));
-    assert.equal(path(page), "/keys");
+    assert.equal(pathOf(page), "/keys");
     // This session began without a code, and the policy asks for one.
     assert((await page.textContent(".refused")).includes("kms:ListKeys"));
     await press(page, "/sign-out");
     await page.goto(stage.base + "/keys");
     await show(page, "shiro");
-    assert.equal(path(page), "/sign-in/code");
+    assert.equal(pathOf(page), "/sign-in/code");
     await clean(page);
     const enter = async (digits) => {
         await page.fill("[name=code]", digits);
@@ -187,7 +193,7 @@ async function aDevice() {
     await clean(page);
     const good = code(seed, 1);
     await enter(good.slice(0, 3) + " " + good.slice(3));
-    assert.equal(path(page), "/keys");
+    assert.equal(pathOf(page), "/keys");
     assert.equal(await page.locator(".refused").count(), 0, "with a code the policy allows it");
     const [signin] = events("ConsoleSignin");
     assert.equal(signin.additionalEventData.mfaChecked, "true");
@@ -200,7 +206,7 @@ async function aDevice() {
     await press(other.page, "/sign-in/code");
     assert.equal(await other.page.textContent(".refused"), texts.en["sign-in-wrong-code"]);
     await other.page.goto(stage.base + "/keys");
-    assert.equal(path(other.page), "/sign-in");
+    assert.equal(pathOf(other.page), "/sign-in");
     // Unbinding needs a right; it ends every session.
     await page.goto(stage.base + "/me");
     await clean(page);
@@ -214,9 +220,9 @@ async function aDevice() {
     assert.equal(await page.textContent(".done"), texts["zh-CN"]["sign-in-device-unbound"]);
     await clean(page);
     await page.goto(stage.base + "/sessions");
-    assert.equal(path(page), "/sign-in");
+    assert.equal(pathOf(page), "/sign-in");
     await show(page, "shiro");
-    assert.equal(path(page), "/sessions");
+    assert.equal(pathOf(page), "/sessions");
     await context.close();
     await other.context.close();
 }
@@ -237,7 +243,7 @@ async function lockOut() {
     await clean(stranger.page);
     await page.goto(stage.base + "/sessions");
     await show(page, "goro");
-    assert.equal(path(page), "/sessions", "the own browser is not locked out");
+    assert.equal(pathOf(page), "/sessions", "the own browser is not locked out");
     stage.call("SetPasswordPolicy", { MaxLoginAttemps: "0" });
     await context.close();
     await stranger.context.close();
@@ -252,10 +258,10 @@ async function sessionsEnd() {
         const name = "roku-" + action;
         user(name);
         const { context, page } = await signedIn(name);
-        assert.equal(path(page), "/sessions");
+        assert.equal(pathOf(page), "/sessions");
         stage.call(action, { UserName: name, ...more });
         await page.reload();
-        assert.equal(path(page), "/sign-in", action);
+        assert.equal(pathOf(page), "/sign-in", action);
         await context.close();
     }
     user("nana");
@@ -265,14 +271,14 @@ async function sessionsEnd() {
     await tab.goto(stage.base + "/me?back=/audit");
     await press(page, "/sign-out");
     await page.goBack();
-    assert.equal(path(page), "/sign-in", "the back button shows nothing");
+    assert.equal(pathOf(page), "/sign-in", "the back button shows nothing");
     await tab.fill("[name=old_password]", PASSWORD);
     await tab.fill("[name=new_password]", "another-Passphrase-1");
     await tab.fill("[name=new_password_again]", "another-Passphrase-1");
     await press(tab, "/me/password");
-    assert.equal(path(tab), "/sign-in");
+    assert.equal(pathOf(tab), "/sign-in");
     await show(tab, "nana");
-    assert.equal(path(tab), "/me", "the page of the form");
+    assert.equal(pathOf(tab), "/me", "the page of the form");
     // Signing in anew replaces the session: the cookie of before is worth nothing.
     const before = await context.cookies();
     await page.goto(stage.base + "/sign-in");
@@ -280,7 +286,7 @@ async function sessionsEnd() {
     const thief = await stage.browserOf();
     await thief.context.addCookies(before);
     await thief.page.goto(stage.base + "/sessions");
-    assert.equal(path(thief.page), "/sign-in");
+    assert.equal(pathOf(thief.page), "/sign-in");
     // A form of the sign-in that comes from elsewhere is not looked at.
     const form = { account: "", user: "nana", password: PASSWORD };
     const forged = await thief.context.request.post(stage.base + "/sign-in/password",
@@ -296,7 +302,7 @@ async function withoutScripts() {
     const { context, page } = await stage.browserOf("ja", { javaScriptEnabled: false, viewport: { width: 320, height: 640 } });
     await page.goto(stage.base + "/people");
     await show(page, "hachi");
-    assert.equal(path(page), "/people");
+    assert.equal(pathOf(page), "/people");
     await page.goto(stage.base + "/me");
     await page.fill("[name=old_password]", PASSWORD);
     await page.fill("[name=new_password]", "another-Passphrase-1");
@@ -304,6 +310,30 @@ async function withoutScripts() {
     await press(page, "/me/password");
     assert.equal(await page.textContent(".done"), texts.ja["done-password-changed"]);
     await context.close();
+}
+
+async function hostileTexts() {
+    const { context, page } = await stage.browserOf();
+    await page.goto(stage.base + "/sign-in?back=" + encodeURIComponent("/keys?find=" + hostile));
+    await clean(page);
+    for (const field of ["account", "user", "password"]) await page.fill(`[name=${field}]`, hostile);
+    await press(page, "/sign-in/password");
+    assert.deepEqual([await page.inputValue("[name=account]"), await page.inputValue("[name=user]")], [hostile, hostile]);
+    await clean(page);
+    const { headers } = await context.request.fetch(stage.base + "/sign-in").then((answer) => ({ headers: answer.headers() }));
+    assert.equal(headers["cache-control"], "no-store");
+    await context.close();
+}
+
+// What somebody has typed as a secret, or was shown as one, is in no log and no file.
+async function nothingSecretIsKept() {
+    await stage.stop();
+    const secrets = [PASSWORD, "another-Passphrase", ...seeds];
+    const files = fs.readdirSync(stage.data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    assert(files.some((entry) => entry.parentPath.includes("audit")), "the audit log is looked at");
+    const all = [Buffer.from(stage.said), ...files.map((entry) => fs.readFileSync(path.join(entry.parentPath, entry.name)))];
+    for (const secret of secrets) assert(!all.some((content) => content.includes(secret)), "a secret is kept: " + secret);
+    assert(all.some((content) => content.includes("ConsoleSignin")), "events are found by the same search");
 }
 
 play(stage, [
@@ -320,4 +350,6 @@ play(stage, [
     ["lock-out", lockOut],
     ["sessions end with what they rest on; two tabs, the back button, old cookies", sessionsEnd],
     ["without scripts, on a small screen", withoutScripts],
+    ["hostile texts", hostileTexts],
+    ["nothing secret is kept", nothingSecretIsKept],
 ]);

@@ -23,14 +23,19 @@ class Stage {
         this.binary = binary;
         this.work = fs.mkdtempSync(path.join(os.tmpdir(), "jomae-console-"));
         this.data = path.join(this.work, "data");
+        // All that the service has written, beside its data.
+        this.said = "";
     }
 
     // Starts the service, the second time with what the first one has left. Gives the printed link, if there is one.
     async start({ words = [], port = 0 } = {}) {
         const where = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--console-listen", `127.0.0.1:${port}`];
         this.server = spawn(this.binary, ["serve", "--data-dir", this.data, ...where, ...words],
-            { stdio: ["ignore", "pipe", "inherit"] });
+            { stdio: ["ignore", "pipe", "pipe"] });
         let said = "";
+        for (const stream of [this.server.stdout, this.server.stderr]) {
+            stream.on("data", (bytes) => { this.said += bytes; });
+        }
         this.server.stdout.on("data", (bytes) => { said += bytes; });
         const deadline = Date.now() + 60_000;
         while (!/Console: \S+\n.*\n/.test(said)) {
@@ -121,7 +126,7 @@ async function play(stage, steps) {
             console.log(`${name}: ok, ${((Date.now() - began) / 1000).toFixed(1)} s`);
         }
     } catch (error) {
-        console.error(error);
+        console.error(error, stage.said.split("\n").slice(-20).join("\n"));
         status = 1;
     }
     await stage.close();

@@ -93,7 +93,7 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
 
 async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHandle) -> Result<(), StartError> {
     config.checked_regions()?;
-    let organizations = oidc::Verifier::organizations(&config.oidc_providers)?;
+    let providers = oidc::Verifier::organizations(&config.oidc_providers)?;
     let limits = limits_with(&config, descriptors::raise());
     let (listener, listening) = listen(&config.listen).await?;
     let (admin_listener, admin_listening) = listen(&config.admin_listen).await?;
@@ -130,8 +130,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let gateway = Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics)));
     let proxies = config.proxies()?;
     let tls = Some(Arc::clone(&certificates.tls));
-    let console =
-        for_console.as_ref().map(|(_, at)| Console::of(&service, &gateway, organizations, &config.data_dir, *at));
+    let console = for_console.as_ref().map(|(_, at)| Console::of(&service, &gateway, providers, &config.data_dir, *at));
     let console_task = for_console.zip(console.clone()).map(|((listener, _), pages)| {
         // Its connections are counted apart: strangers at the door of the console do not take those of the API.
         let (limits, proxies, counts) = (limits.clone(), proxies.clone(), Arc::default());

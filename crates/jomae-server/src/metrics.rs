@@ -306,7 +306,7 @@ impl Sources {
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let audit = self.audit.counts();
-        let counters: [(&str, &str, u64); 13] = [
+        let counters: [(&str, &str, u64); 14] = [
             ("http_requests", "Complete requests", self.http.requests.get()),
             ("http_connections", "Connections accepted", self.http.connections_total.get()),
             ("http_bytes_in", "Bytes of requests", self.http.bytes_in.get()),
@@ -337,6 +337,11 @@ impl Collector for Sources {
                 "access_key_lockouts",
                 "Times that a network was locked out of an access key after wrong signatures",
                 self.service.authenticator.lockout.locks(),
+            ),
+            (
+                "sign_in_lockouts",
+                "Times that a place was locked out of signing in as a user after wrong passwords or codes",
+                self.service.kms.sign_in.locks(),
             ),
             (
                 "nonces_perhaps_used",

@@ -237,6 +237,10 @@ pub const TRIP_SECS: i64 = 600;
 /// Length of the secret, in characters.
 const SECRET_CHARS: usize = 43;
 
+fn derived(purpose: &str, of: &str) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(&[b"jomae console ", purpose.as_bytes(), &[0], of.as_bytes()]))
+}
+
 impl Trip {
     pub fn new(secret: Zeroizing<String>, provider: String, back: String, began: Timestamp) -> Self {
         Self { secret, provider, back, began }
@@ -264,20 +268,16 @@ impl Trip {
         Some(Self { secret: Zeroizing::new(secret.to_owned()), provider: text(provider)?, back: text(back)?, began })
     }
 
-    fn derived(&self, purpose: &str, of: &str) -> String {
-        URL_SAFE_NO_PAD.encode(sha256(&[b"jomae console ", purpose.as_bytes(), &[0], of.as_bytes()]))
-    }
-
     pub(super) fn state(&self) -> String {
-        self.derived("state", &self.to_cookie())
+        derived("state", &self.to_cookie())
     }
 
     pub(super) fn nonce(&self) -> String {
-        self.derived("nonce", &self.secret)
+        derived("nonce", &self.secret)
     }
 
     pub(super) fn verifier(&self) -> Zeroizing<String> {
-        Zeroizing::new(self.derived("verifier", &self.secret))
+        Zeroizing::new(derived("verifier", &self.secret))
     }
 
     /// Whether the provider answers what this browser has asked. Hashes are compared, so that the time tells nothing.

@@ -45,6 +45,15 @@ struct Refused {
     typed: Typed,
 }
 
+/// Back to where the person wanted to go before something had to be done here.
+fn done(typed: &Typed, done: &str) -> Page {
+    let back = typed.get("back");
+    if is_own_path(back) && !is_own(back.split('?').next().unwrap_or_default()) {
+        return Page::redirect(back);
+    }
+    Page::redirect(&format!("/me?done={done}"))
+}
+
 impl Visit<'_> {
     pub(in super::super) async fn own(&self, session: &Session, path: &str) -> Page {
         match (path, &session.device) {
@@ -119,15 +128,6 @@ impl Visit<'_> {
         Page::html(if is_refused { 403 } else { 200 }, pages::me(&frame, &me))
     }
 
-    /// Back to where the person wanted to go before something had to be done here.
-    fn done(&self, typed: &Typed, done: &str) -> Page {
-        let back = typed.get("back");
-        if is_own_path(back) && !is_own(back.split('?').next().unwrap_or_default()) {
-            return Page::redirect(back);
-        }
-        Page::redirect(&format!("/me?done={done}"))
-    }
-
     async fn change_password(&self, session: &Session, mut typed: Typed) -> Page {
         let [old, new, again] =
             ["old_password", "new_password", "new_password_again"].map(|name| take(&mut typed, name));
@@ -139,9 +139,9 @@ impl Visit<'_> {
         }
         let text = |secret: &SecretBytes| Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned());
         let params = given(&[("OldPassword", &text(&old)), ("NewPassword", &text(&new))]);
-        let asked = asker.ask("ChangePassword", params).await;
+        let changed = asker.ask("ChangePassword", params).await;
         asker.conceal(&["OldPassword", "NewPassword"]);
-        if let Err(refusal) = asked {
+        if let Err(refusal) = changed {
             return self.me(session, asker, refused(refusal, typed)).await;
         }
         // The change has ended all sessions; whoever has made it goes on, with another cookie.
@@ -152,7 +152,7 @@ impl Visit<'_> {
         };
         let cookie = renewed.and_then(|renewed| self.console.sessions.renew(self.session_cookie(), renewed));
         match cookie {
-            Some(cookie) => self.done(&typed, "password-changed").with("Set-Cookie", of_session(&cookie)),
+            Some(cookie) => done(&typed, "password-changed").with("Set-Cookie", of_session(&cookie)),
             None => Page::redirect("/sign-in").with("Set-Cookie", gone(SESSION_COOKIE)),
         }
     }
@@ -198,12 +198,12 @@ impl Visit<'_> {
             ("AuthenticationCode1", &one),
             ("AuthenticationCode2", &two),
         ];
-        let asked = asker.ask("BindMFADevice", given(&params)).await;
+        let bound = asker.ask("BindMFADevice", given(&params)).await;
         asker.conceal(&["AuthenticationCode1", "AuthenticationCode2"]);
-        match asked {
+        match bound {
             Ok(_) => {
                 self.console.sessions.keep_device(self.session_cookie(), None);
-                self.done(&typed, "device-bound")
+                done(&typed, "device-bound")
             }
             Err(refusal) => self.device_refused(session, asker, refusal, typed).await,
         }
