@@ -17,6 +17,7 @@ use jomae_core::{
     ram::sign_in::{Attempt, NoCaller, NotSignedIn, SignedIn, Standing, browser_token, verify_password, verify_totp},
 };
 use jomae_crypto::secret::SecretBytes;
+use zeroize::Zeroizing;
 
 pub(super) use self::own::is_own;
 pub(super) use self::waiting::Waiting;
@@ -52,10 +53,14 @@ pub(super) fn is_of_duty(path: &str) -> bool {
     is_own(path) || path == "/sign-out"
 }
 
-/// Takes what was typed out of a form, as a secret.
-fn take(typed: &mut Typed, name: &str) -> SecretBytes {
+/// Takes a secret out of what was typed, of which no copy stays there.
+fn take(typed: &mut Typed, name: &str) -> Zeroizing<String> {
     let found = typed.0.iter_mut().find(|(known, _)| known == name);
-    SecretBytes::new(found.map(|(_, value)| std::mem::take(value).into_bytes()).unwrap_or_default())
+    Zeroizing::new(found.map(|(_, value)| std::mem::take(value)).unwrap_or_default())
+}
+
+fn secret(text: &str) -> SecretBytes {
+    SecretBytes::new(text.as_bytes().to_vec())
 }
 
 /// Account and user, as typed: each in its field, or both in that of the user, as `user@account.onaliyun.com`.
@@ -158,7 +163,7 @@ impl Visit<'_> {
         };
         let kms = &self.console.service.kms;
         let attempt = self.attempt(&account, &user_name, &back);
-        let shown = match verify_password(kms, &attempt, password).await {
+        let shown = match verify_password(kms, &attempt, secret(&password)).await {
             Ok(shown) => shown,
             Err(error) => return self.not_signed_in(error, |trouble| self.sign_in_form(&back, &typed, Some(trouble))),
         };
@@ -205,7 +210,7 @@ impl Visit<'_> {
         };
         // People type the blank that the app shows.
         let code = take(&mut typed, "code");
-        let code = SecretBytes::new(code.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
+        let code = SecretBytes::new(code.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
         let cookie = self.waiting_cookie();
         let Some((waiter, expires)) = self.console.waiting.take(cookie, self.now) else {
             return self.sign_in_form("/", &Typed::default(), Some(Trouble::Ended));
@@ -326,9 +331,9 @@ mod tests {
     #[test]
     fn a_secret_is_taken_out() {
         let mut typed = Typed(vec![("password".into(), "secret".into()), ("user".into(), "hanako".into())]);
-        assert_eq!(take(&mut typed, "password").expose(), b"secret");
+        assert_eq!(*take(&mut typed, "password"), "secret");
         assert_eq!((typed.get("password"), typed.get("user")), ("", "hanako"));
-        assert!(take(&mut typed, "other").expose().is_empty());
+        assert!(take(&mut typed, "other").is_empty());
     }
 
     #[test]

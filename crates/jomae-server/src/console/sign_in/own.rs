@@ -12,7 +12,7 @@ use jomae_core::{
     identity::Who,
     ram::sign_in::Duty,
 };
-use jomae_crypto::{rng, secret::SecretBytes};
+use jomae_crypto::rng;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ use super::{
         reply::Page,
         sessions::{NewDevice, Session},
     },
-    gone, is_own_path, of_session, take,
+    gone, is_own_path, of_session, secret, take,
 };
 
 /// Longest part of a user's name in the name of a device, in characters.
@@ -133,19 +133,18 @@ impl Visit<'_> {
             ["old_password", "new_password", "new_password_again"].map(|name| take(&mut typed, name));
         let mut asker = self.asker(session);
         let refused = |refusal, typed| Refused { of_password: Some(refusal), typed, ..Refused::default() };
-        if new.expose() != again.expose() {
+        if new != again {
             let refusal = Refusal { code: "passwords-differ".to_owned(), ..Refusal::default() };
             return self.me(session, asker, refused(refusal, typed)).await;
         }
-        let text = |secret: &SecretBytes| Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned());
-        let params = given(&[("OldPassword", &text(&old)), ("NewPassword", &text(&new))]);
+        let params = given(&[("OldPassword", &old), ("NewPassword", &new)]);
         let changed = asker.ask("ChangePassword", params).await;
         asker.conceal(&["OldPassword", "NewPassword"]);
         if let Err(refusal) = changed {
             return self.me(session, asker, refused(refusal, typed)).await;
         }
         // The change has ended all sessions; whoever has made it goes on, with another cookie.
-        let renewed = match session.signed_in.renewed(&self.console.service.kms, new).await {
+        let renewed = match session.signed_in.renewed(&self.console.service.kms, secret(&new)).await {
             Ok(renewed) => renewed,
             Err(Error::Failed(fault)) => return self.failed(&fault),
             Err(_) => None,
