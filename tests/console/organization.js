@@ -227,7 +227,8 @@ async function stolenAnswers() {
     await victim.page.goto(answer);
     assert.equal(await victim.page.textContent(".refused"), texts.ja["sign-in-ended"]);
     // Whose it is, it lets in once.
-    await attacker.page.goto(answer);
+    // The page goes on by itself, perhaps before it is loaded.
+    await attacker.page.goto(answer, { waitUntil: "commit" });
     await attacker.page.waitForURL(stage.base + "/keys");
     await attacker.page.goto(answer);
     assert.equal(await attacker.page.textContent(".refused"), texts.en["sign-in-ended"]);
