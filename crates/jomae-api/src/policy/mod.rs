@@ -11,6 +11,7 @@ mod json;
 mod key_policy;
 mod known;
 mod pattern;
+mod place;
 mod principal;
 mod read;
 
@@ -20,6 +21,7 @@ pub use decimal::Decimal;
 pub use document::{Actions, Effect, Policy, Statement};
 pub use key_policy::KeyPolicy;
 pub use pattern::Pattern;
+pub use place::{Place, place_of};
 pub use principal::PrincipalPattern;
 pub use read::parse;
 

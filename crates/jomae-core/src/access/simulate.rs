@@ -18,7 +18,7 @@ use jomae_api::{
     wire::Format,
 };
 
-pub use question::{Answer, Layer, PrincipalName, Question, simulate};
+pub use question::{Answer, Layer, PrincipalName, Question, Standpoint, simulate, would_allow};
 
 use super::{
     Rights,

@@ -157,6 +157,39 @@ pub fn simulate(tx: &mut Tx<'_>, question: &Question, proposal: Option<&Proposal
     Ok(Answer { allowed, permission, resource: arn, reason, layers, notes })
 }
 
+/// Where a caller stands: its region, its address and the time.
+#[derive(Clone, Copy)]
+pub struct Standpoint<'a> {
+    pub region: &'a RegionId,
+    pub source_ip: &'a str,
+    pub now: Timestamp,
+}
+
+/// Whether a caller would be allowed, and if not, why. For those who offer what can be done: the call itself decides anew,
+/// and may ask for more. No resource: the service, or all of a kind.
+pub fn would_allow(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    (action, resource): (&str, Option<&str>),
+    at: Standpoint<'_>,
+) -> Result<Result<(), String>, SimulateError> {
+    let permission = permission(action)?;
+    let shape = shape_of(permission)
+        .ok_or_else(|| SimulateError::Resource(format!("{permission} is not asked of users and roles")))?;
+    let call = call_of(caller.clone(), at.region.clone(), at.now, at.source_ip, None);
+    let rights = rights_of(tx, &call)?;
+    let resource = match resource {
+        _ if shape == Shape::Nothing => Resource::SignatureOnly,
+        Some(name) => named(tx, &call, permission, name)?,
+        None => unnamed(permission, shape)?,
+    };
+    let context = EncryptionContext::default();
+    Ok(match decide(&call, &rights, (permission, &resource), Some(&context), None)? {
+        Decision::Allowed => Ok(()),
+        Decision::Denied(reason) => Err(reason),
+    })
+}
+
 fn propose(tx: &mut Tx<'_>, proposal: &Proposal, caller: &Caller, rights: &mut Rights) -> Result<(), SimulateError> {
     if caller.is_root() {
         return Err(SimulateError::Root);
