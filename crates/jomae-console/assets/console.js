@@ -41,3 +41,5 @@ for (const block of document.querySelectorAll("pre.copy")) {
 window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
 });
+
+if (document.querySelector("[data-check]")) import("/assets/policy.js");

@@ -64,6 +64,9 @@ const NAVIGATION: [(&str, &str); 5] = [
     ("/sessions", "nav-sessions"),
 ];
 
+/// Where the pages about people and their rights are.
+const PEOPLE: [&str; 6] = ["/people", "/groups", "/roles", "/policies", "/simulate", "/replay"];
+
 impl Frame<'_> {
     /// A text of the catalogue.
     pub fn t(&self, id: &str) -> String {
@@ -113,7 +116,11 @@ impl Frame<'_> {
 
     fn navigation(&self) -> Markup {
         let here = self.path.split('?').next().unwrap_or_default();
-        let is_here = |path: &str| if path == "/" { here == "/" } else { here.starts_with(path) };
+        let is_here = |path: &str| match path {
+            "/" => here == "/",
+            "/people" => PEOPLE.iter().any(|path| here.starts_with(path)),
+            _ => here.starts_with(path),
+        };
         html! {
             @if self.visitor.is_some() {
                 nav aria-label=(self.t("nav-label")) {

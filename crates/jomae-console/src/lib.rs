@@ -6,7 +6,9 @@
 
 mod call;
 mod frame;
+mod may;
 pub mod pages;
+mod reason;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,6 +16,8 @@ mod text;
 pub use call::MadeCall;
 pub use frame::percent;
 pub use frame::{Frame, Refusal, Typed, Visitor};
+pub use may::May;
+pub use reason::is_known;
 pub use text::{Lang, Texts};
 
 /// A file that pages load: its path, its type and its content.
@@ -24,7 +28,7 @@ pub struct Asset {
 }
 
 /// Everything that pages load. Nothing of it belongs to an account.
-pub const ASSETS: [Asset; 3] = [
+pub const ASSETS: [Asset; 4] = [
     Asset {
         path: "/assets/console.css",
         content_type: "text/css; charset=utf-8",
@@ -34,6 +38,11 @@ pub const ASSETS: [Asset; 3] = [
         path: "/assets/console.js",
         content_type: "text/javascript; charset=utf-8",
         content: include_str!("../assets/console.js"),
+    },
+    Asset {
+        path: "/assets/policy.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: include_str!("../assets/policy.js"),
     },
     Asset { path: "/assets/icon.svg", content_type: "image/svg+xml", content: include_str!("../assets/icon.svg") },
 ];

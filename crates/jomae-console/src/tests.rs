@@ -8,14 +8,18 @@ mod sign_in;
 
 use crate::{
     Frame, Lang, MadeCall, Refusal, Texts, Typed, Visitor,
-    pages::{self, EventFilter, KeyParts, KeysPage, NewSecret, SessionRow, Tried, UserParts},
+    pages::{self, EventFilter, KeyParts, KeysPage, SessionRow, Tried},
 };
+
+mod people;
 
 /// What can ask for a text: the frame and every page.
 fn sources() -> Vec<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let pages = fs::read_dir(src.join("pages")).unwrap().map(|entry| entry.unwrap().path());
-    pages.chain([src.join("frame.rs")]).map(|path| fs::read_to_string(path).unwrap()).collect()
+    let files = |dir: &str| fs::read_dir(src.join(dir)).unwrap().map(|entry| entry.unwrap().path());
+    let pages = files("pages").chain(files("pages/people")).filter(|path| path.is_file());
+    let others = ["frame.rs", "may.rs", "reason.rs"].map(|file| src.join(file));
+    pages.chain(others).map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
 /// Id and text of each message; the catalogues hold nothing but messages of one line.
@@ -86,7 +90,7 @@ fn texts_are_those_that_pages_use() {
     }
     // Those that the server chooses, or that follow from an error code.
     let chosen = |id: &&&str| {
-        ["error-", "done-"].iter().any(|start| id.starts_with(start))
+        ["error-", "done-", "mistake-"].iter().any(|start| id.starts_with(start))
             || ["signed-out", "forged", "too-large", "not-found"].iter().any(|start| id.starts_with(start))
     };
     let unused: Vec<_> = known.iter().filter(|id| !used.contains(**id) && !chosen(id)).collect();
@@ -173,6 +177,9 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     let user = UserParts { user: &row, access_keys: &rows, policies: &rows, secret: Some(&new) };
     let mut all = sign_in::all_pages(&frame(None), &frame(Some(&refusal)), value);
     all.extend([
+    let mut all = people::all_pages(&frame(None), value);
+    all.extend([
+        pages::sign_in(&frame(None), value, true),
         pages::overview(&frame(Some(&refusal)), &[("Enabled", Some(1)), (value, None)]),
         pages::keys(&frame(None), &list),
         pages::create_key(&frame(Some(&refusal)), &typed),
@@ -185,8 +192,6 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
         pages::try_it(&frame(None), value, &typed, &Tried::Plaintext(None, value)),
         pages::grant(&frame(None), value, &rows, &typed),
         pages::grant(&frame(None), value, &[], &typed),
-        pages::people(&frame(None), &rows, true, &typed),
-        pages::user(&frame(None), &user),
         pages::audit(&frame(None), &filter, std::slice::from_ref(&event), Some(value)),
         pages::event(&frame(None), &event, Some(value), true),
         pages::sessions(&frame(None), &[session(true), session(false)]),
