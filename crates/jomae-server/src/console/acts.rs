@@ -1,11 +1,7 @@
 //! What buttons do. Each is one action of the API, or some in a row; what is refused shows the form again, as it was typed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jomae_console::{
-    Refusal, Typed,
-    pages::{NewSecret, Tried},
-    percent,
-};
+use jomae_console::{Refusal, Typed, pages::Tried, percent};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -21,7 +17,7 @@ use super::{
 /// Longest text that is put into the path of a page, in bytes.
 const NAME_BYTES_MAX: usize = 256;
 
-fn refused(refusal: Refusal, typed: &Typed) -> Outcome<'static> {
+pub(super) fn refused(refusal: Refusal, typed: &Typed) -> Outcome<'static> {
     Outcome { refusal: Some(refusal), typed: typed.clone(), ..Outcome::default() }
 }
 
@@ -38,28 +34,15 @@ impl Visit<'_> {
             return self.message(404, "not-found-title", "not-found");
         };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let mut asker = self.asker(session);
+        let asker = self.asker(session);
         match parts.as_slice() {
             ["keys", "new"] => self.make_key(session, asker, typed).await,
             ["keys", id, "encrypt"] => self.encrypt(session, asker, id, typed).await,
             ["keys", id, "decrypt"] => self.decrypt(session, asker, id, typed).await,
             ["keys", id, "grant"] => self.give_right(session, asker, id, typed).await,
             ["keys", id, act] => self.change_key(session, asker, id, act, typed).await,
-            ["people", "new"] => {
-                let params = ["UserName", "DisplayName", "Comments"].map(|name| (name, typed.get(name).trim()));
-                match asker.ask("CreateUser", given(&params)).await {
-                    Ok(_) => go(&format!("/people/{}", percent(typed.get("UserName").trim())), "user-created"),
-                    Err(refusal) => self.people(session, &mut asker, &refused(refusal, typed)).await,
-                }
-            }
-            ["people", name, "create-access-key"] => self.make_access_key(session, asker, name).await,
-            ["people", name, "detach"] => {
-                let (policy, kind) = (typed.get("PolicyName"), typed.get("PolicyType"));
-                let params = given(&[("UserName", name), ("PolicyName", policy), ("PolicyType", kind)]);
-                match asker.ask("DetachPolicyFromUser", params).await {
-                    Ok(_) => go(&format!("/people/{}", percent(name)), "detached"),
-                    Err(refusal) => self.user(session, &mut asker, name, &refused(refusal, typed)).await,
-                }
+            ["people" | "groups" | "roles" | "policies" | "simulate" | "replay", ..] => {
+                self.act_people(session, &parts, typed).await
             }
             ["sessions", id, "end"] => self.end_session(session, id),
             _ => self.message(404, "not-found-title", "not-found"),
@@ -191,19 +174,6 @@ impl Visit<'_> {
         }
     }
 
-    async fn make_access_key(&self, session: &Session, mut asker: Asker<'_>, name: &str) -> Page {
-        match asker.ask("CreateAccessKey", given(&[("UserName", name)])).await {
-            Ok(answer) => {
-                let text = |member: &str| {
-                    answer.get("AccessKey").and_then(|key| key.get(member)?.as_str()).unwrap_or_default()
-                };
-                let secret = Some(NewSecret { id: text("AccessKeyId"), secret: text("AccessKeySecret") });
-                self.user(session, &mut asker, name, &Outcome { secret, ..Outcome::default() }).await
-            }
-            Err(refusal) => self.user(session, &mut asker, name, &refused(refusal, &Typed::default())).await,
-        }
-    }
-
     /// Ends a session: the account any of its own, a user his.
     fn end_session(&self, session: &Session, id: &str) -> Page {
         let sessions = self.console.sessions.of(&session.caller.account, self.now);
@@ -216,6 +186,6 @@ impl Visit<'_> {
 }
 
 /// To a page that says what was done.
-fn go(path: &str, done: &str) -> Page {
+pub(super) fn go(path: &str, done: &str) -> Page {
     Page::redirect(&format!("{path}?done={done}"))
 }

@@ -7,6 +7,7 @@
 
 mod acts;
 mod ask;
+mod people;
 mod proof;
 mod reply;
 mod sessions;

@@ -5,7 +5,7 @@ use jomae_console::Asset;
 use crate::http::Answer;
 
 /// Nothing but files of ours, no script or style in a page, forms to us alone, and no frame around it.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 
 /// An answer in the making.
@@ -30,6 +30,10 @@ impl Page {
     /// A PNG that belongs to somebody.
     pub(super) fn picture(content: &[u8]) -> Self {
         Self { status: 200, content_type: "image/png", headers: private(), body: content.to_vec() }
+    /// What a script of ours has asked for.
+    pub(super) fn json(value: &serde_json::Value) -> Self {
+        let content_type = "application/json; charset=utf-8";
+        Self { status: 200, content_type, headers: private(), body: value.to_string().into_bytes() }
     }
 
     /// A file to be kept.

@@ -2,14 +2,14 @@
 
 use jomae_console::{
     Frame, Refusal, Typed,
-    pages::{self, EventFilter, KeyParts, KeysPage, NewSecret, SessionRow, Tried, UserParts},
+    pages::{self, EventFilter, KeyParts, KeysPage, NewSecret, SessionRow, Tried},
 };
 use serde_json::{Value, json};
 
 use super::{
     Visit,
     ask::{Asker, given, rows},
-    parts,
+    parts, people,
     reply::Page,
     sessions::Session,
 };
@@ -65,8 +65,9 @@ impl Visit<'_> {
             ["keys", id] => self.key(session, &mut asker, id, &outcome).await,
             ["keys", id, "try"] => self.try_it(session, &asker, id, &outcome),
             ["keys", id, "grant"] => self.grant(session, &mut asker, id, &outcome).await,
-            ["people"] => self.people(session, &mut asker, &outcome).await,
-            ["people", name] => self.user(session, &mut asker, name, &outcome).await,
+            ["people" | "groups" | "roles" | "policies" | "simulate" | "replay", ..] => {
+                self.view_people(session, &parts).await
+            }
             ["audit"] => self.audit(session, &mut asker).await,
             ["audit", "key"] => self.log_key().await,
             ["audit", id] => self.event(session, &mut asker, id, false).await,
@@ -86,7 +87,7 @@ impl Visit<'_> {
     ) -> Page {
         let name = session.caller.user_name();
         let done = self.query("done");
-        let done = DONE.iter().chain(&["session-ended"]).find(|known| **known == done);
+        let done = DONE.iter().chain(&people::DONE).chain(&["session-ended"]).find(|known| **known == done);
         let done = done.map(|done| format!("done-{done}"));
         let frame = Frame {
             calls: &asker.made,
@@ -205,41 +206,6 @@ impl Visit<'_> {
         let refusal = outcome.refusal.as_ref().or(refused.as_ref());
         let users = rows(&listed, "Users", "User");
         self.shown(session, asker, refusal, |frame| pages::grant(frame, id, &users, &outcome.typed))
-    }
-
-    pub(super) async fn people(&self, session: &Session, asker: &mut Asker<'_>, outcome: &Outcome<'_>) -> Page {
-        let listed = asker.ask("ListUsers", given(&[("MaxItems", USERS_MAX)])).await;
-        let (listed, refused) = listed.map_or_else(|refused| (Value::Null, Some(refused)), |listed| (listed, None));
-        let refusal = outcome.refusal.as_ref().or(refused.as_ref());
-        let (users, more) = (rows(&listed, "Users", "User"), listed.get("IsTruncated") == Some(&Value::Bool(true)));
-        self.shown(session, asker, refusal, |frame| pages::people(frame, &users, more, &outcome.typed))
-    }
-
-    pub(super) async fn user(
-        &self,
-        session: &Session,
-        asker: &mut Asker<'_>,
-        name: &str,
-        outcome: &Outcome<'_>,
-    ) -> Page {
-        let of_user = || given(&[("UserName", name)]);
-        let user = match asker.ask("GetUser", of_user()).await {
-            Ok(user) => user,
-            Err(refusal) => {
-                return self.shown(session, asker, Some(&refusal), |frame| {
-                    pages::message(frame, "not-found-title", "not-found")
-                });
-            }
-        };
-        let access_keys = asker.ask("ListAccessKeys", of_user()).await.unwrap_or_default();
-        let policies = asker.ask("ListPoliciesForUser", of_user()).await.unwrap_or_default();
-        let parts = UserParts {
-            user: user.get("User").unwrap_or(&Value::Null),
-            access_keys: &rows(&access_keys, "AccessKeys", "AccessKey"),
-            policies: &rows(&policies, "Policies", "Policy"),
-            secret: outcome.secret.as_ref(),
-        };
-        self.shown(session, asker, outcome.refusal.as_ref(), |frame| pages::user(frame, &parts))
     }
 
     async fn audit(&self, session: &Session, asker: &mut Asker<'_>) -> Page {

@@ -25,6 +25,7 @@ pub use client::{
     rename_account, replay, root_status, rotate_root, set_account_disabled, set_shredding_shares, shredding_status,
     simulate,
 };
+pub(crate) use simulate::{Change, Replayed, SimulationError, replay as replay_log};
 pub use simulate::{ReplayRequest, SimulateRequest};
 
 /// Longest path of a Unix socket, in bytes (`sun_path` without its end).

@@ -223,7 +223,7 @@ pub(super) fn simulate(
 }
 
 /// Goes through the events of a range.
-pub(super) fn replay(
+pub(crate) fn replay(
     vault: &Vault,
     log: &Path,
     request: &ReplayRequest,
