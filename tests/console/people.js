@@ -41,7 +41,7 @@ async function fill(page, fields) {
 
 // The button of a form that does one thing; a page has several.
 async function act(page, action, name) {
-    const button = page.locator(`form[action="${action}"] button`, name ? { hasText: name } : {}).first();
+    const button = page.locator(`form[action="${action}"] button[type=submit]`, name ? { hasText: name } : {}).first();
     await Promise.all([page.waitForNavigation(), button.click()]);
 }
 

@@ -4,6 +4,8 @@ mod groups;
 mod policies;
 mod roles;
 mod simulate;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use jomae_console::{MadeCall, May, Typed};
