@@ -85,6 +85,24 @@ impl MadeCall {
                 "alicloud_ram_user_policy_attachment",
                 &[("PolicyName", "policy_name"), ("PolicyType", "policy_type"), ("UserName", "user_name")],
             ),
+            "CreateGroup" => ("alicloud_ram_group", &[("GroupName", "group_name"), ("Comments", "comments")]),
+            "CreateRole" => (
+                "alicloud_ram_role",
+                &[
+                    ("RoleName", "role_name"),
+                    ("AssumeRolePolicyDocument", "assume_role_policy_document"),
+                    ("Description", "description"),
+                    ("MaxSessionDuration", "max_session_duration"),
+                ],
+            ),
+            "AttachPolicyToGroup" => (
+                "alicloud_ram_group_policy_attachment",
+                &[("PolicyName", "policy_name"), ("PolicyType", "policy_type"), ("GroupName", "group_name")],
+            ),
+            "AttachPolicyToRole" => (
+                "alicloud_ram_role_policy_attachment",
+                &[("PolicyName", "policy_name"), ("PolicyType", "policy_type"), ("RoleName", "role_name")],
+            ),
             "CreateAccessKey" => ("alicloud_ram_access_key", &[("UserName", "user_name")]),
             _ => return None,
         };
@@ -134,6 +152,17 @@ mod tests {
         assert!(!python.contains("c2VjcmV0"));
         let terraform = call.terraform().unwrap();
         assert!(terraform.contains(r#"description = "'; rm -rf / #\"\n$${x}""#), "{terraform}");
+    }
+
+    #[test]
+    fn what_makes_something_has_a_resource() {
+        let made = call("CreateRole", &[("RoleName", "signer"), ("MaxSessionDuration", "7200")]);
+        let expected =
+            "resource \"alicloud_ram_role\" \"this\" {\n  role_name = \"signer\"\n  max_session_duration = \"7200\"\n}";
+        assert_eq!(made.terraform().as_deref(), Some(expected));
+        let attached =
+            call("AttachPolicyToGroup", &[("GroupName", "g"), ("PolicyName", "p"), ("PolicyType", "System")]);
+        assert!(attached.terraform().unwrap().contains("  group_name = \"g\"\n  policy_name = \"p\""));
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use jomae_api::time::Timestamp;
-use jomae_core::access::simulate::{
-    Answer, AttachTo, PrincipalName, Proposal, Question, SimulateError,
-    replay::{Replay, ReplayReport},
-    simulate,
+use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_core::{
+    access::simulate::{
+        Answer, AttachTo, PrincipalName, Proposal, Question, SimulateError, Standpoint,
+        replay::{Replay, ReplayReport},
+        simulate, would_allow,
+    },
+    identity::person,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -36,7 +39,17 @@ fn ask(world: &World, question: &Question, proposal: Option<&Proposal>) -> Resul
 }
 
 fn allowed(world: &World, principal: &str, permission: &str, resource: &str) -> bool {
-    ask(world, &question(principal, permission, Some(resource)), None).unwrap().allowed
+    let simulated = ask(world, &question(principal, permission, Some(resource)), None).unwrap().allowed;
+    // What is offered to the user is the same.
+    if let Some((account, user)) = principal.strip_prefix("acs:ram::").and_then(|rest| rest.split_once(":user/")) {
+        let vault = &world.service.kms.vault;
+        let caller = person(vault, &AccountId::new(account).unwrap(), Some(user)).unwrap().unwrap();
+        let region = region("cn-hangzhou");
+        let at = Standpoint { region: &region, source_ip: "203.0.113.7", now: Timestamp(crate::common::START) };
+        let offered = would_allow(&mut vault.reading(), &caller, (permission, Some(resource)), at).unwrap();
+        assert_eq!(offered.is_ok(), simulated, "{permission} on {resource}: {offered:?}");
+    }
+    simulated
 }
 
 /// Goes through the events of this second.

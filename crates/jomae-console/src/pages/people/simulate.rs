@@ -71,7 +71,7 @@ fn resource_input(frame: &Frame<'_>, known: &[String], value: &str) -> Markup {
 fn answered(frame: &Frame<'_>, answer: &Simulated) -> Markup {
     let (class, verdict) = if answer.allowed { ("done", "simulate-allowed") } else { ("refused", "simulate-denied") };
     html! {
-        section.result id="answer" class=(class) role="status" aria-label=(frame.t("simulate-answer")) {
+        section id="answer" class={ "result " (class) } role="status" aria-label=(frame.t("simulate-answer")) {
             p { strong { (frame.t(verdict)) } }
             dl {
                 dt { (frame.t("simulate-action")) } dd { code { (answer.permission) } }

@@ -141,11 +141,11 @@ fn access_keys(frame: &Frame<'_>, parts: &UserParts<'_>, path: &str) -> Markup {
             let delete = row_button(frame, &format!("{path}/delete-access-key"), &fields, ("delete", id));
             vec![
                 html! { code translate="no" { (id) } },
-                html! { (frame.t(status)) },
+                html! { span.whole { (frame.t(status)) } },
                 time(created),
-                html! { (frame.t_with("days", &[("days", &number(key, "AgeDays"))])) },
+                html! { span.whole { (frame.t_with("days", &[("days", &number(key, "AgeDays"))])) } },
                 html! {
-                    @if last.is_empty() { (frame.t("access-key-never-used")) }
+                    @if last.is_empty() { span.whole { (frame.t("access-key-never-used")) } }
                     @else { (time(last)) " " span translate="no" { (text(key, "ServiceName")) } }
                 },
                 html! {

@@ -220,10 +220,12 @@ impl Visit<'_> {
             instead_of,
             add_to,
         };
-        let Ok(_one_at_a_time) = REPLAYS.try_acquire() else { return Err(own("simulate-busy", String::new())) };
+        let Ok(turn) = REPLAYS.try_acquire() else { return Err(own("simulate-busy", String::new())) };
         let (service, log, now) = (Arc::clone(&self.console.service), self.console.audit_dir.clone(), self.now);
         let deadline = Instant::now() + REPLAY_TIME_MAX;
         let work = move || {
+            // Kept by the work: it goes on when its visitor has left.
+            let _turn = turn;
             let is_late = || Instant::now() > deadline;
             replay_log(&service.kms.vault, &log, &request, now, &is_late)
         };
