@@ -1,14 +1,14 @@
 //! Policies of every form: `policy::parse`, and the engine with what it gives.
 //!
 //! Input: a byte that picks the form, and the text. A policy that is taken says to another reader of JSON what it says to
-//! us; what the engine decides with it, it can explain.
+//! us; what the engine decides with it, it can explain. What is refused has its place in the text.
 
 #![no_main]
 
 use jomae_api::{
     names::AccountId,
     param::EncryptionContext,
-    policy::{Effect, Form, KeyPolicy, parse},
+    policy::{Effect, Form, KeyPolicy, parse, place_of},
     time::Timestamp,
 };
 use jomae_core::policy::{Compiled, Explained, Facts, Principal, Request, ResourceVerdict, StatementMatch, Verdict};
@@ -23,6 +23,9 @@ fuzz_target!(|data: &[u8]| {
         Ok(policy) => policy,
         Err(wrong) => {
             assert!(!wrong.element.is_empty() && !wrong.reason.is_empty());
+            let place = place_of(text, form, &wrong);
+            let line = text.split('\n').nth(place.line - 1).unwrap();
+            assert!((1..=line.chars().count() + 1).contains(&place.column));
             return;
         }
     };
