@@ -41,8 +41,8 @@ fn own(code: &str, message: String) -> Refusal {
 }
 
 /// Why there is no answer, with a code that has a text in every language.
-fn refusal(error: SimulateError) -> Refusal {
-    let code = match &error {
+fn refusal(error: &SimulateError) -> Refusal {
+    let code = match error {
         SimulateError::NoAccount(_) | SimulateError::NoPrincipal(_) | SimulateError::Root => "simulate-principal",
         SimulateError::NoPermission(_) => "simulate-permission",
         SimulateError::Resource(_) => "simulate-resource",
@@ -120,7 +120,7 @@ impl Visit<'_> {
             asker.ask("GetKeyPolicy", given(&[("KeyId", key)])).await?;
         }
         let mut tx = self.console.service.kms.vault.reading();
-        let answer = simulate(&mut tx, &question, None).map_err(refusal)?;
+        let answer = simulate(&mut tx, &question, None).map_err(|error| refusal(&error))?;
         let layer = |layer: jomae_core::access::simulate::Layer| Layer {
             policy: layer.policy,
             statements: layer.statements.iter().map(ToString::to_string).collect(),
@@ -231,7 +231,7 @@ impl Visit<'_> {
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(found)) => Ok(told(found)),
-            Ok(Err(SimulationError::Simulate(error))) => Err(refusal(error)),
+            Ok(Err(SimulationError::Simulate(error))) => Err(refusal(&error)),
             Ok(Err(_)) if Instant::now() > deadline => Err(own("simulate-long", String::new())),
             Ok(Err(error)) => {
                 tracing::error!(%error, "a replay of the log failed");

@@ -46,7 +46,6 @@ impl Visit<'_> {
             Err(refusal) => return self.not_there(session, asker, &refusal),
         };
         let what = format!("user/{name}");
-        let of_any_group = format!("user/{name}");
         let may = self.may(
             session,
             &[
@@ -56,8 +55,8 @@ impl Visit<'_> {
                 ("ram:CreateLoginProfile", &what),
                 ("ram:UpdateLoginProfile", &what),
                 ("ram:DeleteLoginProfile", &what),
-                ("ram:AddUserToGroup", &of_any_group),
-                ("ram:RemoveUserFromGroup", &of_any_group),
+                ("ram:AddUserToGroup", &what),
+                ("ram:RemoveUserFromGroup", &what),
                 ("ram:AttachPolicyToUser", &what),
                 ("ram:DetachPolicyFromUser", &what),
                 ("ram:DeleteUser", &what),
