@@ -1,7 +1,5 @@
 //! Policies, their versions, the difference between two, and the editor.
 
-use std::time::{Duration, Instant};
-
 use maud::{Markup, html};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -12,8 +10,9 @@ use crate::{
     frame::{percent, time},
 };
 
-/// Longest time for a difference; what is not found out by then is told as removed and added.
-const DIFFERENCE_MS_MAX: u64 = 200;
+/// Longest documents that are compared, in lines of both; the work grows with their square. Longer ones are shown as taken
+/// out and put in as a whole.
+const LINES_MAX: usize = 3000;
 
 /// Of which kind a list of policies is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,11 +225,13 @@ pub fn compare(frame: &Frame<'_>, compared: &Compared<'_>) -> String {
 /// What was taken out and put in, a line each. The mark before each line says it too, not the colour alone.
 fn difference(frame: &Frame<'_>, old: &str, new: &str) -> Markup {
     let (old, new) = (laid_out(old), laid_out(new));
-    let mut config = TextDiff::configure();
-    let deadline = Instant::now() + Duration::from_millis(DIFFERENCE_MS_MAX);
-    let diff = config.deadline(deadline).diff_lines(&old, &new);
-    let lines: Vec<(ChangeTag, &str)> =
-        diff.iter_all_changes().map(|change| (change.tag(), change.value().trim_end_matches('\n'))).collect();
+    let whole = |tag, text: &'_ str| text.lines().map(|line| (tag, line.to_owned())).collect::<Vec<_>>();
+    let lines = if old.lines().count() + new.lines().count() > LINES_MAX {
+        [whole(ChangeTag::Delete, &old), whole(ChangeTag::Insert, &new)].concat()
+    } else {
+        let line = |text: &str| text.trim_end_matches('\n').to_owned();
+        TextDiff::from_lines(&old, &new).iter_all_changes().map(|change| (change.tag(), line(change.value()))).collect()
+    };
     html! {
         @if old == new { p { (frame.t("compare-same")) } }
         @else {
@@ -383,5 +384,9 @@ mod tests {
         assert!(shown.contains("<del>-         &quot;kms:Encrypt&quot;\n</del>"), "{shown}");
         assert!(shown.contains("<ins>+         &quot;kms:&lt;b&gt;&quot;\n</ins>"), "{shown}");
         assert!(difference(&frame, "no JSON", "{").into_string().contains("<del>- no JSON"));
+        // Longer than anybody writes one: not compared, but all there.
+        let (old, new) = ("a\n".repeat(LINES_MAX), "a\n".repeat(LINES_MAX - 1) + "b");
+        let shown = difference(&frame, &old, &new).into_string();
+        assert_eq!((shown.matches("<del>").count(), shown.matches("<ins>").count()), (LINES_MAX, LINES_MAX));
     }
 }
