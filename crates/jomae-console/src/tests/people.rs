@@ -23,8 +23,8 @@ fn nothing() -> May {
     May::all_but(all.map(|name| (&*Box::leak(name.into_boxed_str()), false)).collect())
 }
 
-pub fn all_pages(frame: &Frame<'_>, value: &str) -> Vec<String> {
-    let frame = &Frame { path: "/people?marker=x", ..*frame };
+/// What was typed everywhere.
+fn typed(value: &str) -> Typed {
     let names = [
         "UserName",
         "DisplayName",
@@ -45,12 +45,69 @@ pub fn all_pages(frame: &Frame<'_>, value: &str) -> Vec<String> {
         "place",
         "place_name",
     ];
-    let typed = &Typed(names.iter().map(|name| ((*name).to_owned(), value.to_owned())).collect());
-    let row = json!({ "UserName": value, "DisplayName": value, "Comments": value, "CreateDate": value, "GroupName": value,
+    Typed(names.iter().map(|name| ((*name).to_owned(), value.to_owned())).collect())
+}
+
+/// A row of every list.
+fn row(value: &str) -> Value {
+    json!({ "UserName": value, "DisplayName": value, "Comments": value, "CreateDate": value, "GroupName": value,
         "RoleName": value, "Description": value, "Arn": value, "MaxSessionDuration": 3600, "JoinDate": value,
         "AssumeRolePolicyDocument": value, "AccessKeyId": value, "Status": "Active", "LastUsedDate": value, "AgeDays": 1,
         "ServiceName": value, "PolicyName": value, "PolicyType": "Custom", "DefaultVersion": value,
-        "AttachmentCount": 1, "UpdateDate": value, "VersionId": value, "IsDefaultVersion": false });
+        "AttachmentCount": 1, "UpdateDate": value, "VersionId": value, "IsDefaultVersion": false })
+}
+
+fn replayed(value: &str) -> Replayed {
+    let change = || Change {
+        event_id: value.into(),
+        time: value.into(),
+        principal: value.into(),
+        action: value.into(),
+        resource: value.into(),
+        reason: format!("no statement allows it; {value}: Statement 1 denies; {value}"),
+    };
+    Replayed {
+        from: value.into(),
+        until: value.into(),
+        calls: 7,
+        decided: 6,
+        denied_total: 5,
+        denied: vec![change()],
+        allowed_total: 1,
+        allowed: vec![change()],
+        changed_already: 3,
+        callers_gone: 2,
+        unknown: 1,
+    }
+}
+
+fn answered(value: &str, allowed: bool) -> Simulated {
+    Simulated {
+        allowed,
+        permission: value.into(),
+        resource: value.into(),
+        reason: format!("explicit deny in policy {value}, statement 1; {value}"),
+        layers: vec![
+            Layer { policy: value.into(), statements: Vec::new() },
+            Layer {
+                policy: value.into(),
+                statements: vec![
+                    format!("Statement 1 does not apply: StringEquals {value} is not met"),
+                    format!(
+                        "Statement 2 does not apply: StringEquals {value} is not met, the request has no such value"
+                    ),
+                    value.into(),
+                ],
+            },
+        ],
+        notes: vec!["the key has the default key policy, which leaves everything to RAM".into(), value.into()],
+    }
+}
+
+pub fn all_pages(frame: &Frame<'_>, value: &str) -> Vec<String> {
+    let frame = &Frame { path: "/people?marker=x", ..*frame };
+    let typed = &typed(value);
+    let row = row(value);
     let mut other = row.clone();
     other["Status"] = Value::from("Inactive");
     other["PolicyType"] = Value::from(value);
@@ -78,47 +135,7 @@ pub fn all_pages(frame: &Frame<'_>, value: &str) -> Vec<String> {
         roles: rows,
         may,
     };
-    let change = || Change {
-        event_id: value.into(),
-        time: value.into(),
-        principal: value.into(),
-        action: value.into(),
-        resource: value.into(),
-        reason: format!("no statement allows it; {value}: Statement 1 denies; {value}"),
-    };
-    let replayed = Replayed {
-        from: value.into(),
-        until: value.into(),
-        calls: 7,
-        decided: 6,
-        denied_total: 5,
-        denied: vec![change()],
-        allowed_total: 1,
-        allowed: vec![change()],
-        changed_already: 3,
-        callers_gone: 2,
-        unknown: 1,
-    };
-    let answer = |allowed| Simulated {
-        allowed,
-        permission: value.into(),
-        resource: value.into(),
-        reason: format!("explicit deny in policy {value}, statement 1; {value}"),
-        layers: vec![
-            Layer { policy: value.into(), statements: Vec::new() },
-            Layer {
-                policy: value.into(),
-                statements: vec![
-                    format!("Statement 1 does not apply: StringEquals {value} is not met"),
-                    format!(
-                        "Statement 2 does not apply: StringEquals {value} is not met, the request has no such value"
-                    ),
-                    value.into(),
-                ],
-            },
-        ],
-        notes: vec!["the key has the default key policy, which leaves everything to RAM".into(), value.into()],
-    };
+    let answer = |allowed| answered(value, allowed);
     let login = json!({ "CreateDate": value, "PasswordResetRequired": true });
     let marker = Some(value);
     let people = |may| pages::people(frame, &PeoplePage { users: rows, next: marker, may, typed });
@@ -151,7 +168,7 @@ pub fn all_pages(frame: &Frame<'_>, value: &str) -> Vec<String> {
         pages::edit_policy(frame, Some(value), Some("{}"), &draft(Some(Finding::Good)), typed),
         pages::simulate(frame, typed, (known, known), Some(&answer(true))),
         pages::simulate(frame, typed, (known, known), Some(&answer(false))),
-        pages::replay(frame, typed, &draft(Some(WRONG)), Some(&replayed)),
+        pages::replay(frame, typed, &draft(Some(WRONG)), Some(&replayed(value))),
     ]
 }
 
