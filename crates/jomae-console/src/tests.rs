@@ -4,14 +4,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 
+mod people;
 mod sign_in;
 
 use crate::{
     Frame, Lang, MadeCall, Refusal, Texts, Typed, Visitor,
     pages::{self, EventFilter, KeyParts, KeysPage, SessionRow, Tried},
 };
-
-mod people;
 
 /// What can ask for a text: the frame and every page.
 fn sources() -> Vec<String> {
@@ -173,13 +172,9 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
         let parts = KeyParts { metadata: &key, usage: &usage, aliases, tags, versions, policy: value, typed: &typed };
         pages::key(&frame(Some(&denied)), &parts)
     };
-    let new = NewSecret { id: value, secret: value };
-    let user = UserParts { user: &row, access_keys: &rows, policies: &rows, secret: Some(&new) };
     let mut all = sign_in::all_pages(&frame(None), &frame(Some(&refusal)), value);
+    all.extend(people::all_pages(&frame(None), value));
     all.extend([
-    let mut all = people::all_pages(&frame(None), value);
-    all.extend([
-        pages::sign_in(&frame(None), value, true),
         pages::overview(&frame(Some(&refusal)), &[("Enabled", Some(1)), (value, None)]),
         pages::keys(&frame(None), &list),
         pages::create_key(&frame(Some(&refusal)), &typed),

@@ -8,15 +8,13 @@ mod sign_in;
 
 pub use audit::{EventFilter, audit, event};
 pub use keys::{KeyParts, KeysPage, Tried, create_key, grant, key, keys, try_it};
-pub use people::{NewSecret, UserParts, people, user};
-pub use session::{SessionRow, malformed, message, overview, sessions};
-pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
 pub use people::{
     Change, Compared, Draft, Finding, GroupParts, GroupsPage, Held, Layer, NewSecret, PeoplePage, PoliciesPage,
     PolicyKind, PolicyParts, Replayed, RoleParts, RolesPage, Simulated, UserParts, compare, edit_policy, finding_text,
     group, groups, people, policies, policy, replay, role, roles, simulate, user,
 };
-pub use session::{SessionRow, malformed, message, overview, sessions, sign_in};
+pub use session::{SessionRow, malformed, message, overview, sessions};
+pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
 
 use serde_json::Value;
 

@@ -30,6 +30,8 @@ impl Page {
     /// A PNG that belongs to somebody.
     pub(super) fn picture(content: &[u8]) -> Self {
         Self { status: 200, content_type: "image/png", headers: private(), body: content.to_vec() }
+    }
+
     /// What a script of ours has asked for.
     pub(super) fn json(value: &serde_json::Value) -> Self {
         let content_type = "application/json; charset=utf-8";
