@@ -70,6 +70,10 @@ pub const ALIAS_CHARS: RangeInclusive<usize> = 1..=255;
 pub const FILTERS_MAX: usize = 10;
 /// Most values of one filter.
 pub const FILTER_VALUES_MAX: usize = 10;
+/// Characters of a text that keys are searched for.
+pub const SEARCH_TEXT_CHARS: RangeInclusive<usize> = 1..=128;
+/// Aliases of a key that a list with details shows.
+pub const LISTED_ALIASES_MAX: usize = 5;
 /// Most tags of one key (page "`CreateKey`").
 pub const TAGS_MAX: usize = 20;
 /// Length of the key of a tag, in characters.

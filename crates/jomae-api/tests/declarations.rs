@@ -288,12 +288,15 @@ const PARAMS_OF_OURS: &[(&str, &str, &str)] = &[
     ("CreateAlias", "ClientToken", "a retry makes nothing twice"),
     ("CreateKey", "ClientToken", "a retry makes nothing twice"),
     ("CreateKeyVersion", "ClientToken", "a retry makes nothing twice"),
+    ("ListKeys", "Text", "to search for a part of a name, description, tag or alias"),
+    ("ListKeys", "Details", "a row for each key, rather than a call for each"),
 ];
 
 /// Members of answers that `actions.json` does not have.
 const OUTPUT_OF_OURS: &[(&str, &str, &str)] = &[
     ("DescribeKey", "UsageStatistics", "what the key was used for"),
     ("DescribeKeyVersion", "UsageStatistics", "what the version was used for"),
+    ("ListKeys", "StateCounts", "how many keys are in each state"),
     ("LookupEvents", "UnansweredNodes", "which nodes of a cluster did not answer for their logs"),
 ];
 

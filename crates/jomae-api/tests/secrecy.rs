@@ -32,6 +32,8 @@ const SECRET_NAMES: &[&str] = &[
     "NewMobilePhone",
     "Email",
     "NewEmail",
+    // What somebody searches for may be anything.
+    "Text",
 ];
 
 /// Every parameter that may be shown. A new one is added here after some thought.
@@ -47,6 +49,7 @@ const PUBLIC_NAMES: &[&str] = &[
     "Description",
     "DestinationEncryptionContext",
     "DestinationKeyId",
+    "Details",
     "Direction",
     "DisplayName",
     "DryRun",

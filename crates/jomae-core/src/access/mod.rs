@@ -3,6 +3,7 @@
 mod authorize;
 pub mod diagnosis;
 mod explain;
+mod reader;
 mod resolve;
 pub mod rights;
 pub mod simulate;
@@ -18,6 +19,7 @@ use jomae_api::{
 
 pub(crate) use authorize::trusted_of;
 pub use authorize::{Authorized, authorize};
+pub(crate) use reader::KeyReader;
 pub use resolve::resolve;
 pub use rights::Rights;
 

@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use proptest::{prelude::*, strategy::ValueTree};
 use serde_json::{Value, json};
 
-use crate::common::{Client, DAY, SHANGHAI, World};
+use crate::common::{Client, Credentials, DAY, SHANGHAI, World, allow, document};
 
 fn ids(answer: &Value) -> Vec<String> {
     let rows = answer["Keys"]["Key"].as_array().unwrap();
@@ -224,4 +224,88 @@ fn filtered_pages() {
     for bad in [&many_values, &many_entries] {
         keys.world.alice().refused("ListKeys", &[("Filters", bad)], "400 InvalidParameter");
     }
+}
+
+#[test]
+fn details_are_those_that_the_caller_may_read() {
+    let world = World::new();
+    let alice = world.alice();
+    let key = alice.key(&[("Description", "the Orders database")]);
+    alice.done("CreateAlias", &[("AliasName", "alias/shop"), ("KeyId", &key)]);
+    alice.done("TagResource", &[("KeyId", &key), ("Tags", r#"[{"TagKey":"team","TagValue":"blue"}]"#)]);
+    alice.encrypt(&key);
+    world.flush();
+    let detailed = [("Details", "true")];
+    let account = &world.alice.account;
+    let arn = format!("acs:kms:cn-hangzhou:{account}:key/{key}");
+    let row = |answer: &Value| answer["Keys"]["Key"][0].clone();
+    let all = row(&alice.ok("ListKeys", &detailed));
+    let date = alice.describe(&key)["CreationDate"].clone();
+    assert_eq!(
+        all,
+        json!({ "KeyId": key, "KeyArn": arn, "Description": "the Orders database", "KeyState": "Enabled",
+            "KeySpec": "Aliyun_AES_256", "CreationDate": date, "DeleteDate": "", "LastUsed": date,
+            "AliasNames": ["alias/shop"] })
+    );
+    assert_eq!(row(&alice.ok("ListKeys", &[])), json!({ "KeyId": key, "KeyArn": arn }), "only if asked for");
+
+    let may = |name: &str, actions: &[&str]| alice.user_with(name, &allow(actions, "*"));
+    let found = |who: &Credentials, text: &str| {
+        ids(&alice.with(who).ok("ListKeys", &[("Text", text), ("Details", "true")])).len()
+    };
+    let lister = may("lister", &["kms:ListKeys"]);
+    assert_eq!(row(&alice.with(&lister).ok("ListKeys", &detailed)), json!({ "KeyId": key, "KeyArn": arn }));
+    for text in ["orders", "shop", "blue", "team"] {
+        assert_eq!(found(&lister, text), 0, "{text}");
+        assert_eq!(found(&world.alice, text), 1, "{text}");
+    }
+    assert_eq!(found(&lister, &key[key.len() - 8..].to_uppercase()), 1, "a name is what the list tells anyway");
+    for (name, permission, text) in [
+        ("describer", "kms:DescribeKey", "ORDERS"),
+        ("aliases", "kms:ListAliasesByKeyId", "hop"),
+        ("tags", "kms:ListResourceTags", "blu"),
+    ] {
+        let who = may(name, &["kms:ListKeys", permission]);
+        assert_eq!(found(&who, text), 1, "{name}");
+        let others = ["orders", "shop", "blue"].iter().filter(|other| !other.contains(&text.to_lowercase()));
+        for other in others {
+            assert_eq!(found(&who, other), 0, "{name} {other}");
+        }
+    }
+    // What one key is denied is left out of its row alone.
+    let other = alice.key(&[("Description", "open")]);
+    let deny = json!({ "Effect": "Deny", "Action": "kms:DescribeKey", "Resource": arn });
+    let grant = json!({ "Effect": "Allow", "Action": ["kms:ListKeys", "kms:DescribeKey"], "Resource": "*" });
+    let who = alice.user_with("narrow", &document(&[grant, deny]));
+    let answer = alice.with(&who).ok("ListKeys", &detailed);
+    let rows = answer["Keys"]["Key"].as_array().unwrap();
+    let told = |id: &str| rows.iter().find(|row| row["KeyId"] == id).unwrap().get("Description").cloned();
+    assert_eq!((told(&key), told(&other)), (None, Some(json!("open"))));
+    alice.refused("ListKeys", &[("Text", &"x".repeat(129))], "400 InvalidParameter");
+    alice.refused("ListKeys", &[("Details", "yes")], "400 InvalidParameter");
+}
+
+#[test]
+fn keys_that_nobody_uses_are_found() {
+    let world = World::new();
+    let alice = world.alice();
+    let (used, unused) = (world.key(), world.key());
+    world.advance(100 * DAY);
+    alice.encrypt(&used);
+    world.flush();
+    let new = world.key();
+    let before = jomae_api::time::Timestamp(world.now() - 90 * DAY).to_string();
+    let filter = json!([{ "Key": "LastUsedBefore", "Values": [before] }]).to_string();
+    let answer = alice.ok("ListKeys", &[("Filters", &filter), ("Details", "true")]);
+    assert_eq!(ids(&answer), [unused.as_str()], "not {used} and not {new}");
+    assert_eq!(answer["StateCounts"], json!({ "Enabled": 1 }));
+    let lister = alice.user_with("lister", &allow(&["kms:ListKeys"], "*"));
+    assert_eq!(ids(&alice.with(&lister).ok("ListKeys", &[("Filters", &filter)])), [""; 0]);
+    let nonsense = json!([{ "Key": "LastUsedBefore", "Values": ["yesterday"] }]).to_string();
+    assert_eq!(ids(&alice.ok("ListKeys", &[("Filters", &nonsense)])), [""; 0]);
+    // The states of all, in one call.
+    alice.done("DisableKey", &[("KeyId", &new)]);
+    let all = json!([{ "Key": "KeyState", "Values": ["Enabled", "Disabled"] }]).to_string();
+    let answer = alice.ok("ListKeys", &[("Filters", &all), ("Details", "true"), ("PageSize", "1")]);
+    assert_eq!(answer["StateCounts"], json!({ "Enabled": 2, "Disabled": 1 }));
 }

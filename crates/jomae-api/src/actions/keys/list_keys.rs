@@ -1,16 +1,22 @@
 //! `ListKeys`: the keys of the account in the region.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::actions::{
+    metadata::{DateOrEmpty, KeyState},
     params::{PAGE_NUMBER, PAGE_SIZE, Page},
     prelude::*,
 };
+use crate::param::parse_bool;
 
 request! {
     pub struct ListKeys {
         page: Page = optional PAGE_NUMBER and optional PAGE_SIZE => Page::parse,
         filters: Vec<Filter> = optional FILTERS or Vec::default(),
+        text: Option<String> = optional TEXT,
+        details: bool = optional DETAILS or bool::default(),
     }
 }
 
@@ -50,6 +56,9 @@ pub enum Property {
     TagKey,
     /// The value of one of its tags.
     TagValue,
+    /// Extension: a moment before which it was last used or, if it never was, made. Where the caller may not describe a
+    /// key, the key is left out.
+    LastUsedBefore,
 }
 
 answer! {
@@ -62,6 +71,8 @@ answer! {
         page_number: u32 => "PageNumber",
         /// As in the request.
         page_size: u32 => "PageSize",
+        /// With Details and Filters or Text: how many of the keys that they leave are in each state.
+        state_counts: Option<BTreeMap<String, u64>> => extension "StateCounts",
     }
 
     pub struct KeyRow as "Key" {
@@ -69,6 +80,20 @@ answer! {
         key_id: KeyId => "KeyId",
         /// Full name of the key.
         key_arn: String => "KeyArn",
+        /// With Details, where the caller has kms:DescribeKey on the key, as the following members.
+        description: Option<String> => extension "Description",
+        /// Where it stands in its life.
+        key_state: Option<KeyState> => extension "KeyState",
+        /// What kind of key it is.
+        key_spec: Option<KeySpec> => extension "KeySpec",
+        /// When it was made.
+        creation_date: Option<Timestamp> => extension "CreationDate",
+        /// When the key will be destroyed.
+        delete_date: Option<DateOrEmpty> => extension "DeleteDate",
+        /// Last use, a few seconds late; absent if it was not used yet.
+        last_used: Option<Timestamp> => extension "LastUsed",
+        /// With Details, where the caller has kms:ListAliasesByKeyId on the key: its first aliases by name.
+        alias_names: Option<Box<[String]>> => extension "AliasNames",
     }
 }
 
@@ -80,9 +105,23 @@ param! {
             "[{\"Key\":…,\"Values\":[…]}], at most " {limits::FILTERS_MAX} " entries of at most "
             {limits::FILTER_VALUES_MAX}
             " values; Key is KeyState, KeySpec, KeyUsage, ProtectionLevel, CreatorType, DKMSInstanceId, "
-            "keyId, AliasName, Creator, TagKey or TagValue"
+            "keyId, AliasName, Creator, TagKey, TagValue or, extension, LastUsedBefore (a UTC time)"
         ),
         public => parse_filters;
+}
+
+param! {
+    /// Only keys with this text in their ID, description, tags or an alias, in letters of either case. What the caller
+    /// may not read with kms:DescribeKey, kms:ListResourceTags or kms:ListAliasesByKeyId is not looked at.
+    TEXT: String = Text "Text", text!([limits::SEARCH_TEXT_CHARS] " characters"), extension => |text| {
+        let fits = limits::SEARCH_TEXT_CHARS.contains(&text.chars().count());
+        if fits { Ok(text.to_owned()) } else { Err(Invalid::Value) }
+    };
+}
+
+param! {
+    /// With true each row tells as much of its key as the caller may read.
+    DETAILS: bool = Boolean "Details", "true or false (default)", public, extension => parse_bool;
 }
 
 fn parse_filters(text: &str) -> Result<Vec<Filter>, Invalid> {
