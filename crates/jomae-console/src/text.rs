@@ -9,6 +9,7 @@ use unic_langid::LanguageIdentifier;
 macro_rules! catalogue {
     ($lang:literal) => {
         catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "policies", "audit")
+        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "audit", "errors")
     };
     ($lang:literal, $($part:literal),*) => {
         [$(include_str!(concat!("../locales/", $lang, "/", $part, ".ftl"))),*]
