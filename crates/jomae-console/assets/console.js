@@ -15,15 +15,18 @@ if (token && location.hash.length > 1) {
 }
 
 // Beside UTC, the time where the reader is.
-for (const time of document.querySelectorAll("time[datetime]")) {
-    const date = new Date(time.dateTime);
-    if (Number.isNaN(date.getTime())) continue;
-    const local = date.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
-    const text = document.createElement("span");
-    text.className = "local";
-    text.textContent = body.local + " " + local;
-    time.after(" ", text);
+function localTimes(where) {
+    for (const time of where.querySelectorAll("time[datetime]")) {
+        const date = new Date(time.dateTime);
+        if (Number.isNaN(date.getTime())) continue;
+        const local = date.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+        const text = document.createElement("span");
+        text.className = "local";
+        text.textContent = body.local + " " + local;
+        time.after(" ", text);
+    }
 }
+localTimes(document);
 
 for (const block of document.querySelectorAll("pre.copy")) {
     const button = document.createElement("button");
@@ -43,3 +46,6 @@ window.addEventListener("pageshow", (event) => {
 });
 
 if (document.querySelector("[data-check]")) import("/assets/policy.js");
+if (document.querySelector("[data-search], [data-load], [data-wrap], [data-file], [data-save], [data-proof]")) {
+    import("/assets/keys.js");
+}

@@ -43,6 +43,9 @@ pub const ASSETS: [Asset; 4] = [
         path: "/assets/policy.js",
         content_type: "text/javascript; charset=utf-8",
         content: include_str!("../assets/policy.js"),
+        path: "/assets/keys.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: include_str!("../assets/keys.js"),
     },
     Asset { path: "/assets/icon.svg", content_type: "image/svg+xml", content: include_str!("../assets/icon.svg") },
 ];
