@@ -10,7 +10,10 @@ mod sign_in;
 use crate::{
     Frame, Lang, MadeCall, Refusal, Texts, Typed, Visitor,
     pages::{self, EventFilter, KeyParts, KeysPage, SessionRow, Tried},
+    pages::{self, EventFilter, KeyParts, NewSecret, SessionRow, Tried, UserParts},
 };
+
+mod keys;
 
 /// What can ask for a text: the frame and every page.
 fn sources() -> Vec<String> {
@@ -134,6 +137,12 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
         "DisplayName",
         "Comments",
         "PolicyName",
+        "message",
+        "message_base64",
+        "plaintext_base64",
+        "signature",
+        "EncryptedKeyMaterial",
+        "expires",
     ];
     let typed = Typed(typed.iter().map(|name| ((*name).to_owned(), value.to_owned())).collect());
     let key = json!({ "KeyId": value, "Description": value, "KeyState": "Enabled", "KeySpec": value,
@@ -146,15 +155,6 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     let rows = [row.clone()];
     let event = json!({ "eventId": value, "eventName": value, "eventType": value, "eventTime": value, "errorCode": value,
         "errorMessage": value, "sourceIpAddress": value, "userAgent": value, "userIdentity": { "userName": value } });
-    let list = KeysPage {
-        keys: std::slice::from_ref(&key),
-        aliases: &[(value.to_owned(), value.to_owned())],
-        state: value,
-        find: value,
-        page: 2,
-        pages: 3,
-        total: 30,
-    };
     let filter = EventFilter { by: value.into(), value: value.into(), kind: value.into() };
     let session = |is_own| SessionRow {
         id: value,
@@ -177,6 +177,11 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     all.extend([
         pages::overview(&frame(Some(&refusal)), &[("Enabled", Some(1)), (value, None)]),
         pages::keys(&frame(None), &list),
+    let new = NewSecret { id: value, secret: value };
+    let user = UserParts { user: &row, access_keys: &rows, policies: &rows, secret: Some(&new) };
+    let mut all = keys::all_pages(&frame(None), value, &typed);
+    all.extend([
+        pages::sign_in(&frame(None), value, true),
         pages::create_key(&frame(Some(&refusal)), &typed),
         of_key("Enabled"),
         of_key("Disabled"),

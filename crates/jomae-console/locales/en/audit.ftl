@@ -29,3 +29,7 @@ proof-about = The proof shows to anybody that this event is in the log, and that
 proof-download = Download the inclusion proof
 proof-key = Public key of the log
 proof-not-yet = The proof cannot be made yet: the next signed checkpoint has to cover the event. Try again in a few seconds.
+proof-verify = Verify the proof here
+proof-good = Verified in this browser: the event is in the log, unchanged, under a checkpoint that the log’s key has signed.
+proof-bad = The proof does not hold. Tell the operator.
+proof-cannot = This browser cannot check Ed25519 signatures. Check the downloaded proof by the command below.

@@ -109,6 +109,12 @@ pub fn event(frame: &Frame<'_>, event: &Value, reason: Option<&str>, proof_faile
             a.button href={ "/audit/" (percent(id)) "/proof" } { (frame.t("proof-download")) }
             a href="/audit/key" { (frame.t("proof-key")) }
         }
+        // Done by the script of the page, with nothing but the proof and the key.
+        div.verify data-proof={ "/audit/" (percent(id)) "/proof" } data-key="/audit/key" data-event=(id)
+            data-label=(frame.t("proof-verify")) data-good=(frame.t("proof-good")) data-bad=(frame.t("proof-bad"))
+            data-not-yet=(frame.t("proof-not-yet")) data-cannot=(frame.t("proof-cannot")) {
+            p role="status" id="proof-verdict" {}
+        }
         (code_block(&format!("jomae audit check-proof proof-{id}.json --key key.pub")))
         h2 { (frame.t("event-whole")) }
         (code_block(&pretty))

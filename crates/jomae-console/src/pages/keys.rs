@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::text;
+use super::{sign::file_or_text, text};
 use crate::{
     Frame, Typed,
     frame::{code_block, percent, time},
@@ -11,14 +11,14 @@ use crate::{
 
 /// A page of the list.
 pub struct KeysPage<'a> {
-    /// `KeyMetadata` of each key; where it was refused, with the ID alone.
+    /// The rows of ListKeys; of a key that may not be described, with the ID alone.
     pub keys: &'a [Value],
-    /// Of the keys of this page: key ID and alias.
-    pub aliases: &'a [(String, String)],
     /// The state that is asked for; empty: all.
     pub state: &'a str,
-    /// The alias or ID that is asked for.
+    /// The text that is searched for.
     pub find: &'a str,
+    /// A moment since which the keys were not used; empty: any.
+    pub unused: &'a str,
     pub page: u64,
     pub pages: u64,
     pub total: u64,
@@ -36,7 +36,7 @@ const STATES: [(&str, &str); 4] = [
 const SPECS: [&str; 8] =
     ["Aliyun_AES_256", "Aliyun_SM4", "RSA_2048", "RSA_3072", "EC_P256", "EC_SM2", "HMAC_SHA_256", "HMAC_SM3"];
 
-fn key_path(id: &str) -> String {
+pub(super) fn key_path(id: &str) -> String {
     format!("/keys/{}", percent(id))
 }
 
@@ -46,29 +46,38 @@ pub fn keys(frame: &Frame<'_>, page: &KeysPage<'_>) -> String {
         .iter()
         .map(|key| {
             let id = text(key, "KeyId");
-            let aliases = page.aliases.iter().filter(|(of, _)| of == id);
+            let aliases = key.get("AliasNames").and_then(Value::as_array).into_iter().flatten();
+            let aliases = aliases.filter_map(Value::as_str);
             vec![
                 html! { a href=(key_path(id)) translate="no" { (id) } },
-                html! { span translate="no" { @for (_, alias) in aliases { (alias) " " } } },
+                html! { span translate="no" { @for alias in aliases { (alias) " " } } },
                 html! { span translate="no" { (text(key, "Description")) } },
                 frame.state(text(key, "KeyState")),
                 html! { span translate="no" { (text(key, "KeySpec")) } },
-                time(text(key, "CreationDate")),
+                time(text(key, "LastUsed")),
             ]
         })
         .collect();
     let states = std::iter::once(("", frame.t("state-all"))).chain(STATES.map(|(state, id)| (state, frame.t(id))));
     let states: Vec<(&str, String)> = states.collect();
-    let heads = ["key-id", "key-alias", "key-description", "key-state", "key-spec", "key-created"];
-    let at = |number: u64| format!("/keys?state={}&find={}&page={number}", percent(page.state), percent(page.find));
+    let heads = ["key-id", "key-alias", "key-description", "key-state", "key-spec", "key-last-used"];
+    let at = |number: u64| {
+        let (state, find, unused) = (percent(page.state), percent(page.find), percent(page.unused));
+        format!("/keys?state={state}&find={find}&unused={unused}&page={number}")
+    };
     let content = html! {
         p { a.button href="/keys/new" { (frame.t("create-key")) } }
-        form.actions method="get" action="/keys" role="search" {
+        form.actions method="get" action="/keys" role="search" data-search="found" {
             (frame.input("find", "keys-find", "keys-find-about", page.find, false))
             (frame.select("state", "key-state", &states, page.state))
+            @if !page.unused.is_empty() { input type="hidden" name="unused" value=(page.unused); }
             div.field { button type="submit" { (frame.t("search")) } }
         }
-        p { (frame.t_with("keys-total", &[("count", &page.total.to_string())])) }
+        div id="found" {
+        p role="status" { (frame.t_with("keys-total", &[("count", &page.total.to_string())])) }
+        @if !page.unused.is_empty() {
+            p { (frame.t("keys-unused-since")) " " (time(page.unused)) " " a href="/keys" { (frame.t("state-all")) } }
+        }
         @if page.keys.is_empty() { p { (frame.t("keys-none")) } }
         @else { (frame.table("nav-keys", &heads, &rows)) }
         @if page.pages > 1 {
@@ -79,6 +88,7 @@ pub fn keys(frame: &Frame<'_>, page: &KeysPage<'_>) -> String {
                     @if page.page < page.pages { " " a href=(at(page.page + 1)) rel="next" { (frame.t("page-next")) } }
                 }
             }
+        }
         }
     };
     frame.page(&frame.t("nav-keys"), &content)
@@ -148,6 +158,11 @@ pub fn key(frame: &Frame<'_>, parts: &KeyParts<'_>) -> String {
         }
         p.actions {
             @if usage == "ENCRYPT/DECRYPT" { a.button href={ (key_path(id)) "/try" } { (frame.t("try-it")) } }
+            @else { a.button href={ (key_path(id)) "/sign" } { (frame.t("sign-title")) } }
+            a.button href={ (key_path(id)) "/use" } { (frame.t("use-title")) }
+            @if text(key, "Origin") == "EXTERNAL" {
+                a.button href={ (key_path(id)) "/import" } { (frame.t("import-title")) }
+            }
             a.button href={ (key_path(id)) "/grant" } { (frame.t("grant")) }
             a.button href={ "/audit?by=ResourceName&value=" (percent(id)) } { (frame.t("key-events")) }
         }
@@ -155,14 +170,7 @@ pub fn key(frame: &Frame<'_>, parts: &KeyParts<'_>) -> String {
         (aliases(frame, parts, id))
         (tags(frame, parts, id))
         h2 { (frame.t("versions")) }
-        @let heads = ["version-id", "version-created", "version-role"];
-        @let primary = text(key, "PrimaryKeyVersion");
-        @let rows: Vec<Vec<Markup>> = parts.versions.iter().map(|version| {
-            let id = text(version, "KeyVersionId");
-            let role = if id == primary { "version-primary" } else { "version-other" };
-            vec![html! { code translate="no" { (id) } }, time(text(version, "CreationDate")), html! { (frame.t(role)) }]
-        }).collect();
-        (frame.table("versions", &heads, &rows))
+        (time_line(frame, key, parts.versions))
         @if state == "Enabled" && usage == "ENCRYPT/DECRYPT" && text(key, "Origin") == "Aliyun_KMS" {
             (frame.form(&format!("{}/rotate", key_path(id)), "", &html! {
                 button.quiet type="submit" { (frame.t("rotate-now")) }
@@ -176,6 +184,31 @@ pub fn key(frame: &Frame<'_>, parts: &KeyParts<'_>) -> String {
     frame.page(&frame.t_with("key-title", &[("id", id)]), &content)
 }
 
+/// What will be, and what was, the newest first.
+fn time_line(frame: &Frame<'_>, key: &Value, versions: &[Value]) -> Markup {
+    let primary = text(key, "PrimaryKeyVersion");
+    let to_come = [
+        ("key-delete-date", "DeleteDate"),
+        ("rotation-next", "NextRotationDate"),
+        ("material-expires", "MaterialExpireTime"),
+    ];
+    html! {
+        ol.timeline reversed {
+            @for (label, member) in to_come {
+                @if !text(key, member).is_empty() {
+                    li.to-come { (time(text(key, member))) " " b { (frame.t(label)) } }
+                }
+            }
+            @for version in versions {
+                @let id = text(version, "KeyVersionId");
+                @let role = if id == primary { "version-primary" } else { "version-other" };
+                li { (time(text(version, "CreationDate"))) " " b { (frame.t(role)) } " " code translate="no" { (id) } }
+            }
+            li { (time(text(key, "CreationDate"))) " " b { (frame.t("key-created")) } }
+        }
+    }
+}
+
 fn states(frame: &Frame<'_>, id: &str, state: &str, typed: &Typed) -> Markup {
     let path = key_path(id);
     html! {
@@ -184,7 +217,7 @@ fn states(frame: &Frame<'_>, id: &str, state: &str, typed: &Typed) -> Markup {
             (frame.form(&format!("{path}/enable"), "", &html! { button type="submit" { (frame.t("enable")) } }))
         }
         @if state == "Enabled" {
-            p { (frame.t("disable-about")) }
+            p { (frame.t("disable-about")) " " a href={ (path) "/use" } { (frame.t("break-title")) } }
             (frame.form(&format!("{path}/disable"), "", &html! {
                 button.quiet type="submit" { (frame.t("disable")) }
             }))
@@ -283,12 +316,14 @@ pub fn try_it(frame: &Frame<'_>, id: &str, typed: &Typed, tried: &Tried<'_>) -> 
                         Some(text) => { div id="result" { (code_block(text)) } }
                         None => { p { (frame.t("try-no-text")) } div id="result" { (code_block(base64)) } }
                     }
+                    p data-save=(base64) data-label=(frame.t("try-save")) {}
                 }
             }
         }
         h2 { (frame.t("encrypt")) }
         (frame.form(&format!("{path}/encrypt"), "", &html! {
-            (frame.area("plaintext", "try-text", "try-text-about", typed.get("plaintext")))
+            p.hint { (frame.t("try-text-about")) }
+            (file_or_text(frame, "plaintext", "try-text", typed))
             (frame.context(typed, "encrypt_context"))
             button type="submit" { (frame.t("encrypt")) }
         }))

@@ -1,12 +1,21 @@
 //! One function for each page.
 
 mod audit;
+mod chart;
+mod home;
+mod import;
+mod key_use;
 mod keys;
 mod people;
 mod session;
 mod sign_in;
+mod sign;
 
 pub use audit::{EventFilter, audit, event};
+pub use chart::Bar;
+pub use home::{Counts, Overview, overview};
+pub use import::{Wrapping, import};
+pub use key_use::{KeyUse, UserOfKey, key_use};
 pub use keys::{KeyParts, KeysPage, Tried, create_key, grant, key, keys, try_it};
 pub use people::{
     Change, Compared, Draft, Finding, GroupParts, GroupsPage, Held, Layer, NewSecret, PeoplePage, PoliciesPage,
@@ -15,6 +24,9 @@ pub use people::{
 };
 pub use session::{SessionRow, malformed, message, overview, sessions};
 pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
+pub use people::{NewSecret, UserParts, people, user};
+pub use session::{SessionRow, malformed, message, sessions, sign_in};
+pub use sign::{Signed, sign};
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
 //! The overview, sessions, and what is not there.
+//! Signing in, sessions, and what is not there.
 
 use maud::{DOCTYPE, html};
 
@@ -26,6 +27,25 @@ pub fn overview(frame: &Frame<'_>, counts: &[(&str, Option<u64>)]) -> String {
         }
     };
     frame.page(&frame.t("overview-title"), &content)
+/// The page on which a link's token becomes a session. `back` is where the person wanted to go.
+pub fn sign_in(frame: &Frame<'_>, back: &str, failed: bool) -> String {
+    let content = html! {
+        @if failed { p.refused role="alert" { (frame.t("sign-in-failed")) } }
+        p { (frame.t("sign-in-about")) }
+        (frame.form("/sign-in", "", &html! {
+            input type="hidden" name="back" value=(back);
+            div.field {
+                label for="token" { (frame.t("sign-in-token")) }
+                p.hint id="token-hint" { (frame.t("sign-in-token-about")) }
+                input id="token" name="token" type="password" required autocomplete="off" aria-describedby="token-hint";
+            }
+            button type="submit" { (frame.t("sign-in")) }
+        }))
+        h2 { (frame.t("sign-in-no-link")) }
+        p { (frame.t("sign-in-no-link-about")) }
+        pre translate="no" tabindex="0" { code { "jomae console link" } }
+    };
+    frame.page(&frame.t("sign-in-title"), &content)
 }
 
 /// A session of the account.

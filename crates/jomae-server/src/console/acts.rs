@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     Visit,
     ask::{Asker, given},
+    keys::content,
     parts,
     reply::Page,
     sessions::Session,
@@ -39,6 +40,10 @@ impl Visit<'_> {
             ["keys", "new"] => self.make_key(session, asker, typed).await,
             ["keys", id, "encrypt"] => self.encrypt(session, asker, id, typed).await,
             ["keys", id, "decrypt"] => self.decrypt(session, asker, id, typed).await,
+            ["keys", id, "import-parameters"] => self.begin_import(session, asker, id, typed).await,
+            ["keys", id, "import"] => self.finish_import(session, asker, id, typed).await,
+            ["keys", id, "sign"] => self.sign(session, asker, (id, false), typed).await,
+            ["keys", id, "verify"] => self.sign(session, asker, (id, true), typed).await,
             ["keys", id, "grant"] => self.give_right(session, asker, id, typed).await,
             ["keys", id, act] => self.change_key(session, asker, id, act, typed).await,
             ["people" | "groups" | "roles" | "policies" | "simulate" | "replay", ..] => {
@@ -105,9 +110,7 @@ impl Visit<'_> {
     }
 
     async fn encrypt(&self, session: &Session, mut asker: Asker<'_>, id: &str, typed: &Typed) -> Page {
-        // Browsers send each line end as two characters, which nobody has typed.
-        let text = Zeroizing::new(typed.get("plaintext").replace("\r\n", "\n"));
-        let plaintext = Zeroizing::new(STANDARD.encode(text.as_bytes()));
+        let plaintext = Zeroizing::new(STANDARD.encode(&*content(typed, "plaintext")));
         let context = context(typed, "encrypt_context");
         let params = given(&[("KeyId", id), ("Plaintext", &plaintext), ("EncryptionContext", &context)]);
         match asker.ask("Encrypt", params).await {

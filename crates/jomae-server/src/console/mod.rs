@@ -8,6 +8,7 @@
 mod acts;
 mod ask;
 mod people;
+mod keys;
 mod proof;
 mod reply;
 mod sessions;

@@ -3,8 +3,9 @@
 use jomae_console::{
     Frame, Refusal, Typed,
     pages::{self, EventFilter, KeyParts, KeysPage, NewSecret, SessionRow, Tried},
+    pages::{self, EventFilter, KeyParts, NewSecret, SessionRow, Signed, Tried, UserParts},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Visit,
@@ -14,16 +15,13 @@ use super::{
     sessions::Session,
 };
 
-/// Keys of a page. Each is described by a call of its own.
-const KEYS_OF_PAGE: u64 = 10;
 /// Events of a page.
 const EVENTS_OF_PAGE: &str = "20";
 /// Users that are shown.
 const USERS_MAX: &str = "100";
-/// The states, in the order of a key's life.
-const STATES: [&str; 4] = ["Enabled", "Disabled", "PendingImport", "PendingDeletion"];
 /// What may have been done, as the pages say it.
-const DONE: [&str; 14] = [
+const DONE: [&str; 15] = [
+    "imported",
     "key-created",
     "alias-refused",
     "enabled",
@@ -68,6 +66,11 @@ impl Visit<'_> {
             ["people" | "groups" | "roles" | "policies" | "simulate" | "replay", ..] => {
                 self.view_people(session, &parts).await
             }
+            ["keys", id, "use"] => self.key_use(session, &mut asker, id).await,
+            ["keys", id, "import"] => self.import(session, &asker, id, &outcome, None),
+            ["keys", id, "sign"] => self.sign_page(session, &mut asker, id, (&outcome, &Signed::Nothing)).await,
+            ["people"] => self.people(session, &mut asker, &outcome).await,
+            ["people", name] => self.user(session, &mut asker, name, &outcome).await,
             ["audit"] => self.audit(session, &mut asker).await,
             ["audit", "key"] => self.log_key().await,
             ["audit", id] => self.event(session, &mut asker, id, false).await,
@@ -102,61 +105,6 @@ impl Visit<'_> {
             Some(_) => 400,
         };
         Page::html(status, page(&frame))
-    }
-
-    async fn overview(&self, session: &Session, asker: &mut Asker<'_>) -> Page {
-        let (mut counts, mut refusal) = (Vec::new(), None);
-        for state in STATES {
-            let filters = json!([{ "Key": "KeyState", "Values": [state] }]).to_string();
-            let listed = asker.ask("ListKeys", given(&[("PageSize", "1"), ("Filters", &filters)])).await;
-            let count = match listed {
-                Ok(listed) => listed.get("TotalCount").and_then(Value::as_u64),
-                Err(refused) => {
-                    refusal = Some(refused);
-                    None
-                }
-            };
-            counts.push((state, count));
-        }
-        self.shown(session, asker, refusal.as_ref(), |frame| pages::overview(frame, &counts))
-    }
-
-    async fn keys(&self, session: &Session, asker: &mut Asker<'_>) -> Page {
-        let (state, find) = (self.query("state"), self.query("find"));
-        let page = self.query("page").parse().unwrap_or(1).clamp(1, 100_000);
-        let mut filters = Vec::new();
-        if STATES.contains(&state.as_str()) {
-            filters.push(json!({ "Key": "KeyState", "Values": [state] }));
-        }
-        let wanted = find.trim();
-        if !wanted.is_empty() {
-            let is_id = wanted.starts_with("key-") || (wanted.len() == 36 && !wanted.starts_with("alias/"));
-            let value = if is_id { wanted.to_owned() } else { with_prefix(wanted) };
-            filters.push(json!({ "Key": if is_id { "keyId" } else { "AliasName" }, "Values": [value] }));
-        }
-        let filters = if filters.is_empty() { String::new() } else { Value::from(filters).to_string() };
-        let (number, size) = (page.to_string(), KEYS_OF_PAGE.to_string());
-        let params = given(&[("PageNumber", &number), ("PageSize", &size), ("Filters", &filters)]);
-        let (listed, refusal) = match asker.ask("ListKeys", params).await {
-            Ok(listed) => (listed, None),
-            Err(refused) => (Value::Null, Some(refused)),
-        };
-        let (mut described, mut aliases) = (Vec::new(), Vec::new());
-        for row in rows(&listed, "Keys", "Key") {
-            let id = row.get("KeyId").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let answer = asker.ask("DescribeKey", given(&[("KeyId", &id)])).await;
-            let metadata = answer.ok().and_then(|answer| answer.get("KeyMetadata").cloned());
-            described.push(metadata.unwrap_or_else(|| json!({ "KeyId": id })));
-            if let Ok(answer) = asker.ask("ListAliasesByKeyId", given(&[("KeyId", &id)])).await {
-                let names = rows(&answer, "Aliases", "Alias");
-                let names = names.iter().filter_map(|alias| alias.get("AliasName")?.as_str());
-                aliases.extend(names.map(|name| (id.clone(), name.to_owned())));
-            }
-        }
-        let total = listed.get("TotalCount").and_then(Value::as_u64).unwrap_or_default();
-        let pages = total.div_ceil(KEYS_OF_PAGE).max(1);
-        let page = KeysPage { keys: &described, aliases: &aliases, state: &state, find: &find, page, pages, total };
-        self.shown(session, asker, refusal.as_ref(), |frame| pages::keys(frame, &page))
     }
 
     pub(super) fn create_key(&self, session: &Session, asker: &Asker<'_>, outcome: &Outcome<'_>) -> Page {
