@@ -384,8 +384,6 @@ async function screenshots(link) {
     await page.emulateMedia({ colorScheme: "light" });
     await page.goto(base + "/language/zh-CN?back=/audit");
     await shot("audit-zh-CN");
-    await page.goto(base + "/language/en?back=/");
-    await shot("overview-en");
 }
 
 async function main() {
