@@ -36,8 +36,6 @@ class Stage {
         for (const stream of [this.server.stdout, this.server.stderr]) {
             stream.on("data", (bytes) => { this.said += bytes; });
         }
-            { stdio: ["ignore", "pipe", "inherit"] });
-        let said = "";
         this.server.stdout.on("data", (bytes) => { said += bytes; });
         const deadline = Date.now() + 60_000;
         while (!/Console: \S+\n.*\n/.test(said)) {
@@ -129,7 +127,6 @@ async function play(stage, steps) {
         }
     } catch (error) {
         console.error(error, stage.said.split("\n").slice(-20).join("\n"));
-        console.error(error);
         status = 1;
     }
     await stage.close();

@@ -28,7 +28,7 @@ pub struct Asset {
 }
 
 /// Everything that pages load. Nothing of it belongs to an account.
-pub const ASSETS: [Asset; 4] = [
+pub const ASSETS: [Asset; 5] = [
     Asset {
         path: "/assets/console.css",
         content_type: "text/css; charset=utf-8",
@@ -43,6 +43,8 @@ pub const ASSETS: [Asset; 4] = [
         path: "/assets/policy.js",
         content_type: "text/javascript; charset=utf-8",
         content: include_str!("../assets/policy.js"),
+    },
+    Asset {
         path: "/assets/keys.js",
         content_type: "text/javascript; charset=utf-8",
         content: include_str!("../assets/keys.js"),

@@ -9,8 +9,7 @@ mod sign_in;
 
 use crate::{
     Frame, Lang, MadeCall, Refusal, Texts, Typed, Visitor,
-    pages::{self, EventFilter, KeyParts, KeysPage, SessionRow, Tried},
-    pages::{self, EventFilter, KeyParts, NewSecret, SessionRow, Tried, UserParts},
+    pages::{self, EventFilter, KeyParts, SessionRow, Tried},
 };
 
 mod keys;
@@ -174,14 +173,8 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     };
     let mut all = sign_in::all_pages(&frame(None), &frame(Some(&refusal)), value);
     all.extend(people::all_pages(&frame(None), value));
+    all.extend(keys::all_pages(&frame(None), value, &typed));
     all.extend([
-        pages::overview(&frame(Some(&refusal)), &[("Enabled", Some(1)), (value, None)]),
-        pages::keys(&frame(None), &list),
-    let new = NewSecret { id: value, secret: value };
-    let user = UserParts { user: &row, access_keys: &rows, policies: &rows, secret: Some(&new) };
-    let mut all = keys::all_pages(&frame(None), value, &typed);
-    all.extend([
-        pages::sign_in(&frame(None), value, true),
         pages::create_key(&frame(Some(&refusal)), &typed),
         of_key("Enabled"),
         of_key("Disabled"),

@@ -8,8 +8,7 @@ use unic_langid::LanguageIdentifier;
 /// The parts of a language's catalogue; what a part holds is in the same part in every language.
 macro_rules! catalogue {
     ($lang:literal) => {
-        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "policies", "audit")
-        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "audit", "errors")
+        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "policies", "audit", "errors")
     };
     ($lang:literal, $($part:literal),*) => {
         [$(include_str!(concat!("../locales/", $lang, "/", $part, ".ftl"))),*]

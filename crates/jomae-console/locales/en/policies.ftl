@@ -203,3 +203,4 @@ error-LimitExceeded-Policy-Version = A policy has at most five versions. Delete 
 error-LimitExceeded-User-Policy = The user has as many policies as it may.
 error-LimitExceeded-Group-Policy = The group has as many policies as it may.
 error-LimitExceeded-Role-Policy = The role has as many policies as it may.
+version-created = Created

@@ -87,7 +87,6 @@ error-passwords-differ = The two new passwords are not the same.
 error-InvalidParameter-OldPassword-Incorrect = The password until now is not right.
 error-InvalidParameter-NewPassword-TooWeak = The new password is not what the rules of the account ask for.
 error-InvalidParameter-NewPassword-ReusePrevention = The new password is one that you had before.
-error-EntityNotExist-User-LoginProfile = You have no password to change: ask whoever manages the users for one.
 error-CheckAuthenticationCodeFail = The two codes are not right. Type two that follow each other, both new.
 error-EntityAlreadyExists-User-MFADevice = You have an MFA device already.
 error-LimitExceeded-VirtualMFADevice = The account has as many MFA devices as it can have.

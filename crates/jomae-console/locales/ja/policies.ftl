@@ -203,3 +203,4 @@ error-LimitExceeded-Policy-Version = バージョンは 5 つまでです。1 �
 error-LimitExceeded-User-Policy = RAM ユーザーに付与できるポリシー数の上限に達しています。
 error-LimitExceeded-Group-Policy = グループに付与できるポリシー数の上限に達しています。
 error-LimitExceeded-Role-Policy = ロールに付与できるポリシー数の上限に達しています。
+version-created = 作成日時

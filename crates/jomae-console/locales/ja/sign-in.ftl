@@ -87,7 +87,6 @@ error-passwords-differ = 新しいパスワードが一致していません。
 error-InvalidParameter-OldPassword-Incorrect = 現在のパスワードが正しくありません。
 error-InvalidParameter-NewPassword-TooWeak = 新しいパスワードがアカウントのパスワードポリシーを満たしていません。
 error-InvalidParameter-NewPassword-ReusePrevention = 新しいパスワードは、以前に使用したものです。
-error-EntityNotExist-User-LoginProfile = 変更できるパスワードがありません。ユーザーの管理者に設定を依頼してください。
 error-CheckAuthenticationCodeFail = 2 つのコードが正しくありません。連続して表示される新しいコードを 2 つ入力してください。
 error-EntityAlreadyExists-User-MFADevice = MFA デバイスはすでにバインドされています。
 error-LimitExceeded-VirtualMFADevice = アカウントの MFA デバイス数が上限に達しています。

@@ -203,3 +203,4 @@ error-LimitExceeded-Policy-Version = 一个策略最多五个版本。请删除�
 error-LimitExceeded-User-Policy = 该用户的权限策略数已达上限。
 error-LimitExceeded-Group-Policy = 该用户组的权限策略数已达上限。
 error-LimitExceeded-Role-Policy = 该角色的权限策略数已达上限。
+version-created = 创建时间

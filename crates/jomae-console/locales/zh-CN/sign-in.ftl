@@ -87,7 +87,6 @@ error-passwords-differ = 两次输入的新密码不一致。
 error-InvalidParameter-OldPassword-Incorrect = 当前密码不正确。
 error-InvalidParameter-NewPassword-TooWeak = 新密码不符合账号的密码策略。
 error-InvalidParameter-NewPassword-ReusePrevention = 新密码与以前使用过的密码相同。
-error-EntityNotExist-User-LoginProfile = 您没有可修改的密码，请联系管理用户的人员进行设置。
 error-CheckAuthenticationCodeFail = 两个验证码不正确。请输入连续显示的两个新验证码。
 error-EntityAlreadyExists-User-MFADevice = 您已绑定MFA设备。
 error-LimitExceeded-VirtualMFADevice = 账号的MFA设备数量已达上限。

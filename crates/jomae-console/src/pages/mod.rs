@@ -8,8 +8,8 @@ mod key_use;
 mod keys;
 mod people;
 mod session;
-mod sign_in;
 mod sign;
+mod sign_in;
 
 pub use audit::{EventFilter, audit, event};
 pub use chart::Bar;
@@ -22,11 +22,9 @@ pub use people::{
     PolicyKind, PolicyParts, Replayed, RoleParts, RolesPage, Simulated, UserParts, compare, edit_policy, finding_text,
     group, groups, people, policies, policy, replay, role, roles, simulate, user,
 };
-pub use session::{SessionRow, malformed, message, overview, sessions};
-pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
-pub use people::{NewSecret, UserParts, people, user};
-pub use session::{SessionRow, malformed, message, sessions, sign_in};
+pub use session::{SessionRow, malformed, message, sessions};
 pub use sign::{Signed, sign};
+pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
 
 use serde_json::Value;
 

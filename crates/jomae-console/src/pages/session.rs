@@ -1,52 +1,8 @@
-//! The overview, sessions, and what is not there.
-//! Signing in, sessions, and what is not there.
+//! Sessions, and what is not there.
 
 use maud::{DOCTYPE, html};
 
 use crate::{Frame, Lang, Texts, frame::time};
-
-/// How many keys there are in each state; none where it is not known, as it was refused.
-pub fn overview(frame: &Frame<'_>, counts: &[(&str, Option<u64>)]) -> String {
-    let content = html! {
-        h2 { (frame.t("overview-keys")) }
-        ul.cards {
-            @for (state, count) in counts {
-                li {
-                    b { @match count { Some(count) => { (count) }, None => { "–" } } }
-                    a href={ "/keys?state=" (state) } { (frame.state(state)) }
-                }
-            }
-        }
-        h2 { (frame.t("overview-first")) }
-        ol {
-            li { a href="/keys/new" { (frame.t("first-key")) } }
-            li { a href="/keys" { (frame.t("first-encrypt")) } }
-            li { a href="/people" { (frame.t("first-user")) } }
-            li { a href="/keys" { (frame.t("first-grant")) } }
-            li { a href="/audit" { (frame.t("first-audit")) } }
-        }
-    };
-    frame.page(&frame.t("overview-title"), &content)
-/// The page on which a link's token becomes a session. `back` is where the person wanted to go.
-pub fn sign_in(frame: &Frame<'_>, back: &str, failed: bool) -> String {
-    let content = html! {
-        @if failed { p.refused role="alert" { (frame.t("sign-in-failed")) } }
-        p { (frame.t("sign-in-about")) }
-        (frame.form("/sign-in", "", &html! {
-            input type="hidden" name="back" value=(back);
-            div.field {
-                label for="token" { (frame.t("sign-in-token")) }
-                p.hint id="token-hint" { (frame.t("sign-in-token-about")) }
-                input id="token" name="token" type="password" required autocomplete="off" aria-describedby="token-hint";
-            }
-            button type="submit" { (frame.t("sign-in")) }
-        }))
-        h2 { (frame.t("sign-in-no-link")) }
-        p { (frame.t("sign-in-no-link-about")) }
-        pre translate="no" tabindex="0" { code { "jomae console link" } }
-    };
-    frame.page(&frame.t("sign-in-title"), &content)
-}
 
 /// A session of the account.
 pub struct SessionRow<'a> {

@@ -228,10 +228,6 @@ impl Visit<'_> {
         self.shown(session, asker, refusal.as_ref(), |frame| pages::key_use(frame, &of))
     }
 
-    pub(super) fn not_there(&self, session: &Session, asker: &Asker<'_>, refusal: &Refusal) -> Page {
-        self.shown(session, asker, Some(refusal), |frame| pages::message(frame, "not-found-title", "not-found"))
-    }
-
     pub(super) fn import(
         &self,
         session: &Session,

@@ -7,8 +7,8 @@
 
 mod acts;
 mod ask;
-mod people;
 mod keys;
+mod people;
 mod proof;
 mod reply;
 mod sessions;

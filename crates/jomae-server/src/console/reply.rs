@@ -7,8 +7,6 @@ use crate::http::Answer;
 /// Nothing but files of ours, no script or style in a page, forms to us alone, and no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-                      frame-ancestors 'none'; base-uri 'none'";
 
 /// An answer in the making.
 pub(super) struct Page {

@@ -2,8 +2,7 @@
 
 use jomae_console::{
     Frame, Refusal, Typed,
-    pages::{self, EventFilter, KeyParts, KeysPage, NewSecret, SessionRow, Tried},
-    pages::{self, EventFilter, KeyParts, NewSecret, SessionRow, Signed, Tried, UserParts},
+    pages::{self, EventFilter, KeyParts, NewSecret, SessionRow, Signed, Tried},
 };
 use serde_json::Value;
 
@@ -63,14 +62,12 @@ impl Visit<'_> {
             ["keys", id] => self.key(session, &mut asker, id, &outcome).await,
             ["keys", id, "try"] => self.try_it(session, &asker, id, &outcome),
             ["keys", id, "grant"] => self.grant(session, &mut asker, id, &outcome).await,
-            ["people" | "groups" | "roles" | "policies" | "simulate" | "replay", ..] => {
-                self.view_people(session, &parts).await
-            }
             ["keys", id, "use"] => self.key_use(session, &mut asker, id).await,
             ["keys", id, "import"] => self.import(session, &asker, id, &outcome, None),
             ["keys", id, "sign"] => self.sign_page(session, &mut asker, id, (&outcome, &Signed::Nothing)).await,
-            ["people"] => self.people(session, &mut asker, &outcome).await,
-            ["people", name] => self.user(session, &mut asker, name, &outcome).await,
+            ["people" | "groups" | "roles" | "policies" | "simulate" | "replay", ..] => {
+                self.view_people(session, &parts).await
+            }
             ["audit"] => self.audit(session, &mut asker).await,
             ["audit", "key"] => self.log_key().await,
             ["audit", id] => self.event(session, &mut asker, id, false).await,
@@ -78,6 +75,11 @@ impl Visit<'_> {
             ["sessions"] => self.sessions(session),
             _ => self.message(404, "not-found-title", "not-found"),
         }
+    }
+
+    /// A page for what is not there, or may not be seen.
+    pub(super) fn not_there(&self, session: &Session, asker: &Asker<'_>, refusal: &Refusal) -> Page {
+        self.shown(session, asker, Some(refusal), |frame| pages::message(frame, "not-found-title", "not-found"))
     }
 
     /// A whole page, with what was called and what was refused.

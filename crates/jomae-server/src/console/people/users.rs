@@ -2,7 +2,7 @@
 
 use jomae_api::time::Timestamp;
 use jomae_console::{
-    Refusal, Typed,
+    Typed,
     pages::{self, Held, NewSecret, PeoplePage, UserParts},
     percent,
 };
@@ -83,11 +83,6 @@ impl Visit<'_> {
             secret: outcome.secret.as_ref(),
         };
         self.shown(session, asker, outcome.refusal.as_ref(), |frame| pages::user(frame, &parts))
-    }
-
-    /// A page for what is not there, or may not be seen.
-    pub(super) fn not_there(&self, session: &Session, asker: &Asker<'_>, refusal: &Refusal) -> Page {
-        self.shown(session, asker, Some(refusal), |frame| pages::message(frame, "not-found-title", "not-found"))
     }
 
     /// The AccessKey pairs of a user, with their age and last use.
