@@ -383,6 +383,8 @@ pub(super) fn content(typed: &Typed, name: &str) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use jomae_console::{Lang, Texts};
+
     use super::*;
 
     #[test]
@@ -405,6 +407,19 @@ mod tests {
         assert_eq!(algorithms(KeySpec::from_wire("EC_P256").unwrap()), [Algorithm::EcdsaSha256]);
         assert_eq!(algorithms(KeySpec::from_wire("HMAC_SM3").unwrap()), [Algorithm::HmacSm3]);
         assert_eq!(algorithms(KeySpec::from_wire("RSA_2048").unwrap()).len(), 2);
+    }
+
+    #[test]
+    fn every_refusal_has_words_in_every_language() {
+        for lang in Lang::ALL {
+            let texts = Texts::of(lang);
+            let missing: Vec<&str> = jomae_api::error::Refusal::ALL
+                .iter()
+                .map(jomae_api::error::Refusal::code)
+                .filter(|code| !texts.has(&format!("error-{}", code.replace('.', "-"))))
+                .collect();
+            assert!(missing.is_empty(), "{lang:?}: {missing:?}");
+        }
     }
 
     #[test]
