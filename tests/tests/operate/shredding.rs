@@ -238,10 +238,10 @@ async fn a_kill_while_keys_are_brought_along_loses_none() {
     let machine = Machine::new();
     let data = machine.site.data();
     let mut server = machine.start("delete");
-    let mut made = Vec::new();
+    let mut blobs = Vec::new();
     for n in 0..120 {
         let key = create_key(&server.client(), &n.to_string()).await;
-        made.push(encrypt(&server.client(), &key, PLAIN).await);
+        blobs.push(encrypt(&server.client(), &key, PLAIN).await);
     }
     let shares = machine.site.path("shares");
     on(&machine.config("delete", ""), &data, &["shred", "shares", "--open", "2", "--of", "3", "--to", word(&shares)])
@@ -255,7 +255,7 @@ async fn a_kill_while_keys_are_brought_along_loses_none() {
     }
     let mut server = machine.start("shred");
     let client = server.client();
-    for blob in &made {
+    for blob in &blobs {
         match client.call("Decrypt", &[("CiphertextBlob", blob)]).await {
             Ok(answer) => assert_eq!(answer["Plaintext"], PLAIN),
             Err(error) => panic!("{error}: {}", server.stderr()),
