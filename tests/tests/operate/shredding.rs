@@ -42,8 +42,11 @@ impl Machine {
         let (keys, escrow) = (self.site.path(&format!("keys{at}")), self.site.path(&format!("escrow{at}")));
         let backups = self.site.path("backups");
         format!(
-            "[destruction]\nmode = \"{mode}\"\nretention_days = 10\nkeys_dir = {keys:?}\nescrow_dir = {escrow:?}\n\
-             [backup]\nto = {backups:?}\nkeep_days = 10\n"
+            "[destruction]\nmode = \"{mode}\"\nretention_days = 10\nkeys_dir = \"{}\"\nescrow_dir = \"{}\"\n\
+             [backup]\nto = \"{}\"\nkeep_days = 10\n",
+            word(&keys),
+            word(&escrow),
+            word(&backups)
         )
     }
 
@@ -100,6 +103,30 @@ fn on(config: &Path, data: &Path, words: &[&str]) -> cli::Ran {
 fn back_up(config: &Path, data: &Path) -> String {
     let made = on(config, data, &["backup", "create", "--output", "json"]).ok().json();
     made["Id"].as_str().unwrap().to_owned()
+}
+
+/// Until the first shredding key is destroyed. Gives the one after it, and a backup that was made under that.
+fn let_time_pass(machine: &Machine, server: &mut Server, first: &str) -> (String, String) {
+    let (site, config) = (&machine.site, machine.config("shred", ""));
+    machine.set(40 * DAY);
+    server.wait_for_log("due work done");
+    let second = machine.wait_for("Leaving");
+    machine.set(40 * DAY + GRACE);
+    machine.wait_for("Retired");
+    let new = back_up(&config, &site.data());
+    machine.set(49 * DAY + GRACE);
+    std::thread::sleep(Duration::from_secs(3));
+    machine.wait_for("Retired");
+    machine.set(51 * DAY + GRACE);
+    machine.wait_for("Destroyed");
+    let began = Instant::now();
+    while site.path("keys").join(format!("{first}.key")).exists()
+        || site.path("escrow").join(format!("{first}.escrow")).exists()
+    {
+        assert!(began.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    (second, new)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -165,25 +192,7 @@ async fn a_destroyed_key_is_gone_from_older_backups_when_their_time_is_over() {
     assert_eq!(again.stop(), Some(0));
     on(&config, &data, &["drill"]).ok();
 
-    // The time passes.
-    machine.set(40 * DAY);
-    server.wait_for_log("due work done");
-    let second = machine.wait_for("Leaving");
-    machine.set(40 * DAY + GRACE);
-    machine.wait_for("Retired");
-    let new = back_up(&config, &data);
-    machine.set(49 * DAY + GRACE);
-    std::thread::sleep(Duration::from_secs(3));
-    machine.wait_for("Retired");
-    machine.set(51 * DAY + GRACE);
-    machine.wait_for("Destroyed");
-    let began = Instant::now();
-    while site.path("keys").join(format!("{first}.key")).exists()
-        || site.path("escrow").join(format!("{first}.escrow")).exists()
-    {
-        assert!(began.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let (second, new) = let_time_pass(&machine, &mut server, &first);
     assert_eq!(server.stop(), Some(0));
     machine.set(0);
     let mut server = machine.start("shred");
