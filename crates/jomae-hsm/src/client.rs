@@ -9,6 +9,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::{
     kind::{Algorithm, Kind},
     supervisor,
-    wire::{self, Answer, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
+    wire::{self, Answer, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
 };
 
 /// Calls that wait at most: as many bytes as that are held for a worker that has stopped reading.
@@ -129,13 +130,38 @@ pub(crate) struct Waiting {
     pub deadline: Instant,
     began: Instant,
     answer: oneshot::Sender<Result<Answer, CallError>>,
+    expected: Expected,
     /// The object that it makes, to be destroyed if nobody learns of it.
     makes: Option<KeyRef>,
 }
 
+impl Waiting {
+    /// Gives a call its answer. Gives back the object that may have been made without anybody knowing of it.
+    fn deliver(self, result: Result<Answer, CallError>) -> Option<KeyRef> {
+        let is_unknown = matches!(result, Err(CallError::Down(_)));
+        let is_made = matches!(result, Ok(Answer::Made { .. }));
+        let nobody_heard = self.answer.send(result).is_err();
+        self.makes.filter(|_| is_unknown || (is_made && nobody_heard))
+    }
+}
+
+/// What the worker has said of calls, to be told to those who wait.
+#[derive(Default)]
+pub(crate) struct Delivery(Vec<(Waiting, Result<Answer, CallError>)>);
+
+/// Requests on their way to the thread that sends them.
+#[derive(Default)]
+pub(crate) struct Sending {
+    pub queue: VecDeque<Zeroizing<Vec<u8>>>,
+    /// Whether the thread sleeps, and is not woken yet.
+    pub sleeps: bool,
+    /// Whether somebody is about to wake it.
+    flush_is_near: bool,
+}
+
 pub(crate) struct State {
     pub phase: Phase,
-    pub queue: VecDeque<Zeroizing<Vec<u8>>>,
+    pub sending: Sending,
     pub waiting: HashMap<u64, Waiting>,
     next_call: u64,
     /// Objects that may have been made, and of which nobody has heard.
@@ -150,6 +176,30 @@ pub(crate) struct State {
     pub ended: Option<String>,
     pub stop: bool,
     pub reload: bool,
+}
+
+impl State {
+    /// Takes calls that have been answered from those that wait. Told by [`Shared::deliver`], without the lock.
+    ///
+    /// # Errors
+    /// An answer to a call that waits for none, or for another one: the worker's memory is not what it was. What was answered
+    /// before is in the delivery.
+    pub fn answered(
+        &mut self,
+        answers: impl Iterator<Item = (u64, Result<Answer, Failure>)>,
+        delivery: &mut Delivery,
+    ) -> Result<(), &'static str> {
+        for (call, result) in answers {
+            let waiting = self.waiting.get(&call).ok_or("an answer that nobody waits for")?;
+            if result.as_ref().is_ok_and(|answer| !waiting.expected.fits(answer)) {
+                return Err("an answer to another question");
+            }
+            if let Some(waiting) = self.waiting.remove(&call) {
+                delivery.0.push((waiting, result.map_err(CallError::Failed)));
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(crate) struct Shared {
@@ -171,32 +221,37 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a call its answer.
-    pub fn finish(&self, state: &mut State, call: u64, result: Result<Answer, CallError>) {
-        let Some(waiting) = state.waiting.remove(&call) else { return };
+    /// Tells those who wait.
+    pub fn deliver(&self, delivery: Delivery) {
+        let now = Instant::now();
+        let mut doubtful = Vec::new();
+        for (waiting, result) in delivery.0 {
+            self.count(&waiting, now, result.is_err());
+            doubtful.extend(waiting.deliver(result));
+        }
+        if !doubtful.is_empty() {
+            let mut state = self.lock();
+            state.doubtful.append(&mut doubtful);
+            self.destroy_doubtful(&mut state);
+        }
+    }
+
+    fn count(&self, waiting: &Waiting, now: Instant, is_error: bool) {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        if result.is_err() {
+        if is_error {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
-        let micros = u64::try_from(waiting.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let micros = u64::try_from(now.saturating_duration_since(waiting.began).as_micros()).unwrap_or(u64::MAX);
         self.busy_micros.fetch_add(micros, Ordering::Relaxed);
-        let is_unknown = matches!(result, Err(CallError::Down(_)));
-        let is_made = matches!(result, Ok(Answer::Made { .. }));
-        let nobody_heard = waiting.answer.send(result).is_err();
-        if let Some(key) = waiting.makes
-            && (is_unknown || (is_made && nobody_heard))
-        {
-            state.doubtful.push(key);
-            self.destroy_doubtful(state);
-        }
     }
 
     /// Fails every call that waits.
     pub fn fail_all(&self, state: &mut State, why: &str) {
-        state.queue.clear();
-        let calls: Vec<u64> = state.waiting.keys().copied().collect();
-        for call in calls {
-            self.finish(state, call, Err(CallError::Down(why.to_owned())));
+        state.sending.queue.clear();
+        let now = Instant::now();
+        for (_, waiting) in std::mem::take(&mut state.waiting) {
+            self.count(&waiting, now, true);
+            state.doubtful.extend(waiting.deliver(Err(CallError::Down(why.to_owned()))));
         }
     }
 
@@ -209,6 +264,7 @@ impl Shared {
             let (answer, _nobody_waits) = oneshot::channel();
             let _tried_again_by_nobody = self.enqueue(state, &Request::Destroy { key }, answer, None);
         }
+        self.wake_sender(state);
     }
 
     fn enqueue(
@@ -233,11 +289,41 @@ impl Shared {
         let began = Instant::now();
         let factor = if makes.is_some() { MAKING_FACTOR } else { 1 };
         let deadline = began + self.settings.timeout * factor;
-        state.queue.push_back(frame);
-        state.waiting.insert(call, Waiting { deadline, began, answer, makes });
-        self.to_send.notify_one();
+        state.sending.queue.push_back(frame);
+        let expected = Expected::of(request);
+        state.waiting.insert(call, Waiting { deadline, began, answer, expected, makes });
         Ok(())
     }
+
+    /// Has what is in the queue sent.
+    fn wake_sender(&self, state: &mut State) {
+        state.sending.flush_is_near = false;
+        if !state.sending.queue.is_empty() && std::mem::take(&mut state.sending.sleeps) {
+            self.to_send.notify_one();
+        }
+    }
+}
+
+/// Has what is in the queue sent, also if the call that was to do it is given up.
+struct Flush<'a>(&'a Shared);
+
+impl Drop for Flush<'_> {
+    fn drop(&mut self) {
+        self.0.wake_sender(&mut self.0.lock());
+    }
+}
+
+/// Gives its turn to the other tasks that are ready, once.
+async fn let_others() {
+    let mut is_again = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_again, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A token, through its worker.
@@ -251,7 +337,7 @@ impl Hsm {
     pub fn start(settings: Settings, launch: Launch) -> io::Result<Self> {
         let state = State {
             phase: Phase::Starting,
-            queue: VecDeque::new(),
+            sending: Sending::default(),
             waiting: HashMap::new(),
             next_call: 0,
             doubtful: Vec::new(),
@@ -361,8 +447,17 @@ impl Hsm {
 
     async fn call(&self, request: Request, makes: Option<KeyRef>) -> Result<Answer, CallError> {
         let (answer, answered) = oneshot::channel();
-        self.shared.enqueue(&mut self.shared.lock(), &request, answer, makes)?;
+        let flush = {
+            let mut state = self.shared.lock();
+            self.shared.enqueue(&mut state, &request, answer, makes)?;
+            (!std::mem::replace(&mut state.sending.flush_is_near, true)).then(|| Flush(&self.shared))
+        };
         drop(request);
+        if let Some(flush) = flush {
+            // Whoever is about to call has done so when this one has its turn again: one message takes all to the worker.
+            let_others().await;
+            drop(flush);
+        }
         answered.await.unwrap_or_else(|_| Err(CallError::Down("it was stopped".to_owned())))
     }
 

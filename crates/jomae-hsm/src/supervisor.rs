@@ -1,7 +1,7 @@
 //! The thread that starts the worker, watches it, kills it when it hangs, and starts it anew.
 
 use std::{
-    io::{self, IoSlice, Write as _},
+    io::{self, Write as _},
     net::Shutdown,
     os::{
         fd::OwnedFd,
@@ -15,7 +15,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    client::{CallError, Launch, Phase, Settings, Shared, State},
+    client::{Delivery, Launch, Phase, Settings, Shared, State},
     wire::{self, Frames, FromWorker, Refusal, Secret, Start, TokenFacts},
 };
 
@@ -27,8 +27,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const STEADY: Duration = Duration::from_mins(1);
 /// How much longer than a call a start may take: modules connect to devices, and what they can do is tried.
 const STARTING_FACTOR: u32 = 6;
-/// Frames given to the system at a time.
-const FRAMES_PER_WRITE: usize = 64;
 
 /// How a worker has ended.
 enum End {
@@ -229,18 +227,25 @@ fn watch(shared: &Shared) -> End {
 
 fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
     let mut frames = Frames::new(stream);
-    while let Some((call, body)) = frames.read_next()? {
-        let message: FromWorker = wire::decode(&body)?;
-        let mut state = shared.lock();
-        match message {
-            FromWorker::Started(facts) => started(shared, &mut state, facts)?,
-            FromWorker::Refused(why) => {
-                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-                return Ok(());
+    let mut answers = Vec::new();
+    while let Some(first) = frames.read_message()? {
+        let mut next = Some(first);
+        while let Some((call, message)) = next {
+            match message {
+                FromWorker::Started(facts) => started(shared, &mut shared.lock(), facts)?,
+                FromWorker::Refused(why) => {
+                    *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                    return Ok(());
+                }
+                FromWorker::Answer(answer) => answers.push((call, Ok(answer))),
+                FromWorker::Failed(failure) => answers.push((call, Err(failure))),
             }
-            FromWorker::Answer(answer) => shared.finish(&mut state, call, Ok(answer)),
-            FromWorker::Failed(failure) => shared.finish(&mut state, call, Err(CallError::Failed(failure))),
+            next = frames.next_message()?;
         }
+        let mut delivery = Delivery::default();
+        let answered = shared.lock().answered(answers.drain(..), &mut delivery);
+        shared.deliver(delivery);
+        answered.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
     }
     Ok(())
 }
@@ -283,27 +288,20 @@ fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()
     };
     stream.write_all(&wire::encode(0, &start)?)?;
     drop(start);
-    let mut frames: Vec<Zeroizing<Vec<u8>>> = Vec::with_capacity(FRAMES_PER_WRITE);
+    let mut frames: Vec<Zeroizing<Vec<u8>>> = Vec::new();
     loop {
         let mut state = shared.lock();
-        while state.queue.is_empty() {
+        while state.sending.queue.is_empty() {
             if state.ended.is_some() {
                 return Ok(());
             }
+            state.sending.sleeps = true;
             state = shared.to_send.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sending.sleeps = false;
         }
-        let count = state.queue.len().min(FRAMES_PER_WRITE);
-        frames.extend(state.queue.drain(..count));
+        frames.extend(state.sending.queue.drain(..));
         drop(state);
-        let mut slices: Vec<IoSlice<'_>> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
-        let mut left = &mut slices[..];
-        while !left.is_empty() {
-            let written = stream.write_vectored(left)?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            IoSlice::advance_slices(&mut left, written);
-        }
+        wire::write_frames(stream, &frames)?;
         frames.clear();
     }
 }

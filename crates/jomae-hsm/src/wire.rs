@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    io::{self, Read},
+    io::{self, IoSlice, Read, Write},
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
@@ -21,7 +21,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Length and number of the call.
 const HEAD_BYTES: usize = 12;
 /// Room for a message beside its bytes of changing length.
-const MESSAGE_ROOM_BYTES: usize = 512;
+const MESSAGE_ROOM_BYTES: usize = 96;
+/// Length of the tag of AES-GCM.
+const GCM_TAG_BYTES: usize = 16;
 /// Objects in one page of a list.
 pub const OBJECTS_MAX: usize = 128;
 
@@ -191,6 +193,53 @@ pub enum Request {
     List { skip: u32 },
 }
 
+/// Which answers a request may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Made,
+    Found,
+    Named,
+    /// As many bytes, where that is known.
+    Bytes(Option<usize>),
+    Opened(Option<usize>),
+    Done,
+    Objects,
+}
+
+impl Expected {
+    /// Of a request.
+    pub fn of(request: &Request) -> Self {
+        match request {
+            Request::Generate { .. } | Request::Import { .. } => Self::Made,
+            Request::Find { .. } => Self::Found,
+            Request::Named { .. } => Self::Named,
+            Request::Seal { plaintext, .. } => Self::Bytes(Some(plaintext.expose().len() + GCM_TAG_BYTES)),
+            Request::Open { ciphertext, .. } => Self::Opened(ciphertext.len().checked_sub(GCM_TAG_BYTES)),
+            Request::Sign { .. } | Request::Mac { .. } => Self::Bytes(None),
+            Request::Decrypt { .. } => Self::Opened(None),
+            Request::Destroy { .. } => Self::Done,
+            Request::List { .. } => Self::Objects,
+        }
+    }
+
+    /// Whether this can be the answer.
+    pub fn fits(self, answer: &Answer) -> bool {
+        match (self, answer) {
+            (Self::Bytes(length), Answer::Bytes(bytes)) => length.is_none_or(|length| length == bytes.len()),
+            (Self::Opened(length), Answer::Opened(secret)) => {
+                length.is_none_or(|length| length == secret.expose().len())
+            }
+            (Self::Made, Answer::Made { .. })
+            | (Self::Found, Answer::Found(_))
+            | (Self::Named, Answer::Named(_))
+            | (Self::Opened(_), Answer::Unreadable)
+            | (Self::Done, Answer::Done)
+            | (Self::Objects, Answer::Objects(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What comes of it.
 #[derive(Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each belongs to the request of its name")]
@@ -309,6 +358,26 @@ pub fn encode(call: u64, message: &impl Message) -> io::Result<Zeroizing<Vec<u8>
     Ok(frame)
 }
 
+/// Frames given to the system at a time.
+const FRAMES_PER_WRITE: usize = 64;
+
+/// Writes frames, many at a time.
+pub fn write_frames(mut to: impl Write, frames: &[Zeroizing<Vec<u8>>]) -> io::Result<()> {
+    for frames in frames.chunks(FRAMES_PER_WRITE) {
+        let mut slices: Vec<IoSlice<'_>> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
+        let mut left = &mut slices[..];
+        while !left.is_empty() {
+            match to.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The message of a body. Nothing may follow it.
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {
     match postcard::take_from_bytes(body) {
@@ -333,20 +402,48 @@ impl<R: Read> Frames<R> {
 
     /// The next frame: the number of its call, and its body. None at the end of the stream.
     pub fn read_next(&mut self) -> io::Result<Option<(u64, Zeroizing<Vec<u8>>)>> {
-        loop {
-            let there = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if let Some((head, rest)) = there.split_first_chunk::<HEAD_BYTES>() {
-                let (length, call) = parse_head(*head)?;
-                if let Some(body) = rest.get(..length) {
-                    let body = Zeroizing::new(body.to_vec());
-                    self.consume(HEAD_BYTES + length);
-                    return Ok(Some((call, body)));
-                }
-            }
+        if !self.await_whole()? {
+            return Ok(None);
+        }
+        self.take(|body| Ok(Zeroizing::new(body.to_vec())))
+    }
+
+    /// The next message, with the number of its call. None at the end of the stream.
+    pub fn read_message<T: DeserializeOwned>(&mut self) -> io::Result<Option<(u64, T)>> {
+        if !self.await_whole()? {
+            return Ok(None);
+        }
+        self.take(decode)
+    }
+
+    /// The next message, if all of it has been read already.
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> io::Result<Option<(u64, T)>> {
+        self.take(decode)
+    }
+
+    /// Reads until there is a whole frame; false at the end of the stream.
+    fn await_whole(&mut self) -> io::Result<bool> {
+        while self.whole()?.is_none() {
             if !self.fill()? {
-                return if self.start == self.end { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if self.start == self.end { Ok(false) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
+        Ok(true)
+    }
+
+    /// Call and body of the frame that comes first, if it is whole.
+    fn whole(&self) -> io::Result<Option<(u64, &[u8])>> {
+        let there = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let Some((head, rest)) = there.split_first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+        let (length, call) = parse_head(*head)?;
+        Ok(rest.get(..length).map(|body| (call, body)))
+    }
+
+    fn take<T>(&mut self, read: impl FnOnce(&[u8]) -> io::Result<T>) -> io::Result<Option<(u64, T)>> {
+        let Some((call, body)) = self.whole()? else { return Ok(None) };
+        let (length, message) = (body.len(), read(body)?);
+        self.consume(HEAD_BYTES + length);
+        Ok(Some((call, message)))
     }
 
     fn consume(&mut self, bytes: usize) {
@@ -452,6 +549,25 @@ mod tests {
                 prop_assert_eq!(&input, message);
             }
             prop_assert!(frames.read_next().unwrap().is_none());
+        }
+
+        #[test]
+        fn messages_that_are_there_come_without_reading(count in 0..40_usize, at_a_time in 1..3000_usize) {
+            let mut stream = Vec::new();
+            for call in 0..count {
+                stream.extend_from_slice(&encode(call as u64, &Request::Destroy { key: KEY }).unwrap());
+            }
+            let mut frames = Frames::new(Trickle(&stream, at_a_time));
+            let mut expected = 0;
+            while let Some((call, _)) = frames.read_message::<Request>().unwrap() {
+                prop_assert_eq!(call, expected);
+                expected += 1;
+                while let Some((call, _)) = frames.next_message::<Request>().unwrap() {
+                    prop_assert_eq!(call, expected);
+                    expected += 1;
+                }
+            }
+            prop_assert_eq!(expected, count as u64);
         }
 
         #[test]

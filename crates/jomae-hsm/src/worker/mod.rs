@@ -1,18 +1,20 @@
 //! The worker process: loads the module, opens sessions, answers requests that come through its standard input, which is a
 //! socket. It ends when that closes, and when the token is lost.
 //!
-//! Each session has a thread. Whoever is free reads the next request, so none is handed from thread to thread.
+//! Each session has a thread. One more reads requests, as many at a time as are there ([`desk`]).
 
+mod desk;
 mod form;
 mod key;
 mod token;
 
 use std::{
     collections::HashMap,
-    io::{self, Write as _},
+    io,
     os::{fd::AsFd as _, unix::net::UnixStream},
     process::ExitCode,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use cryptoki::{
@@ -20,12 +22,12 @@ use cryptoki::{
     object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
     session::Session,
 };
-use zeroize::Zeroizing;
 
 use crate::{
     kind::{Kind, Shape},
-    wire::{self, Answer, Failure, Frames, FromWorker, KEY_ID_BYTES, KeyRef, OBJECTS_MAX, ObjectInfo, Request, Start},
+    wire::{Answer, Failure, Frames, FromWorker, KEY_ID_BYTES, KeyRef, OBJECTS_MAX, ObjectInfo, Request, Start},
 };
+use desk::{Inbox, Outbox, Pace, TICK, Task};
 
 /// What the labels of our objects begin with.
 const LABEL_PREFIX: &[u8] = b"jomae:";
@@ -54,30 +56,46 @@ pub fn run() -> ExitCode {
 fn serve() -> io::Result<()> {
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut frames = Frames::new(stream.try_clone()?);
-    let Some((call, body)) = frames.read_next()? else { return Ok(()) };
-    let start: Start = wire::decode(&body)?;
-    let outgoing = Outgoing { stream, pending: Mutex::default() };
+    let Some((call, start)) = frames.read_message::<Start>()? else { return Ok(()) };
+    let outbox = Outbox::new(stream.try_clone()?);
     let opened = match token::open(&start) {
         Ok(opened) => opened,
-        Err(refusal) => return outgoing.send(call, &FromWorker::Refused(refusal)),
+        Err(refusal) => {
+            outbox.put(call, &FromWorker::Refused(refusal), Instant::now())?;
+            return outbox.flush();
+        }
     };
-    outgoing.send(call, &FromWorker::Started(opened.facts.clone()))?;
-    let shared = Shared { frames: Mutex::new(frames), outgoing, handles: Mutex::default() };
+    drop(start);
+    outbox.put(call, &FromWorker::Started(opened.facts.clone()), Instant::now())?;
+    outbox.flush()?;
+    let inbox = Inbox::new(opened.sessions.len());
+    let shared = Shared { inbox, outbox, pace: Pace::new(), handles: Mutex::default() };
     std::thread::scope(|scope| {
         for session in opened.sessions {
             let (shared, place) = (&shared, &opened.place);
-            scope.spawn(move || {
-                // The thread that cannot go on takes the process with it: the client begins anew.
-                if let Err(error) = shared.work(session, place) {
-                    eprintln!("jomae hsm-worker: {error}");
-                    std::process::exit(1);
-                }
-                // The module may block where it is closed, and nobody waits for it.
-                std::process::exit(0);
-            });
+            scope.spawn(move || end(|| shared.work(session, place)));
         }
+        end(|| shared.read(frames, &stream));
     });
     Ok(())
+}
+
+/// The thread that is at its end takes the process with it: the client begins anew, or is gone itself. A module may block where
+/// it is closed, and nobody waits for it.
+fn end(work: impl FnOnce() -> io::Result<()>) {
+    /// A length that a module names may be too much for any memory.
+    struct Panicked;
+    impl Drop for Panicked {
+        fn drop(&mut self) {
+            std::process::exit(1);
+        }
+    }
+    let panicked = Panicked;
+    match work() {
+        Ok(()) => std::process::exit(0),
+        Err(error) => eprintln!("jomae hsm-worker: {error}"),
+    }
+    drop(panicked);
 }
 
 /// Number of sessions for a configuration.
@@ -95,63 +113,68 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers on their way. Whoever finds nobody writing writes for all.
-struct Outgoing {
-    stream: UnixStream,
-    pending: Mutex<Pending>,
-}
-
-#[derive(Default)]
-struct Pending {
-    frames: Vec<Zeroizing<Vec<u8>>>,
-    is_writing: bool,
-}
-
-impl Outgoing {
-    fn send(&self, call: u64, message: &FromWorker) -> io::Result<()> {
-        let frame = wire::encode(call, message)?;
-        let mut pending = lock(&self.pending);
-        pending.frames.push(frame);
-        if pending.is_writing {
-            return Ok(());
-        }
-        pending.is_writing = true;
-        loop {
-            let frames = std::mem::take(&mut pending.frames);
-            if frames.is_empty() {
-                pending.is_writing = false;
-                return Ok(());
-            }
-            drop(pending);
-            for frame in &frames {
-                (&self.stream).write_all(frame)?;
-            }
-            pending = lock(&self.pending);
-        }
-    }
-}
-
 /// What the threads share.
 struct Shared {
-    frames: Mutex<Frames<UnixStream>>,
-    outgoing: Outgoing,
+    inbox: Inbox,
+    outbox: Outbox,
+    pace: Pace,
     /// Handles of keys in the token, which all sessions of a process may use.
     handles: Mutex<HashMap<KeyRef, ObjectHandle>>,
 }
 
 impl Shared {
-    /// Answers requests, until the client closes its end.
+    /// Reads requests, until the client closes its end.
+    fn read(&self, mut frames: Frames<UnixStream>, stream: &UnixStream) -> io::Result<()> {
+        let mut tasks = Vec::new();
+        let mut patience: Option<Duration> = None;
+        loop {
+            let mut next = match frames.read_message() {
+                Ok(None) => return Ok(()),
+                Ok(next) => next,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.outbox.flush()?;
+                    let longer = patience.map(|patience| (patience * 2).min(TICK.1));
+                    patience = if self.inbox.tick() { longer } else { None };
+                    stream.set_read_timeout(patience)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            while let Some((call, request)) = next {
+                let is_short = self.pace.is_short(&request);
+                tasks.push(Task { call, request, is_short });
+                next = frames.next_message()?;
+            }
+            if patience != Some(TICK.0) {
+                patience = Some(TICK.0);
+                stream.set_read_timeout(patience)?;
+            }
+            while self.inbox.put(&mut tasks) {
+                self.inbox.wait_for_room();
+                self.outbox.flush()?;
+                self.inbox.tick();
+            }
+        }
+    }
+
+    /// Answers requests. Returns when it cannot go on.
     fn work(&self, mut session: Session, place: &token::Place) -> io::Result<()> {
         loop {
-            let Some((call, body)) = lock(&self.frames).read_next()? else { return Ok(()) };
-            let request: Request = wire::decode(&body)?;
-            drop(body);
-            match self.answer(&session, &request) {
-                Ok(answer) => self.outgoing.send(call, &FromWorker::Answer(answer))?,
+            let Task { call, request, .. } = self.inbox.next(&self.outbox)?;
+            let began = Instant::now();
+            let answer = self.answer(&session, &request);
+            let now = Instant::now();
+            self.pace.note(&request, now - began);
+            drop(request);
+            match answer {
+                Ok(answer) => self.outbox.put(call, &FromWorker::Answer(answer), now)?,
                 Err(failure) => {
                     let is_lost = matches!(failure, Failure::Lost(_));
                     let is_doubtful = matches!(failure, Failure::Token(_) | Failure::Nonsense(_));
-                    self.outgoing.send(call, &FromWorker::Failed(failure))?;
+                    self.outbox.put(call, &FromWorker::Failed(failure), now)?;
+                    if is_lost || is_doubtful {
+                        self.outbox.flush()?;
+                    }
                     if is_lost {
                         return Err(io::Error::other("the token is lost"));
                     }
