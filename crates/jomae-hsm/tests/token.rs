@@ -457,6 +457,118 @@ fn nonsense_of_a_module_is_no_answer() {
 }
 
 #[test]
+fn a_success_with_the_wrong_length_is_no_answer() {
+    let bench = bench();
+    let hsm = bench.faulty();
+    let (key, _) = make(&hsm, Kind::Aes256);
+    let (ec, _) = make(&hsm, Kind::EcP256);
+    let (rsa, _) = make(&hsm, Kind::Rsa2048Sign);
+    let (hmac, _) = make(&hsm, Kind::HmacSha256);
+    let sealed = block_on(hsm.seal(key, [1; 12], Vec::new(), Secret::new(vec![1]))).unwrap();
+    let failed = |result: Result<(), CallError>| assert!(matches!(result, Err(CallError::Failed(_))), "{result:?}");
+    for how in ["empty", "shorter"] {
+        bench.tokens.misbehave(&format!("{how} Encrypt"));
+        failed(block_on(hsm.seal(key, [2; 12], Vec::new(), Secret::new(vec![1]))).map(drop));
+        bench.tokens.misbehave(&format!("{how} Sign"));
+        failed(block_on(hsm.sign(ec, Algorithm::Ecdsa, vec![1; 32])).map(drop));
+        failed(block_on(hsm.sign(rsa, Algorithm::RsaPssSha256, vec![1; 32])).map(drop));
+        failed(block_on(hsm.sign(rsa, Algorithm::RsaPkcs1Sha256, vec![1; 32])).map(drop));
+        failed(block_on(hsm.mac(hmac, Secret::new(vec![1]))).map(drop));
+    }
+    bench.tokens.misbehave("empty Decrypt");
+    failed(block_on(hsm.open(key, [1; 12], Vec::new(), sealed.clone())).map(drop));
+    assert_eq!(hsm.status().restarts, 0);
+    // One that claims more than it was given room for has written what it should, or is not believed.
+    bench.tokens.misbehave("longer Decrypt");
+    if let Ok(opened) = block_on(hsm.open(key, [1; 12], Vec::new(), sealed.clone())) {
+        assert_eq!(opened.unwrap().expose(), [1]);
+    }
+    bench.tokens.misbehave("");
+    assert_eq!(block_on(hsm.open(key, [1; 12], Vec::new(), sealed)).unwrap().unwrap().expose(), [1]);
+}
+
+#[test]
+fn a_length_beyond_all_memory_ends_one_worker_at_once() {
+    let bench = bench();
+    let hsm = bench.faulty();
+    let (key, _) = make(&hsm, Kind::Aes256);
+    bench.tokens.misbehave("huge Encrypt");
+    let began = Instant::now();
+    let sealed = block_on(hsm.seal(key, [1; 12], Vec::new(), Secret::new(vec![1])));
+    assert!(matches!(sealed, Err(CallError::Down(_))), "{:?}", sealed.err());
+    assert!(began.elapsed() < Duration::from_secs(2), "before the deadline");
+    bench.tokens.misbehave("");
+    wait_until("the worker", || hsm.status().phase == Phase::Up);
+    round_trip(&hsm, key);
+}
+
+#[test]
+fn a_full_token_makes_no_key_and_uses_those_it_has() {
+    let bench = bench();
+    let hsm = bench.faulty();
+    let (key, _) = make(&hsm, Kind::Aes256);
+    bench.tokens.misbehave("full GenerateKey");
+    let made = block_on(hsm.generate(Kind::Aes256, name()));
+    assert!(matches!(made, Err(CallError::Failed(jomae_hsm::wire::Failure::Full))), "{:?}", made.err());
+    round_trip(&hsm, key);
+    assert_eq!(hsm.status().restarts, 0);
+    bench.tokens.misbehave("");
+    make(&hsm, Kind::Aes256);
+}
+
+#[test]
+fn a_locked_pin_is_not_tried_again() {
+    let bench = bench();
+    let module = bench.tokens.fault_module();
+    bench.tokens.misbehave("lock Login");
+    let hsm = bench.start_with(settings(&module, PIN));
+    let status = hsm.status();
+    let (reason, is_final) = why_down(&status);
+    assert!(reason.contains("locked") && is_final, "{reason}");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(bench.tokens.logins(), 1);
+}
+
+#[test]
+fn a_wrong_pin_is_told_also_by_a_module_that_hangs_where_it_is_closed() {
+    let bench = bench();
+    let module = bench.tokens.fault_module();
+    bench.tokens.misbehave("hang CloseSession");
+    let timeout = Duration::from_secs(2);
+    let hsm = bench.start_with(Settings { timeout, ..settings(&module, "1357-wrong") });
+    let status = hsm.status();
+    let (reason, is_final) = why_down(&status);
+    assert!(reason.contains("refuses the PIN") && is_final, "{reason}");
+    assert_eq!(bench.tokens.logins(), 1);
+}
+
+#[test]
+fn a_login_that_hangs_is_killed_and_software_does_not_wait() {
+    let bench = bench();
+    bench.tokens.misbehave("hang Login");
+    let timeout = Duration::from_millis(200);
+    let hsm = Hsm::start(Settings { timeout, ..settings(&bench.tokens.fault_module(), PIN) }, launch(&bench.tokens));
+    let hsm = hsm.unwrap();
+    assert!(matches!(block_on(hsm.list()), Err(CallError::Down(_))), "at once");
+    wait_until("the end of the first", || hsm.status().restarts >= 1);
+    bench.tokens.misbehave("");
+    drop(hsm);
+}
+
+#[test]
+fn of_two_keys_of_a_label_none_wraps() {
+    let bench = bench();
+    let hsm = bench.start();
+    for _ in 0..2 {
+        let name = ObjectName { id: rng::array(), label: "root".to_owned() };
+        block_on(hsm.generate(Kind::Aes256, name)).unwrap();
+    }
+    let wrapped = block_on(hsm.wrap("root", &Key256::random(), "a"));
+    let why = wrapped.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(why.contains("several keys have the label \"root\""), "{why}");
+}
+
+#[test]
 fn a_key_whose_making_nobody_learned_of_is_destroyed() {
     let bench = bench();
     let hsm = bench.faulty();

@@ -206,7 +206,9 @@ const fn may_be_the_input(error: &Error) -> bool {
                 | RvError::DataInvalid
                 | RvError::DataLenRange
                 | RvError::GeneralError
-                | RvError::FunctionFailed,
+                | RvError::FunctionFailed
+                // Kryoptic's for padding that does not fit.
+                | RvError::DeviceError,
             _
         )
     )
@@ -221,13 +223,15 @@ fn opens_what_it_seals(session: &Session, key: ObjectHandle) -> Result<bool, Err
     Ok(ct_eq(&opened, &known) && sealed.get(..known.len()) != Some(&known[..]))
 }
 
-fn oaep(algorithm: Algorithm) -> Option<Mechanism<'static>> {
-    let (hash, mgf) = match algorithm {
-        Algorithm::RsaesOaepSha1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
-        Algorithm::RsaesOaepSha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
+/// The mechanism, and the longest plaintext of a ciphertext of this length.
+fn oaep(algorithm: Algorithm, ciphertext_bytes: usize) -> Option<(Mechanism<'static>, usize)> {
+    let (hash, mgf, hash_bytes) = match algorithm {
+        Algorithm::RsaesOaepSha1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1, 20),
+        Algorithm::RsaesOaepSha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256, 32),
         _ => return None,
     };
-    Some(Mechanism::RsaPkcsOaep(oaep_params(hash, mgf)))
+    let longest = ciphertext_bytes.saturating_sub(2 * hash_bytes + 2);
+    Some((Mechanism::RsaPkcsOaep(oaep_params(hash, mgf)), longest))
 }
 
 /// Decrypts; none if it does not decrypt, whatever the token says of it.
@@ -237,11 +241,16 @@ pub fn decrypt(
     algorithm: Algorithm,
     ciphertext: &[u8],
 ) -> Result<Option<Secret>, Error> {
-    let Some(mechanism) = oaep(algorithm) else { return Err(Error::NotSupported) };
+    let Some((mechanism, longest)) = oaep(algorithm, ciphertext.len()) else { return Err(Error::NotSupported) };
     match session.decrypt(&mechanism, key, ciphertext) {
-        Ok(plaintext) => Ok(Some(Secret::new(plaintext))),
+        Ok(plaintext) if plaintext.len() <= longest => Ok(Some(Secret::new(plaintext))),
+        Ok(mut other) => {
+            other.zeroize();
+            Err(Error::InvalidValue)
+        }
         Err(error) if may_be_the_input(&error) => {
-            session.get_session_info()?;
+            // Whether it is the ciphertext or the token: one that works does something else.
+            session.generate_random_slice(&mut [0; 16])?;
             Ok(None)
         }
         Err(error) => Err(error),
@@ -256,25 +265,26 @@ pub fn sign(
     algorithm: Algorithm,
     input: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    match (algorithm, kind.shape()) {
-        (Algorithm::RsaPssSha256, Shape::Rsa { signs: true, .. }) => {
+    let (signature, length) = match (algorithm, kind.shape()) {
+        (Algorithm::RsaPssSha256, Shape::Rsa { signs: true, bits }) => {
             let params =
                 PkcsPssParams { hash_alg: MechanismType::SHA256, mgf: PkcsMgfType::MGF1_SHA256, s_len: 32_u64.into() };
-            session.sign(&Mechanism::RsaPkcsPss(params), key, input)
+            (session.sign(&Mechanism::RsaPkcsPss(params), key, input)?, usize::from(bits / 8))
         }
-        (Algorithm::RsaPkcs1Sha256, Shape::Rsa { signs: true, .. }) => {
-            session.sign(&Mechanism::RsaPkcs, key, &form::sha256_digest_info(input))
+        (Algorithm::RsaPkcs1Sha256, Shape::Rsa { signs: true, bits }) => {
+            (session.sign(&Mechanism::RsaPkcs, key, &form::sha256_digest_info(input))?, usize::from(bits / 8))
         }
         (Algorithm::Ecdsa, Shape::Ec(curve)) => {
             let raw = session.sign(&Mechanism::Ecdsa, key, input)?;
-            form::ecdsa_signature(curve, &raw).ok_or(Error::InvalidValue)
+            return form::ecdsa_signature(curve, &raw).ok_or(Error::InvalidValue);
         }
         (Algorithm::Ed25519, Shape::Ed25519) => {
             let params = EddsaParams::new(EddsaSignatureScheme::Ed25519);
-            session.sign(&Mechanism::Eddsa(params), key, input)
+            (session.sign(&Mechanism::Eddsa(params), key, input)?, 64)
         }
-        _ => Err(Error::NotSupported),
-    }
+        _ => return Err(Error::NotSupported),
+    };
+    if signature.len() == length { Ok(signature) } else { Err(Error::InvalidValue) }
 }
 
 /// A MAC of its hash's full length.

@@ -86,7 +86,11 @@ pub fn open(start: &Start) -> Result<Opened, Refusal> {
     }
     let module = &place.module;
     let first = module.open_rw_session(slot).map_err(|error| refused(&error))?;
-    login(&first, start)?;
+    if let Err(refusal) = login(&first, start) {
+        // Not closed: a module may block there, and then nobody would hear that the PIN is wrong.
+        std::mem::forget(first);
+        return Err(refusal);
+    }
     let mut opened = vec![first];
     for _ in 1..sessions(start.sessions) {
         match module.open_rw_session(slot) {

@@ -1,8 +1,9 @@
 /* A PKCS#11 module that passes everything on to SoftHSM, and misbehaves on demand.
  *
  * The file that JOMAE_FAULT names says how, in two words, and is read before each of the functions below:
- *     crash|hang|nonsense|forget|refuse Initialize|Login|Encrypt|Decrypt|Sign
- * and "late-crash Login": when SoftHSM has judged the PIN.
+ *     crash|hang|nonsense|empty|longer|shorter|huge|forget|refuse|lock|full Initialize|Login|CloseSession|GenerateKey|Encrypt|Decrypt|Sign
+ * where "nonsense", "empty" and "longer" change what was computed, "shorter" and "huge" the length that is told before, and
+ * "late-crash Login" crashes when SoftHSM has judged the PIN.
  * Every login is noted in the same file's neighbour, with ".logins" behind its name.
  */
 #include <dlfcn.h>
@@ -17,8 +18,10 @@ typedef struct {
     void *functions[68];
 } list_t;
 
-enum { INITIALIZE = 0, LOGIN = 18, ENCRYPT = 30, DECRYPT = 34, SIGN = 43 };
+enum { INITIALIZE = 0, CLOSE_SESSION = 13, LOGIN = 18, GENERATE_KEY = 58, ENCRYPT = 30, DECRYPT = 34, SIGN = 43 };
 #define CKR_GENERAL_ERROR 0x5UL
+#define CKR_DEVICE_MEMORY 0x31UL
+#define CKR_PIN_LOCKED 0xa4UL
 #define CKR_SESSION_HANDLE_INVALID 0xb3UL
 
 static list_t list;
@@ -45,6 +48,10 @@ static CK_ULONG misbehave(const char *where) {
         return CKR_SESSION_HANDLE_INVALID;
     if (wanted("refuse", where))
         return CKR_GENERAL_ERROR;
+    if (wanted("lock", where))
+        return CKR_PIN_LOCKED;
+    if (wanted("full", where))
+        return CKR_DEVICE_MEMORY;
     return 0;
 }
 
@@ -72,6 +79,18 @@ static CK_ULONG login(CK_ULONG session, CK_ULONG user, void *pin, CK_ULONG lengt
     return failed;
 }
 
+static CK_ULONG close_session(CK_ULONG session) {
+    CK_ULONG failed = misbehave("CloseSession");
+    return failed ? failed : ((CK_ULONG(*)(CK_ULONG))real->functions[CLOSE_SESSION])(session);
+}
+
+static CK_ULONG generate_key(CK_ULONG session, void *mechanism, void *template, CK_ULONG count, CK_ULONG *key) {
+    CK_ULONG failed = misbehave("GenerateKey");
+    return failed ? failed
+                  : ((CK_ULONG(*)(CK_ULONG, void *, void *, CK_ULONG, CK_ULONG *))real->functions[GENERATE_KEY])(
+                        session, mechanism, template, count, key);
+}
+
 static CK_ULONG transform(int function, const char *name, CK_ULONG session, unsigned char *in, CK_ULONG in_length,
                           unsigned char *out, CK_ULONG *out_length) {
     CK_ULONG failed = misbehave(name);
@@ -79,6 +98,15 @@ static CK_ULONG transform(int function, const char *name, CK_ULONG session, unsi
         return failed;
     failed = ((CK_ULONG(*)(CK_ULONG, void *, CK_ULONG, void *, CK_ULONG *))real->functions[function])(
         session, in, in_length, out, out_length);
+    if (!failed && out && wanted("empty", name))
+        *out_length = 0;
+    /* More than the caller has room for: it is told only, not written. */
+    if (!failed && out && wanted("longer", name))
+        *out_length += 7;
+    if (!failed && !out && wanted("shorter", name))
+        *out_length -= 1;
+    if (!failed && !out && wanted("huge", name))
+        *out_length = 1UL << 62;
     if (!failed && out && wanted("nonsense", name)) {
         memset(out, 0xa5, *out_length);
         *out_length /= 2;
@@ -106,6 +134,8 @@ CK_ULONG C_GetFunctionList(list_t **out) {
     list = *real;
     list.functions[INITIALIZE] = (void *)initialize;
     list.functions[LOGIN] = (void *)login;
+    list.functions[CLOSE_SESSION] = (void *)close_session;
+    list.functions[GENERATE_KEY] = (void *)generate_key;
     list.functions[ENCRYPT] = (void *)encrypt;
     list.functions[DECRYPT] = (void *)decrypt;
     list.functions[SIGN] = (void *)sign;
