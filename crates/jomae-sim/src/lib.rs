@@ -7,6 +7,7 @@
 pub mod cluster;
 pub mod etcd;
 pub mod faults;
+pub mod kryoptic;
 pub mod model;
 pub mod proxy;
 pub mod softhsm;
