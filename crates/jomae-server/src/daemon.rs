@@ -106,16 +106,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let certificates = || Ok(Certificates::prepare(&config, listening, SystemTime::now())?);
     let (started, mut certificates) = bootstrap::open_with(&config, gateway::now(), certificates).await?;
     bootstrap::write_env(&config, &started, listening, admin_listening).await?;
-    started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
-    started.audit.keep_compressed().map_err(StartError::io(&config.data_dir))?;
-    started
-        .audit
-        .keep_archived(&config.audit)
-        .map_err(|error| StartError::Config(ConfigError::Value(format!("audit.archive: {error}"))))?;
-    let witnesses = started
-        .audit
-        .send_to_witnesses(&config.audit)
-        .map_err(|error| StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}"))))?;
+    let witnesses = look_after_log(&started, &config)?;
 
     let verifier = Verifier::start(Arc::clone(&started.whole), Arc::clone(&started.verified), &config.store)
         .map_err(StartError::io(&config.data_dir))?;
@@ -200,6 +191,20 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Begins what is done with the written log beside its writing.
+fn look_after_log(started: &Started, config: &Config) -> Result<jomae_log::witness::Witnesses, StartError> {
+    started.audit.keep_indexed().map_err(StartError::io(&config.data_dir))?;
+    started.audit.keep_compressed().map_err(StartError::io(&config.data_dir))?;
+    started
+        .audit
+        .keep_archived(&config.audit)
+        .map_err(|error| StartError::Config(ConfigError::Value(format!("audit.archive: {error}"))))?;
+    started
+        .audit
+        .send_to_witnesses(&config.audit)
+        .map_err(|error| StartError::Config(ConfigError::Value(format!("the witnesses of the audit log: {error}"))))
 }
 
 /// The limits of the HTTP side, with no more connections than leave descriptors for everything else.
