@@ -374,6 +374,22 @@ fn questions_without_an_answer() {
     }
 }
 
+/// A key has one name: under that of another service nothing is told of it, whether it is there or not.
+#[test]
+fn keys_are_not_named_by_another_service() {
+    let world = World::new();
+    let (alice, key) = (world.alice(), world.key());
+    alice.user_with("ann", &allow(&["kms:*", "actiontrail:*"], "*"));
+    let user = format!("acs:ram::{}:user/ann", world.alice.account);
+    let asked = |service: &str, id: &str| {
+        let name = format!("acs:{service}:cn-hangzhou:{}:key/{id}", world.alice.account);
+        ask(&world, &question(&user, "kms:Decrypt", Some(&name)), None).is_ok()
+    };
+    assert!(asked("kms", &key));
+    assert!(!asked("actiontrail", &key));
+    assert!(!asked("actiontrail", "01a22672-7508-7a09-9685-579c46617dfc"));
+}
+
 #[test]
 fn a_replay_looks_at_whom_the_proposal_concerns() {
     let world = World::new();

@@ -286,7 +286,7 @@ fn named(tx: &mut Tx<'_>, call: &Call<'_>, permission: &'static str, name: &str)
         "kms" | "actiontrail" => {
             let region = RegionId::new(region).ok_or_else(wrong)?;
             let account = AccountId::new(owner).ok_or_else(wrong)?;
-            if let Some(id) = what.strip_prefix("key/") {
+            if let Some(id) = what.strip_prefix("key/").filter(|_| *service == "kms") {
                 let reference = match id.strip_prefix("alias/").and_then(AliasName::new) {
                     Some(alias) if is_own => KeyRef::Alias(alias),
                     _ => KeyRef::Arn { region, account, id: jomae_api::names::KeyId::new(id).ok_or_else(wrong)? },

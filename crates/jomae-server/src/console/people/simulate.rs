@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jomae_api::{actions, param::EncryptionContext, time::Timestamp};
+use jomae_api::{actions, names::AccountId, param::EncryptionContext, time::Timestamp};
 use jomae_console::{
     Refusal, Typed,
     pages::{self, Change, Draft, Layer, Replayed, Simulated},
@@ -115,9 +115,17 @@ impl Visit<'_> {
             asker.ask("ListGroupsForUser", given(&[("UserName", name)])).await?;
         }
         self.may_read_policies(session)?;
-        if let Some(key) = question.resource.as_deref().filter(|name| is_key(name)) {
-            asker.ask("DescribeKey", given(&[("KeyId", key)])).await?;
-            asker.ask("GetKeyPolicy", given(&[("KeyId", key)])).await?;
+        match question.resource.as_deref().map_or(Bears::Nothing, |name| Bears::of(name, &session.caller.account)) {
+            Bears::Nothing => {}
+            Bears::KeyPolicy(key) => {
+                asker.ask("DescribeKey", given(&[("KeyId", key)])).await?;
+                asker.ask("GetKeyPolicy", given(&[("KeyId", key)])).await?;
+            }
+            Bears::TrustPolicy(role) => {
+                asker.ask("GetRole", given(&[("RoleName", role)])).await?;
+            }
+            // Not even whether it is there is told.
+            Bears::AnothersSecret => return Err(own("simulate-resource", String::new())),
         }
         let mut tx = self.console.service.kms.vault.reading();
         let answer = simulate(&mut tx, &question, None).map_err(|error| refusal(&error))?;
@@ -246,8 +254,28 @@ impl Visit<'_> {
 }
 
 /// Whether a full name is that of one key.
-fn is_key(name: &str) -> bool {
-    name.starts_with("acs:kms:") && name.contains(":key/") && !name.contains('*')
+/// What of a resource's own an answer would tell.
+enum Bears<'a> {
+    Nothing,
+    KeyPolicy(&'a str),
+    /// Of this role of the asking account.
+    TrustPolicy(&'a str),
+    AnothersSecret,
+}
+
+impl<'a> Bears<'a> {
+    fn of(name: &'a str, account: &AccountId) -> Self {
+        let parts: Vec<&str> = name.splitn(5, ':').collect();
+        let ["acs", service, _, owner, what] = parts[..] else { return Self::Nothing };
+        if service == "kms" && what.starts_with("key/") {
+            // Whoever may describe the key is told, whoever owns it.
+            return if what.contains('*') { Self::Nothing } else { Self::KeyPolicy(name) };
+        }
+        if owner != account.as_str() {
+            return Self::AnothersSecret;
+        }
+        what.strip_prefix("role/").map_or(Self::Nothing, Self::TrustPolicy)
+    }
 }
 
 fn told(found: crate::operator::Replayed) -> Replayed {
@@ -274,5 +302,23 @@ fn told(found: crate::operator::Replayed) -> Replayed {
         changed_already: found.changed_already,
         callers_gone: found.callers_gone,
         unknown: found.unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_account_keeps_to_itself_is_not_told() {
+        let account = AccountId::new("1234567890123456").unwrap();
+        let of = |name| Bears::of(name, &account);
+        assert!(matches!(of("acs:kms:cn-hangzhou:1234567890123457:key/k"), Bears::KeyPolicy(_)));
+        assert!(matches!(of("acs:actiontrail:cn-hangzhou:1234567890123457:key/k"), Bears::AnothersSecret));
+        assert!(matches!(of("acs:ram::1234567890123457:role/admin"), Bears::AnothersSecret));
+        assert!(matches!(of("acs:kms:cn-hangzhou:1234567890123457:alias/a"), Bears::AnothersSecret));
+        assert!(matches!(of("acs:ram::1234567890123456:role/admin"), Bears::TrustPolicy("admin")));
+        assert!(matches!(of("acs:kms:cn-hangzhou:1234567890123456:key/*"), Bears::Nothing));
+        assert!(matches!(of("acs:kms:cn-hangzhou:1234567890123456:*"), Bears::Nothing));
     }
 }
