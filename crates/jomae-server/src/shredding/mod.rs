@@ -187,7 +187,18 @@ impl Shredding {
                 keys.add(restored::expect_key(places, vault, state.id)?);
             }
             for id in places.list()? {
-                let Some(file) = places.key(id)?.filter(|_| record.find(id).is_none()) else { continue };
+                // Those that are needed were read above, and what is left of destroyed ones goes with the first turn.
+                if record.find(id).is_some() {
+                    continue;
+                }
+                let file = match places.key(id) {
+                    Ok(Some(file)) => file,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        tracing::warn!(%id, %error, "what is no shredding key is left alone");
+                        continue;
+                    }
+                };
                 match file.open(vault.keyring()) {
                     Ok(key) => {
                         keys.add(key);
@@ -276,8 +287,17 @@ impl Shredding {
         if !self.shreds && there == 0 && !state.leaves && state.strays.is_empty() {
             return Ok(());
         }
+        // What fails from here on does not keep a service from starting that has a key for new material.
+        let newest = record.newest();
+        if self.keys.target().is_none() {
+            self.aim(state, newest.filter(|_| self.shreds), turn.now)?;
+        }
         if let Some(stray) = state.strays.last() {
             let id = stray.id.to_string();
+            // It was sealed to the shares of its moment, if it came so far.
+            if let (Some(recovery), Some(key)) = (&record.recovery, self.keys.get(stray.id)) {
+                places.keep_escrow(&EscrowFile::of(&key, stray.made, recovery)?)?;
+            }
             if turn
                 .change(&record, ("AdoptShreddingKey", &[("Key", &id)]), |record| record.keys.push(stray.clone()))
                 .await?
@@ -289,15 +309,11 @@ impl Shredding {
         if self.escrow(turn, places, &record).await? {
             return Ok(());
         }
-        let newest = record.newest();
-        if self.keys.target().is_none() {
-            self.aim(state, newest.filter(|_| self.shreds), turn.now)?;
-        }
         let cleared = if state.leaves { self.clear(places, &record) } else { Ok(()) };
         state.leaves = cleared.is_err();
         let target = self.target(turn, places, &record, newest).await?;
         self.aim(state, target, turn.now)?;
-        self.let_go(turn, state, &record).await?;
+        self.let_go(turn, places, state, &record).await?;
         cleared
     }
 
@@ -325,7 +341,10 @@ impl Shredding {
         let Some(recovery) = record.recovery.as_ref().filter(|new| record.escrowed.as_ref() != Some(&new.set)) else {
             return Ok(false);
         };
-        places.begin_escrow()?;
+        // One that is there, and empty, may be the place at which the real one is mounted.
+        if record.escrowed.is_none() || !places.escrow.exists() {
+            places.begin_escrow()?;
+        }
         for state in record.keys.iter().filter(|key| key.is_there()) {
             let key = self.keys.get(state.id).ok_or_else(|| Fault::internal("a shredding key is not in memory"))?;
             places.keep_escrow(&EscrowFile::of(&key, state.made, recovery)?)?;
@@ -373,15 +392,26 @@ impl Shredding {
     }
 
     /// Wraps anew what is under another key than it should be, and retires and destroys keys that nothing needs.
-    async fn let_go(&self, turn: &Turn<'_>, state: &mut State, record: &ShreddingRecord) -> Result<(), Fault> {
+    async fn let_go(
+        &self,
+        turn: &Turn<'_>,
+        places: &Places,
+        state: &mut State,
+        record: &ShreddingRecord,
+    ) -> Result<(), Fault> {
         let target = self.keys.target();
         let now = turn.now.0;
+        // What was looked at while the clock ran ahead says nothing of later moments.
+        state.clean = state.clean.filter(|at| *at <= turn.now);
+        state.pass = state.pass.take().filter(|pass| pass.began <= turn.now);
+        state.since = state.since.min(turn.now);
         let end = |key: &KeyState| key.retired.map(|retired| retired.saturating_add(self.retention_secs));
         let others = || record.keys.iter().filter(|key| key.is_there() && Some(key.id) != target);
         let settled = state.since.0 + GRACE_SECS;
         let to_retire = others().find(|key| key.retired.is_none() && settled <= now);
         let to_destroy = others().find(|key| end(key).is_some_and(|end| end <= now));
-        let late = to_destroy.and_then(end).map_or(0, |end| now - end);
+        let left = record.keys.iter().filter_map(|key| key.destroyed).max().filter(|_| state.leaves);
+        let late = to_destroy.and_then(end).or(left).map_or(0, |since| now - since);
         self.counts.late.set(late);
         let is_clean_since = |at: i64| state.clean.is_some_and(|clean| clean.0 >= at);
 
@@ -395,6 +425,8 @@ impl Shredding {
         if let Some(key) = to_destroy
             && end(key).is_some_and(is_clean_since)
         {
+            // Nobody is told that a key is destroyed of which a copy is out of reach.
+            places.expect_escrow()?;
             let (id, text) = (key.id, key.id.to_string());
             let destroy = |record: &mut ShreddingRecord| set(record, id, |key| key.destroyed = Some(now));
             if turn.change(record, ("DestroyShreddingKey", &[("Key", &text)]), destroy).await? {

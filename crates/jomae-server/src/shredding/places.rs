@@ -70,12 +70,13 @@ impl Places {
 
     /// Begins to use the directory for recovery.
     pub fn begin_escrow(&self) -> Result<(), PlaceError> {
-        files::make_dir(&self.escrow).map_err(io_error(&self.escrow))?;
+        make_lasting_dir(&self.escrow)?;
         let path = self.escrow.join(MARKER);
         files::write_private(&path, MARKER_TEXT).map_err(io_error(&path))
     }
 
-    fn expect_escrow(&self) -> Result<(), PlaceError> {
+    /// Whether the directory for recovery is there, and not only the place at which it is mounted.
+    pub fn expect_escrow(&self) -> Result<(), PlaceError> {
         match files::about_followed(&self.escrow.join(MARKER)) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -95,7 +96,7 @@ impl Places {
 
     /// Keeps a key for use.
     pub fn keep_key(&self, file: &KeyFile) -> Result<(), PlaceError> {
-        files::make_dir(&self.keys).map_err(io_error(&self.keys))?;
+        make_lasting_dir(&self.keys)?;
         let path = self.key_path(file.id);
         let bytes = file.to_bytes().map_err(|fault| io_error(&path)(io::Error::other(fault.to_string())))?;
         files::write_private(&path, &bytes).map_err(io_error(&path))
@@ -120,7 +121,11 @@ impl Places {
         let path = self.escrow_path(id);
         let bytes = match files::read_configured(&path, FILE_BYTES_MAX) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // An empty place at which nothing is mounted says nothing of the key.
+                self.expect_escrow()?;
+                return Ok(None);
+            }
             Err(error) => return Err(io_error(&path)(error)),
         };
         let file = EscrowFile::from_bytes(&bytes);
@@ -165,6 +170,13 @@ impl Places {
         let text = std::str::from_utf8(&text).ok()?.trim();
         Timestamp::parse(text).map(|at| at.to_string())
     }
+}
+
+/// Makes a directory whose name survives a power cut, with those above it that are missing.
+fn make_lasting_dir(path: &Path) -> Result<(), PlaceError> {
+    let made: Vec<&Path> = path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    files::make_dir(path).map_err(io_error(path))?;
+    made.into_iter().try_for_each(|dir| files::sync_dir_of(dir).map_err(io_error(dir)))
 }
 
 /// Overwrites a file, then removes it. Where the file system writes elsewhere than where it has read, the first is for nothing.

@@ -13,7 +13,7 @@ use jomae_core::{
 };
 use jomae_crypto::shredding::{ShreddingKey, ShreddingKeyId};
 
-use super::{Places, ShreddingError, combine, read_shares, set};
+use super::{PlaceError, Places, ShreddingError, combine, read_shares, set};
 use crate::{config::Config, gateway};
 
 /// A key for use.
@@ -23,6 +23,19 @@ pub(super) fn expect_key(places: &Places, vault: &Vault, id: ShreddingKeyId) -> 
         return Err(ShreddingError::Missing { id, keys: dir(), is_in_escrow: places.escrow(id)?.is_some() });
     };
     file.open(vault.keyring()).map_err(|source| ShreddingError::Key { id, dir: dir(), source })
+}
+
+/// As [`expect_key`]; a file that is damaged, or is of another moment of the store, is as good as none if the key can be
+/// recovered.
+fn expect_key_or_escrow(places: &Places, vault: &Vault, id: ShreddingKeyId) -> Result<ShreddingKey, ShreddingError> {
+    match expect_key(places, vault, id) {
+        Err(ShreddingError::Key { .. } | ShreddingError::Place(PlaceError::File { .. }))
+            if places.escrow(id)?.is_some() =>
+        {
+            Err(ShreddingError::Missing { id, keys: places.keys.display().to_string(), is_in_escrow: true })
+        }
+        found => found,
+    }
 }
 
 /// Whether the material in a restored store can be had. `marks`: what is gone, and was accepted, is noted in the store, so
@@ -45,7 +58,7 @@ pub(crate) async fn after_restore(
         let id = *id;
         let versions = counts.get(&Some(id)).copied().unwrap_or(0);
         if let Some(places) = &places {
-            match expect_key(places, vault, id) {
+            match expect_key_or_escrow(places, vault, id) {
                 Ok(_) => continue,
                 Err(ShreddingError::Missing { is_in_escrow: true, .. }) => {
                     notes.push(format!(
@@ -87,7 +100,7 @@ pub(crate) async fn after_restore(
 /// Brings the keys that a store needs back to where they are used, with shares. Gives their names.
 ///
 /// # Errors
-/// The shares do not give one of them, and nothing was done; or not all of them are there.
+/// The shares do not give one of them, and those that they give are back; or not all of them are there, and nothing was done.
 pub(crate) async fn recover(
     config: &Config,
     vault: &Vault,
@@ -97,23 +110,32 @@ pub(crate) async fn recover(
     let places = Places::of(&config.destruction).ok_or(ShreddingError::NoPlaces)?;
     let record = read(&mut vault.reading())?.unwrap_or_default();
     let shares = read_shares(shares)?;
-    let mut recovered = Vec::new();
+    let (mut recovered, mut failed) = (Vec::new(), None);
     for state in record.keys.iter().filter(|key| key.is_there()) {
         let id = state.id;
-        if places.key(id)?.is_some() {
-            expect_key(&places, vault, id)?;
-            continue;
+        match expect_key_or_escrow(&places, vault, id) {
+            Ok(_) => continue,
+            Err(ShreddingError::Missing { is_in_escrow: true, .. }) => {}
+            Err(other) => return Err(other),
         }
         let Some(file) = places.escrow(id)? else {
             return Err(ShreddingError::Missing { id, keys: places.keys.display().to_string(), is_in_escrow: false });
         };
         let dir = || places.escrow.display().to_string();
-        let key = file.open(&combine(id, &file.set, &shares)?);
+        let shared = match combine(id, &file.set, &shares) {
+            Ok(shared) => shared,
+            // What these shares open is brought back; another call has those of the others.
+            Err(error) => {
+                failed.get_or_insert(error);
+                continue;
+            }
+        };
+        let key = file.open(&shared);
         let key = key.map_err(|source| ShreddingError::Key { id, dir: dir(), source })?;
         recovered.push((id.to_string(), KeyFile::of(&key, state.made, vault.keyring())?));
     }
     if recovered.is_empty() {
-        return Ok(Vec::new());
+        return failed.map_or(Ok(Vec::new()), Err);
     }
     // Told before they are there; logged by the next start.
     let names: Vec<String> = recovered.iter().map(|(id, _)| id.clone()).collect();
@@ -123,6 +145,9 @@ pub(crate) async fn recover(
     told.ok_or_else(|| Fault::unavailable("the shredding keys have just changed; try again"))?;
     for (_, file) in &recovered {
         places.keep_key(file)?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     Ok(names)
 }

@@ -291,6 +291,10 @@ async fn a_crash_within_a_turn_leaves_a_key_too_much_and_none_too_few() {
     stop(started);
     crate::files::write_private(&places.keys.join(&key), &kept.0).unwrap();
     crate::files::write_private(&places.escrow.join(&escrow), &kept.1).unwrap();
+    // The process ended between overwriting and removing; and somebody else's file is there.
+    crate::files::write_private(&places.keys.join(&key), &vec![0; kept.0.len()]).unwrap();
+    let strange = ShreddingKeyId::random("2027-01").unwrap();
+    crate::files::write_private(&places.keys.join(format!("{strange}.key")), b"no key").unwrap();
     let started = site.open(end).await.unwrap();
     turns(&started, end, 2).await;
     assert!(!places.keys.join(&key).exists() && !places.escrow.join(&escrow).exists());
@@ -360,6 +364,52 @@ async fn without_the_place_of_recovery_no_key_is_made_and_the_old_one_goes_on() 
     all_work(&started, &cmks).await;
 }
 
+/// What nobody can look at is not called destroyed, and new shares do not begin another directory at an empty mount point.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_destroyed_or_sealed_anew_while_the_place_of_recovery_is_away() {
+    let mut site = Site::new().shreds(true);
+    let started = site.start(START).await;
+    let cmks = [make(&started).await];
+    turns(&started, START, 3).await;
+    let february = START + 31 * DAY;
+    turns(&started, february, 4).await;
+    turns(&started, february + GRACE_SECS, 4).await;
+    assert!(record(&started).keys[0].retired.is_some());
+    let (escrow, away) = (site.places().escrow, site.dir.path().join("away"));
+    fs::rename(&escrow, &away).unwrap();
+    fs::create_dir(&escrow).unwrap();
+    let end = february + GRACE_SECS + 10 * DAY;
+    let mut failed = String::new();
+    for turn in 0..4 {
+        let now = Timestamp(end + turn * RETRY_SECS);
+        failed = started.shredding.turn(&started.service, now).await.err().map_or(failed, |fault| fault.to_string());
+    }
+    assert!(failed.contains("is it mounted?"), "{failed}");
+    assert!(record(&started).keys[0].is_there(), "nobody is told otherwise");
+    assert!(started.shredding.counts.late.get() > 0);
+    stop(started);
+
+    let of_before = record_of_escrow(&away);
+    site.deal(end).await;
+    let started = site.open(end).await.unwrap();
+    all_work(&started, &cmks).await;
+    assert!(fs::read_dir(&escrow).unwrap().next().is_none(), "the mount point stays empty");
+    fs::remove_dir(&escrow).unwrap();
+    fs::rename(&away, &escrow).unwrap();
+    turns(&started, end + 60, 8).await;
+    assert!(!record(&started).keys[0].is_there());
+    assert_ne!(record_of_escrow(&escrow), of_before, "sealed to the new shares");
+    all_work(&started, &cmks).await;
+}
+
+/// What is there for recovery.
+fn record_of_escrow(dir: &Path) -> Vec<Vec<u8>> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths.map(|path| fs::read(path).unwrap()).collect();
+    files.sort();
+    files
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_directory_is_recovered_with_enough_shares_of_the_newest_set() {
     let mut site = Site::new().shreds(true);
@@ -395,6 +445,9 @@ async fn a_lost_directory_is_recovered_with_enough_shares_of_the_newest_set() {
     for dir in [site.places().keys, site.places().escrow] {
         fs::remove_dir_all(dir).unwrap();
     }
+    let refused = site.open(START).await.err().unwrap().to_string();
+    assert!(refused.contains("is it mounted?"), "{refused}");
+    site.places().begin_escrow().unwrap();
     let refused = site.open(START).await.err().unwrap().to_string();
     assert!(refused.contains("nor is it in destruction.escrow_dir"), "{refused}");
 }
