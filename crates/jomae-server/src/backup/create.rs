@@ -116,6 +116,12 @@ pub fn create(
     // Before the snapshot: what is committed in between is in both.
     let revision = store.revision().map_err(|error| BackupError::Other(error.to_string()))?.0;
     let counts = job.records(*store, before.as_ref(), &scratch.path().join(STATE_FILE))?;
+    // A root key never comes back: one that is the same as before was the same in the snapshot.
+    let still = holder.root(*store).map_err(|error| BackupError::Other(error.to_string()))?;
+    let is_of_slots = slots.as_ref().is_none_or(|slots| slots.root_id() == root.id());
+    if still.id() != root.id() || !is_of_slots {
+        return Err(BackupError::Other("the root key was changed meanwhile: make the backup again".to_owned()));
+    }
     // Events that the store knows nothing of are harmless, the reverse is not.
     let (log, head) = job.log(config, before.as_ref())?;
     let has_identity = job.identity(config)?;
