@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jomae_api::{names::AccountId, time::Timestamp};
 use jomae_core::{
-    identity::Caller,
+    identity::{Caller, Who},
     ram::sign_in::{Duty, SignedIn},
 };
 use jomae_crypto::{hash::sha256, rng};
@@ -25,8 +25,10 @@ const IDLE_SECS: i64 = 30 * 60;
 const SESSION_SECS_MAX: i64 = 8 * 3600;
 /// Links that wait to be used; a further one takes the place of the oldest.
 const LINKS_MAX: usize = 64;
-/// Sessions of one account; a further one ends the one that was not used for the longest time.
-const SESSIONS_OF_ACCOUNT_MAX: usize = 64;
+/// Sessions of one person; a further one ends the one that was not used for the longest time.
+const SESSIONS_OF_PERSON_MAX: usize = 8;
+/// Sessions of one account; beyond, nobody of it signs in.
+const SESSIONS_OF_ACCOUNT_MAX: usize = 1024;
 /// Sessions of all accounts; beyond, nobody signs in.
 const SESSIONS_MAX: usize = 4096;
 /// Length of a secret, in bytes.
@@ -100,6 +102,16 @@ fn cookie_digest(cookie: &str) -> Digest {
     digest("jomae console session", cookie)
 }
 
+/// Whether a person has opened both: of an organization, one whom the provider calls the same, in the same role.
+fn is_same_person(one: &Who, other: &Who) -> bool {
+    match (one, other) {
+        (Who::Session(one), Who::Session(other)) => {
+            one.role_id == other.role_id && one.trusted.subject == other.trusted.subject
+        }
+        _ => one == other,
+    }
+}
+
 impl Session {
     /// Whether it is the same person's: the account, the same user, or the same session of a role.
     pub(super) fn is_of_same(&self, other: &Self) -> bool {
@@ -150,12 +162,16 @@ impl Sessions {
         let cookie = new_secret();
         let mut sessions = locked(&self.sessions);
         sessions.retain(|_, session| !session.is_over(now));
-        let of_account = || sessions.iter().filter(|(_, session)| session.caller.account == caller.account);
-        if of_account().count() >= SESSIONS_OF_ACCOUNT_MAX {
-            let oldest = of_account().min_by_key(|(_, session)| session.last.0).map(|(digest, _)| *digest);
+        let is_of_account = |session: &Session| session.caller.account == caller.account;
+        let of_person = sessions.iter().filter(|(_, session)| is_of_account(session));
+        let of_person = of_person.filter(|(_, session)| is_same_person(&session.caller.who, &caller.who));
+        let of_person: Vec<(i64, Digest)> = of_person.map(|(digest, session)| (session.last.0, *digest)).collect();
+        if of_person.len() >= SESSIONS_OF_PERSON_MAX {
+            let oldest = of_person.iter().min().map(|(_, digest)| *digest);
             oldest.and_then(|digest| sessions.remove(&digest));
         }
-        if sessions.len() >= SESSIONS_MAX {
+        let of_account = sessions.values().filter(|session| is_of_account(session)).count();
+        if of_account >= SESSIONS_OF_ACCOUNT_MAX || sessions.len() >= SESSIONS_MAX {
             return None;
         }
         let session = Session {
@@ -234,7 +250,6 @@ pub fn cookie<'h>(header: &'h str, name: &str) -> Option<&'h str> {
 
 #[cfg(test)]
 mod tests {
-    use jomae_core::identity::Who;
     use proptest::prelude::*;
 
     use super::*;
@@ -301,16 +316,22 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_so_many_sessions() {
+    fn a_person_has_so_many_sessions_and_ends_nobody_elses() {
         let sessions = Sessions::default();
         let now = Timestamp(1_000_000);
-        let first = begin(&sessions, now).unwrap();
-        for n in 0..SESSIONS_OF_ACCOUNT_MAX {
-            let later = Timestamp(now.0 + 1 + i64::try_from(n).unwrap());
-            begin(&sessions, later).unwrap();
+        let of_other = begin(&sessions, now).unwrap();
+        let user = Caller { who: Who::User { id: "2".to_owned(), name: "hanako".to_owned() }, ..caller(ACCOUNT) };
+        let begin_as_user = |n: usize| {
+            let at = Timestamp(now.0 + 1 + i64::try_from(n).unwrap());
+            let signed_in = SignedIn::linked(&user, at).unwrap();
+            sessions.begin(signed_in, user.clone(), "192.0.2.1", "agent", at).unwrap()
+        };
+        let first = begin_as_user(0);
+        for n in 1..=SESSIONS_OF_PERSON_MAX {
+            begin_as_user(n);
         }
-        assert_eq!(sessions.of(&caller(ACCOUNT).account, now).len(), SESSIONS_OF_ACCOUNT_MAX);
-        assert!(sessions.find(&first, now).is_none());
+        assert_eq!(sessions.of(&user.account, now).len(), SESSIONS_OF_PERSON_MAX + 1);
+        assert!(sessions.find(&first, now).is_none() && sessions.find(&of_other, now).is_some());
     }
 
     #[test]
