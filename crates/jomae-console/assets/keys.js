@@ -22,10 +22,13 @@ async function replacePart(id, url) {
 for (const form of document.querySelectorAll("form[data-search]")) {
     let timer;
     let asked = 0;
+    let running;
     const search = async () => {
         const number = ++asked;
         const url = form.action + "?" + new URLSearchParams(new FormData(form));
-        const answer = await fetch(url);
+        running?.abort();
+        running = new AbortController();
+        const answer = await fetch(url, { signal: running.signal });
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         if (number !== asked) return;
         const part = page.getElementById(form.dataset.search);

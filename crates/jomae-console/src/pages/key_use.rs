@@ -73,6 +73,8 @@ pub(super) fn user_of(event: &Value) -> &str {
 
 /// What is known of the use of a key.
 pub struct KeyUse<'a> {
+    /// Whether all days of the page and the aliases were read: else nobody can say that nothing would break.
+    pub is_whole: bool,
     pub id: &'a str,
     pub state: &'a str,
     /// `UsageStatistics` of the key, or null.
@@ -101,7 +103,8 @@ pub fn key_use(frame: &Frame<'_>, of: &KeyUse<'_>) -> String {
         p { a href=(path) translate="no" { (of.id) } " " (frame.state(of.state)) }
         h2 { (frame.t("break-title")) }
         @if of.users.iter().all(|user| user.allowed == 0) && of.aliases.is_empty() {
-            p.done { (frame.t("break-nothing")) }
+            @if of.is_whole { p.done { (frame.t("break-nothing")) } }
+            @else { p.warning { (frame.t("break-unknown")) } }
         } @else {
             div.warning {
                 p { (frame.t("break-about")) }

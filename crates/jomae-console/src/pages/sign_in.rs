@@ -298,9 +298,12 @@ fn device(frame: &Frame<'_>, me: &Me<'_>) -> Markup {
                     (code_field(frame, "code_2", "me-device-code-2", "off"))
                     button type="submit" { (frame.t("me-device-bind")) }
                 }))
-                (frame.form("/me/device/drop", "", &html! {
-                    button.quiet type="submit" { (frame.t("me-device-drop")) }
-                }))
+                // Who has to bind one cannot do without it, and may not be allowed to delete it.
+                @if !me.must_bind {
+                    (frame.form("/me/device/drop", "", &html! {
+                        button.quiet type="submit" { (frame.t("me-device-drop")) }
+                    }))
+                }
             }
         }
     }

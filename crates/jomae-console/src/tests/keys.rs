@@ -25,7 +25,8 @@ pub(super) fn all_pages(frame: &Frame<'_>, value: &str, typed: &Typed) -> Vec<St
         contexts: texts(),
     }];
     let (aliases, usage) = ([json!({ "AliasName": value })], json!({ "Calls": { value: 7 } }));
-    let key_use = |users, aliases| KeyUse {
+    let key_use = |users, aliases, is_whole| KeyUse {
+        is_whole,
         id: value,
         state: value,
         usage: &usage,
@@ -59,8 +60,9 @@ pub(super) fn all_pages(frame: &Frame<'_>, value: &str, typed: &Typed) -> Vec<St
         pages::overview(frame, &overview(false)),
         pages::keys(frame, &list(value)),
         pages::keys(frame, &list("")),
-        pages::key_use(frame, &key_use(&users, &aliases)),
-        pages::key_use(frame, &key_use(&[], &[])),
+        pages::key_use(frame, &key_use(&users, &aliases, true)),
+        pages::key_use(frame, &key_use(&[], &[], true)),
+        pages::key_use(frame, &key_use(&[], &[], false)),
         pages::import(frame, value, typed, Some(&wrapping)),
         pages::import(frame, value, typed, None),
         sign(&Signed::Nothing),

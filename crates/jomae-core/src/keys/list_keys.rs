@@ -45,6 +45,9 @@ impl Handle<ListKeys> for Kms {
                 let place = call.own_key(id);
                 key.push(if wanted.details { detailed(tx, &reader, &place, &record)? } else { bare(place) });
             }
+            if wanted.details {
+                yield_now().await;
+            }
         }
         Ok(Output {
             keys: List(key),
@@ -122,6 +125,8 @@ impl Kms {
             None => None,
         };
         let (filters, before) = (&wanted.filters, last_use_before(&wanted.filters));
+        // A decision may take a millisecond: too long for many of them without a break.
+        let decides = sought.is_some() || before.is_some();
         let mut take = |tx: &mut Tx<'_>, place: &KeyPlace, found: Path, record: &Arc<KeyRecord>| -> Result<()> {
             if !matches(place, record, filters) {
                 return Ok(());
@@ -147,6 +152,9 @@ impl Kms {
                 if let Some(record) = tx.get::<KeyRecord>(&found)? {
                     take(tx, &place, found, &record)?;
                 }
+                if decides {
+                    yield_now().await;
+                }
             }
             return Ok(rows);
         }
@@ -159,6 +167,9 @@ impl Kms {
             for (found, record) in batch {
                 let Some(id) = path::tail(&found, prefix).and_then(KeyId::new) else { continue };
                 take(tx, &call.own_key(id), found, &Arc::new(record))?;
+                if decides {
+                    yield_now().await;
+                }
             }
             yield_now().await;
         }

@@ -208,7 +208,7 @@ impl Visit<'_> {
         // By its ID, whatever it was called by: that is what stands in the log.
         let metadata = described.get("KeyMetadata").unwrap_or(&Value::Null);
         let id = text(metadata, "KeyId");
-        let aliases = asker.ask("ListAliasesByKeyId", given(&[("KeyId", id)])).await.unwrap_or_default();
+        let aliases = asker.ask("ListAliasesByKeyId", given(&[("KeyId", id)])).await;
         let since = Timestamp(self.now.0 - USE_DAYS * DAY_SECS);
         let found = self.newest(asker, since, Some(("ResourceName", id))).await;
         let (found, refusal) = match found {
@@ -220,7 +220,8 @@ impl Visit<'_> {
             id,
             state: text(metadata, "KeyState"),
             usage: described.get("UsageStatistics").unwrap_or(&Value::Null),
-            aliases: &rows(&aliases, "Aliases", "Alias"),
+            aliases: &aliases.as_ref().map_or_else(|_| Vec::new(), |aliases| rows(aliases, "Aliases", "Alias")),
+            is_whole: aliases.is_ok() && refusal.is_none() && !found.more,
             bars: &bars,
             users: &UserOfKey::of(&found.events, is_use),
             only_since: found.only_since(),

@@ -6,11 +6,14 @@ use jomae_api::{action::Api, actions, names::AccountId, param::EncryptionContext
 use jomae_core::access::simulate::{PrincipalName, Question, simulate};
 use jomae_log::verify::{self, EventRef, VerifyError};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{Visit, ask::Asker, reply::Page, sessions::Session};
 
 /// How often a proof is tried, for an event that the next checkpoint will cover.
 const PROOF_ATTEMPTS: u32 = 4;
+/// Proofs at a time, of all visitors: each may read the whole log.
+static PROOFS: Semaphore = Semaphore::const_new(2);
 /// The pause between two attempts.
 const PROOF_PAUSE: Duration = Duration::from_millis(750);
 
@@ -84,7 +87,13 @@ impl Visit<'_> {
         }
         for attempt in 1..=PROOF_ATTEMPTS {
             let (dir, wanted) = (self.console.audit_dir.clone(), id.to_owned());
-            let proven = tokio::task::spawn_blocking(move || prove(&dir, &wanted)).await;
+            let Ok(turn) = PROOFS.acquire().await else { break };
+            // The turn ends with the work, whether or not anybody waits for it still.
+            let proven = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                prove(&dir, &wanted)
+            });
+            let proven = proven.await;
             match proven {
                 Ok(Ok(proof)) => {
                     let safe: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();

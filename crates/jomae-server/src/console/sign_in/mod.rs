@@ -152,7 +152,10 @@ impl Visit<'_> {
             Err(page) => return page,
         };
         let password = take(&mut typed, "password");
-        let (account_name, user_name) = names(typed.get("account"), typed.get("user"));
+        let (account_name, user_name) = match self.names_meant(&typed) {
+            Ok(names) => names,
+            Err(fault) => return self.failed(&fault),
+        };
         let back = typed.get("back").to_owned();
         if password.len() > TYPED_BYTES_MAX || account_name.len() + user_name.len() > TYPED_BYTES_MAX {
             return self.sign_in_form(&back, &typed, Some(Trouble::Wrong));
@@ -176,6 +179,17 @@ impl Visit<'_> {
             Ok(signed_in) => self.signed_in(signed_in, &back),
             Err(error) => self.not_signed_in(error, |trouble| self.sign_in_form(&back, &typed, Some(trouble))),
         }
+    }
+
+    /// Account and user of the form. Names of users may hold an `@` too: what stands behind it is an account's if there is
+    /// such an account.
+    fn names_meant(&self, typed: &Typed) -> Result<(String, String), Fault> {
+        let (account, user) = names(typed.get("account"), typed.get("user"));
+        let is_split = typed.get("account").trim().is_empty() && !account.is_empty();
+        if is_split && identity::accounts::named(&self.console.service.kms.vault, &account)?.is_none() {
+            return Ok((String::new(), typed.get("user").trim().to_owned()));
+        }
+        Ok((account, user))
     }
 
     /// The account of a number or a name; where there is one account alone, that is meant. One that nobody has stands for all

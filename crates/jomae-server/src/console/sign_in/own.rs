@@ -157,6 +157,9 @@ impl Visit<'_> {
     }
 
     async fn make_device(&self, session: &Session, typed: Typed) -> Page {
+        if session.device.is_some() {
+            return Page::redirect("/me#device");
+        }
         let mut asker = self.asker(session);
         let user = session.caller.user_name();
         let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
