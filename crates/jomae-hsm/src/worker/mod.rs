@@ -1,7 +1,7 @@
 //! The worker process: loads the module, opens sessions, answers requests that come through its standard input, which is a
 //! socket. It ends when that closes, and when the token is lost.
 //!
-//! Each session has a thread. One more reads requests, as many at a time as are there ([`desk`]).
+//! Each session has a thread. One more reads requests, as many at a time as are there (`desk`).
 
 mod desk;
 mod form;

@@ -18,7 +18,7 @@ pub struct Limits {
     pub connections_max: usize,
     /// Most bytes of requests held at once, beyond 16 KiB of each HTTP/1 connection. Default 268,435,456.
     pub request_bytes_in_flight_max: usize,
-    /// Requests of over [`LARGE_BYTES`] that are worked on at a time; others wait, networks in turns. Default 1.
+    /// Requests of over 32 KiB that are worked on at a time; others wait, networks in turns. Default 1.
     pub large_at_a_time: usize,
     /// Time for a TLS handshake. Default 10 s.
     pub handshake_timeout: Duration,

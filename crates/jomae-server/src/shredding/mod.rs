@@ -342,7 +342,7 @@ impl Shredding {
             return Ok(false);
         };
         // One that is there, and empty, may be the place at which the real one is mounted.
-        if record.escrowed.is_none() || !places.escrow.exists() {
+        if record.escrowed.is_none() || places.has_no_escrow() {
             places.begin_escrow()?;
         }
         for state in record.keys.iter().filter(|key| key.is_there()) {

@@ -75,6 +75,11 @@ impl Places {
         files::write_private(&path, MARKER_TEXT).map_err(io_error(&path))
     }
 
+    /// Whether there is no directory for recovery at all, not even a place at which one is mounted.
+    pub fn has_no_escrow(&self) -> bool {
+        is_missing(&self.escrow)
+    }
+
     /// Whether the directory for recovery is there, and not only the place at which it is mounted.
     pub fn expect_escrow(&self) -> Result<(), PlaceError> {
         match files::about_followed(&self.escrow.join(MARKER)) {
@@ -172,9 +177,13 @@ impl Places {
     }
 }
 
+fn is_missing(path: &Path) -> bool {
+    files::about_followed(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// Makes a directory whose name survives a power cut, with those above it that are missing.
 fn make_lasting_dir(path: &Path) -> Result<(), PlaceError> {
-    let made: Vec<&Path> = path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    let made: Vec<&Path> = path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && is_missing(dir)).collect();
     files::make_dir(path).map_err(io_error(path))?;
     made.into_iter().try_for_each(|dir| files::sync_dir_of(dir).map_err(io_error(dir)))
 }

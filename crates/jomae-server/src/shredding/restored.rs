@@ -122,15 +122,15 @@ pub(crate) async fn recover(
             return Err(ShreddingError::Missing { id, keys: places.keys.display().to_string(), is_in_escrow: false });
         };
         let dir = || places.escrow.display().to_string();
-        let shared = match combine(id, &file.set, &shares) {
-            Ok(shared) => shared,
+        let opener = match combine(id, &file.set, &shares) {
+            Ok(opener) => opener,
             // What these shares open is brought back; another call has those of the others.
             Err(error) => {
                 failed.get_or_insert(error);
                 continue;
             }
         };
-        let key = file.open(&shared);
+        let key = file.open(&opener);
         let key = key.map_err(|source| ShreddingError::Key { id, dir: dir(), source })?;
         recovered.push((id.to_string(), KeyFile::of(&key, state.made, vault.keyring())?));
     }
