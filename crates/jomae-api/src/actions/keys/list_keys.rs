@@ -32,7 +32,7 @@ pub struct Filter {
 /// What a filter looks at. The names are the wire's, `keyId` with its small letter too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Property {
-    /// [`KeyState`](crate::actions::metadata::KeyState), by its wire name.
+    /// [`KeyState`], by its wire name.
     KeyState,
     /// [`KeySpec`], by its wire name.
     KeySpec,
