@@ -71,6 +71,10 @@ pub(crate) async fn after_restore(
                 Err(other) => return Err(other),
             }
         }
+        if versions > 0 && places.is_none() && !accepts {
+            // Nobody has looked: what is not there by the configuration may be on the next disk.
+            return Err(ShreddingError::NoPlaces);
+        }
         if versions > 0 && !accepts {
             let destroyed = places.as_ref().and_then(|places| places.destroyed(id));
             return Err(ShreddingError::Shredded { id, versions, destroyed });

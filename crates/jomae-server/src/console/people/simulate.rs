@@ -127,8 +127,15 @@ impl Visit<'_> {
             // Not even whether it is there is told.
             Bears::AnothersSecret => return Err(own("simulate-resource", String::new())),
         }
-        let mut tx = self.console.service.kms.vault.reading();
-        let answer = simulate(&mut tx, &question, None).map_err(|error| refusal(&error))?;
+        let answer = simulate(&mut self.console.service.kms.vault.reading(), &question, None);
+        let answer = answer.map_err(|error| refusal(&error))?;
+        // One policy may be kept from whoever may read all others. Names of policies have no spaces, other layers do.
+        for layer in answer.layers.iter().filter(|layer| !layer.policy.contains(' ')) {
+            let what = Self::ram(session, &format!("policy/{}", layer.policy));
+            if let Some(Err(reason)) = self.allowed(session, "ram:GetPolicy", Some(&what)) {
+                return Err(missing("ram:GetPolicy", &reason));
+            }
+        }
         let layer = |layer: jomae_core::access::simulate::Layer| Layer {
             policy: layer.policy,
             statements: layer.statements.iter().map(ToString::to_string).collect(),
