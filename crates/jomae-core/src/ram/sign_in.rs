@@ -87,18 +87,13 @@ impl Default for SignInGuard {
 
 impl SignInGuard {
     /// A user, and the network that somebody is in who says to be that user. With another password the counts begin anew.
-    pub(crate) fn network_of(&self, account: &AccountId, id: &str, generation: u64, source_ip: &str) -> SourceId {
+    fn network_of(&self, account: &AccountId, id: &str, generation: u64, source_ip: &str) -> SourceId {
         let generation = generation.to_string();
         self.places.place_of(&[account.as_str(), id, &generation, "network", &network::of(source_ip)])
     }
 
-    /// For how many seconds nothing from there is looked at. None: it is.
-    pub(crate) fn locked_secs(&self, place: SourceId, now: Timestamp) -> Option<i64> {
-        self.places.locked_secs(place, now)
-    }
-
     /// Counts a mistake.
-    pub(crate) fn failed(&self, place: SourceId, policy: &PasswordPolicyRecord, now: Timestamp) {
+    fn failed(&self, place: SourceId, policy: &PasswordPolicyRecord, now: Timestamp) {
         let max = if policy.max_attempts == 0 { FAILURES_MAX } else { policy.max_attempts };
         self.places.failed_of(place, now, max);
     }
@@ -304,7 +299,7 @@ async fn use_code(kms: &Kms, attempt: &Attempt<'_>, shown: &Password, code: &Sec
 }
 
 /// The places at which a mistake counts.
-struct Places {
+pub(crate) struct Places {
     own: SourceId,
     /// What all strangers share; none for a place from which the user has signed in lately.
     strangers: Option<SourceId>,
@@ -322,25 +317,37 @@ impl Places {
             let strangers = Some(guard.strangers.place_of(&[account.as_str(), &name]));
             return Self { own, strangers, network: None };
         };
-        let generation = generation.to_string();
         if let Some(browser) = browser::known(kms.vault.keyring(), attempt, id) {
+            let generation = generation.to_string();
             let own = guard.places.place_of(&[account.as_str(), id, &generation, "browser", &browser]);
             return Self { own, strangers: None, network: None };
         }
-        let network = network::of(attempt.source_ip);
-        let own = guard.places.place_of(&[account.as_str(), id, &generation, "network", &network]);
-        let network = guard.strangers.place_of(&[account.as_str(), id, "network", &network]);
-        let strangers = guard.strangers.place_of(&[account.as_str(), id, &generation]);
-        let is_known = guard.strangers.is_known(network, attempt.now);
+        Self::of_network(guard, account, (id, generation), attempt.source_ip, attempt.now)
+    }
+
+    /// Those of a user, by id and generation of the login profile, whom nothing but the address tells from others.
+    pub(crate) fn of_network(
+        guard: &SignInGuard,
+        account: &AccountId,
+        (id, generation): (&str, u64),
+        source_ip: &str,
+        now: Timestamp,
+    ) -> Self {
+        let own = guard.network_of(account, id, generation, source_ip);
+        let network = guard.strangers.place_of(&[account.as_str(), id, "network", &network::of(source_ip)]);
+        let strangers = guard.strangers.place_of(&[account.as_str(), id, &generation.to_string()]);
+        let is_known = guard.strangers.is_known(network, now);
         Self { own, strangers: (!is_known).then_some(strangers), network: Some(network) }
     }
 
-    fn locked_secs(&self, guard: &SignInGuard, now: Timestamp) -> Option<i64> {
+    /// For how many seconds nothing from there is looked at. None: it is.
+    pub(crate) fn locked_secs(&self, guard: &SignInGuard, now: Timestamp) -> Option<i64> {
         let of_strangers = self.strangers.and_then(|place| guard.strangers.locked_secs(place, now));
         guard.places.locked_secs(self.own, now).max(of_strangers)
     }
 
-    fn failed(&self, guard: &SignInGuard, policy: &PasswordPolicyRecord, now: Timestamp) {
+    /// Counts a mistake.
+    pub(crate) fn failed(&self, guard: &SignInGuard, policy: &PasswordPolicyRecord, now: Timestamp) {
         guard.failed(self.own, policy, now);
         if let Some(place) = self.strangers {
             guard.strangers.failed(place, now);

@@ -1,6 +1,7 @@
 //! Login profiles, passwords and the account's rules for them; virtual MFA devices.
 
 use jomae_api::limits;
+use jomae_core::ram::sign_in::STRANGERS_FAILURES_MAX;
 use jomae_crypto::secret::SecretBytes;
 use serde_json::json;
 
@@ -127,7 +128,16 @@ fn an_access_key_finds_no_password_by_trying() {
         let wrong = [("OldPassword", "wrong"), ("NewPassword", OTHER)];
         client.refused("ChangePassword", &wrong, "400 InvalidParameter.OldPassword.Incorrect");
     }
-    client.refused("ChangePassword", &[("OldPassword", PASSWORD), ("NewPassword", OTHER)], "400 Throttling");
+    let right = [("OldPassword", PASSWORD), ("NewPassword", OTHER)];
+    client.refused("ChangePassword", &right, "400 Throttling");
+    // Nor from many networks: all strangers together have a limit, as at a sign-in.
+    let wrong = [("OldPassword", "wrong"), ("NewPassword", OTHER)];
+    for n in 10..STRANGERS_FAILURES_MAX {
+        *world.source_ip.lock().unwrap() = format!("198.51.{}.{}", n / 5, n % 5);
+        client.refused("ChangePassword", &wrong, "400 InvalidParameter.OldPassword.Incorrect");
+    }
+    *world.source_ip.lock().unwrap() = "192.0.2.200".to_owned();
+    client.refused("ChangePassword", &right, "400 Throttling");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::{
     ram::{
         login::{LoginRecord, PasswordPolicyRecord, new_generation, path},
         record::{UserRecord, path as ram_path},
+        sign_in::Places,
     },
 };
 
@@ -23,12 +24,18 @@ impl Handle<ChangePassword> for Kms {
         let old = login(tx, account, &user)?;
         let policy = PasswordPolicyRecord::of(tx, account)?;
         // Whoever has found an access key must not find the password with it.
-        let place = self.sign_in.network_of(account, id, old.generation, &call.source_ip);
-        if self.sign_in.locked_secs(place, call.now).is_some() {
+        let places = Places::of_network(&self.sign_in, account, (id, old.generation), &call.source_ip, call.now);
+        let is_locked = || places.locked_secs(&self.sign_in, call.now).is_some();
+        if is_locked() {
             return Err(Refusal::Throttled.into());
         }
-        if !is_one_of(self, account, &action.old_password, vec![old.password.clone()]).await? {
-            self.sign_in.failed(place, &policy, call.now);
+        let is_right = is_one_of(self, account, &action.old_password, vec![old.password.clone()]).await?;
+        // Calls of the same moment have all come so far; beyond the limit they learn nothing.
+        if is_locked() {
+            return Err(Refusal::Throttled.into());
+        }
+        if !is_right {
+            places.failed(&self.sign_in, &policy, call.now);
             return Err(Refusal::OldPasswordIncorrect.into());
         }
         if !policy.accepts(&action.new_password) {
