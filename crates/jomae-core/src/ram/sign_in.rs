@@ -189,6 +189,10 @@ pub async fn verify_password(kms: &Kms, attempt: &Attempt<'_>, given: SecretByte
         kept.matches(&given)
     });
     let is_right = is_right.await.map_err(Error::from)?;
+    // Attempts of the same moment have all come so far; beyond the limit they learn nothing.
+    if let Some(secs) = places.locked_secs(guard, now) {
+        return Err(NotSignedIn::Locked(secs));
+    }
     let (user, login) = match found {
         Some(found) if is_right => found,
         found => {
