@@ -38,7 +38,7 @@ static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
 });
 static PROOF: LazyLock<EventProof> = LazyLock::new(|| {
     let root = root_at(&Log, 20).unwrap();
-    let checkpoint = Checkpoint { origin: ORIGIN.into(), size: 20, root, time: Timestamp(1_800_000_000) };
+    let checkpoint = Checkpoint { origin: ORIGIN.into(), size: 20, root, time: Timestamp(1_800_000_000), state: None };
     EventProof {
         event: EVENT.into(),
         index: 13,
