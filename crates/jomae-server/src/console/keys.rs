@@ -65,6 +65,8 @@ struct Found {
     events: Vec<Value>,
     /// Whether there are older ones in the range.
     more: bool,
+    /// Nodes of a cluster that did not answer: what they have logged is not here.
+    silent_nodes: bool,
 }
 
 impl Found {
@@ -88,7 +90,7 @@ impl Visit<'_> {
         attribute: Option<(&str, &str)>,
     ) -> Result<Found, Refusal> {
         let (since, now) = (since.to_string(), self.now.to_string());
-        let mut found = Found { events: Vec::new(), more: false };
+        let mut found = Found { events: Vec::new(), more: false, silent_nodes: false };
         let mut next = String::new();
         for _ in 0..LOOKUPS_MAX {
             // A token is one of its query, the range included.
@@ -103,6 +105,7 @@ impl Visit<'_> {
             }
             let answer = asker.ask("LookupEvents", given(&pairs)).await?;
             found.events.extend(answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default());
+            found.silent_nodes |= answer.get("UnansweredNodes").is_some();
             text(&answer, "NextToken").clone_into(&mut next);
             found.more = !next.is_empty();
             if next.is_empty() {
@@ -213,7 +216,7 @@ impl Visit<'_> {
         let found = self.newest(asker, since, Some(("ResourceName", id))).await;
         let (found, refusal) = match found {
             Ok(found) => (found, None),
-            Err(refusal) => (Found { events: Vec::new(), more: false }, Some(refusal)),
+            Err(refusal) => (Found { events: Vec::new(), more: false, silent_nodes: false }, Some(refusal)),
         };
         let bars = found.bars(starts(self.now, DAY_SECS, USE_DAYS), |event| is_use(text(event, "eventName")));
         let of = KeyUse {
@@ -221,7 +224,7 @@ impl Visit<'_> {
             state: text(metadata, "KeyState"),
             usage: described.get("UsageStatistics").unwrap_or(&Value::Null),
             aliases: &aliases.as_ref().map_or_else(|_| Vec::new(), |aliases| rows(aliases, "Aliases", "Alias")),
-            is_whole: aliases.is_ok() && refusal.is_none() && !found.more,
+            is_whole: aliases.is_ok() && refusal.is_none() && !found.more && !found.silent_nodes,
             bars: &bars,
             users: &UserOfKey::of(&found.events, is_use),
             only_since: found.only_since(),
