@@ -5,8 +5,9 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    hint,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{Version, header};
@@ -20,6 +21,8 @@ use tokio::{
 
 use crate::calls::{Call, Caller, Content, Failure, Target, whole};
 
+/// Not an attack: computes as much as one and says nothing to the server. What a client notices of it is the machine's doing.
+pub const CONTROL: u8 = 0;
 /// The highest number of an attack.
 pub const LAST: u8 = 8;
 
@@ -62,8 +65,10 @@ pub async fn run(target: Target, root: Caller, user: Caller, key: String, lasts:
     let idle_turn = tokio::sync::Mutex::default();
     let stranger = Arc::new(Stranger { target, root, user, key, answers: Mutex::default(), idle_turn });
     let mut tasks = JoinSet::new();
-    for attack in (1..=LAST).filter(|attack| only.is_none_or(|only| only == *attack)) {
+    let attacks = only.map_or(CONTROL + 1..=LAST, |only| only..=only);
+    for attack in attacks {
         let loops = match attack {
+            CONTROL => 2,
             1 => IDLE,
             2 => 2 * ENDLESS_CONNECTIONS,
             3 => 2,
@@ -88,6 +93,7 @@ impl Stranger {
     async fn repeat(&self, attack: u8, at: usize) {
         for _ in 0..ROUNDS_MAX {
             let ended = match attack {
+                CONTROL => self.compute().await,
                 1 => self.idle().await,
                 2 if at.is_multiple_of(2) => self.endless_http2().await,
                 2 => self.endless_http1().await,
@@ -104,6 +110,16 @@ impl Stranger {
 
     fn note(&self, attack: u8, status: u16) {
         *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry((attack, status)).or_default() += 1;
+    }
+
+    async fn compute(&self) -> Result<(), Failure> {
+        let began = Instant::now();
+        while began.elapsed() < PAUSE {
+            hint::spin_loop();
+        }
+        self.note(CONTROL, BEGUN);
+        sleep(PAUSE).await;
+        Ok(())
     }
 
     /// Opens a connection and says nothing until it is closed.

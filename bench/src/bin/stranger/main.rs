@@ -54,8 +54,8 @@ enum Command {
         user_file: PathBuf,
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
-        /// One attack alone, by its number.
-        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(attacks::LAST)))]
+        /// One attack alone, by its number; 0 computes and attacks nobody.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(0..=i64::from(attacks::LAST)))]
         only: Option<u8>,
     },
     /// Encrypts at a fixed rate on kept connections and times each call.
