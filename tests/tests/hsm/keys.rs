@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 
 use crate::{Bench, wait_until};
 
-async fn make(client: &Client, params: &[(&str, &str)]) -> (String, Value) {
+pub async fn make(client: &Client, params: &[(&str, &str)]) -> (String, Value) {
     let answer = ask(client, "CreateKey", &[params, &[("ProtectionLevel", "HSM")]].concat()).await;
     let metadata = answer["KeyMetadata"].clone();
     assert_eq!(metadata["ProtectionLevel"], "HSM");
     (metadata["KeyId"].as_str().unwrap().to_owned(), metadata)
 }
 
-fn text<'v>(answer: &'v Value, member: &str) -> &'v str {
+pub fn text<'v>(answer: &'v Value, member: &str) -> &'v str {
     answer[member].as_str().unwrap_or_else(|| panic!("no {member} in {answer}"))
 }
 

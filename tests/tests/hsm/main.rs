@@ -1,9 +1,10 @@
-//! Keys in a token of SoftHSM, through the API of the real binary.
+//! Keys in a token of SoftHSM, and of Kryoptic, through the API of the real binary.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
 
 mod faults;
 mod keys;
+mod kryoptic;
 mod root;
 
 use std::{
