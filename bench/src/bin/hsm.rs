@@ -46,7 +46,7 @@ struct Args {
     /// Its PIN: of a token for this alone.
     #[arg(long)]
     pin: String,
-    /// The program `jomae`.
+    /// The worker: `jomae-hsm-worker`.
     #[arg(long)]
     program: PathBuf,
     /// Seconds for each figure.
@@ -81,8 +81,7 @@ fn main() {
         timeout: Duration::from_secs(30),
         pin: Box::new(move || Ok(Secret::new(pin.clone().into_bytes()))),
     };
-    let worker =
-        Launch { program: args.program.clone(), args: vec!["hsm-worker".into()], env: Vec::new(), without: Vec::new() };
+    let worker = Launch { program: args.program.clone(), args: Vec::new(), env: Vec::new(), without: Vec::new() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let hsm = Arc::new(Hsm::start(settings, worker).unwrap());
     assert_eq!(hsm.settled(Duration::from_mins(1)).phase, Phase::Up);
