@@ -21,6 +21,7 @@ pub mod form;
 mod hashed;
 pub mod identity;
 pub mod import;
+pub mod key_index;
 pub mod keyring;
 pub mod keys;
 pub mod lockout;

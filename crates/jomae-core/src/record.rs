@@ -297,6 +297,39 @@ pub mod path {
         format!("a/{account}/")
     }
 
+    /// Everything that an account owns in a region but its RAM.
+    pub fn owned_in(account: &AccountId, region: &RegionId) -> String {
+        format!("a/{account}/{region}/")
+    }
+
+    /// [`owned`] of what is [`owned_in`] a region.
+    pub fn account_of_owner(owner: &str) -> Option<&str> {
+        let end = owner.match_indices('/').nth(1)?.0;
+        owner.get(..=end)
+    }
+
+    /// What of a key a record is about.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum KeyPart {
+        Itself,
+        Alias,
+        /// Its use as a whole.
+        Use,
+    }
+
+    /// The owner, as [`owned_in`] names it, and the id of the key that a record is about, if it is one of these.
+    pub fn of_key(path: &Path) -> Option<(&str, &str, KeyPart)> {
+        let (slash, _) = path.as_str().match_indices('/').nth(2).filter(|_| path.as_str().starts_with("a/"))?;
+        let (owner, rest) = path.as_str().split_at_checked(slash + 1)?;
+        let (kind, rest) = rest.split_once('/')?;
+        match (kind, rest.split_once('/')) {
+            ("key", None) => Some((owner, rest, KeyPart::Itself)),
+            ("alias-of", Some((id, _))) => Some((owner, id, KeyPart::Alias)),
+            ("usage", Some((id, "all"))) => Some((owner, id, KeyPart::Use)),
+            _ => None,
+        }
+    }
+
     /// Whether a path is that of a key, of whatever region.
     pub fn is_key(path: &Path) -> bool {
         path.as_str().split('/').nth(3) == Some("key")

@@ -16,6 +16,7 @@ use jomae_core::{
     error::Fault,
     form,
     identity::{accounts::AccountKey, bootstrap},
+    key_index::KeyIndex,
     keyring::Keyring,
     quota::Ledger,
     ram::sign_in::SignInGuard,
@@ -299,7 +300,7 @@ pub(crate) async fn open_with<T>(
     let node = node_of(config);
     let whole = WholeStore::open(bare, Arc::clone(&keyring), node.as_ref())?;
     let store: Arc<dyn Store> = Arc::clone(&whole) as Arc<dyn Store>;
-    let ranks = Ranks::watch(&*store);
+    let (ranks, key_index) = (Ranks::watch(&*store), KeyIndex::watch(&*store));
     let mut vault = Vault::new(Arc::clone(&store), Arc::clone(&keyring), config.server.cached_records_max);
     check_form(&vault)?;
     let verified = Arc::new(Verified::default());
@@ -350,7 +351,7 @@ pub(crate) async fn open_with<T>(
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
     let rivals = Rivals::default();
     let sign_in = SignInGuard::default();
-    let kms = Kms { vault, backends, ranks, pool, usage, quotas, rivals, sign_in, audit: sink, other_logs, regions };
+    let kms = Kms { vault, backends, ranks, key_index, pool, usage, quotas, rivals, sign_in, audit: sink, other_logs, regions };
     let limits = config.service_limits();
     let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
     let mut service = Service::new(kms, oidc, default_region, limits);

@@ -28,4 +28,16 @@ impl<'c> KeyReader<'c> {
         let key = Resource::Key(FoundKey::new(place.clone(), Arc::clone(record), None));
         Ok(PolicyEvaluator::new(self.call, &self.rights, None).ask(permission, &key, None)?.is_ok())
     }
+
+    /// Whether the caller has a permission on every key of the account that has no policy of its own. `false` may also mean
+    /// that it depends on the key.
+    pub fn may_on_any(&self, permission: &'static str) -> Result<bool, Fault> {
+        if self.rights.dead.is_some() {
+            return Ok(false);
+        }
+        if self.call.caller.is_root() {
+            return Ok(true);
+        }
+        self.rights.allow_whatever(permission)
+    }
 }

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use jomae_api::{names::AccountId, time::Timestamp};
+use jomae_api::{limits, names::AccountId, time::Timestamp};
 
 use crate::{
     call::Call,
@@ -52,6 +52,25 @@ impl Rights {
             }
         }
         verdict
+    }
+
+    /// Whether they allow an action on every resource, whatever else is true of the call, within any budget. `false` may also
+    /// mean that it depends on these.
+    pub fn allow_whatever(&self, permission: &'static str) -> Result<bool, Fault> {
+        let action = action_number(permission)
+            .ok_or_else(|| Fault::internal(format!("{permission} is no permission of any action")))?;
+        let all = || self.policies.iter().map(AttachedPolicy::compiled).chain(self.session.as_deref());
+        if all().map(Compiled::steps_max).fold(0, u64::saturating_add) > limits::DECISION_STEPS_MAX {
+            return Ok(false);
+        }
+        let mut is_allowed = false;
+        for held in self.policies.iter() {
+            match held.compiled().says_always(action) {
+                Some(allows) => is_allowed |= allows,
+                None => return Ok(false),
+            }
+        }
+        Ok(is_allowed && self.session.as_ref().is_none_or(|session| session.says_always(action) == Some(true)))
     }
 
     /// What the session policy says; one that is not there allows.

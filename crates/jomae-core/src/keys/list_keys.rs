@@ -6,22 +6,23 @@ use std::{
 use jomae_api::{
     actions::{
         keys::list_keys::{Filter, KeyRow, ListKeys, Output, Property},
-        metadata::DateOrEmpty,
+        metadata::{DateOrEmpty, KeyState},
     },
     names::{AliasName, KeyId, KeyPlace},
 };
 
 use crate::{
     access::KeyReader,
+    key_index::{Entry, Places, Sought, Step, Unused, View, last_use},
     prelude::*,
     record::{AliasRecord, KeyRecord, path},
     store::Path,
-    usage::cell::UsageRecord,
     wait::{RECORDS_PER_YIELD, yield_now},
 };
 
 const DESCRIBE: &str = "kms:DescribeKey";
 const LIST_ALIASES: &str = "kms:ListAliasesByKeyId";
+const LIST_TAGS: &str = "kms:ListResourceTags";
 
 impl Handle<ListKeys> for Kms {
     async fn handle(&self, call: &Call<'_>, tx: &mut Tx<'_>, granted: &Authorized<'_, ListKeys>) -> Result<Output> {
@@ -101,13 +102,94 @@ fn detailed(tx: &mut Tx<'_>, reader: &KeyReader<'_>, place: &KeyPlace, record: &
         key_spec: Some(record.spec),
         creation_date: Some(Timestamp(record.created)),
         delete_date: Some(DateOrEmpty(record.delete_at.map(Timestamp))),
-        last_used: last_used(tx, place)?.map(Timestamp),
+        last_used: last_use(tx, place)?.map(Timestamp),
         ..row
     })
 }
 
-fn last_used(tx: &mut Tx<'_>, place: &KeyPlace) -> Result<Option<i64>, Fault> {
-    Ok(tx.get::<UsageRecord>(&path::key_usage(place))?.and_then(|usage| usage.last))
+/// What is asked of each key.
+struct Asked<'a> {
+    filters: &'a [Filter],
+    text: Option<Sought>,
+    /// The earliest moment that it may not have been used since.
+    unused_since: Option<i64>,
+}
+
+/// Whether a key is in the list, as far as memory tells.
+enum Judged {
+    In(KeyState),
+    /// If it was not used.
+    InIfUnused(KeyState),
+    /// Its record has to be looked at, and whether the text is in an alias.
+    Unknown {
+        by_alias: bool,
+    },
+}
+
+impl Asked<'_> {
+    /// By its record. `by_alias`: whether an alias of the key has the text.
+    fn takes(
+        &self,
+        tx: &mut Tx<'_>,
+        reader: &KeyReader<'_>,
+        (place, record): (&KeyPlace, &Arc<KeyRecord>),
+        by_alias: bool,
+    ) -> Result<bool, Fault> {
+        if !matches(place, record, self.filters) {
+            return Ok(false);
+        }
+        if let Some(moment) = self.unused_since {
+            let is_old = record.created < moment && last_use(tx, place)?.is_none_or(|last| last < moment);
+            if !is_old || !reader.may(DESCRIBE, place, record)? {
+                return Ok(false);
+            }
+        }
+        let Some(text) = &self.text else { return Ok(true) };
+        if text.is_in(place.id.as_str()) {
+            return Ok(true);
+        }
+        Ok((text.is_in(&record.description) && reader.may(DESCRIBE, place, record)?)
+            || (record.tags.iter().any(|(key, value)| text.is_in(key) || text.is_in(value))
+                && reader.may(LIST_TAGS, place, record)?)
+            || (by_alias && reader.may(LIST_ALIASES, place, record)?))
+    }
+
+    /// By what memory has of it; none: it is not in the list.
+    fn judge(&self, id: &KeyId, entry: &Entry, readable: &Readable) -> Option<Judged> {
+        let by_record = entry_matches(id, entry, self.filters)?;
+        let may = |of_all: bool| of_all && (readable.whatever_policy || !entry.has_policy);
+        let unused = self.unused_since.map(|moment| entry.is_unused_since(moment));
+        if unused == Some(Unused::No) {
+            return None;
+        }
+        let mut is_sure = !by_record && (unused.is_none() || may(readable.described));
+        let mut by_alias = false;
+        if let Some(text) = &self.text {
+            let found = entry.find(id, text);
+            by_alias = found.aliases;
+            if found == Places::default() {
+                return None;
+            }
+            is_sure &= found.id
+                || (found.description && may(readable.described))
+                || (found.tags && may(readable.tags))
+                || (found.aliases && may(readable.aliases));
+        }
+        Some(match unused {
+            _ if !is_sure => Judged::Unknown { by_alias },
+            Some(Unused::Unknown) => Judged::InIfUnused(entry.state),
+            _ => Judged::In(entry.state),
+        })
+    }
+}
+
+/// What the caller may read of every key here that has no policy of its own.
+struct Readable {
+    described: bool,
+    tags: bool,
+    aliases: bool,
+    /// And of those that have one.
+    whatever_policy: bool,
 }
 
 impl Kms {
@@ -119,104 +201,151 @@ impl Kms {
         prefix: &str,
         (wanted, reader): (&ListKeys, &KeyReader<'_>),
     ) -> Result<Rows> {
-        let mut rows = Rows { offset: wanted.page.offset(), size: wanted.page.size as usize, ..Rows::default() };
-        let sought = match &wanted.text {
-            Some(text) => Some(Sought::of(call, tx, text).await?),
-            None => None,
+        let asked = Asked {
+            filters: &wanted.filters,
+            text: wanted.text.as_deref().map(Sought::new),
+            unused_since: last_use_before(&wanted.filters),
         };
-        let (filters, before) = (&wanted.filters, last_use_before(&wanted.filters));
-        // A decision may take a millisecond: too long for many of them without a break.
-        let decides = sought.is_some() || before.is_some();
-        let mut take = |tx: &mut Tx<'_>, place: &KeyPlace, found: Path, record: &Arc<KeyRecord>| -> Result<()> {
-            if !matches(place, record, filters) {
-                return Ok(());
-            }
-            if let Some(before) = before {
-                let is_old = record.created < before && last_used(tx, place)?.is_none_or(|last| last < before);
-                if !is_old || !reader.may(DESCRIBE, place, record)? {
-                    return Ok(());
-                }
-            }
-            if let Some(sought) = &sought
-                && !sought.is_in(reader, place, record)?
-            {
-                return Ok(());
-            }
-            rows.add(found, record);
-            Ok(())
-        };
+        let rows = Rows { offset: wanted.page.offset(), size: wanted.page.size as usize, ..Rows::default() };
         if let Some(candidates) = named(call, tx, &wanted.filters)? {
-            for id in candidates {
-                let place = call.own_key(id);
-                let found = path::key(&place);
-                if let Some(record) = tx.get::<KeyRecord>(&found)? {
-                    take(tx, &place, found, &record)?;
-                }
-                if decides {
-                    yield_now().await;
-                }
-            }
+            return among(call, tx, candidates, (&asked, reader), rows).await;
+        }
+        let here = (call.caller.account(), &call.region);
+        if let Some(view) = self.key_index.view(tx, here, call.now).await?
+            && let Some(rows) = indexed(call, tx, view, (&asked, reader), rows.clone()).await?
+        {
             return Ok(rows);
         }
-        // Nothing but the keys themselves knows their states and tags, and all that match are counted.
-        let mut after: Option<Path> = None;
-        loop {
-            let batch = tx.list::<KeyRecord>(prefix, after.as_ref().map(Path::as_str), RECORDS_PER_YIELD)?;
-            let Some((last, _)) = batch.last() else { break };
-            after = Some(last.clone());
-            for (found, record) in batch {
-                let Some(id) = path::tail(&found, prefix).and_then(KeyId::new) else { continue };
-                take(tx, &call.own_key(id), found, &Arc::new(record))?;
-                if decides {
+        all(call, tx, prefix, (&asked, reader), rows).await
+    }
+}
+
+/// The keys of these that are asked for.
+async fn among(
+    call: &Call<'_>,
+    tx: &mut Tx<'_>,
+    candidates: Vec<KeyId>,
+    (asked, reader): (&Asked<'_>, &KeyReader<'_>),
+    mut rows: Rows,
+) -> Result<Rows> {
+    let by_alias = by_alias(call, tx, asked).await?;
+    for id in candidates {
+        let place = call.own_key(id);
+        let found = path::key(&place);
+        if let Some(record) = tx.get::<KeyRecord>(&found)?
+            && asked.takes(tx, reader, (&place, &record), by_alias.contains(&place.id))?
+        {
+            rows.add(|| found, record.state);
+        }
+        yield_now().await;
+    }
+    Ok(rows)
+}
+
+/// The keys that are asked for, from memory. None: memory forgot them under way.
+async fn indexed(
+    call: &Call<'_>,
+    tx: &mut Tx<'_>,
+    mut view: View,
+    (asked, reader): (&Asked<'_>, &KeyReader<'_>),
+    mut rows: Rows,
+) -> Result<Option<Rows>> {
+    let readable = Readable {
+        described: reader.may_on_any(DESCRIBE)?,
+        tags: reader.may_on_any(LIST_TAGS)?,
+        aliases: reader.may_on_any(LIST_ALIASES)?,
+        whatever_policy: call.caller.is_root(),
+    };
+    loop {
+        let found = match view.step(|id, entry| asked.judge(id, entry, &readable)) {
+            Step::Found(found) => found,
+            Step::End => return Ok(Some(rows)),
+            Step::Lost => return Ok(None),
+        };
+        let mut read = Vec::new();
+        for (id, judged) in &found.found {
+            let place = || call.own_key(id.clone());
+            match *judged {
+                Judged::In(state) => rows.add(|| path::key(&place()), state),
+                Judged::InIfUnused(state) => {
+                    let last = last_use(tx, &place())?;
+                    read.push((id.clone(), last));
+                    if asked.unused_since.is_some_and(|moment| last.is_none_or(|last| last < moment)) {
+                        rows.add(|| path::key(&place()), state);
+                    }
+                    if read.len() % RECORDS_PER_YIELD == 0 {
+                        yield_now().await;
+                    }
+                }
+                Judged::Unknown { by_alias } => {
+                    let place = place();
+                    let found = path::key(&place);
+                    if let Some(record) = tx.get::<KeyRecord>(&found)?
+                        && asked.takes(tx, reader, (&place, &record), by_alias)?
+                    {
+                        rows.add(|| found, record.state);
+                    }
+                    // A decision may take a millisecond: too long for many of them without a break.
                     yield_now().await;
                 }
             }
-            yield_now().await;
         }
-        Ok(rows)
+        if !read.is_empty() {
+            view.note_uses(&read, &found);
+        }
+        yield_now().await;
     }
 }
 
-/// A text that keys are searched for.
-struct Sought {
-    text: String,
-    /// The keys that have it in an alias.
-    by_alias: BTreeSet<KeyId>,
-}
-
-impl Sought {
-    async fn of(call: &Call<'_>, tx: &mut Tx<'_>, text: &str) -> Result<Self> {
-        let text = text.to_lowercase();
-        let mut by_alias = BTreeSet::new();
-        let prefix = path::aliases(call.caller.account(), &call.region);
-        let mut after: Option<Path> = None;
-        loop {
-            // Only those with the text are opened: it stands in the name, which is part of the path.
-            let batch = tx.paths(&prefix, after.as_ref().map(Path::as_str), RECORDS_PER_YIELD)?;
-            let Some(last) = batch.last() else { break };
-            after = Some(last.clone());
-            for found in &batch {
-                let name = path::tail(found, &prefix).and_then(AliasName::new);
-                if name.is_some_and(|name| name.to_wire().to_lowercase().contains(&text))
-                    && let Some(alias) = tx.get::<AliasRecord>(found)?
-                {
-                    by_alias.insert(alias.key.clone());
-                }
+/// The keys that are asked for, with a look at every key.
+async fn all(
+    call: &Call<'_>,
+    tx: &mut Tx<'_>,
+    prefix: &str,
+    (asked, reader): (&Asked<'_>, &KeyReader<'_>),
+    mut rows: Rows,
+) -> Result<Rows> {
+    let by_alias = by_alias(call, tx, asked).await?;
+    let decides = asked.text.is_some() || asked.unused_since.is_some();
+    let mut after: Option<Path> = None;
+    loop {
+        let batch = tx.list::<KeyRecord>(prefix, after.as_ref().map(Path::as_str), RECORDS_PER_YIELD)?;
+        let Some((last, _)) = batch.last() else { return Ok(rows) };
+        after = Some(last.clone());
+        for (found, record) in batch {
+            let Some(id) = path::tail(&found, prefix).and_then(KeyId::new) else { continue };
+            let (place, record) = (call.own_key(id), Arc::new(record));
+            if asked.takes(tx, reader, (&place, &record), by_alias.contains(&place.id))? {
+                rows.add(|| found, record.state);
             }
-            yield_now().await;
+            if decides {
+                yield_now().await;
+            }
         }
-        Ok(Self { text, by_alias })
+        yield_now().await;
     }
+}
 
-    fn is_in(&self, reader: &KeyReader<'_>, place: &KeyPlace, record: &Arc<KeyRecord>) -> Result<bool, Fault> {
-        let has = |text: &str| text.to_lowercase().contains(&self.text);
-        if has(place.id.as_str()) {
-            return Ok(true);
+/// The keys that have the text in an alias.
+async fn by_alias(call: &Call<'_>, tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<BTreeSet<KeyId>> {
+    let mut keys = BTreeSet::new();
+    let Some(text) = &asked.text else { return Ok(keys) };
+    let prefix = path::aliases(call.caller.account(), &call.region);
+    let mut after: Option<Path> = None;
+    loop {
+        // Only those with the text are opened: it stands in the name, which is part of the path.
+        let batch = tx.paths(&prefix, after.as_ref().map(Path::as_str), RECORDS_PER_YIELD)?;
+        let Some(last) = batch.last() else { return Ok(keys) };
+        after = Some(last.clone());
+        for found in &batch {
+            let name = path::tail(found, &prefix).and_then(AliasName::new);
+            if name.is_some_and(|name| text.is_in(&name.to_wire()))
+                && let Some(alias) = tx.get::<AliasRecord>(found)?
+            {
+                keys.insert(alias.key.clone());
+            }
         }
-        Ok((has(&record.description) && reader.may(DESCRIBE, place, record)?)
-            || (record.tags.iter().any(|(key, value)| has(key) || has(value))
-                && reader.may("kms:ListResourceTags", place, record)?)
-            || (self.by_alias.contains(&place.id) && reader.may(LIST_ALIASES, place, record)?))
+        yield_now().await;
     }
 }
 
@@ -229,7 +358,7 @@ fn last_use_before(filters: &[Filter]) -> Option<i64> {
 }
 
 /// The rows of one page, and how many there are.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Rows {
     offset: u64,
     size: usize,
@@ -239,14 +368,14 @@ struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, found: Path, record: &KeyRecord) {
+    fn add(&mut self, found: impl FnOnce() -> Path, state: KeyState) {
         if self.total >= self.offset && self.page.len() < self.size {
-            self.page.push(found);
+            self.page.push(found());
         }
         self.total += 1;
-        match self.states.get_mut(record.state.as_str()) {
+        match self.states.get_mut(state.as_str()) {
             Some(count) => *count += 1,
-            None => drop(self.states.insert(record.state.as_str().to_owned(), 1)),
+            None => drop(self.states.insert(state.as_str().to_owned(), 1)),
         }
     }
 }
@@ -288,6 +417,32 @@ const fn of_all(property: Property) -> Option<&'static str> {
         Property::DkmsInstanceId => Some(""),
         _ => None,
     }
+}
+
+/// As [`matches`], by what memory has of a key: none if it does not match, and whether its record has to be asked too.
+fn entry_matches(id: &KeyId, entry: &Entry, filters: &[Filter]) -> Option<bool> {
+    let mut by_record = false;
+    for Filter { property, values } in filters {
+        let has = |text: &str| values.iter().any(|value| value == text);
+        let is_met = match property {
+            Property::KeyState => has(entry.state.as_str()),
+            Property::KeySpec => has(entry.spec.as_str()),
+            Property::KeyUsage => has(entry.usage.as_str()),
+            Property::ProtectionLevel => has(entry.protection.as_str()),
+            Property::CreatorType => of_all(*property).is_some_and(has),
+            Property::DkmsInstanceId => false,
+            Property::Creator | Property::TagKey | Property::TagValue => {
+                by_record = true;
+                true
+            }
+            Property::KeyId => has(id.as_str()),
+            Property::AliasName | Property::LastUsedBefore => true,
+        };
+        if !is_met {
+            return None;
+        }
+    }
+    Some(by_record)
 }
 
 fn matches(place: &KeyPlace, record: &KeyRecord, filters: &[Filter]) -> bool {

@@ -131,6 +131,20 @@ impl Compiled {
         Verdict::ImplicitDeny
     }
 
+    /// What an identity or session policy says to an action whatever the resource and the rest of the request are, within a
+    /// budget of [`Self::steps_max`]: whether it allows it, and it denies nothing. None: that depends on them.
+    pub fn says_always(&self, action: u16) -> Option<bool> {
+        let mut allows = false;
+        for rule in self.rules_about(action).filter(|rule| rule.principals.is_empty()) {
+            if rule.effect == Effect::Allow && matches!(rule.resources, Resources::All) && rule.conditions.is_empty() {
+                allows = true;
+            } else {
+                return None;
+            }
+        }
+        Some(allows)
+    }
+
     /// What a key or trust policy says about a principal.
     pub fn evaluate_for(&self, request: &Request<'_>, principal: &Principal<'_>) -> ResourceVerdict {
         let mut verdict = ResourceVerdict::NotNamed;

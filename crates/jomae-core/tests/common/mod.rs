@@ -22,6 +22,7 @@ use jomae_api::{
 use jomae_core::{
     backend::{Levels, software::SoftwareBackend},
     identity,
+    key_index::{self, KeyIndex},
     keyring::Keyring,
     oidc::NoProviders,
     quota::{Ledger, Quotas},
@@ -67,6 +68,8 @@ pub struct Setup {
     pub limits: Limits,
     pub quotas: Quotas,
     pub cache_entries_max: usize,
+    /// Memory of the index of keys, of all and of one account.
+    pub index_bytes_max: (usize, usize),
 }
 
 impl Default for Setup {
@@ -75,6 +78,7 @@ impl Default for Setup {
             limits: Limits { nonces_max: 1_000_000, ..Limits::default() },
             quotas: Quotas::default(),
             cache_entries_max: 10_000,
+            index_bytes_max: (key_index::BYTES_MAX, key_index::ACCOUNT_BYTES_MAX),
         }
     }
 }
@@ -112,18 +116,23 @@ impl World {
 
     /// Another process over the same store, with nothing in memory.
     pub fn reopened(&self) -> Self {
-        self.beside(None)
+        self.beside(Setup::default(), None)
+    }
+
+    /// The same, with this setup.
+    pub fn reopened_with(&self, setup: Setup) -> Self {
+        self.beside(setup, None)
     }
 
     /// The same, as a node of a cluster.
     pub fn node(&self, name: &str, clock: &Arc<TestClock>) -> Self {
-        self.beside(Some((name, clock)))
+        self.beside(Setup::default(), Some((name, clock)))
     }
 
-    fn beside(&self, node: Option<(&str, &Arc<TestClock>)>) -> Self {
+    fn beside(&self, setup: Setup, node: Option<(&str, &Arc<TestClock>)>) -> Self {
         let audit = Arc::new(AuditLog::default());
         Self {
-            service: service(&self.store, &self.root, audit.clone(), Setup::default(), node),
+            service: service(&self.store, &self.root, audit.clone(), setup, node),
             store: self.store.clone(),
             audit,
             alice: self.alice.clone(),
@@ -291,6 +300,7 @@ fn service(
     }
     let kms = Kms {
         ranks: Ranks::watch(vault.store()),
+        key_index: KeyIndex::with_room(vault.store(), setup.index_bytes_max.0, setup.index_bytes_max.1),
         vault,
         backends: Levels::software(SoftwareBackend::new(keyring, Arc::new(Inline))),
         pool: Arc::new(Inline),

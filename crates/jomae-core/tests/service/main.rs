@@ -28,6 +28,7 @@ mod identity;
 mod import;
 mod import_life;
 mod isolation;
+mod key_index;
 mod keys;
 mod lists;
 mod mac;
