@@ -1,5 +1,5 @@
-//! What opens a store: slots of the root key (`Slots::from_bytes`), shares (`Share::from_text`) and their sets
-//! (`ShareSet::from_line`).
+//! What opens a store: slots of the root key (`Slots::from_bytes`), shares (`Share::from_text`), their sets
+//! (`ShareSet::from_line`), and shares that are encrypted to people (`Identities::open`).
 //!
 //! Input: what stands in the store and in backups, and what a person has in a file or has typed from paper.
 
@@ -10,6 +10,7 @@ use jomae_crypto::{
     secret::Key256,
     shares::{SHARES_MAX, Share, ShareSet},
 };
+use jomae_server::root_key::people::Identities;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -26,6 +27,8 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(again.number(), share.number());
         assert!((1..=SHARES_MAX).contains(&share.number()));
     }
+    // Nobody is there to whom it is encrypted.
+    assert!(Identities::default().open(input).is_none());
     if let Some(set) = std::str::from_utf8(input).ok().and_then(ShareSet::from_line) {
         assert_eq!(ShareSet::from_line(&set.to_line()).as_ref(), Some(&set));
         assert!(set.combine(&[]).is_err());

@@ -9,6 +9,7 @@
     reason = "all of this is test code; the lint sees only a library"
 )]
 
+pub mod age;
 pub mod binary;
 pub mod bucket;
 pub mod calls;

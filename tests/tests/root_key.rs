@@ -11,7 +11,9 @@ use std::{
 };
 
 use jomae_tests::{
-    Site, binary,
+    Site,
+    age::Person,
+    binary,
     calls::{create_key, decrypt, encrypt},
     cli,
     server::{Server, audit_events},
@@ -154,6 +156,80 @@ async fn shares_bring_back_a_service_whose_root_key_is_lost() {
     assert_eq!(server.stop(), Some(0));
     let names: Vec<_> = audit_events(&site.data()).iter().map(|event| event["eventName"].clone()).collect();
     assert!(names.iter().any(|name| name == "RemoveRootKeySlot"), "what was done while it was stopped is on the log");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shares_that_are_encrypted_to_people_open_with_their_identities() {
+    let site = Site::default();
+    let mut server = site.start();
+    let (_, blob) = used(&server).await;
+    let people = [1, 2, 3].map(|n| Person::new(site.path(&format!("person-{n}.txt"))));
+    let dir = site.path("s");
+    let add = |recipients: &[&str], more: &[&str]| {
+        let mut words = vec!["add", "shares", "--open", "2", "--of", "3", "--to", word(&dir)];
+        words.extend(recipients.iter().flat_map(|recipient| ["--recipient", recipient]));
+        words.extend(more);
+        root(&site, &words)
+    };
+    let [one, two, three] = people.each_ref().map(|person| person.recipient.as_str());
+    add(&[one, two], &[]).failed(2, &["2 recipients are given for 3 shares"]);
+    add(&[one, two, two], &[]).failed(2, &[two, "is given twice"]);
+    add(&[one, two, "age1nonsense"], &[]).failed(2, &["age1nonsense is not a public key"]);
+    add(&[one, two, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5v"], &[]).failed(2, &["SSH key, which is not taken"]);
+    assert_eq!(add(&[one, two, three], &["--qr"]).code, Some(2));
+    assert!(!dir.exists());
+    add(&[one, two, three], &[]).ok();
+    assert_eq!(slots(&site).len(), 2);
+    let backups = site.path("backups");
+    cli::jomae(&["backup", "create", "--to", word(&backups), "--data-dir", word(&site.data())]).ok();
+    assert_eq!(server.stop(), Some(0));
+
+    // What a person gets is what the tool age reads: in its armor, with the share as it would be printed.
+    let sealed = [1, 2, 3].map(|n| dir.join(format!("share-{n}.age")));
+    let text = fs::read_to_string(&sealed[1]).unwrap();
+    assert!(text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"), "{text}");
+    assert_ne!(people[0].decrypt(&sealed[1]).code, Some(0), "it is another person's");
+    let opened = people[1].decrypt(&sealed[1]).ok();
+    assert!(opened.text().starts_with("jomae root share v1\nset "));
+    let by_hand = secret(&site, "by-hand.txt", opened.text());
+
+    let key_file = site.data().join("root.key");
+    fs::remove_file(&key_file).unwrap();
+    let recover = |shares: &[&PathBuf], identities: &[&PathBuf]| {
+        let mut words = vec!["add", "file", "--name", "new", "--to", word(&key_file)];
+        words.extend(shares.iter().flat_map(|path| ["--share", word(path)]));
+        words.extend(identities.iter().flat_map(|path| ["--identity", word(path)]));
+        root(&site, &words)
+    };
+    let [first, second, third] = people.each_ref().map(|person| &person.identity);
+    recover(&[&sealed[0], &sealed[2]], &[]).failed(1, &["share-1.age is encrypted with age", "--identity"]);
+    recover(&[&sealed[0], &sealed[2]], &[first]).failed(1, &["share-3.age does not open with the identities"]);
+    recover(&[&sealed[0], &sealed[2]], &[first, &by_hand]).failed(1, &["by-hand.txt has no private key of age"]);
+    let damaged = secret(&site, "damaged.age", &text.replacen("-----\nY", "-----\nZ", 1));
+    recover(&[&damaged, &sealed[2]], &[second, third]).failed(1, &["damaged.age does not open"]);
+    fs::set_permissions(first, Permissions::from_mode(0o644)).unwrap();
+    recover(&[&sealed[0], &sealed[2]], &[first, third]).failed(1, &["the identity of a person", "person-1.txt"]);
+    fs::set_permissions(first, Permissions::from_mode(0o600)).unwrap();
+    assert!(!key_file.exists());
+
+    // A restore by two people, one of whom has decrypted hers herself.
+    let restored = site.path("restored");
+    let mut words = vec!["restore", "--from", word(&backups), "--data-dir", word(&restored)];
+    words.extend(["--share", word(&by_hand), "--share", word(&sealed[0]), "--identity", word(first)]);
+    cli::jomae(&words).ok();
+    let mut server = site.launch().data(&restored).start();
+    assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+    assert_eq!(server.stop(), Some(0));
+
+    // And by two for whom the tool has encrypted what they had on paper, as bytes and as text.
+    let again = [site.path("again-2.age"), site.path("again-1.age")];
+    people[1].encrypt(&by_hand, &again[0], &[]);
+    let plain = secret(&site, "plain.txt", people[0].decrypt(&sealed[0]).ok().text());
+    people[2].encrypt(&plain, &again[1], &["-a"]);
+    recover(&[&again[0], &again[1]], &[third, second]).ok();
+    let mut server = site.start();
+    assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+    assert_eq!(server.stop(), Some(0));
 }
 
 /// Another Jomae holds the key of the slot, and can refuse it.

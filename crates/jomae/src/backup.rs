@@ -149,7 +149,13 @@ fn wish(from: &Chosen, accepting: Accepting) -> Result<Wish, Failure> {
         ),
         (None, None) => Choice::Newest,
     };
-    Ok(Wish { choice, root_key: from.root_key.clone(), shares: from.shares.clone(), accepting })
+    Ok(Wish {
+        choice,
+        root_key: from.root_key.clone(),
+        shares: from.shares.clone(),
+        identities: from.identities.clone(),
+        accepting,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives the error itself")]

@@ -270,7 +270,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("root rotate", &["jomae root rotate --data-dir /var/lib/jomae"]),
     ("root add file", &["jomae root add file --name safe --to /media/usb/root.key --data-dir /var/lib/jomae"]),
     ("root add passphrase", &["jomae root add passphrase --from /run/secrets/passphrase --data-dir /var/lib/jomae"]),
-    ("root add shares", &["jomae root add shares --open 3 --of 5 --to /media/usb/shares --qr"]),
+    (
+        "root add shares",
+        &[
+            "jomae root add shares --open 3 --of 5 --to /media/usb/shares --qr",
+            "jomae root add shares --open 1 --of 2 --to shares --recipient age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z --recipient age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+        ],
+    ),
     ("root add pkcs11", &["jomae root add pkcs11 --name hsm --config /etc/jomae/jomae.toml"]),
     ("root add kms", &["jomae root add kms --config /etc/jomae/jomae.toml"]),
     ("root remove", &["jomae root remove file --data-dir /var/lib/jomae"]),

@@ -15,7 +15,7 @@ use jomae_crypto::{
 use jomae_server::{
     config::{Config, RootKeyProvider},
     operator::{self, OperatorError},
-    root_key,
+    root_key::{self, people::Person},
 };
 use qrcode::{QrCode, render::svg};
 use serde_json::{Value, json};
@@ -56,6 +56,7 @@ fn config(opening: &Opening) -> Result<Config, Failure> {
     if !opening.shares.is_empty() {
         config.root_key.providers = vec![RootKeyProvider::Shares];
         config.root_key.share_files.clone_from(&opening.shares);
+        config.root_key.identities.clone_from(&opening.identities);
     }
     Ok(config)
 }
@@ -107,11 +108,12 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             let (key, params) = root_key::of_new_passphrase(&passphrase, *insecure).map_err(local)?;
             added(&config, name, RootKeyProvider::Passphrase, &params, &key)?.map_err(failure)
         }
-        AddProvider::Shares { name, open, of, to, qr, opening } => {
+        AddProvider::Shares { name, open, of, to, recipients, qr, opening } => {
             let config = config(opening)?;
+            let holders = holders(recipients, *of)?;
             let key = Key256::random();
             let (set, people) = shares::split(&key, *open, *of).map_err(|error| Failure::Usage(error.to_string()))?;
-            write_shares(to, &people, *qr)?;
+            write_shares(to, &people, &holders, *qr)?;
             let made = added(&config, name, RootKeyProvider::Shares, &set.to_line(), &key)?;
             made.map_err(|error| without_slot(error, to, || fs::remove_dir_all(to)))?;
             output::line(&format!(
@@ -135,12 +137,19 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
     }
 }
 
-/// A new directory with a file for each person, and a picture if that is wanted.
-pub(crate) fn write_shares(to: &Path, people: &[Share], qr: bool) -> Result<(), Failure> {
+/// A new directory with a file for each person, and a picture if that is wanted. `holders`: to whom the shares are encrypted, if to
+/// anybody, as many as there are shares.
+pub(crate) fn write_shares(to: &Path, people: &[Share], holders: &[Person], qr: bool) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Local(format!("{}: {error}", to.display()));
     fs::DirBuilder::new().mode(0o700).create(to).map_err(failed)?;
+    let mut holders = holders.iter();
     for share in people {
         let text = share.to_text();
+        if let Some(person) = holders.next() {
+            let sealed = person.seal(text.expose()).map_err(|error| Failure::Local(error.to_string()))?;
+            write_new(&to.join(format!("share-{}.age", share.number())), sealed.as_bytes())?;
+            continue;
+        }
         write_new(&to.join(format!("share-{}.txt", share.number())), text.expose())?;
         if qr {
             let picture = QrCode::new(text.expose()).map_err(|error| Failure::Local(error.to_string()))?;
@@ -150,6 +159,28 @@ pub(crate) fn write_shares(to: &Path, people: &[Share], qr: bool) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Who gets the shares: nobody in particular, or one person each.
+pub(crate) fn holders(recipients: &[String], of: u8) -> Result<Vec<Person>, Failure> {
+    if recipients.is_empty() {
+        return Ok(Vec::new());
+    }
+    if recipients.len() != usize::from(of) {
+        return Err(Failure::Usage(format!(
+            "{} recipients are given for {of} shares: each gets one",
+            recipients.len()
+        )));
+    }
+    let mut holders: Vec<Person> = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        let person: Person = recipient.parse().map_err(Failure::Usage)?;
+        if holders.contains(&person) {
+            return Err(Failure::Usage(format!("{person} is given twice: whoever has two shares counts for two")));
+        }
+        holders.push(person);
+    }
+    Ok(holders)
 }
 
 fn added(

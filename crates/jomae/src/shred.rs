@@ -14,18 +14,19 @@ use crate::{
     args::{Show, Shred},
     connect::block_on,
     output::{self, Failure},
-    root::{text, write_shares},
+    root::{holders, text, write_shares},
     serve, show,
 };
 
 pub fn run(command: &Shred) -> Result<(), Failure> {
     match command {
         Shred::Status { show, config } => status(show, &serve::config(config)?),
-        Shred::Shares { open, of, to, qr, config } => {
+        Shred::Shares { open, of, to, recipients, qr, config } => {
             let config = serve::config(config)?;
+            let holders = holders(recipients, *of)?;
             let key = Key256::random();
             let (set, people) = shares::split(&key, *open, *of).map_err(|error| Failure::Usage(error.to_string()))?;
-            write_shares(to, &people, *qr)?;
+            write_shares(to, &people, &holders, *qr)?;
             let made = block_on(async { Ok(operator::set_shredding_shares(&config, &key, &set).await) })?;
             made.map_err(|error| match error {
                 OperatorError::Unsure(_) | OperatorError::Socket(..) => Failure::Service(format!(
@@ -46,12 +47,13 @@ pub fn run(command: &Shred) -> Result<(), Failure> {
                 set.open()
             ))
         }
-        Shred::Recover { shares, config } => recover(shares, &serve::config(config)?),
+        Shred::Recover { shares, identities, config } => recover(shares, identities, &serve::config(config)?),
     }
 }
 
-fn recover(shares: &[PathBuf], config: &Config) -> Result<(), Failure> {
-    let recovered = block_on(async { operator::recover_shredding_keys(config, shares).await.map_err(failure) })?;
+fn recover(shares: &[PathBuf], identities: &[PathBuf], config: &Config) -> Result<(), Failure> {
+    let recovered =
+        block_on(async { operator::recover_shredding_keys(config, shares, identities).await.map_err(failure) })?;
     if recovered.is_empty() {
         return output::line("every shredding key that the store needs is there; nothing was done");
     }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use jomae_tests::{
-    Server, Site, binary,
+    Server, Site,
+    age::Person,
+    binary,
     calls::{ask, create_key, decrypt, encrypt, refused},
     cli,
     server::audit_events,
@@ -270,5 +272,44 @@ async fn a_kill_while_keys_are_brought_along_loses_none() {
             Err(error) => panic!("{error}: {}", server.stderr()),
         }
     }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shares_that_are_encrypted_to_people_recover_shredding_keys() {
+    let machine = Machine::new();
+    let (site, data) = (&machine.site, machine.site.data());
+    let mut server = machine.start("delete");
+    let key = create_key(&server.client(), "k").await;
+    let blob = encrypt(&server.client(), &key, PLAIN).await;
+    let (config, dir) = (machine.config("shred", ""), site.path("shares"));
+    let people = [1, 2, 3].map(|n| Person::new(site.path(&format!("person-{n}.txt"))));
+    let deal = |recipients: &[&str]| {
+        let mut words = vec!["shred", "shares", "--open", "2", "--of", "3", "--to", word(&dir)];
+        words.extend(recipients.iter().flat_map(|recipient| ["--recipient", recipient]));
+        on(&config, &data, &words)
+    };
+    let [one, two, three] = people.each_ref().map(|person| person.recipient.as_str());
+    deal(&[one, three]).failed(2, &["2 recipients are given for 3 shares"]);
+    assert!(!dir.exists());
+    deal(&[one, two, three]).ok();
+    assert_eq!(server.stop(), Some(0));
+    let mut server = machine.start("shred");
+    let first = machine.wait_for("InUse");
+    assert_eq!(server.stop(), Some(0));
+
+    fs::remove_dir_all(site.path("keys")).unwrap();
+    let [a, _, c] = [1, 2, 3].map(|n| dir.join(format!("share-{n}.age")));
+    let recover = |identities: &[&Path]| {
+        let mut words = vec!["shred", "recover", "--share", word(&a), "--share", word(&c)];
+        words.extend(identities.iter().flat_map(|path| ["--identity", word(path)]));
+        on(&config, &data, &words)
+    };
+    recover(&[]).failed(1, &["share-1.age is encrypted with age"]);
+    recover(&[&people[0].identity, &people[1].identity]).failed(1, &["share-3.age does not open"]);
+    assert!(!site.path("keys").exists());
+    assert!(recover(&[&people[2].identity, &people[0].identity]).ok().text().contains(&first));
+    let mut server = machine.start("shred");
+    assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
     assert_eq!(server.stop(), Some(0));
 }

@@ -55,6 +55,8 @@ pub struct Wish {
     pub root_key: Option<PathBuf>,
     /// Shares that open it, likewise.
     pub shares: Vec<PathBuf>,
+    /// What opens those that are encrypted.
+    pub identities: Vec<PathBuf>,
     /// What is restored all the same.
     pub accepting: Accepting,
 }
@@ -69,6 +71,7 @@ impl Wish {
         }
         if !self.shares.is_empty() {
             config.root_key.share_files.clone_from(&self.shares);
+            config.root_key.identities.clone_from(&self.identities);
             config.root_key.providers = vec![RootKeyProvider::Shares];
         }
         config

@@ -20,6 +20,10 @@ pub struct RootKeyConfig {
     pub passphrase_file: Option<PathBuf>,
     /// Files with shares of which enough open the store, one each.
     pub share_files: Vec<PathBuf>,
+    /// Files with private keys of age, which open shares that are encrypted. Not a setting: they are the people's, and are not to
+    /// lie on the machine.
+    #[serde(skip)]
+    pub identities: Vec<PathBuf>,
     /// Another KMS, which decrypts the provider's key.
     pub kms: Option<RootKeyKms>,
     /// Whether a new root key may come from a weak passphrase. Not a setting: asked for on the command line, once.
@@ -34,6 +38,7 @@ impl Default for RootKeyConfig {
             file: None,
             passphrase_file: None,
             share_files: Vec::new(),
+            identities: Vec::new(),
             kms: None,
             insecure: false,
         }

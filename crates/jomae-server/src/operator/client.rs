@@ -216,12 +216,16 @@ pub async fn set_shredding_shares(config: &Config, key: &Key256, set: &ShareSet)
 }
 
 /// Brings the shredding keys that the store of a stopped service needs back to where they are used. Gives their names.
-pub async fn recover_shredding_keys(config: &Config, shares: &[PathBuf]) -> Result<Vec<String>, OperatorError> {
+pub async fn recover_shredding_keys(
+    config: &Config,
+    shares: &[PathBuf],
+    identities: &[PathBuf],
+) -> Result<Vec<String>, OperatorError> {
     let Some(why) = is_served(&socket_path(&config.data_dir))? else {
         return Err(OperatorError::Refused("a service that runs has all of its shredding keys".into()));
     };
     let api = open(config, &why).await?;
-    Ok(shredding::recover(config, api.vault(), &api.region, shares).await.map_err(StartError::from)?)
+    Ok(shredding::recover(config, api.vault(), &api.region, shares, identities).await.map_err(StartError::from)?)
 }
 
 fn value(body: &[u8]) -> Result<Value, OperatorError> {

@@ -2,6 +2,7 @@
 
 mod kms;
 mod local;
+pub mod people;
 mod shares;
 mod token;
 
@@ -17,11 +18,12 @@ use jomae_core::{
 use jomae_crypto::{
     root::{KeyFileError, PassphraseError, PassphraseParamsError, RootMaterial},
     secret::Key256,
-    shares::{CombineError, ShareError},
+    shares::CombineError,
 };
 use jomae_hsm::Hsm;
 use zeroize::Zeroizing;
 
+use self::people::ShareFileError;
 use crate::{
     config::{Config, RootKeyProvider},
     files::NotPrivate,
@@ -71,8 +73,8 @@ pub enum RootKeyError {
         local::NEW_PASSPHRASE_DISTINCT_MIN
     )]
     Weak,
-    #[error("the share in {path}: {source}")]
-    Share { path: String, source: ShareError },
+    #[error(transparent)]
+    ShareFile(#[from] ShareFileError),
     #[error("the shares of the root key: {0}")]
     Shares(#[from] CombineError),
     #[error("no share is named: root_key.share_files in the configuration, or --share")]
@@ -195,7 +197,9 @@ impl<'s> Sources<'s> {
                 None => local::from_file(self.config),
             },
             RootKeyProvider::Passphrase => local::from_passphrase(self.config, params, "of the store"),
-            RootKeyProvider::Shares => shares::key(&self.config.root_key.share_files, params),
+            RootKeyProvider::Shares => {
+                shares::key(&self.config.root_key.share_files, &self.config.root_key.identities, params)
+            }
             RootKeyProvider::Kms => kms::key(self.config, params).await,
             RootKeyProvider::Pkcs11 => token::key(self.config, self.token, params).await,
         }

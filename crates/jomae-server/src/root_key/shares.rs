@@ -4,22 +4,24 @@ use std::path::PathBuf;
 
 use jomae_crypto::{
     secret::Key256,
-    shares::{CombineError, SHARE_BYTES_MAX, Share, ShareSet},
+    shares::{CombineError, ShareSet},
 };
 
-use super::{RootKeyError, local};
+use super::{
+    RootKeyError, local,
+    people::{Identities, SEALED_BYTES_MAX},
+};
 
-/// The key, from enough of its shares.
-pub(super) fn key(files: &[PathBuf], params: &str) -> Result<Key256, RootKeyError> {
+/// The key, from enough of its shares. `identities`: files with what opens those that are encrypted.
+pub(super) fn key(files: &[PathBuf], identities: &[PathBuf], params: &str) -> Result<Key256, RootKeyError> {
     if files.is_empty() {
         return Err(RootKeyError::NoShares);
     }
     let set = ShareSet::from_line(params).ok_or(CombineError::Damaged)?;
+    let identities = Identities::read(identities)?;
     let mut shares = Vec::with_capacity(files.len());
     for path in files {
-        let text = local::read_configured(path, SHARE_BYTES_MAX)?;
-        let share = Share::from_text(&text);
-        shares.push(share.map_err(|source| RootKeyError::Share { path: path.display().to_string(), source })?);
+        shares.push(identities.share(path, local::read_configured(path, SEALED_BYTES_MAX)?)?);
     }
     Ok(set.combine(&shares)?)
 }

@@ -29,7 +29,7 @@ use jomae_core::{
 };
 use jomae_crypto::{
     secret::Key256,
-    shares::{CombineError, SHARE_BYTES_MAX, Share, ShareError, ShareSet},
+    shares::{CombineError, Share, ShareSet},
     shredding::{ShreddingKey, ShreddingKeyId},
 };
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
@@ -45,6 +45,7 @@ pub(crate) use restored::{after_restore, recover};
 use crate::{
     config::{Config, Destruction, StoreKind},
     gateway,
+    root_key::people::{Identities, SEALED_BYTES_MAX, ShareFileError},
 };
 
 /// How long a call may take from wrapping material to its commit, generously, in seconds.
@@ -81,10 +82,8 @@ pub enum ShreddingError {
         )
     )]
     Shredded { id: ShreddingKeyId, versions: u64, destroyed: Option<String> },
-    #[error("{path}: {source}")]
-    Share { path: String, source: ShareError },
-    #[error("{path}: {why}")]
-    ShareFile { path: String, why: String },
+    #[error(transparent)]
+    ShareFile(#[from] ShareFileError),
     #[error("shredding key {id}: {source}")]
     Combine { id: ShreddingKeyId, source: CombineError },
     #[error("shredding key {id} in {dir}: {source}")]
@@ -474,12 +473,12 @@ fn combine(id: ShreddingKeyId, set: &str, shares: &[Share]) -> Result<Key256, Sh
     set.and_then(|set| set.combine(shares)).map_err(|source| ShreddingError::Combine { id, source })
 }
 
-fn read_shares(paths: &[PathBuf]) -> Result<Vec<Share>, ShreddingError> {
+fn read_shares(paths: &[PathBuf], identities: &[PathBuf]) -> Result<Vec<Share>, ShareFileError> {
+    let identities = Identities::read(identities)?;
     let read = |path: &PathBuf| {
-        let shown = || path.display().to_string();
-        let text = crate::files::read_configured(path, SHARE_BYTES_MAX)
-            .map_err(|error| ShreddingError::ShareFile { path: shown(), why: error.to_string() })?;
-        Share::from_text(&text).map_err(|source| ShreddingError::Share { path: shown(), source })
+        let content = crate::files::read_configured(path, SEALED_BYTES_MAX)
+            .map_err(|source| ShareFileError::Read { path: path.display().to_string(), source })?;
+        identities.share(path, content)
     };
     paths.iter().map(read).collect()
 }

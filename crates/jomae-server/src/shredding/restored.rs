@@ -101,7 +101,7 @@ pub(crate) async fn after_restore(
     Ok(notes)
 }
 
-/// Brings the keys that a store needs back to where they are used, with shares. Gives their names.
+/// Brings the keys that a store needs back to where they are used, with shares; `identities` open those that are encrypted. Gives their names.
 ///
 /// # Errors
 /// The shares do not give one of them, and those that they give are back; or not all of them are there, and nothing was done.
@@ -110,10 +110,11 @@ pub(crate) async fn recover(
     vault: &Vault,
     region: &RegionId,
     shares: &[PathBuf],
+    identities: &[PathBuf],
 ) -> Result<Vec<String>, ShreddingError> {
     let places = Places::of(&config.destruction).ok_or(ShreddingError::NoPlaces)?;
     let record = read(&mut vault.reading())?.unwrap_or_default();
-    let shares = read_shares(shares)?;
+    let shares = read_shares(shares, identities)?;
     let (mut recovered, mut failed) = (Vec::new(), None);
     for state in record.keys.iter().filter(|key| key.is_there()) {
         let id = state.id;

@@ -429,7 +429,7 @@ async fn a_lost_directory_is_recovered_with_enough_shares_of_the_newest_set() {
     assert!(refused.contains(&id.to_string()) && refused.contains("jomae shred recover"), "{refused}");
     let recover = |shares: &[PathBuf]| {
         let (config, shares) = (site.config.clone(), shares.to_vec());
-        async move { crate::operator::recover_shredding_keys(&config, &shares).await }
+        async move { crate::operator::recover_shredding_keys(&config, &shares, &[]).await }
     };
     for (wrong, why) in [(&of_before[..], "another set"), (&site.shares[..1], "2 open"), (&[], "2 open")] {
         let refused = recover(wrong).await.unwrap_err().to_string();

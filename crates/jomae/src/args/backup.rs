@@ -60,6 +60,9 @@ pub struct Chosen {
     /// A share of the root key; may be given often.
     #[arg(long = "share", value_name = "FILE", conflicts_with = "root_key")]
     pub shares: Vec<PathBuf>,
+    /// A private key of age, as age-keygen makes it, that opens shares which are encrypted; may be given often.
+    #[arg(long = "identity", value_name = "FILE", requires = "shares")]
+    pub identities: Vec<PathBuf>,
 }
 
 #[derive(Args)]

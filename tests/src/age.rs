@@ -1,0 +1,50 @@
+//! People with key pairs of the tool `age`, the official one: scripts/setup-tests installs it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::cli::{self, Ran};
+
+fn word(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// `age …`, or another program of its package.
+fn tool(program: &str, words: &[&str], input: &[u8]) -> Ran {
+    let mut command = Command::new(program);
+    command.args(words);
+    cli::run(command, input)
+}
+
+/// Somebody who has made a key pair.
+pub struct Person {
+    /// The file with the private key.
+    pub identity: PathBuf,
+    /// The public key, `age1…`.
+    pub recipient: String,
+}
+
+impl Person {
+    /// By `age-keygen`. `identity`: a file that is not there.
+    pub fn new(identity: PathBuf) -> Self {
+        let made = tool("age-keygen", &["-o", word(&identity)], b"");
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        let recipient = tool("age-keygen", &["-y", word(&identity)], b"").ok().text().trim().to_owned();
+        Self { identity, recipient }
+    }
+
+    /// What is in a file that was encrypted to this person, by `age -d`.
+    pub fn decrypt(&self, sealed: &Path) -> Ran {
+        tool("age", &["-d", "-i", word(&self.identity), word(sealed)], b"")
+    }
+
+    /// Encrypts a file to this person, by `age`. `more`: more of its words.
+    pub fn encrypt(&self, plain: &Path, sealed: &Path, more: &[&str]) {
+        let words = ["-r", &self.recipient, "-o", word(sealed), word(plain)];
+        tool("age", &[more, &words].concat(), &[]).ok();
+        assert!(fs::metadata(sealed).is_ok_and(|about| about.len() > 0));
+    }
+}
