@@ -157,3 +157,6 @@ fn is_id(name: &str) -> bool {
             other => byte == *other,
         })
 }
+
+#[cfg(test)]
+mod tests;
