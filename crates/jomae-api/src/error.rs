@@ -148,6 +148,8 @@ refusals! {
     KeyMaterialInvalid => 400 "InvalidKeyMaterial" "key material is invalid." Kms Documented;
     ImportTokenInvalid => 400 "InvalidImportToken" "import token is invalid." Kms Documented;
     ImportTokenExpired => 400 "ExpiredImportToken" "import token is expired." Kms Documented;
+    /// Whatever its policies allow, the account itself included.
+    NotOperator => 403 "Forbidden.NotOperator" "This account is not one that operator_accounts in the configuration of the service names." Kms Ours;
     ServiceOpened => 400 "Forbidden.Opened" "Your kms service has been opened." Kms Documented;
 
     // ---- RAM, STS and ActionTrail ----

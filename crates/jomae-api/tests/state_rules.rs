@@ -63,6 +63,7 @@ const STATES: &[Row] = {
         ("CreateKey", ANY),
         ("DescribeRegions", ANY),
         ("DescribeAccountKmsStatus", ANY),
+        ("DescribeServer", ANY),
         ("OpenKmsService", ANY),
     ]
 };

@@ -19,6 +19,7 @@ pub mod crypto;
 pub mod error;
 pub mod form;
 mod hashed;
+pub mod host;
 pub mod identity;
 pub mod import;
 pub mod key_index;

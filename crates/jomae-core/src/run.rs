@@ -1,6 +1,9 @@
 //! The one way of every call: parse → resolve → authorize → state → handle → commit.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use jomae_api::{
     action::{Action, Api, Effect, RamKind},
@@ -25,6 +28,7 @@ use crate::{
     client_token::Token,
     cluster::record::Marker,
     error::{Error, Fault, FaultKind},
+    host::Hosting,
     key_index::KeyIndex,
     quota::Ledger,
     ram::{epoch, sign_in::SignInGuard},
@@ -55,6 +59,8 @@ pub struct Kms {
     pub audit: Arc<dyn AuditSink>,
     /// Of the other nodes, if there are several.
     pub other_logs: Option<Arc<dyn OtherLogs>>,
+    /// The process around it, once its start is over.
+    pub hosting: OnceLock<Hosting>,
     /// Every region that this deployment serves.
     pub regions: Vec<RegionId>,
 }

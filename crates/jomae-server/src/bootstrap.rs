@@ -4,7 +4,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock, RwLock},
     time::Duration,
 };
 
@@ -143,6 +143,8 @@ pub struct Started {
     pub verified: Arc<Verified>,
     pub(crate) beginning: Beginning,
     pub(crate) shredding: Arc<Shredding>,
+    /// The configuration as it is in effect: what is read again while the service runs is changed here too.
+    pub(crate) in_effect: Arc<RwLock<Config>>,
 }
 
 /// The store, whichever it is, locked for this process where it is this machine's.
@@ -351,7 +353,22 @@ pub(crate) async fn open_with<T>(
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
     let rivals = Rivals::default();
     let sign_in = SignInGuard::default();
-    let kms = Kms { vault, backends, ranks, key_index, pool, usage, quotas, rivals, sign_in, audit: sink, other_logs, regions };
+    let hosting = OnceLock::new();
+    let kms = Kms {
+        vault,
+        backends,
+        ranks,
+        key_index,
+        pool,
+        usage,
+        quotas,
+        rivals,
+        sign_in,
+        audit: sink,
+        other_logs,
+        hosting,
+        regions,
+    };
     let limits = config.service_limits();
     let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
     let mut service = Service::new(kms, oidc, default_region, limits);
@@ -378,6 +395,7 @@ pub(crate) async fn open_with<T>(
         verified,
         beginning: Beginning::default(),
         shredding,
+        in_effect: Arc::new(RwLock::new(config.clone())),
     };
     Ok((started, prepared))
 }

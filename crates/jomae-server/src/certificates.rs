@@ -81,6 +81,11 @@ pub(crate) fn ca_copy_path(data_dir: &Path) -> PathBuf {
     data_dir.join("tls/ca.pem")
 }
 
+/// Where the certificate of the API is.
+pub(crate) fn certificate_path(config: &Config) -> PathBuf {
+    config.tls.cert_file.clone().unwrap_or_else(|| config.data_dir.join("tls/server.pem"))
+}
+
 struct PrivateCa {
     /// The certificate, where clients find it.
     ca: PathBuf,

@@ -14,11 +14,14 @@ use serde::Deserialize;
 
 mod backup;
 mod destruction;
+mod log;
 mod nodes;
+mod operators;
 mod root_key;
 
 pub use backup::BackupConfig;
 pub use destruction::{Destruction, DestructionConfig};
+pub use log::{Log, LogFormat};
 mod hsm;
 
 pub use hsm::HsmConfig;
@@ -50,6 +53,8 @@ pub struct Config {
     pub admin_listen: ListenAddress,
     /// The address of the console; none: there is no console.
     pub console_listen: Option<ListenAddress>,
+    /// Accounts whose people see the service itself: 16 digits each, or `only`, the account that is the only one.
+    pub operator_accounts: Vec<String>,
     /// Region of requests whose host names none of ours.
     pub region: String,
     /// Every region that is served; the default region always is.
@@ -80,6 +85,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)).into(),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)).into(),
             console_listen: None,
+            operator_accounts: Vec::new(),
             region: "cn-hangzhou".to_owned(),
             regions: Vec::new(),
             server: Server::default(),
@@ -364,28 +370,6 @@ impl QuotasConfig {
     }
 }
 
-/// The operator's log.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    pub format: LogFormat,
-    /// As of the `tracing` crate: `info`, `warn`, `jomae_server=debug,info`, …
-    pub level: String,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Human, level: "info".to_owned() }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    Human,
-    Json,
-}
-
 /// An identity provider that an account trusts to name its users, and where its keys are: in `jwks_file`, at
 /// `jwks_uri`, or where the issuer's discovery document says.
 #[derive(Clone, Debug, Deserialize)]
@@ -496,6 +480,7 @@ impl Config {
             return Err(ConfigError::Value(message));
         }
         self.proxies()?;
+        self.operators()?;
         Ok(regions)
     }
 

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    about::{self, Listening},
     address::ListenAddress,
     admin::{self, Admin},
     backup::schedule::{Backups, Counts},
@@ -114,7 +115,17 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let service = Arc::clone(&started.service);
     let counts = Counts::default();
     let metrics = Arc::new(Metrics::new(Arc::clone(&stats), &started, &counts));
+    let listening_all = Listening {
+        api: listening,
+        admin: admin_listening,
+        console: for_console.as_ref().map(|(_, at)| *at),
+        nodes: for_nodes.as_ref().map(|(_, at)| *at),
+    };
+    let hosting = about::hosting(&started, listening_all, &counts)?;
     let backups = Arc::new(Backups::new(&started, config.clone(), counts));
+    if service.kms.hosting.set(hosting).is_err() {
+        tracing::error!("the service tells of itself already");
+    }
     // The last step that can fail: a start that fails before it leaves everything to the next one.
     started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);
@@ -391,6 +402,7 @@ async fn reload(
     match logging::filter(&config.log.level) {
         Ok(filter) => {
             let _ = level.reload(filter);
+            started.in_effect.write().unwrap_or_else(PoisonError::into_inner).log.level.clone_from(&config.log.level);
         }
         Err(error) => tracing::error!(%error, "log level not changed"),
     }
@@ -399,6 +411,10 @@ async fn reload(
     }
     started.service.meter.set_limits(config.rate_limits());
     started.service.kms.quotas.set_quotas(config.quotas.of_accounts());
+    {
+        let mut in_effect = started.in_effect.write().unwrap_or_else(PoisonError::into_inner);
+        (in_effect.limits, in_effect.quotas) = (config.limits, config.quotas);
+    }
     match certificates.renew(&config, SystemTime::now()) {
         Ok(()) => tracing::info!("reloaded certificate, rate limits and log level; other settings need a restart"),
         Err(error) => tracing::error!(%error, "certificate not reloaded; keeping the current one"),

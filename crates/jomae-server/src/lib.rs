@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests do to files what others may"))]
 
+mod about;
 pub mod address;
 pub mod audit;
 pub mod backup;

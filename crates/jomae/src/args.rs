@@ -268,6 +268,10 @@ pub struct Serve {
     /// Address or name of the console in a browser; without it there is none.
     #[arg(long, value_name = "ADDR:PORT")]
     pub console_listen: Option<ListenAddress>,
+    /// An account whose people see the service itself (DescribeServer, and its pages in the console): 16 digits, or `only`, the
+    /// account that is the only one. Several times for several.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub operator_account: Vec<String>,
     /// Region of the service [default: cn-hangzhou].
     #[arg(long, value_name = "ID")]
     pub region: Option<String>,

@@ -26,8 +26,17 @@ use crate::{
 /// Serves.
 pub fn run(serve: Serve) -> Result<(), Failure> {
     hide_passphrase()?;
-    let Serve { config: args, listen, admin_listen, console_listen, region, new_audit_log, accept_rollback, insecure } =
-        serve;
+    let Serve {
+        config: args,
+        listen,
+        admin_listen,
+        console_listen,
+        operator_account,
+        region,
+        new_audit_log,
+        accept_rollback,
+        insecure,
+    } = serve;
     let (file, is_named) = (args.config.clone(), args.data_dir.is_some());
     let flags = Box::new(move |mut config: Config| {
         if let Some(data_dir) = &args.data_dir {
@@ -44,6 +53,9 @@ pub fn run(serve: Serve) -> Result<(), Failure> {
         }
         if console_listen.is_some() {
             config.console_listen.clone_from(&console_listen);
+        }
+        if !operator_account.is_empty() {
+            config.operator_accounts.clone_from(&operator_account);
         }
         config.audit.begin_new = new_audit_log;
         config.accept_rollback = accept_rollback;

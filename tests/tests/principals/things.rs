@@ -72,8 +72,15 @@ impl Maker<'_, '_> {
 
     #[expect(clippy::too_many_lines, reason = "a table: one arm an action")]
     fn of_kms(&mut self, action: &str, acted_on: &mut Option<String>) -> Form<'static> {
-        const CONTAINERS: [&str; 6] =
-            ["CreateKey", "ListKeys", "ListAliases", "DescribeRegions", "DescribeAccountKmsStatus", "OpenKmsService"];
+        const CONTAINERS: [&str; 7] = [
+            "CreateKey",
+            "ListKeys",
+            "ListAliases",
+            "DescribeRegions",
+            "DescribeAccountKmsStatus",
+            "DescribeServer",
+            "OpenKmsService",
+        ];
         if CONTAINERS.contains(&action) {
             return Vec::new();
         }

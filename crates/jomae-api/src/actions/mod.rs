@@ -72,6 +72,7 @@ macro_rules! for_each_action {
             service::describe_regions::DescribeRegions,
             service::describe_account_kms_status::DescribeAccountKmsStatus,
             service::open_kms_service::OpenKmsService,
+            service::describe_server::DescribeServer,
             ram::users::create_user::CreateUser,
             ram::users::get_user::GetUser,
             ram::users::update_user::UpdateUser,

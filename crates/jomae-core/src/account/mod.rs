@@ -2,4 +2,5 @@
 
 mod describe_account_kms_status;
 mod describe_regions;
+mod describe_server;
 mod open_kms_service;

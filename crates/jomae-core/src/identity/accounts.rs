@@ -213,6 +213,12 @@ pub(crate) async fn committed(tx: Tx<'_>) -> Result<(), Fault> {
     }
 }
 
+/// Whether this account is the only one.
+pub fn is_only(tx: &Tx<'_>, account: &AccountId) -> Result<bool, Fault> {
+    let first = tx.list::<AccountRecord>(path::ACCOUNTS, None, 2)?;
+    Ok(matches!(first.as_slice(), [(at, _)] if path::tail(at, path::ACCOUNTS) == Some(account.as_str())))
+}
+
 /// Every account with its name and the moment of its making, by number.
 pub fn list(vault: &Vault) -> Result<Vec<(AccountId, AccountRecord)>, Fault> {
     let tx = vault.reading();

@@ -154,7 +154,8 @@ impl Texts {
         }
         let mut left = &*self.0;
         while let Some((&[kind, ref len @ ..], after)) = left.split_first_chunk::<HEAD_BYTES>() {
-            let Some((own, after)) = u32::from_le_bytes(*len).try_into().ok().and_then(|len| after.split_at_checked(len))
+            let Some((own, after)) =
+                u32::from_le_bytes(*len).try_into().ok().and_then(|len| after.split_at_checked(len))
             else {
                 break;
             };

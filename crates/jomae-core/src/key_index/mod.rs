@@ -21,8 +21,8 @@ use jomae_api::{
     time::Timestamp,
 };
 
-pub use self::entry::{Entry, Places, Sought, Unused};
 use self::entry::LastUse;
+pub use self::entry::{Entry, Places, Sought, Unused};
 use crate::{
     error::Fault,
     record::{

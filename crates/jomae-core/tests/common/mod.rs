@@ -1,6 +1,7 @@
 //! The whole service in one process, over a store in memory that can be made to fail, with a clock that a test sets.
 
 mod client;
+mod host;
 pub mod import;
 mod parts;
 mod people;
@@ -9,7 +10,7 @@ mod subject;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -21,6 +22,7 @@ use jomae_api::{
 };
 use jomae_core::{
     backend::{Levels, software::SoftwareBackend},
+    host::{Hosting, Operators},
     identity,
     key_index::{self, KeyIndex},
     keyring::Keyring,
@@ -40,6 +42,7 @@ use jomae_core::{
 use jomae_sim::{block_on, faults::FaultStore};
 
 pub use client::{Answer, Client, HELLO, Scheme, code_of};
+pub use host::NoProcess;
 pub use parts::{AuditLog, HookStore, Root, TestClock, join};
 pub use people::{allow, document, trust};
 pub use subject::{DIGEST, STATES, Subject, TAKE_ALIAS, actions_on_keys, actions_that_work, kms_actions, takes};
@@ -111,6 +114,7 @@ impl World {
         let (alice, bob) = (new_account(&service, "Alice"), new_account(&service, "Bob"));
         let (now, nonces) = (AtomicI64::new(START), AtomicU64::new(0));
         let source_ip = Mutex::new(ADDRESS.to_owned());
+        tell_alice(&service, &alice);
         Self { store, service, audit, alice, bob, root, steady_ns: AtomicU64::new(0), source_ip, now, nonces }
     }
 
@@ -131,8 +135,10 @@ impl World {
 
     fn beside(&self, setup: Setup, node: Option<(&str, &Arc<TestClock>)>) -> Self {
         let audit = Arc::new(AuditLog::default());
+        let service = service(&self.store, &self.root, audit.clone(), setup, node);
+        tell_alice(&service, &self.alice);
         Self {
-            service: service(&self.store, &self.root, audit.clone(), setup, node),
+            service,
             store: self.store.clone(),
             audit,
             alice: self.alice.clone(),
@@ -286,6 +292,12 @@ fn new_account(service: &Service, name: &str) -> Credentials {
     Credentials { account: made.account, id: made.access_key_id, secret: made.secret.expose().to_vec(), token: None }
 }
 
+/// Alice's account is the operator's.
+fn tell_alice(service: &Service, alice: &Credentials) {
+    let operators = Operators { accounts: vec![alice.account.clone()], the_only: false };
+    assert!(service.kms.hosting.set(Hosting { operators, host: Box::new(NoProcess) }).is_ok());
+}
+
 fn service(
     store: &Arc<HookStore>,
     root: &Root,
@@ -310,6 +322,7 @@ fn service(
         sign_in: SignInGuard::default(),
         audit,
         other_logs: None,
+        hosting: OnceLock::new(),
         regions: vec![region("cn-hangzhou"), region("cn-shanghai")],
     };
     Service::new(kms, Arc::new(NoProviders), region("cn-hangzhou"), setup.limits)

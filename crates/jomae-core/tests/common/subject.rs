@@ -186,7 +186,13 @@ impl Subject {
         let (sm2, signing) = (("Algorithm", "SM2PKE"), [("Algorithm", "ECDSA_SHA_256"), ("Digest", DIGEST)]);
         let message = [("Algorithm", "HMAC_SHA_256"), ("Message", HELLO)];
         match action {
-            "CreateKey" | "ListKeys" | "ListAliases" | "DescribeRegions" | "DescribeAccountKmsStatus" | NEVER_DONE => {
+            "CreateKey"
+            | "ListKeys"
+            | "ListAliases"
+            | "DescribeRegions"
+            | "DescribeAccountKmsStatus"
+            | "DescribeServer"
+            | NEVER_DONE => {
                 vec![]
             }
             "DescribeKey"

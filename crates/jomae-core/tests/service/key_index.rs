@@ -143,8 +143,7 @@ fn compare(indexed: &World, reading: &World, callers: &[Credentials]) {
     for query in queries(indexed.now()) {
         for caller in callers {
             for page in ["1", "2"] {
-                let mut params: Vec<(&str, &str)> =
-                    vec![("Details", "true"), ("PageSize", "3"), ("PageNumber", page)];
+                let mut params: Vec<(&str, &str)> = vec![("Details", "true"), ("PageSize", "3"), ("PageNumber", page)];
                 params.extend(query.iter().map(|(name, value)| (*name, value.as_str())));
                 let answers = [indexed, reading].map(|world| world.alice().with(caller).ok("ListKeys", &params));
                 assert_eq!(answers[0], answers[1], "{params:?} by {}", caller.id);
@@ -221,10 +220,12 @@ fn a_search_reads_what_has_changed() {
     // Who has every right needs no look at each key, neither does its last use once it is known.
     let user = alice.user_with("everything", &allow(&["kms:*"], "*"));
     let old = json!([{ "Key": "LastUsedBefore", "Values": [Timestamp(world.now() + DAY).to_string()] }]).to_string();
-    let count = || world.reads_of(|| {
-        let listed = world.alice().with(&user).ok("ListKeys", &[("Filters", &old), ("PageSize", "1")]);
-        assert_eq!(listed["TotalCount"], 201);
-    });
+    let count = || {
+        world.reads_of(|| {
+            let listed = world.alice().with(&user).ok("ListKeys", &[("Filters", &old), ("PageSize", "1")]);
+            assert_eq!(listed["TotalCount"], 201);
+        })
+    };
     count();
     assert!(count() < 10, "{}", count());
 }

@@ -53,6 +53,7 @@ mod ranks;
 mod re_encrypt;
 mod refusals;
 mod rotation;
+mod server;
 mod shares;
 mod sign_in;
 mod simulate;

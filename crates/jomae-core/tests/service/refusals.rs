@@ -286,6 +286,7 @@ fn origin(refusal: Refusal) -> Origins {
         Refusal::KeyMaterialInvalid => Here(|| import(0, "EncryptedKeyMaterial")),
         Refusal::ImportTokenInvalid => Here(|| import(0, "ImportToken")),
         Refusal::ImportTokenExpired => Here(|| import(DAY, "")),
+        Refusal::NotOperator => Here(|| World::new().bob().reply("DescribeServer", &[])),
         Refusal::ServiceOpened => Here(|| call("OpenKmsService", &[])),
         Refusal::AliasExists => Here(alias_taken),
         Refusal::LimitExceeded => Here(too_many_tags),

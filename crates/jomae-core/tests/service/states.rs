@@ -33,6 +33,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("CreateKey", [OK, OK, OK, OK]),
     ("DescribeRegions", [OK, OK, OK, OK]),
     ("DescribeAccountKmsStatus", [OK, OK, OK, OK]),
+    ("DescribeServer", [OK, OK, OK, OK]),
     ("CreateKeyVersion", [OK, RD, RPD, RPI]),
     ("UpdateRotationPolicy", [OK, RD, RPD, RPI]),
     ("DescribeKeyVersion", [OK, OK, OK, OK]),

@@ -67,6 +67,12 @@ pub struct Made {
     pub bytes: u64,
     /// Backups that were too old, and are removed.
     pub removed: Vec<String>,
+    /// The one that it goes on from.
+    #[serde(skip)]
+    pub(crate) base: Option<String>,
+    /// What kind of place it lies in.
+    #[serde(skip)]
+    pub(crate) place: &'static str,
 }
 
 /// What a backup leaves behind for the next one. The paths of all records follow in the file.
@@ -181,6 +187,8 @@ pub fn create(
         gone: counts.gone,
         bytes,
         removed,
+        base: manifest.base.map(|base| base.id),
+        place: if place.address.starts_with("s3://") { "s3" } else { "directory" },
     })
 }
 

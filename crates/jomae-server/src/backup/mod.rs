@@ -19,6 +19,7 @@ mod create;
 mod drill;
 pub mod frames;
 pub mod manifest;
+pub(crate) mod record;
 mod restore;
 pub(crate) mod schedule;
 mod stream;

@@ -10,7 +10,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{BackupError, Made, Place, Source, Wish, chain, create, drill, drill::REPORTS};
+use super::{BackupError, Made, Place, Source, Wish, chain, create, drill, drill::REPORTS, record};
 use crate::{bootstrap::Started, config::Config, files, gateway, root_key::Holder};
 
 /// How often it is looked whether something is due.
@@ -38,6 +38,10 @@ pub(crate) struct Backups {
 impl Backups {
     pub(crate) fn new(started: &Started, config: Config, counts: Counts) -> Self {
         let (service, holder) = (Arc::clone(&started.service), Arc::clone(&started.root_holder));
+        match record::own(&service.kms.vault) {
+            Ok(last) => drop(counts.newest.set(last.map_or(0, |last| last.made))),
+            Err(fault) => tracing::warn!(cause = %fault, "cannot read when the last backup was made"),
+        }
         Self { service, store: started.store.store(), holder, config, turn: Mutex::default(), counts }
     }
 
@@ -52,10 +56,15 @@ impl Backups {
             create(&config, &of, &mut place, whole, gateway::now())
         });
         let made = made.await.map_err(|error| BackupError::Other(error.to_string())).and_then(|made| made);
-        if made.is_ok() {
-            self.counts.newest.set(gateway::now().0);
-        } else {
-            self.counts.failures.inc();
+        match &made {
+            Ok(made) => {
+                let now = gateway::now();
+                self.counts.newest.set(now.0);
+                if let Err(fault) = record::keep(&self.service.kms.vault, made, now).await {
+                    tracing::warn!(cause = %fault, "the backup is made, and that it is cannot be kept in the store");
+                }
+            }
+            Err(_) => drop(self.counts.failures.inc()),
         }
         made
     }

@@ -11,11 +11,7 @@ use jomae_core::{
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::{
-    bootstrap,
-    gateway,
-    root_key::Holder,
-};
+use crate::{bootstrap, gateway, root_key::Holder};
 
 /// A store whose root key another process changes just before its records are read, or just after.
 struct Rotating<'s> {

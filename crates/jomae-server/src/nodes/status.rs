@@ -8,6 +8,7 @@ use jomae_core::{
     cluster::{Cluster, record::NodeName},
     error::Fault,
     service::Service,
+    tx::Vault,
 };
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -54,34 +55,34 @@ pub(crate) enum NodesError {
 #[derive(Serialize)]
 pub(crate) struct Status {
     /// The one that was asked.
-    node: NodeName,
-    nodes: Vec<NodeRow>,
+    pub(crate) node: NodeName,
+    pub(crate) nodes: Vec<NodeRow>,
 }
 
 #[derive(Serialize)]
-struct NodeRow {
-    node: NodeName,
-    state: State,
+pub(crate) struct NodeRow {
+    pub(crate) node: NodeName,
+    pub(crate) state: State,
     /// Does the work that is done once.
-    worker: bool,
+    pub(crate) worker: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
+    pub(crate) version: Option<String>,
     /// Where other nodes reach it.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
     /// Since it last renewed its lease.
     #[serde(skip_serializing_if = "Option::is_none")]
-    silent_milliseconds: Option<u64>,
+    pub(crate) silent_milliseconds: Option<u64>,
     /// By how much its clock is ahead of this node's; 0 if it is not by more than its last word is old.
     #[serde(skip_serializing_if = "Option::is_none")]
-    clock_ahead_seconds: Option<i64>,
+    pub(crate) clock_ahead_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<LogRow>,
+    pub(crate) log: Option<LogRow>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+pub(crate) enum State {
     /// It has a lease.
     Serves,
     /// It has none: it was stopped, has died, or is cut off.
@@ -92,9 +93,9 @@ enum State {
 
 /// How far a node's log has come, as the store knows.
 #[derive(Serialize)]
-struct LogRow {
+pub(crate) struct LogRow {
     origin: String,
-    events: u64,
+    pub(crate) events: u64,
     root: String,
 }
 
@@ -107,40 +108,7 @@ impl Nodes {
     }
 
     pub(crate) fn status(&self) -> Result<Status, NodesError> {
-        let (vault, cluster) = (&self.service.kms.vault, self.cluster()?);
-        let now = gateway::now().0;
-        let (members, logs) = (cluster.members(), audit::logs(vault)?);
-        let mut names: Vec<NodeName> = members.iter().map(|member| member.name.clone()).collect();
-        names.extend(logs.iter().map(|log| log.node.clone()));
-        names.sort();
-        names.dedup();
-        let row = |node: NodeName| -> Result<NodeRow, NodesError> {
-            let member = members.iter().find(|member| member.name == node);
-            let log = logs.iter().find(|log| log.node == node);
-            let state = match member {
-                Some(_) => State::Serves,
-                None if left::has_left(vault, &node)? => State::Left,
-                None => State::Gone,
-            };
-            Ok(NodeRow {
-                state,
-                worker: member.is_some_and(|member| member.is_worker),
-                version: member.map(|member| member.record.version.clone()),
-                address: member.and_then(|member| member.record.address.clone()),
-                silent_milliseconds: member.map(|member| member.silent_ns / 1_000_000),
-                clock_ahead_seconds: member.map(|member| {
-                    let silent_secs = i64::try_from(member.silent_ns / 1_000_000_000).unwrap_or(i64::MAX);
-                    let ahead = member.record.wall_secs.saturating_add(silent_secs).saturating_sub(now);
-                    if ahead.abs() <= silent_secs.saturating_add(1) { 0 } else { ahead }
-                }),
-                log: log.and_then(|log| {
-                    let head = log.head?;
-                    Some(LogRow { origin: log.origin.clone(), events: head.size, root: head.root_text() })
-                }),
-                node,
-            })
-        };
-        Ok(Status { node: cluster.name().clone(), nodes: names.into_iter().map(row).collect::<Result<_, _>>()? })
+        Ok(status(&self.service.kms.vault, self.cluster()?)?)
     }
 
     /// A token for a new node, or one that has lost its data directory.
@@ -196,4 +164,41 @@ impl Nodes {
     async fn append(&self, event: outbox::Pending) -> Result<(), Fault> {
         self.service.outbox.append(&*self.service.audit, event).await.map(drop)
     }
+}
+
+/// What the store and this node know of all nodes.
+pub(crate) fn status(vault: &Vault, cluster: &Cluster) -> Result<Status, Fault> {
+    let now = gateway::now().0;
+    let (members, logs) = (cluster.members(), audit::logs(vault)?);
+    let mut names: Vec<NodeName> = members.iter().map(|member| member.name.clone()).collect();
+    names.extend(logs.iter().map(|log| log.node.clone()));
+    names.sort();
+    names.dedup();
+    let row = |node: NodeName| -> Result<NodeRow, Fault> {
+        let member = members.iter().find(|member| member.name == node);
+        let log = logs.iter().find(|log| log.node == node);
+        let state = match member {
+            Some(_) => State::Serves,
+            None if left::has_left(vault, &node)? => State::Left,
+            None => State::Gone,
+        };
+        Ok(NodeRow {
+            state,
+            worker: member.is_some_and(|member| member.is_worker),
+            version: member.map(|member| member.record.version.clone()),
+            address: member.and_then(|member| member.record.address.clone()),
+            silent_milliseconds: member.map(|member| member.silent_ns / 1_000_000),
+            clock_ahead_seconds: member.map(|member| {
+                let silent_secs = i64::try_from(member.silent_ns / 1_000_000_000).unwrap_or(i64::MAX);
+                let ahead = member.record.wall_secs.saturating_add(silent_secs).saturating_sub(now);
+                if ahead.abs() <= silent_secs.saturating_add(1) { 0 } else { ahead }
+            }),
+            log: log.and_then(|log| {
+                let head = log.head?;
+                Some(LogRow { origin: log.origin.clone(), events: head.size, root: head.root_text() })
+            }),
+            node,
+        })
+    };
+    Ok(Status { node: cluster.name().clone(), nodes: names.into_iter().map(row).collect::<Result<_, _>>()? })
 }

@@ -348,7 +348,9 @@ impl OperatorApi {
                     let of = Source { store: &*store, vault: api.vault(), holder: &api.root };
                     backup::create(&api.config, &of, &mut place, whole, gateway::now())
                 });
-                made.await.map_err(Fault::internal)??
+                let made = made.await.map_err(Fault::internal)??;
+                backup::record::keep(self.vault(), &made, gateway::now()).await?;
+                made
             }
         };
         self.note("CreateBackup", None, &[("Backup", &made.id)]).await?;

@@ -7,8 +7,8 @@
 
 mod api;
 mod client;
-mod root;
-mod shred;
+pub(crate) mod root;
+pub(crate) mod shred;
 mod simulate;
 pub(crate) mod socket;
 

@@ -93,14 +93,20 @@ impl OperatorApi {
 }
 
 fn row(slot: &Slot) -> Row<'_> {
-    let Slot { name, provider, params, made, .. } = slot;
+    let Slot { name, provider, made, .. } = slot;
+    Row { name, provider, made: Some(Timestamp(*made)), detail: detail(slot) }
+}
+
+/// What the parameters of a slot say that is worth a look.
+pub(crate) fn detail(slot: &Slot) -> String {
+    let Slot { provider, params, .. } = slot;
     let detail = match provider.as_str() {
         "shares" => ShareSet::from_line(params).map(|set| format!("any {} of {}", set.open(), set.count())),
         "passphrase" => PassphraseParams::from_line(params).ok().map(|_| "Argon2id".to_owned()),
         "pkcs11" => token_label(params).map(|label| format!("key {label}")),
         _ => None,
     };
-    Row { name, provider, made: Some(Timestamp(*made)), detail: detail.unwrap_or_default() }
+    detail.unwrap_or_default()
 }
 
 impl From<RootKeyError> for Refusal {

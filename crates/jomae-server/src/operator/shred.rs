@@ -3,6 +3,7 @@
 use http::StatusCode;
 use jomae_api::time::Timestamp;
 use jomae_core::shredding::record::{KeyState, NoRecovery, Recovery, ShreddingRecord, read};
+use jomae_crypto::shredding::ShreddingKeyId;
 use serde::Serialize;
 
 use super::api::{OperatorApi, Refusal, json, refused};
@@ -26,6 +27,16 @@ struct Row {
     destroyed: Option<Timestamp>,
 }
 
+/// How far a shredding key is; `in_use` is the one under which new material goes.
+pub(crate) fn state(key: &KeyState, in_use: Option<ShreddingKeyId>) -> &'static str {
+    match (key.destroyed, key.retired) {
+        (Some(_), _) => "Destroyed",
+        (None, Some(_)) => "Retired",
+        (None, None) if in_use == Some(key.id) => "InUse",
+        (None, None) => "Leaving",
+    }
+}
+
 impl OperatorApi {
     pub(super) async fn shredding_status(&self) -> Result<Answer, Refusal> {
         let record = read(&mut self.vault().reading())?.unwrap_or_default();
@@ -36,12 +47,7 @@ impl OperatorApi {
             let due = key.retired.map(|retired| retired.saturating_add(destruction.retention_secs()));
             Row {
                 id: key.id.to_string(),
-                state: match (key.destroyed, key.retired) {
-                    (Some(_), _) => "Destroyed",
-                    (None, Some(_)) => "Retired",
-                    (None, None) if shreds && newest == Some(key.id) => "InUse",
-                    (None, None) => "Leaving",
-                },
+                state: state(key, newest.filter(|_| shreds)),
                 made: Timestamp(key.made),
                 retired: key.retired.map(Timestamp),
                 destroyed: key.destroyed.or(due).map(Timestamp),

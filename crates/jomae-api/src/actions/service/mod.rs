@@ -2,4 +2,5 @@
 
 pub mod describe_account_kms_status;
 pub mod describe_regions;
+pub mod describe_server;
 pub mod open_kms_service;
