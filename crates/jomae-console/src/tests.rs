@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde_json::{Value, json};
 
 mod people;
+mod server;
 mod sign_in;
 
 use crate::{
@@ -174,6 +175,7 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     let mut all = sign_in::all_pages(&frame(None), &frame(Some(&refusal)), value);
     all.extend(people::all_pages(&frame(None), value));
     all.extend(keys::all_pages(&frame(None), value, &typed));
+    all.extend(server::all_pages(&frame(None), value));
     all.extend([
         pages::create_key(&frame(Some(&refusal)), &typed),
         of_key("Enabled"),

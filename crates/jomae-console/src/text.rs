@@ -8,7 +8,7 @@ use unic_langid::LanguageIdentifier;
 /// The parts of a language's catalogue; what a part holds is in the same part in every language.
 macro_rules! catalogue {
     ($lang:literal) => {
-        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "policies", "audit", "errors")
+        catalogue!($lang, "common", "sign-in", "overview", "keys", "people", "policies", "audit", "server", "errors")
     };
     ($lang:literal, $($part:literal),*) => {
         [$(include_str!(concat!("../locales/", $lang, "/", $part, ".ftl"))),*]

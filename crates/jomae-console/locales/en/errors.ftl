@@ -21,6 +21,7 @@ error-ExpiredImportToken = The import token is older than 24 hours. Begin the im
 error-Forbidden-KeyVersionNotFound = There is no such key version. Look at the versions on the key’s page.
 error-Forbidden-NoPermission = You do not have the permission. Ask whoever administers the rights.
 error-Forbidden-Opened = The service is open for this account already. Nothing is left to do.
+error-Forbidden-NotOperator = The account does not look after this service: operator_accounts in its configuration does not name it.
 error-IllegalTimestamp = The request has no time. Check the client program.
 error-IncompleteSignature = The signature of the request is not complete. Check the client program.
 error-InvalidAccessKeyId-Inactive = The AccessKey pair is disabled. Enable it or use another one.

@@ -21,6 +21,7 @@ error-ExpiredImportToken = インポートトークンの有効期限 (24 時間
 error-Forbidden-KeyVersionNotFound = そのキーバージョンは存在しません。キーのページでバージョンを確認してください。
 error-Forbidden-NoPermission = 権限がありません。権限の管理者に問い合わせてください。
 error-Forbidden-Opened = このアカウントではサービスがすでに有効です。操作は不要です。
+error-Forbidden-NotOperator = このアカウントは、構成ファイルの operator_accounts に登録されていないため、サービス自体の情報を表示できません。
 error-IllegalTimestamp = リクエストに日時がありません。クライアントプログラムを確認してください。
 error-IncompleteSignature = リクエストの署名が不完全です。クライアントプログラムを確認してください。
 error-InvalidAccessKeyId-Inactive = AccessKey ペアは無効です。有効化するか、別のものを使ってください。

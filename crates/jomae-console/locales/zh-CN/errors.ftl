@@ -21,6 +21,7 @@ error-ExpiredImportToken = 导入令牌已超过 24 小时的有效期。请重�
 error-Forbidden-KeyVersionNotFound = 该密钥版本不存在。请在密钥页面查看版本。
 error-Forbidden-NoPermission = 您没有权限。请联系权限管理员。
 error-Forbidden-Opened = 该账号已开通服务，无需操作。
+error-Forbidden-NotOperator = 该账号未列入配置文件的 operator_accounts，无法查看服务自身的信息。
 error-IllegalTimestamp = 请求中没有时间。请检查客户端程序。
 error-IncompleteSignature = 请求的签名不完整。请检查客户端程序。
 error-InvalidAccessKeyId-Inactive = 该访问密钥已禁用。请启用它或使用其他访问密钥。

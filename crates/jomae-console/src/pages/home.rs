@@ -39,6 +39,8 @@ pub struct Overview<'a> {
     pub refusals: &'a [Value],
     pub version: &'a str,
     pub log_is_writable: bool,
+    /// Whether the pages about the service itself are for this account.
+    pub is_of_operator: bool,
 }
 
 pub fn overview(frame: &Frame<'_>, all: &Overview<'_>) -> String {
@@ -68,6 +70,7 @@ pub fn overview(frame: &Frame<'_>, all: &Overview<'_>) -> String {
             }
             dt { (frame.t("overview-version")) } dd translate="no" { (all.version) }
         }
+        @if all.is_of_operator { p { a href="/settings" { (frame.t("server-link")) } } }
         h2 { (frame.t("overview-first")) }
         ol {
             li { a href="/keys/new" { (frame.t("first-key")) } }

@@ -7,6 +7,7 @@ mod import;
 mod key_use;
 mod keys;
 mod people;
+mod server;
 mod session;
 mod sign;
 mod sign_in;
@@ -22,6 +23,7 @@ pub use people::{
     PolicyKind, PolicyParts, Replayed, RoleParts, RolesPage, Simulated, UserParts, compare, edit_policy, finding_text,
     group, groups, people, policies, policy, replay, role, roles, simulate, user,
 };
+pub use server::{Age, NoServer, backups, cluster, no_server, settings};
 pub use session::{SessionRow, malformed, message, sessions};
 pub use sign::{Signed, sign};
 pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};

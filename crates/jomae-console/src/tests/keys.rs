@@ -52,6 +52,7 @@ pub(super) fn all_pages(frame: &Frame<'_>, value: &str, typed: &Typed) -> Vec<St
         refusals: &events,
         version: value,
         log_is_writable: counts_later,
+        is_of_operator: counts_later,
     };
     let wrapping = Wrapping { token: value, public_key: value };
     let sign = |signed| pages::sign(frame, value, (&[value], &[own()]), typed, signed);

@@ -116,6 +116,10 @@ impl Visit<'_> {
     }
 
     pub(super) async fn overview(&self, session: &Session, asker: &mut Asker<'_>) -> Page {
+        let is_of_operator = match self.is_of_operator(session) {
+            Ok(is_of_operator) => is_of_operator,
+            Err(fault) => return self.failed(&fault),
+        };
         let mut refusal = None;
         let listed = asker.ask("ListKeys", given(&[("PageSize", "1")])).await;
         let total = listed.as_ref().ok().and_then(|listed| listed.get("TotalCount")?.as_u64());
@@ -167,6 +171,7 @@ impl Visit<'_> {
             refusals: &refusals,
             version: env!("CARGO_PKG_VERSION"),
             log_is_writable: self.console.service.audit.is_writable(),
+            is_of_operator,
         };
         self.shown(session, asker, refusal.as_ref(), |frame| pages::overview(frame, &all))
     }

@@ -11,6 +11,7 @@ mod keys;
 mod people;
 mod proof;
 mod reply;
+mod server;
 mod sessions;
 mod sign_in;
 #[cfg(test)]

@@ -73,6 +73,7 @@ impl Visit<'_> {
             ["audit", id] => self.event(session, &mut asker, id, false).await,
             ["audit", id, "proof"] => self.proof(session, &mut asker, id).await,
             ["sessions"] => self.sessions(session),
+            [which @ ("settings" | "cluster" | "backups")] => self.server(session, &mut asker, which).await,
             _ => self.message(404, "not-found-title", "not-found"),
         }
     }
@@ -103,7 +104,7 @@ impl Visit<'_> {
         };
         let status = match refusal {
             None => 200,
-            Some(refusal) if refusal.permission.is_some() => 403,
+            Some(refusal) if refusal.permission.is_some() || refusal.code == "Forbidden.NotOperator" => 403,
             Some(_) => 400,
         };
         Page::html(status, page(&frame))
