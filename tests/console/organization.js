@@ -177,6 +177,44 @@ async function intoARole(lang) {
     await context.close();
 }
 
+// A browser in which somebody is signed in already: that session ends with the sign-in, as with a password.
+async function anotherSession() {
+    const { context, page } = await stage.browserOf();
+    const [address, token] = stage.newLink().split("#");
+    await page.goto(address);
+    await page.evaluate((token) => {
+        document.querySelector("[name=token]").value = token;
+        document.querySelector("form:has([name=token])").submit();
+    }, token);
+    await page.waitForURL((url) => url.pathname === "/");
+    const sessionOf = async () => (await context.cookies()).find((cookie) => cookie.name === "__Host-jomae-session").value;
+    const before = await sessionOf();
+    // Whom the provider does not let in has lost nothing.
+    issuer.lies = { error: "access_denied" };
+    const go = async () => {
+        await page.goto(stage.base + "/sign-in");
+        await Promise.all([page.waitForNavigation(), page.click('a[href^="/sign-in/with/0"]')]);
+        await page.click("#in");
+    };
+    await go();
+    await page.waitForSelector("[role=alert]");
+    assert.equal(await sessionOf(), before);
+    const apart = await stage.browser.newContext({ ignoreHTTPSErrors: true });
+    const status = async () => (await apart.request.get(stage.base + "/sessions", {
+        headers: { cookie: "__Host-jomae-session=" + before }, maxRedirects: 0 })).status();
+    assert.equal(await status(), 200);
+    issuer.lies = {};
+    await go();
+    await page.waitForURL(stage.base + "/");
+    assert.match(await page.textContent(".account"), /console:hanako-1/);
+    assert.notEqual(await sessionOf(), before);
+    assert.equal(await status(), 303, "the session of before is still good");
+    const names = (await context.cookies()).map((cookie) => cookie.name).filter((name) => name.startsWith("__Host-"));
+    assert.deepEqual(names, ["__Host-jomae-session"]);
+    await apart.close();
+    await context.close();
+}
+
 async function liesOfTheProvider() {
     const other = crypto.generateKeyPairSync("ed25519").privateKey;
     const past = Math.floor(Date.now() / 1000) - 1;

@@ -155,6 +155,12 @@ async function anotherPassword() {
 async function aDevice() {
     user("shiro", { MFABindRequired: "true" });
     allow("shiro", { Action: "kms:ListKeys", Condition: { Bool: { "acs:MFAPresent": "true" } } });
+    // One that was made in another session and left unbound is replaced, so that they do not pile up.
+    const earlier = await signedIn("shiro", { where: "/keys" });
+    await press(earlier.page, "/me/device/new");
+    await earlier.page.waitForSelector("img.qr");
+    const left = await earlier.page.locator("#device ~ dl dd code").first().textContent();
+    await earlier.context.close();
     const { context, page } = await signedIn("shiro", { lang: "zh-CN", where: "/keys" });
     assert.equal(pathOf(page), "/me");
     assert.equal(await page.textContent(".warning"), texts["zh-CN"]["me-must-bind"]);
@@ -166,6 +172,9 @@ async function aDevice() {
     await clean(page);
     const seed = await page.locator("#device ~ dl dd code").first().textContent();
     seeds.push(seed);
+    assert.notEqual(seed, left, "whoever has seen the seed of before could give its codes");
+    const devices = stage.call("ListVirtualMFADevices", {}).VirtualMFADevices.VirtualMFADevice;
+    assert.equal(devices.filter((device) => device.SerialNumber.includes(":mfa/shiro-")).length, 1);
     const bind = async (one, two) => {
         await page.fill("[name=code_1]", one);
         await page.fill("[name=code_2]", two);

@@ -1,6 +1,6 @@
 //! People sign in: passwords, codes of MFA devices, lock-out, what a session may do, and when it ends.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use jomae_api::{
     actions,
@@ -9,13 +9,17 @@ use jomae_api::{
     wire::{Params, Request},
 };
 use jomae_core::{
+    audit::Durability,
     identity::{Who, accounts},
-    ram::sign_in::{
-        Attempt, Duty, FAILURES_MAX, LOCK_SECS, NoCaller, NotSignedIn, STRANGERS_FAILURES_MAX, SignedIn, browser_token,
-        verify_password, verify_totp,
+    ram::{
+        login::{self, DeviceCountRecord, MfaDeviceRecord},
+        sign_in::{
+            Attempt, Duty, FAILURES_MAX, LOCK_SECS, NoCaller, NotSignedIn, STRANGERS_FAILURES_MAX, SignedIn,
+            browser_token, verify_password, verify_totp,
+        },
     },
     service::Arrival,
-    wait::Abandonment,
+    wait::{Abandonment, Effort, Inline, Job, Pool},
 };
 use jomae_crypto::{secret::SecretBytes, totp};
 use jomae_sim::block_on;
@@ -157,14 +161,60 @@ fn who_is_wrong_is_not_told_in_what() {
         block_on(verify_password(kms, attempt, secret(PASSWORD))).err()
     });
     assert!(matches!(elsewhere, Some(NotSignedIn::Wrong)));
-    // Of an account that nobody has, nothing is recorded.
+    // Of an account that nobody has, it is recorded too, as others have to wait for that.
     let (events, nobodys) = (world.audit.len(), AccountId::new("1999999999999999").unwrap());
     let nowhere = with_attempt(&world, &nobodys, "bob.w", HOME, |attempt| {
         block_on(verify_password(kms, attempt, secret(PASSWORD))).err()
     });
     assert!(matches!(nowhere, Some(NotSignedIn::Wrong)));
-    assert_eq!(world.audit.len(), events);
+    assert_eq!(world.audit.len(), events + 1);
+    assert_eq!(newest_event(&world)["userIdentity"]["userName"], "");
     assert!(!world.audit.text().contains(PASSWORD));
+}
+
+/// Counts the passwords that are hashed, and by the turn of which account.
+#[derive(Default)]
+struct Hashes(Arc<Mutex<Vec<AccountId>>>);
+
+impl Pool for Hashes {
+    fn run(&self, effort: Effort, account: &AccountId, job: Box<dyn Job>) {
+        assert_eq!(effort, Effort::Password);
+        self.0.lock().unwrap().push(account.clone());
+        Inline.run(effort, account, job);
+    }
+}
+
+/// Whatever is wrong: one password is hashed, and one event waits for the disk, before anybody is answered.
+#[test]
+fn work_does_not_tell_who_is_there() {
+    let mut world = World::new();
+    person(&world, "bob.w");
+    person(&world, "shut");
+    world.alice().ok("CreateUser", &[("UserName", "no.login")]);
+    let hashes = Arc::new(Mutex::default());
+    world.service.kms.pool = Arc::new(Hashes(Arc::clone(&hashes)));
+    let nobodys = AccountId::new("1999999999999999").unwrap();
+    let (alice, bob) = (world.alice.account.clone(), world.bob.account.clone());
+    for (account, user) in [
+        (&alice, "bob.w"),
+        (&alice, "no.login"),
+        (&alice, "nobody"),
+        (&alice, "../x"),
+        (&bob, "bob.w"),
+        (&nobodys, "x"),
+    ] {
+        hashes.lock().unwrap().clear();
+        let before = world.audit.events().len();
+        let kms = &world.service.kms;
+        let answer = with_attempt(&world, account, user, HOME, |attempt| {
+            block_on(verify_password(kms, attempt, secret("wrong"))).err()
+        });
+        assert!(matches!(answer, Some(NotSignedIn::Wrong)), "{user}");
+        assert_eq!(*hashes.lock().unwrap(), [account.clone()], "{user}");
+        let events = world.audit.events().split_off(before);
+        let [(event, durability)] = events.as_slice() else { panic!("{user}: {events:?}") };
+        assert_eq!((&event["eventName"], *durability), (&json!("ConsoleSignin"), Durability::OnDisk), "{user}");
+    }
 }
 
 #[test]
@@ -468,6 +518,23 @@ fn who_must_bind_a_device_needs_no_policy_for_that_alone() {
     assert!(run_as(&world, &olga, "CreateVirtualMFADevice", &new).is_ok());
     let none = run_as(&world, &olga, "GetUserMFAInfo", &of("olga"));
     assert_eq!(none, Err("EntityNotExist.User.MFADevice".to_owned()));
+    // One that was left unbound is replaced, and counts once.
+    let stored = || {
+        let at = login::path::device(&world.alice.account, "olgas");
+        world.service.kms.vault.reading().get::<MfaDeviceRecord>(&at).unwrap().unwrap().seed.0.clone()
+    };
+    let before = stored();
+    assert!(run_as(&world, &olga, "CreateVirtualMFADevice", &new).is_ok());
+    assert_ne!(stored(), before, "another seed");
+    let count = login::path::device_count(&world.alice.account);
+    let count = world.service.kms.vault.reading().get::<DeviceCountRecord>(&count).unwrap().unwrap().devices;
+    assert_eq!(count, 1);
+    // Not by others, and not one that somebody has.
+    world.alice().refused("CreateVirtualMFADevice", &new, "409 EntityAlreadyExists.VirtualMFADevice");
+    let (seed, serial) = device(&world, "pauls");
+    bind(&world, "paul", &serial, &seed);
+    let pauls = run_as(&world, &olga, "CreateVirtualMFADevice", &[("VirtualMFADeviceName", "pauls")]);
+    assert_eq!(pauls, Err("EntityAlreadyExists.VirtualMFADevice".to_owned()));
     // A policy can still deny it.
     let document = json!({"Version": "1", "Statement": [{"Effect": "Deny", "Action": "ram:*", "Resource": "*"}]});
     world.alice().policy("no-ram", &document.to_string());

@@ -102,6 +102,11 @@ fn cookie_digest(cookie: &str) -> Digest {
     digest("jomae console session", cookie)
 }
 
+/// What tells a session to whoever has its cookie, and opens nothing.
+pub(super) fn mark_of(cookie: &str) -> String {
+    hex::encode(cookie_digest(cookie))
+}
+
 /// Whether a person has opened both: of an organization, one whom the provider calls the same, in the same role.
 fn is_same_person(one: &Who, other: &Who) -> bool {
     match (one, other) {
@@ -225,6 +230,14 @@ impl Sessions {
     pub(super) fn keep_device(&self, cookie: &str, device: Option<Arc<NewDevice>>) {
         if let Some(session) = locked(&self.sessions).get_mut(&cookie_digest(cookie)) {
             session.device = device;
+        }
+    }
+
+    /// Ends the session of a mark, which nobody knows who has not had its cookie.
+    pub(super) fn end_marked(&self, mark: &str) {
+        let mut digest = Digest::default();
+        if hex::decode_to_slice(mark, &mut digest).is_ok() {
+            locked(&self.sessions).remove(&digest);
         }
     }
 

@@ -10,17 +10,28 @@ use jomae_console::{
 use jomae_core::{identity::token, oidc::Claims, ram::sign_in::SignedIn};
 use serde_json::Value;
 
-use super::super::{Visit, cookie_of, is_own_path, reply::Page, sessions::new_secret};
+use super::super::{
+    SESSION_COOKIE, Visit, cookie_of, is_own_path,
+    reply::Page,
+    sessions::{mark_of, new_secret},
+};
 use crate::oidc::{Organization, TRIP_SECS, Trip};
 
 /// What the cookie of somebody is called who is at a provider. Unlike the others it is sent when another site leads here,
 /// as the provider does.
 const TRIP_COOKIE: &str = "__Host-jomae-organization";
+/// What the cookie is called that says which session the browser had before: that of the session is held back where the provider
+/// leads here.
+const BEFORE_COOKIE: &str = "__Host-jomae-before";
 /// Lengths of the name of a session, in characters.
 const SESSION_NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=64;
 
 fn of_trip(value: &str, secs: i64) -> String {
-    format!("{TRIP_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={secs}")
+    lax(TRIP_COOKIE, value, secs)
+}
+
+fn lax(name: &str, value: &str, secs: i64) -> String {
+    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={secs}")
 }
 
 /// The name of a session of the role, from the subject of a token, as far as it can stand in one.
@@ -49,7 +60,13 @@ impl Visit<'_> {
         let back = if is_own_path(&back) { back } else { "/".to_owned() };
         let trip = Trip::new(new_secret(), organization.provider.arn(), back, self.now);
         match organization.address(&trip, self.now).await {
-            Ok(address) => Page::redirect(&address).with("Set-Cookie", of_trip(&trip.to_cookie(), TRIP_SECS)),
+            Ok(address) => {
+                let page = Page::redirect(&address).with("Set-Cookie", of_trip(&trip.to_cookie(), TRIP_SECS));
+                match cookie_of(&self.incoming, SESSION_COOKIE) {
+                    Some(session) => page.with("Set-Cookie", lax(BEFORE_COOKIE, &mark_of(session), TRIP_SECS)),
+                    None => page,
+                }
+            }
             Err(cause) => self.not_let_in(organization, &cause, &trip),
         }
     }
@@ -76,7 +93,7 @@ impl Visit<'_> {
             return self.sign_in_form("/", &Typed::default(), Some(Trouble::Ended)).with("Set-Cookie", of_trip("", 0));
         };
         match self.let_in(&trip, organization).await {
-            Ok(page) => page.with("Set-Cookie", of_trip("", 0)),
+            Ok(page) => page.with("Set-Cookie", of_trip("", 0)).with("Set-Cookie", lax(BEFORE_COOKIE, "", 0)),
             Err(cause) => self.not_let_in(organization, &cause, &trip),
         }
     }
@@ -131,6 +148,9 @@ impl Visit<'_> {
             Ok(cookies) => cookies,
             Err(page) => return Ok(page),
         };
+        if let Some(mark) = cookie_of(&self.incoming, BEFORE_COOKIE) {
+            self.console.sessions.end_marked(mark);
+        }
         // Not a redirect: browsers would see that another site has led here, and hold the session's cookie back.
         let back = if is_own_path(&trip.back) { trip.back.as_str() } else { "/" };
         let page = Page::html(200, pages::arrived(&self.frame(None), back)).with("Refresh", format!("0;url={back}"));

@@ -22,7 +22,7 @@ use super::{
         ask::{Asker, given},
         cookie_of,
         reply::Page,
-        sessions::{NewDevice, Session},
+        sessions::{NewDevice, Session, digest},
     },
     gone, is_own_path, of_session, secret, take,
 };
@@ -43,6 +43,18 @@ struct Refused {
     of_password: Option<Refusal>,
     of_device: Option<Refusal>,
     typed: Typed,
+}
+
+impl Refused {
+    /// A device of the name is bound to somebody.
+    const TAKEN: &str = ApiRefusal::MfaDeviceExists.code();
+}
+
+/// The name of the device that a user has to bind; of nobody else's.
+fn device_of(who: &Who, shown: &str) -> Option<String> {
+    let Who::User { id, .. } = who else { return None };
+    let digest = digest("mfa device", id);
+    Some(format!("{shown}-{}", hex::encode(digest.first_chunk::<6>()?)))
 }
 
 /// Back to where the person wanted to go before something had to be done here.
@@ -164,8 +176,14 @@ impl Visit<'_> {
         let user = session.caller.user_name();
         let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let user: String = user.chars().take(DEVICE_NAME_CHARS).map(allowed).collect();
-        let name = format!("{user}-{}", hex::encode(rng::public_array::<3>()));
-        let made = asker.ask("CreateVirtualMFADevice", given(&[("VirtualMFADeviceName", &name)])).await;
+        let drawn = format!("{user}-{}", hex::encode(rng::public_array::<3>()));
+        // Whoever has to bind one gets it under the same name in each session: what was left unbound is replaced.
+        let own = (session.duty == Some(Duty::BindDevice)).then(|| device_of(&session.caller.who, &user)).flatten();
+        let name = own.as_ref().unwrap_or(&drawn);
+        let mut made = asker.ask("CreateVirtualMFADevice", given(&[("VirtualMFADeviceName", name)])).await;
+        if own.is_some() && made.as_ref().is_err_and(|refusal| refusal.code == Refused::TAKEN) {
+            made = asker.ask("CreateVirtualMFADevice", given(&[("VirtualMFADeviceName", &drawn)])).await;
+        }
         let made = match made {
             Ok(made) => made,
             Err(refusal) => return self.device_refused(session, asker, refusal, typed).await,
