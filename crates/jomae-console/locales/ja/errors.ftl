@@ -1,23 +1,23 @@
 ### コンソールの日本語テキスト。用語は docs/glossary.md に従う。
 
 ## What the API refuses, where no other part says it
-error-AccessDeniedError = テスト実行の結果: 権限がないため、この呼び出しは拒否されます。
+error-AccessDeniedError = テスト実行の結果：権限がないため、この呼び出しは拒否されます。
 error-AuthenticationFail-NoPermission = その ID プロバイダーは登録されていません。運用担当者に設定への追加を依頼してください。
-error-AuthenticationFail-OIDCToken-AudienceNotMatch = トークンの対象者 (aud) が一致しません。このサービス向けのトークンを取得してください。
+error-AuthenticationFail-OIDCToken-AudienceNotMatch = トークンの対象者（aud）が一致しません。このサービス向けのトークンを取得してください。
 error-AuthenticationFail-OIDCToken-Expired = トークンの有効期限が切れています。新しいトークンを取得してください。
 error-AuthenticationFail-OIDCToken-Invalid = トークンを読み取れません。全体がコピーされているか確認してください。
 error-AuthenticationFail-OIDCToken-InvalidSignature = トークンの署名が正しくありません。発行元のプロバイダーを確認してください。
 error-AuthenticationFail-OIDCToken-IssuerNotMatch = トークンの発行者が、登録されている発行者と一致しません。
 error-DeleteConflict-Account-AccessKey = アカウントで有効な最後の AccessKey ペアです。先に別の AccessKey ペアを作成してください。
 error-DeleteConflict-VirtualMFADevice-User = この MFA デバイスはユーザーにバインドされています。先にバインドを解除してください。
-error-DryRunOperationError = テスト実行の結果: この呼び出しは成功します。何も変更していません。
+error-DryRunOperationError = テスト実行の結果：この呼び出しは成功します。何も変更していません。
 error-EncodedMessageExpire = エンコードされた診断メッセージの有効期限が切れています。もう一度呼び出して新しいものを取得してください。
 error-EntityAlreadyExists-VirtualMFADevice = 同じ名前の MFA デバイスがすでに存在します。別の名前を指定してください。
 error-EntityAlreadyExists-VirtualMFADevice-User = この MFA デバイスはすでにユーザーにバインドされています。
 error-EntityNotExist = エンコードされた診断メッセージは、このアカウントのものではありません。
 error-EntityNotExist-User-MFADevice = ユーザーに MFA デバイスがバインドされていません。
 error-EntityNotExist-VirtualMFADevice = その MFA デバイスは存在しません。
-error-ExpiredImportToken = インポートトークンの有効期限 (24 時間) が切れています。インポートを最初からやり直してください。
+error-ExpiredImportToken = インポートトークンの有効期限（24 時間）が切れています。インポートを最初からやり直してください。
 error-Forbidden-KeyVersionNotFound = そのキーバージョンは存在しません。キーのページでバージョンを確認してください。
 error-Forbidden-NoPermission = 権限がありません。権限の管理者に問い合わせてください。
 error-Forbidden-Opened = このアカウントではサービスがすでに有効です。操作は不要です。
@@ -66,7 +66,7 @@ error-NoPermission = 権限がありません。権限の管理者に問い合�
 error-NotSupport-Account = この操作は RAM ユーザーだけが行えます。アカウント自身では行えません。
 error-ParseRequestParameterException = リクエストを読み取れません。クライアントプログラムを確認してください。
 error-Rejected-DeletionProtected = キーには削除保護が設定されています。先に解除してください。
-error-Rejected-LimitExceeded-Policy = キーポリシーの評価に時間がかかりすぎます。より単純にしてください。
+error-Rejected-LimitExceeded-Policy = キーポリシーの判定に必要な処理量が上限を超えます。より単純にしてください。
 error-Rejected-PendingImport = キーにキーマテリアルがまだありません。先にインポートしてください。
 error-Rejected-StateModifiedFailed = その間にキーの状態が変わりました。キーを確認し直してください。
 error-RequestTimeout = リクエストが時間内に届きませんでした。もう一度お試しください。
@@ -80,5 +80,5 @@ error-Unsupported-Origin = キーマテリアルのオリジンが対応して�
 error-Unsupported-ProtectionLevel = この保護レベルには対応していません。
 error-UnsupportedHTTPMethod = その HTTP メソッドには対応していません。クライアントプログラムを確認してください。
 error-UnsupportedOperation = この操作はこのキーでは行えません。キー仕様と用途を確認してください。
-error-ValidationError = テスト実行の結果: パラメーターが不足しているか、正しくありません。
+error-ValidationError = テスト実行の結果：パラメーターが不足しているか、正しくありません。
 error-expires = 日付を読み取れません。2027-12-31 のように入力してください。

@@ -41,8 +41,8 @@ editor-about = JSON 形式です。入力中に確認されます。引用符の
 editor-suggestions = 候補
 check = 確認
 check-good = 誤りはありません。
-check-wrong = { $line } 行 { $column } 文字目、{ $element }: { $reason }
-check-wrong-statement = { $line } 行 { $column } 文字目、ステートメント { $statement } の { $element }: { $reason }
+check-wrong = { $line } 行 { $column } 文字目、{ $element }：{ $reason }
+check-wrong-statement = { $line } 行 { $column } 文字目、ステートメント { $statement } の { $element }：{ $reason }
 check-go = その位置へ移動
 
 ## Mistakes in a policy, by the words of the API
@@ -94,15 +94,15 @@ mistake-a-value-is-neither-an-ip-address-nor-a-network-such-as-192-0-2-0-24 = �
 
 ## Simulation
 simulate = 権限のシミュレーション
-simulate-about = 「この人はこの操作を実行できるか」を確かめます。実際の呼び出しと同じ規則と、現時点のポリシーで判定します。操作は実行されません。
+simulate-about = ある RAM ユーザーまたは RAM ロールが、ある操作を実行できるかどうかを確かめます。実際の呼び出しと同じ規則と、現時点のポリシーで判定します。操作は実行されません。
 simulate-kind = 対象
 simulate-user = RAM ユーザー
 simulate-role = RAM ロール
 simulate-name = 名前
 simulate-action = アクション
-simulate-action-about = 例: kms:Decrypt
+simulate-action-about = 例：kms:Decrypt
 simulate-resource = リソース
-simulate-resource-about = 完全名（ARN）。キーのページに表示されています。kms:ListKeys のように種類全体を対象とする操作では空欄にします。
+simulate-resource-about = リソース名（ARN）です。キーのページに表示されています。kms:ListKeys のように種類全体を対象とする操作では空欄にします。
 simulate-ip = 送信元アドレス
 simulate-ip-about = 省略できます。呼び出し元アドレスの条件を確かめる場合に入力します。
 simulate-ask = シミュレート
@@ -114,7 +114,7 @@ simulate-silent = このアクションに関するステートメントはあ�
 simulate-again = 条件を変えて試す
 error-simulate-principal = その RAM ユーザーまたは RAM ロールは存在しません。
 error-simulate-permission = そのアクションは存在しません。kms:Decrypt のように「サービス:アクション」の形式で入力してください。
-error-simulate-resource = リソースが完全名（ARN）でないか、このアクションの対象ではない種類です。
+error-simulate-resource = リソース名（ARN）の形式が正しくないか、このアクションの対象ではない種類のリソースです。
 error-simulate-policy = そのポリシーはアカウントに存在しません。
 error-simulate-address = 送信元が IP アドレスではありません。
 error-simulate-account = 呼び出しを再判定するには、アカウントのすべてのポリシーと監査ログを読む権限が必要です。
@@ -123,7 +123,7 @@ error-simulate-long = ログが大きいため、ここでは再判定できま�
 
 ## Replay
 replay = 過去の呼び出しの再判定
-replay-about = 下書きのポリシーだったら、過去 7 日間の呼び出しのうちどれの判定が変わっていたかを調べます。何も変更されません。
+replay-about = 下書きのポリシーを適用した場合に、過去 7 日間の呼び出しのうち、どれの判定が変わるかを調べます。何も変更されません。
 replay-draft = 過去 1 週間で試す
 replay-policy = 下書き
 replay-place = 適用方法
@@ -134,9 +134,9 @@ replay-role = 次の RAM ロールに追加する
 replay-name = その名前
 replay-start = 7 日間を再判定
 replay-found = 下書きによる変化
-replay-denied = 許可されていたが、下書きでは拒否される呼び出し:
+replay-denied = 許可されていたが、下書きでは拒否される呼び出し：
 replay-denied-none = 許可されていた呼び出しのうち、拒否に変わるものはありません。
-replay-allowed = 拒否されていたが、下書きでは許可される呼び出し:
+replay-allowed = 拒否されていたが、下書きでは許可される呼び出し：
 replay-allowed-none = 拒否されていた呼び出しのうち、許可に変わるものはありません。
 replay-more = ほかに { $count } 件あります。
 replay-calls = アカウントの呼び出し
@@ -151,13 +151,13 @@ replay-reason = 理由
 
 ## Reasons of decisions
 reason-nothing-allows = 許可するステートメントがありません。
-reason-allowed = { $policy }: ステートメント { $statement } が許可しています。
-reason-denied = { $policy }: ステートメント { $statement } が拒否しています。
-reason-principal = { $policy }: ステートメント { $statement } は、呼び出し元が対象でないため適用されません。
-reason-resource = { $policy }: ステートメント { $statement } は、リソースが一致しないため適用されません。
-reason-condition = { $policy }: ステートメント { $statement } は、{ $key } の条件 { $operator } を満たさないため適用されません。
-reason-condition-absent = { $policy }: ステートメント { $statement } は、条件 { $operator } に必要な { $key } の値が呼び出しにないため適用されません。
-reason-cost = { $policy }: ステートメント { $statement } は、判定に使える処理量を超えています。
+reason-allowed = { $policy }：ステートメント { $statement } が許可しています。
+reason-denied = { $policy }：ステートメント { $statement } が拒否しています。
+reason-principal = { $policy }：ステートメント { $statement } は、呼び出し元が対象でないため適用されません。
+reason-resource = { $policy }：ステートメント { $statement } は、リソースが一致しないため適用されません。
+reason-condition = { $policy }：ステートメント { $statement } は、{ $key } の条件 { $operator } を満たさないため適用されません。
+reason-condition-absent = { $policy }：ステートメント { $statement } は、条件 { $operator } に必要な { $key } の値が呼び出しにないため適用されません。
+reason-cost = { $policy }：ステートメント { $statement } は、判定に使える処理量を超えています。
 reason-session = セッションポリシーが許可していません。
 reason-account = アカウント自身は、アカウント内のすべての操作を実行できます。
 reason-signature = 有効な署名があれば実行できます。

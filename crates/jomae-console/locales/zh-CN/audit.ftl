@@ -1,7 +1,7 @@
 ### 控制台的中文文本。术语遵循 docs/glossary.md。
 
 ## Audit log
-audit-about = 此账号的全部调用记录，包括允许和被拒绝的调用，按时间倒序显示最近七天。
+audit-about = 此账号的全部调用记录，包括允许和被拒绝的调用，按时间倒序显示最近 7 天。
 events-none = 没有符合条件的事件。
 event-by = 查询条件
 event-value = 值
@@ -29,7 +29,7 @@ proof-about = 向任何人证明该事件在日志中且未被更改。验证只
 proof-download = 下载包含证明
 proof-key = 日志的公钥
 proof-not-yet = 暂时无法生成证明：该事件需要被下一个签名检查点覆盖。请几秒后重试。
-proof-verify = 在此验证证明
+proof-verify = 在此页验证证明
 proof-good = 已在此浏览器中验证：该事件在日志中且未被改动，包含于日志密钥签名的检查点。
 proof-bad = 证明不成立。请联系运维人员。
 proof-cannot = 此浏览器不支持验证 Ed25519 签名。请用下面的命令验证下载的证明。
