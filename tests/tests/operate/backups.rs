@@ -270,6 +270,39 @@ async fn what_has_changed_is_little_and_a_new_root_key_begins_anew() {
     }
 }
 
+/// Wherever it went, and whether the service ran or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_last_backup_was_made_is_known_after_a_start() {
+    let site = Site::default();
+    let launch = || site.launch().flag("--operator-account=only").start();
+    let newest = |server: &jomae_tests::server::Server| -> f64 {
+        let metrics = server.page("/metrics").unwrap().1;
+        let line = metrics.lines().find(|line| line.starts_with("jomae_backup_newest_timestamp_seconds ")).unwrap();
+        line.rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    let mut server = launch();
+    assert!(newest(&server) < 0.5);
+    let described = server.client().call("DescribeServer", &[]).await.unwrap();
+    assert!(described["Backup"].get("Last").is_none(), "{described}");
+    let first = create(&site.data(), &site.path("one"), &[]);
+    let at = newest(&server);
+    assert!(at > 1e9);
+    assert_eq!(server.stop(), Some(0));
+    let mut server = launch();
+    assert!((newest(&server) - at).abs() < 0.5, "forgotten");
+    assert_eq!(server.stop(), Some(0));
+    // Without the service.
+    let second = create(&site.data(), &site.path("one"), &[]);
+    assert_eq!(second["IsWhole"], false);
+    let server = launch();
+    assert!(newest(&server) >= at);
+    let described = server.client().call("DescribeServer", &[]).await.unwrap();
+    let last = &described["Backup"]["Last"];
+    assert_eq!((&last["BackupId"], &last["BaseBackupId"]), (&second["Id"], &first["Id"]), "{described}");
+    assert_eq!((&last["Whole"], &last["PlaceKind"], &last["Bytes"]), (&Value::Bool(false), &"directory".into(), &second["Bytes"]));
+    assert!(!described.to_string().contains(word(&site.path(""))), "a place on the disk: {described}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_restores_opens_and_reports() {
     let site = Site::default();

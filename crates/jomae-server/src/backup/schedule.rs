@@ -38,10 +38,11 @@ pub(crate) struct Backups {
 impl Backups {
     pub(crate) fn new(started: &Started, config: Config, counts: Counts) -> Self {
         let (service, holder) = (Arc::clone(&started.service), Arc::clone(&started.root_holder));
-        match record::own(&service.kms.vault) {
-            Ok(last) => drop(counts.newest.set(last.map_or(0, |last| last.made))),
-            Err(fault) => tracing::warn!(cause = %fault, "cannot read when the last backup was made"),
-        }
+        let last = record::own(&service.kms.vault).unwrap_or_else(|fault| {
+            tracing::warn!(cause = %fault, "cannot read when the last backup was made");
+            None
+        });
+        counts.newest.set(last.map_or(0, |last| last.made));
         Self { service, store: started.store.store(), holder, config, turn: Mutex::default(), counts }
     }
 
@@ -64,7 +65,9 @@ impl Backups {
                     tracing::warn!(cause = %fault, "the backup is made, and that it is cannot be kept in the store");
                 }
             }
-            Err(_) => drop(self.counts.failures.inc()),
+            Err(_) => {
+                self.counts.failures.inc();
+            }
         }
         made
     }

@@ -349,7 +349,9 @@ impl OperatorApi {
                     backup::create(&api.config, &of, &mut place, whole, gateway::now())
                 });
                 let made = made.await.map_err(Fault::internal)??;
-                backup::record::keep(self.vault(), &made, gateway::now()).await?;
+                if let Err(fault) = backup::record::keep(self.vault(), &made, gateway::now()).await {
+                    tracing::warn!(cause = %fault, "the backup is made, and that it is cannot be kept in the store");
+                }
                 made
             }
         };
