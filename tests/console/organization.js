@@ -288,6 +288,7 @@ play(stage, [
     ["start, with a provider", begin],
     ["into a role, in Japanese", () => intoARole("ja")],
     ["the same in Chinese", () => intoARole("zh-CN")],
+    ["a browser with another session", anotherSession],
     ["what a provider may not say", liesOfTheProvider],
     ["answers in another browser, and twice", stolenAnswers],
 ]);

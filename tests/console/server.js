@@ -118,7 +118,7 @@ async function rights() {
 // From the moment at which there are two accounts, none of them is the only one.
 async function others() {
     const account = stage.call("GetCallerIdentity", {}).AccountId;
-    const ran = spawnSync(binary, ["account", "create", "tenant", "--data-dir", stage.data], { encoding: "utf8" });
+    const ran = spawnSync(binary, ["account", "create", "--name", "tenant", "--data-dir", stage.data], { encoding: "utf8" });
     assert.equal(ran.status, 0, ran.stderr);
     const other = ran.stdout.match(/\b\d{16}\b/)[0];
     for (const [lang, id] of [["ja", account], ["zh-CN", other], ["en", other]]) {

@@ -121,11 +121,8 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
         console: for_console.as_ref().map(|(_, at)| *at),
         nodes: for_nodes.as_ref().map(|(_, at)| *at),
     };
-    let hosting = about::hosting(&started, listening_all, &counts)?;
+    about::begin(&started, listening_all, &counts)?;
     let backups = Arc::new(Backups::new(&started, config.clone(), counts));
-    if service.kms.hosting.set(hosting).is_err() {
-        tracing::error!("the service tells of itself already");
-    }
     // The last step that can fail: a start that fails before it leaves everything to the next one.
     started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);

@@ -299,7 +299,10 @@ async fn when_the_last_backup_was_made_is_known_after_a_start() {
     let described = server.client().call("DescribeServer", &[]).await.unwrap();
     let last = &described["Backup"]["Last"];
     assert_eq!((&last["BackupId"], &last["BaseBackupId"]), (&second["Id"], &first["Id"]), "{described}");
-    assert_eq!((&last["Whole"], &last["PlaceKind"], &last["Bytes"]), (&Value::Bool(false), &"directory".into(), &second["Bytes"]));
+    assert_eq!(
+        (&last["Whole"], &last["PlaceKind"], &last["Bytes"]),
+        (&Value::Bool(false), &"directory".into(), &second["Bytes"])
+    );
     assert!(!described.to_string().contains(word(&site.path(""))), "a place on the disk: {described}");
 }
 

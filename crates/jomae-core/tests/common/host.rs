@@ -1,7 +1,9 @@
 //! What stands for the process around the service.
 
 use jomae_api::{
-    actions::service::describe_server::{AuditLogState, Backup, Destruction, Output, RootKey},
+    actions::service::describe_server::{
+        AuditLogState, Backup, Destruction, HsmToken, NodeRow, Output, RootKey, SettingRow,
+    },
     answer::List,
     time::Timestamp,
 };
@@ -17,13 +19,21 @@ impl Host for NoProcess {
             stored_form: 1,
             start_time: now,
             uptime_seconds: 0,
-            node: None,
-            certificate_days: None,
-            settings: List(Vec::new()),
+            node: Some("a".to_owned()),
+            certificate_days: Some(30),
+            settings: List(vec![SettingRow { name: "region".to_owned(), value: "cn-hangzhou".to_owned() }]),
             root_key: RootKey { opened_by: "test".to_owned(), domain_keys: 1, slots: List(Vec::new()) },
-            hsm: None,
+            hsm: Some(HsmToken { label: "token".to_owned(), state: "Up", restarts: 0 }),
             destruction: Destruction { mode: "delete", retention_days: 30, shares: None, keys: List(Vec::new()) },
-            nodes: List(Vec::new()),
+            nodes: List(vec![NodeRow {
+                name: "a".to_owned(),
+                state: "Serves",
+                worker: true,
+                version: Some("test".to_owned()),
+                silent: Some(0),
+                clock_ahead: Some(0),
+                events: Some(0),
+            }]),
             audit_log: AuditLogState {
                 writable: true,
                 events: 0,

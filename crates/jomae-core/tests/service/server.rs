@@ -46,8 +46,10 @@ fn the_only_account_is_so_until_there_is_another() {
     let the_only = Operators { accounts: Vec::new(), the_only: true };
     let includes = |account| the_only.include(&vault.reading(), account).unwrap();
     assert!(!includes(&world.alice.account) && !includes(&world.bob.account), "there are two");
-    block_on(operator::delete_account(vault, &region("cn-hangzhou"), &world.bob.account, Timestamp(world.now())))
-        .unwrap();
+    let (hangzhou, now) = (region("cn-hangzhou"), Timestamp(world.now()));
+    block_on(operator::set_account_disabled(vault, &hangzhou, &world.bob.account, true, now)).unwrap();
+    assert!(!includes(&world.alice.account), "a disabled account is there still");
+    block_on(operator::delete_account(vault, &hangzhou, &world.bob.account, now)).unwrap();
     assert!(includes(&world.alice.account) && !includes(&world.bob.account));
     assert!(!Operators::default().include(&vault.reading(), &world.alice.account).unwrap(), "nobody by default");
 }

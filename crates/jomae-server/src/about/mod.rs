@@ -69,11 +69,11 @@ struct About {
     backups: Counts,
 }
 
-/// What a service whose start is over tells, and whom.
+/// From now on the service tells of itself, to whom the configuration names.
 ///
 /// # Errors
 /// The configuration names no account where it should.
-pub(crate) fn hosting(started: &Started, listening: Listening, backups: &Counts) -> Result<Hosting, ConfigError> {
+pub(crate) fn begin(started: &Started, listening: Listening, backups: &Counts) -> Result<(), ConfigError> {
     let in_effect = Arc::clone(&started.in_effect);
     let (operators, certificate) = {
         let config = in_effect.read().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,10 @@ pub(crate) fn hosting(started: &Started, listening: Listening, backups: &Counts)
         audit: Arc::clone(&started.audit),
         backups: backups.clone(),
     };
-    Ok(Hosting { operators, host: Box::new(about) })
+    if started.service.kms.hosting.set(Hosting { operators, host: Box::new(about) }).is_err() {
+        tracing::error!("the service tells of itself already");
+    }
+    Ok(())
 }
 
 impl Host for About {

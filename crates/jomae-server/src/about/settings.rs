@@ -138,6 +138,7 @@ fn limits(rows: &mut Rows, config: &Config) {
 struct Rows(Vec<SettingRow>);
 
 impl Rows {
+    #[expect(clippy::needless_pass_by_value, reason = "values, and references to them, alike")]
     fn put(&mut self, name: &str, value: impl ToString) {
         self.0.push(SettingRow { name: name.to_owned(), value: value.to_string() });
     }

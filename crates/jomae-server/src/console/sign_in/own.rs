@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jomae_api::error::Refusal as ApiRefusal;
 use jomae_console::{
     Frame, Refusal, Typed,
     pages::{self, Me, OwnDevice, Owner},
