@@ -342,18 +342,10 @@ pub(crate) async fn open_with<T>(
     let other_logs = authority.clone().map(|authority| Arc::new(Logs::new(authority)) as Arc<dyn OtherLogs>);
     let first = bootstrap::first_credential(&vault, now).await?;
     let pool: Arc<dyn Pool> = Arc::new(CryptoPool::start(config.crypto_threads()).map_err(StartError::io(dir))?);
-    let mut backends = Levels::software(
-        SoftwareBackend::new(Arc::clone(&keyring), Arc::clone(&pool)).with_shredding(shredding.keys()),
-    );
-    if let (Some(hsm), Some(token)) = (&hsm, &config.hsm) {
-        hsm::settle(hsm, token, &vault).await?;
-        backends = backends.with_hsm(Box::new(hsm::TokenBackend::new(Arc::clone(hsm), keyring)));
-    }
+    let backends = levels(config, hsm.as_ref(), keyring, &pool, &shredding, &vault).await?;
     let sink = Arc::clone(&audit) as Arc<dyn jomae_core::audit::AuditSink>;
     let (usage, quotas) = (Usage::default(), Ledger::new(config.quotas.of_accounts()));
-    let rivals = Rivals::default();
-    let sign_in = SignInGuard::default();
-    let hosting = OnceLock::new();
+    let (rivals, sign_in, hosting) = (Rivals::default(), SignInGuard::default(), OnceLock::new());
     let kms = Kms {
         vault,
         backends,
@@ -373,10 +365,7 @@ pub(crate) async fn open_with<T>(
     let (memory, run) = nonces::recall(&kms.vault, dir, limits.nonces_max, is_new).await?;
     let mut service = Service::new(kms, oidc, default_region, limits);
     service.authenticator.nonces = memory;
-    let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
-    if recovered > 0 {
-        tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
-    }
+    recover(&service).await?;
     shredding.begin(&service, now).await?;
     let service = Arc::new(service);
     let (root_key_created, root_holder) = (root.created, Arc::new(root.holder));
@@ -398,6 +387,31 @@ pub(crate) async fn open_with<T>(
         in_effect: Arc::new(RwLock::new(config.clone())),
     };
     Ok((started, prepared))
+}
+
+/// Who does what is to be done with key material, by protection level.
+async fn levels(
+    config: &Config,
+    hsm: Option<&Arc<Hsm>>,
+    keyring: Arc<Keyring>,
+    pool: &Arc<dyn Pool>,
+    shredding: &Shredding,
+    vault: &Vault,
+) -> Result<Levels, StartError> {
+    let software = SoftwareBackend::new(Arc::clone(&keyring), Arc::clone(pool)).with_shredding(shredding.keys());
+    let software = Levels::software(software);
+    let (Some(hsm), Some(token)) = (hsm, &config.hsm) else { return Ok(software) };
+    hsm::settle(hsm, token, vault).await?;
+    Ok(software.with_hsm(Box::new(hsm::TokenBackend::new(Arc::clone(hsm), keyring))))
+}
+
+/// Logs what a crash has left in the outbox.
+async fn recover(service: &Service) -> Result<(), StartError> {
+    let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
+    if recovered > 0 {
+        tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
+    }
+    Ok(())
 }
 
 /// The name of this node among several.

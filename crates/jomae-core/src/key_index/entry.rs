@@ -96,6 +96,7 @@ impl Sought {
 
 /// In what of a key a text was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a place each")]
 pub struct Places {
     pub id: bool,
     pub description: bool,

@@ -184,6 +184,7 @@ impl Asked<'_> {
 }
 
 /// What the caller may read of every key here that has no policy of its own.
+#[expect(clippy::struct_excessive_bools, reason = "a right each")]
 struct Readable {
     described: bool,
     tags: bool,
