@@ -24,7 +24,7 @@ use crate::{
     bootstrap::{OpenedStore, StartError, audit_dir, expect_file, node_of, open_existing_etcd, store_path},
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
-    files, guard, hsm, root_key, shredding,
+    files, gateway, guard, hsm, root_key, shredding,
     store::{BackupError, Options, SqliteStore, backup_file, check_file, slots_of_copy},
     whole,
 };
@@ -335,7 +335,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let path = store_path(dir);
     // Before the store is looked at: a service that goes on with both promises no more than it has.
     let notes = audit::notes(&audit_dir(dir)).unwrap_or_default();
-    let (records, log) = match config.store.kind {
+    let OfStore { records, log, shredding } = match config.store.kind {
         StoreKind::Sqlite => {
             note("store file", examine_file(dir));
             examine_records(config, &notes, &path).await
@@ -348,11 +348,14 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             }
             Err(error) => {
                 note("store in etcd", Err(error.to_string()));
-                (Err("they cannot be read".to_owned()), None)
+                OfStore::unread("they cannot be read".to_owned())
             }
         },
     };
     note("records", records);
+    if let Some(shredding) = shredding {
+        note("shredding keys", shredding);
+    }
     // By its files alone, then by what the store knows of it.
     note(
         "audit log",
@@ -390,11 +393,23 @@ fn examine_file(data_dir: &Path) -> Result<String, String> {
     }
 }
 
-/// What of the records is well, and of the log if the records can be opened.
-type RecordsAndLog = (Result<String, String>, Option<Result<String, String>>);
+/// What is well of a store, and of what belongs to it.
+struct OfStore {
+    records: Result<String, String>,
+    /// If the records can be opened.
+    log: Option<Result<String, String>>,
+    /// Likewise, and if there are any.
+    shredding: Option<Result<String, String>>,
+}
+
+impl OfStore {
+    const fn unread(why: String) -> Self {
+        Self { records: Err(why), log: None, shredding: None }
+    }
+}
 
 /// Of a copy, since a server may have the store open.
-async fn examine_records(config: &Config, notes: &[String], store: &Path) -> RecordsAndLog {
+async fn examine_records(config: &Config, notes: &[String], store: &Path) -> OfStore {
     let copied = || {
         let scratch = tempfile::Builder::new().prefix("jomae-doctor").tempdir_in(&config.data_dir);
         let scratch = scratch.map_err(|error| format!("no room for a copy in the data directory: {error}"))?;
@@ -405,17 +420,12 @@ async fn examine_records(config: &Config, notes: &[String], store: &Path) -> Rec
     };
     match copied() {
         Ok((store, _scratch)) => examine_vault(config, notes, store, None).await,
-        Err(why) => (Err(why), None),
+        Err(why) => OfStore::unread(why),
     }
 }
 
 /// Opens every record; and if that can be done, checks that the log goes on from what the store knows.
-async fn examine_vault(
-    config: &Config,
-    notes: &[String],
-    store: Arc<dyn Store>,
-    node: Option<&NodeName>,
-) -> RecordsAndLog {
+async fn examine_vault(config: &Config, notes: &[String], store: Arc<dyn Store>, node: Option<&NodeName>) -> OfStore {
     match open_records(config, store).await {
         Ok(OpenedRecords { records, problems, vault, whole }) => {
             let log = examine_log(&audit_dir(&config.data_dir), &vault, node);
@@ -425,9 +435,9 @@ async fn examine_vault(
             } else {
                 Err(format!("{}; restore a backup", problems.join("; ")))
             };
-            (records, Some(log))
+            OfStore { records, log: Some(log), shredding: shredding::examine(config, &vault, gateway::now()) }
         }
-        Err(why) => (Err(why.to_string()), None),
+        Err(why) => OfStore::unread(why.to_string()),
     }
 }
 

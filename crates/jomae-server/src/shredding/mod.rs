@@ -9,6 +9,7 @@
 //! - The store says that a key is destroyed before it is. What is left of it goes with the next turn.
 //! - A key is destroyed only after a pass that began when its time was over has found no version that needs it.
 
+mod examined;
 mod places;
 mod restored;
 
@@ -39,6 +40,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
+pub(crate) use examined::examine;
 pub use places::{PlaceError, Places};
 pub(crate) use restored::{after_restore, recover};
 

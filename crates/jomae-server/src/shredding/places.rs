@@ -64,6 +64,11 @@ impl Places {
         self.escrow.join(format!("{id}.escrow"))
     }
 
+    /// Where a key is kept, for use and for recovery.
+    pub(super) fn files(&self, id: ShreddingKeyId) -> [PathBuf; 2] {
+        [self.key_path(id), self.escrow_path(id)]
+    }
+
     fn tombstone(&self, id: ShreddingKeyId) -> PathBuf {
         self.keys.join(format!("{id}.destroyed"))
     }
@@ -158,7 +163,7 @@ impl Places {
     /// Destroys a key in both places, and leaves a note of it. What is gone already is destroyed.
     pub fn destroy(&self, id: ShreddingKeyId, at: Timestamp) -> Result<(), PlaceError> {
         self.expect_escrow()?;
-        for path in [self.escrow_path(id), self.key_path(id)] {
+        for path in self.files(id).into_iter().rev() {
             wipe(&path).map_err(io_error(&path))?;
         }
         let path = self.tombstone(id);

@@ -13,7 +13,7 @@ use jomae_core::{
 };
 use jomae_crypto::shredding::{ShreddingKey, ShreddingKeyId};
 
-use super::{PlaceError, Places, ShreddingError, combine, read_shares, set};
+use super::{PlaceError, Places, ShreddingError, combine, examined::other_shares, read_shares, set};
 use crate::{config::Config, gateway};
 
 /// A key for use.
@@ -58,6 +58,10 @@ pub(crate) async fn after_restore(
         let id = *id;
         let versions = counts.get(&Some(id)).copied().unwrap_or(0);
         if let Some(places) = &places {
+            // One that is away, or damaged, is told of where it is needed.
+            if let Ok(Some(file)) = places.escrow(id) {
+                notes.extend(other_shares(&record, &file));
+            }
             match expect_key_or_escrow(places, vault, id) {
                 Ok(_) => continue,
                 Err(ShreddingError::Missing { is_in_escrow: true, .. }) => {

@@ -19,11 +19,14 @@ use jomae_core::{
 use jomae_crypto::{envelope::Content, secret::SecretBytes, shares};
 use tempfile::TempDir;
 
+use super::examined::LATE_SECS;
 use super::*;
 use crate::{
     bootstrap::{self, StartError, Started},
     config::DestructionConfig,
 };
+
+mod recovery;
 
 const DAY: i64 = 86_400;
 /// 2027-01-15T00:00:00Z.
