@@ -34,6 +34,7 @@ use jomae_tests::{
     Server, Site, binary,
     calls::{ask, create_key, decrypt, encrypt},
     cli::{Ran, jomae},
+    tree,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -465,6 +466,9 @@ fn an_interrupted_restore_to_etcd_is_not_served_and_another_one_ends_it() {
             }
             kill_process(pid, Signal::CONT).unwrap();
         }
+        let config = this.etcd_in(&data, "cut");
+        let by_key = ["--root-key", word(&root_key)];
+        restore(&backups, &config, &by_key).failed(1, &["under way"]);
         child.kill().unwrap();
         assert!(!child.wait().unwrap().success(), "the restore was not cut off: {stage}");
         let fresh = this.site.path(&format!("fresh-{stage}"));
@@ -472,9 +476,15 @@ fn an_interrupted_restore_to_etcd_is_not_served_and_another_one_ends_it() {
         fs::copy(&root_key, fresh.join("root.key")).unwrap();
         let on_it = this.etcd_in(&fresh, "cut");
         is_unfinished(&this.site.launch().data(&fresh).config_at(&on_it).fails());
-        // What was killed could not clean up.
+        // What was killed could not clean up. It is nobody's data directory, and whoever restores again is told what to do.
         let config = this.etcd_in(&data, "cut");
-        restore(&backups, &config, &["--root-key", word(&root_key)]).failed(1, &["is not empty"]);
+        let left = tree::read(&data);
+        let told = ["machine is what a restore has left that was cut off", "Remove it, and run the restore again"];
+        restore(&backups, &config, &by_key).failed(1, &told);
+        this.site.launch().data(&data).config_at(&config).fails().failed(1, &told);
+        this.site.launch().data(&data).fails().failed(1, &told);
+        assert_eq!(tree::differences(&left, &tree::read(&data)), Vec::<String>::new());
+        assert!(jomae(&["doctor", "--data-dir", word(&data)]).text().contains(told[0]));
         fs::remove_dir_all(&data).unwrap();
     }
 

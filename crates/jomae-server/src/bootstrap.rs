@@ -44,6 +44,7 @@ use crate::{
     guard, hsm,
     nodes::{Authority, logs::Logs},
     nonces, oidc,
+    operate::unfinished::{self, UnfinishedError},
     pool::CryptoPool,
     root_key::{self, Holder, RootKeyError},
     shredding::{Shredding, ShreddingError},
@@ -77,6 +78,8 @@ pub enum StartError {
     NoStore(PathBuf),
     #[error("{}: its store is in etcd; name the configuration of the node with --config", .0.display())]
     StoreElsewhere(PathBuf),
+    #[error(transparent)]
+    UnfinishedRestore(#[from] UnfinishedError),
     #[error("the store is an unfinished copy; run `jomae store copy` again, which goes on where it was")]
     UnfinishedCopy,
     #[error(
@@ -157,6 +160,7 @@ pub enum OpenedStore {
 impl OpenedStore {
     /// Makes the store if there is none.
     fn open(config: &Config) -> Result<Self, StartError> {
+        unfinished::refuse(&config.data_dir)?;
         let path = store_path(&config.data_dir);
         let opened = match config.store.kind {
             StoreKind::Sqlite => Self::Sqlite(Arc::new(SqliteStore::open(&path, &Options::default())?)),
@@ -178,6 +182,7 @@ impl OpenedStore {
                 Self::open(config)
             }
             StoreKind::Etcd => {
+                unfinished::refuse(&config.data_dir)?;
                 let lock = store::lock(&store_path(&config.data_dir))?;
                 Ok(Self::Etcd(open_existing_etcd(config)?, lock))
             }
@@ -213,6 +218,7 @@ pub(crate) fn open_existing_etcd(config: &Config) -> Result<Arc<EtcdStore>, Star
 
 /// Before a file is opened as the store, which would make one.
 pub(crate) fn expect_file(data_dir: &Path) -> Result<(), StartError> {
+    unfinished::refuse(data_dir)?;
     let path = store_path(data_dir);
     if files::is_file(&path).map_err(StartError::io(&path))? {
         return Ok(());

@@ -3,7 +3,9 @@
 mod conditions;
 pub mod copy;
 mod identity;
+pub(crate) mod unfinished;
 pub(crate) use identity::missing;
+use unfinished::{Unfinished, UnfinishedError};
 
 use std::{
     fs, io,
@@ -41,6 +43,8 @@ pub enum OperateError {
     Backup(#[from] BackupError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Unfinished(#[from] UnfinishedError),
     #[error("{0}")]
     Audit(#[from] FileError),
     #[error(
@@ -100,6 +104,7 @@ impl From<Fault> for OperateError {
 }
 
 pub(crate) fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
+    unfinished::refuse(dir)?;
     match fs::read_dir(dir) {
         Ok(mut entries) => match entries.next() {
             Some(_) => Err(OperateError::NotEmpty(dir.to_owned())),
@@ -155,7 +160,9 @@ pub async fn restore(
     }
     refuse_if_used(dir)?;
     expect_root_key(backup, root_key_file, config)?;
+    let unfinished = Unfinished::begin(dir)?;
     let restored = restore_into(backup, root_key_file, accepted, config).await;
+    let restored = restored.and_then(|restored| unfinished.end().map(|()| restored).map_err(OperateError::from));
     if restored.is_err() {
         // It was absent or empty before.
         let _ = fs::remove_dir_all(dir);
@@ -325,7 +332,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut note = |what, result| findings.push(Finding { what, result });
 
     note("configuration", conditions::configuration(config));
-    note("data directory", private(dir));
+    note("data directory", unfinished::refuse(dir).map_err(|error| error.to_string()).and_then(|()| private(dir)));
     let open = guard::findings(config);
     let open: Vec<String> = open.iter().map(ToString::to_string).collect();
     note(

@@ -56,7 +56,7 @@ pub fn drill(config: &Config, place: &mut Place, wish: &Wish, handle: &Handle) -
     let scratch = tempfile::Builder::new().prefix("jomae-drill").tempdir_in(dir).map_err(io_error(dir))?;
     let mut target = config.clone();
     target.data_dir = scratch.path().join("data");
-    let Filled { restored, vault, .. } = restore_into(&target, place, wish, &chain, false, handle)?;
+    let Filled { restored, vault, .. } = restore_into(&target, place, wish, &chain, None, handle)?;
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let newest = chain.newest()?;
     let known_elsewhere = match newest.log.as_ref().and_then(|log| VerifierKey::parse(&log.key).ok()) {

@@ -38,6 +38,7 @@ use crate::{
     operate::{
         self, Accepting, OperateError, Restored,
         copy::{self, Moves},
+        unfinished::Unfinished,
     },
     root_key::RootKeyError,
     shredding,
@@ -90,7 +91,9 @@ pub fn restore(config: &Config, place: &mut Place, wish: &Wish, handle: &Handle)
     let chain = open(config, place, wish, handle)?;
     let key_file = config.root_key_file();
     let had_key_file = files::about_followed(&key_file).is_ok();
-    let restored = restore_into(&copy::in_file(config), place, wish, &chain, true, handle).and_then(|filled| {
+    let unfinished = Unfinished::begin(dir).map_err(OperateError::from)?;
+    let filled = restore_into(&copy::in_file(config), place, wish, &chain, Some(&unfinished), handle);
+    let restored = filled.and_then(|filled| {
         let Filled { mut restored, vault, keyring, whole } = filled;
         drop(vault);
         if to_etcd {
@@ -98,6 +101,9 @@ pub fn restore(config: &Config, place: &mut Place, wish: &Wish, handle: &Handle)
             restored
                 .notes
                 .push(format!("the store is in etcd, under {prefix}, as that of the node {}", config.cluster.node));
+        }
+        unfinished.end().map_err(OperateError::from)?;
+        if to_etcd {
             restored.notes.extend(remove_file_of_store(dir).err());
         }
         Ok(restored)
@@ -142,13 +148,13 @@ pub(super) fn open(config: &Config, place: &mut Place, wish: &Wish, handle: &Han
     Chain::open(place, &wish.choice, &wish.opening(config), handle)
 }
 
-/// `for_service`: a service will be started on it, so it gets what opens it and what clients know it by.
+/// `for_service`: the restore, if a service will be started on it, so that it gets what opens it and what clients know it by.
 pub(super) fn restore_into(
     config: &Config,
     place: &mut Place,
     wish: &Wish,
     chain: &Chain,
-    for_service: bool,
+    for_service: Option<&Unfinished>,
     handle: &Handle,
 ) -> Result<Filled, BackupError> {
     let dir = &config.data_dir;
@@ -191,10 +197,10 @@ pub(super) fn restore_into(
     let regions = config.checked_regions().map_err(BackupError::Config)?;
     let region = regions.first().ok_or_else(|| BackupError::Other("no region".to_owned()))?;
     let accepts_shredded = wish.accepting.shredded;
-    let had = shredding::after_restore(config, &vault, region, accepts_shredded, for_service);
+    let had = shredding::after_restore(config, &vault, region, accepts_shredded, for_service.is_some());
     let (mut missing, mut notes) = (Vec::new(), handle.block_on(had)?);
-    if for_service {
-        notes.extend(provide(config, wish, chain, &vault, handle)?);
+    if let Some(unfinished) = for_service {
+        notes.extend(provide(config, wish, chain, &vault, unfinished, handle)?);
         if let Some(link) = chain.links.last().filter(|link| link.has(IDENTITY)) {
             identity(config, place, link)?;
         }
@@ -211,6 +217,7 @@ fn provide(
     wish: &Wish,
     chain: &Chain,
     vault: &Vault,
+    unfinished: &Unfinished,
     handle: &Handle,
 ) -> Result<Option<String>, BackupError> {
     let to = config.root_key_file();
@@ -228,6 +235,7 @@ fn provide(
     if wish.shares.is_empty() || !config.root_key.has(RootKeyProvider::File) || files::about_followed(&to).is_ok() {
         return Ok(None);
     }
+    unfinished.makes(&to).map_err(io_error(&to))?;
     let key = Key256::random();
     let material = Key256::from_slice(key.expose()).map(RootMaterial::from);
     let material = material.ok_or_else(|| BackupError::Other("a key of another length".to_owned()))?;
