@@ -4,7 +4,7 @@ use std::{os::unix::fs::MetadataExt as _, path::Path};
 
 use jomae_api::time::Timestamp;
 use jomae_core::{
-    shredding::record::{EscrowFile, Recovery, ShreddingRecord, read},
+    shredding::record::{EscrowFile, KeyState, Recovery, ShreddingRecord, read},
     tx::Vault,
 };
 use jomae_crypto::{shares::ShareSet, shredding::ShreddingKeyId};
@@ -32,10 +32,10 @@ pub(crate) fn examine(config: &Config, vault: &Vault, now: Timestamp) -> Option<
         Err(fault) => return Some(Err(fault.to_string())),
     };
     let found = match Places::of(&config.destruction) {
-        _ if config.store.kind == StoreKind::Etcd && record.keys.iter().any(|key| key.is_there()) => {
+        _ if config.store.kind == StoreKind::Etcd && record.keys.iter().any(KeyState::is_there) => {
             Err(vec![ShreddingError::Cluster.to_string()])
         }
-        None if record.keys.iter().any(|key| key.is_there()) => Err(vec![ShreddingError::NoPlaces.to_string()]),
+        None if record.keys.iter().any(KeyState::is_there) => Err(vec![ShreddingError::NoPlaces.to_string()]),
         // Whatever there was is destroyed, or was never begun.
         None => return None,
         Some(places) => examine_places(config, &places, vault, &record, now),
