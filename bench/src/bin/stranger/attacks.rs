@@ -68,10 +68,9 @@ pub async fn run(target: Target, root: Caller, user: Caller, key: String, lasts:
     let attacks = only.map_or(CONTROL + 1..=LAST, |only| only..=only);
     for attack in attacks {
         let loops = match attack {
-            CONTROL => 2,
             1 => IDLE,
             2 => 2 * ENDLESS_CONNECTIONS,
-            3 => 2,
+            CONTROL | 3 => 2,
             _ => 4,
         };
         for at in 0..loops {

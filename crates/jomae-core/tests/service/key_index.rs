@@ -68,26 +68,26 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 fn apply(world: &World, keys: &mut Vec<String>, change: Change, (one, nth): (u8, u8)) {
     let alice = world.alice();
-    let word = WORDS[usize::from(nth) % WORDS.len()];
+    let text = WORDS[usize::from(nth) % WORDS.len()];
     let picked = if keys.is_empty() { String::new() } else { keys[usize::from(one) % keys.len()].clone() };
     let key = picked.as_str();
-    let alias = format!("alias/{}-{}", word.replace('é', "e").replace('É', "E"), one % 3);
-    let tag = json!([{ "TagKey": word, "TagValue": WORDS[usize::from(one) % WORDS.len()] }]).to_string();
+    let alias = format!("alias/{}-{}", text.replace('é', "e").replace('É', "E"), one % 3);
+    let tag = json!([{ "TagKey": text, "TagValue": WORDS[usize::from(one) % WORDS.len()] }]).to_string();
     // Whether it succeeds is not what is tested: both sides see the same store.
     let tries = |action: &str, params: &[(&str, &str)]| drop(alice.call(action, params));
     match change {
         Change::Create => {
-            let made = alice.call("CreateKey", &[("Description", word)]);
+            let made = alice.call("CreateKey", &[("Description", text)]);
             if let Some(id) = made.ok().as_ref().and_then(|made| made["KeyMetadata"]["KeyId"].as_str()) {
                 keys.push(id.to_owned());
             }
         }
-        Change::Describe => tries("UpdateKeyDescription", &[("KeyId", key), ("Description", word)]),
+        Change::Describe => tries("UpdateKeyDescription", &[("KeyId", key), ("Description", text)]),
         Change::Alias => tries("CreateAlias", &[("AliasName", &alias), ("KeyId", key)]),
         Change::MoveAlias => tries("UpdateAlias", &[("AliasName", &alias), ("KeyId", key)]),
         Change::DropAlias => tries("DeleteAlias", &[("AliasName", &alias)]),
         Change::Tag => tries("TagResource", &[("KeyId", key), ("Tags", &tag)]),
-        Change::Untag => tries("UntagResource", &[("KeyId", key), ("TagKeys", &json!([word]).to_string())]),
+        Change::Untag => tries("UntagResource", &[("KeyId", key), ("TagKeys", &json!([text]).to_string())]),
         Change::Switch if one.is_multiple_of(2) => tries("DisableKey", &[("KeyId", key)]),
         Change::Switch => tries("EnableKey", &[("KeyId", key)]),
         Change::Doom => tries("ScheduleKeyDeletion", &[("KeyId", key), ("PendingWindowInDays", "7")]),
@@ -97,7 +97,7 @@ fn apply(world: &World, keys: &mut Vec<String>, change: Change, (one, nth): (u8,
             let lister = format!("acs:ram::{}:user/lister", world.alice.account);
             let own = json!([
                 { "Effect": "Allow", "Action": "kms:*", "Principal": { "RAM": [root] }, "Resource": "*" },
-                { "Effect": if word == "x" { "Deny" } else { "Allow" }, "Action": "kms:DescribeKey",
+                { "Effect": if text == "x" { "Deny" } else { "Allow" }, "Action": "kms:DescribeKey",
                   "Principal": { "RAM": [lister] }, "Resource": "*" }
             ]);
             let policy = json!({ "Version": "1", "Statement": own }).to_string();
