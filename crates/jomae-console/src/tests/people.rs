@@ -196,7 +196,7 @@ fn what_may_not_be_done_is_not_offered_and_says_why() {
 fn a_mistake_is_told_in_each_language() {
     for (lang, expected) in [
         (crate::Lang::English, "Line 3, column 5: statement 1, Action: the service has no such action"),
-        (crate::Lang::Japanese, "3 行 5 文字目、ステートメント 1 の Action: サービスにそのアクションはありません。"),
+        (crate::Lang::Japanese, "3 行 5 文字目、ステートメント 1 の Action：サービスにそのアクションはありません。"),
         (crate::Lang::Chinese, "第 3 行第 5 列，语句 1 的 Action：服务没有此操作。"),
     ] {
         let texts = Texts::of(lang);
