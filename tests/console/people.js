@@ -386,6 +386,41 @@ async function withoutRights(lang) {
     await context.close();
 }
 
+/// One policy is kept from somebody who may read all others: neither a question nor a replay tells what it says.
+async function onePolicyIsKept() {
+    const reader = "reader-of-most";
+    const statements = [
+        { Effect: "Allow", Action: ["ram:List*", "ram:Get*", "actiontrail:*", "kms:*"], Resource: "*" },
+        { Effect: "Deny", Action: "ram:GetPolicy", Resource: `acs:ram:*:${account}:policy/kept-secret` },
+    ];
+    stage.call("CreatePolicy", { PolicyName: "kept-secret", PolicyDocument: policy("kms:Encrypt") });
+    stage.call("CreatePolicy", { PolicyName: reader, PolicyDocument: JSON.stringify({ Version: "1", Statement: statements }) });
+    for (const [user, name] of [["whom-it-binds", "kept-secret"], [reader, reader]]) {
+        stage.call("CreateUser", { UserName: user });
+        stage.call("AttachPolicyToUser", { PolicyName: name, PolicyType: "Custom", UserName: user });
+    }
+    assert.equal(as("whom-it-binds", ["call"])(["Encrypt", "--KeyId", key, "--Plaintext", "dGV4dA=="]).status, 0);
+    const { context, page } = await person("en", { user: reader });
+    for (const [where, fields] of [
+        ["/simulate", { name: "whom-it-binds", action: "kms:DescribeKey" }],
+        ["/replay", { PolicyDocument: policy("kms:DescribeKey"), place_name: "whom-it-binds" }],
+    ]) {
+        await go(page, where);
+        await fill(page, fields);
+        await act(page, where);
+        const refused = await page.textContent(".refused");
+        assert(refused.includes("ram:GetPolicy"), `${where}: ${refused}`);
+        assert(!(await page.textContent("main")).includes("kept-secret"), where);
+        assert.equal(await page.locator("#answer").count(), 0);
+    }
+    // Of others the answer is there.
+    await go(page, "/replay");
+    await fill(page, { PolicyDocument: policy("kms:DescribeKey"), place_name: reader });
+    await act(page, "/replay");
+    assert.equal(await page.locator("#answer").count(), 1);
+    await context.close();
+}
+
 async function hostileTexts() {
     const { context, page } = await person("en", { userAgent: "agent " + hostile });
     for (const [where, action, fields] of [
@@ -488,6 +523,7 @@ play(stage, [
     ["a replay, in Chinese", () => aReplay("zh-CN")],
     ["a role and its trust policy", aRole],
     ["somebody without rights, in Chinese", () => withoutRights("zh-CN")],
+    ["one policy that is kept from its reader", onePolicyIsKept],
     ["hostile texts", hostileTexts],
     ["a long list", paging],
     ["a small screen in the dark", smallAndDark],

@@ -453,6 +453,8 @@ fn an_alias_that_moved_means_the_key_of_then() {
     assert_eq!(replayed(&world, &only(&first), place()).denied_total, 0);
     let outcome = replayed(&world, &only(&second), place());
     assert_eq!(outcome.denied[0].resource, world.place(&first).arn());
+    // What was asked beside the proposal, so that whoever may not read it can be told nothing.
+    assert_eq!(outcome.policies, BTreeSet::from(["of-ann".to_owned()]));
 }
 
 /// What the event of a denied call names may be the one key or the other: that is said, not guessed.

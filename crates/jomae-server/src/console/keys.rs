@@ -61,6 +61,7 @@ fn starts(now: Timestamp, span_secs: i64, count: i64) -> Vec<String> {
 }
 
 /// Events that were found, the newest first.
+#[derive(Default)]
 struct Found {
     events: Vec<Value>,
     /// Whether there are older ones in the range.
@@ -70,6 +71,20 @@ struct Found {
 }
 
 impl Found {
+    /// Takes in an answer of LookupEvents; gives the token of the next one, if there are older events.
+    fn take(&mut self, answer: &Value) -> String {
+        self.events.extend(answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default());
+        self.silent_nodes |= answer.get("UnansweredNodes").is_some();
+        let next = text(answer, "NextToken").to_owned();
+        self.more = !next.is_empty();
+        next
+    }
+
+    /// Whether these are all events, of every node.
+    const fn is_whole(&self) -> bool {
+        !self.more && !self.silent_nodes
+    }
+
     /// When the oldest of them was, if there are older ones.
     fn only_since(&self) -> Option<&str> {
         self.events.last().filter(|_| self.more).map(|event| text(event, "eventTime"))
@@ -90,7 +105,7 @@ impl Visit<'_> {
         attribute: Option<(&str, &str)>,
     ) -> Result<Found, Refusal> {
         let (since, now) = (since.to_string(), self.now.to_string());
-        let mut found = Found { events: Vec::new(), more: false, silent_nodes: false };
+        let mut found = Found::default();
         let mut next = String::new();
         for _ in 0..LOOKUPS_MAX {
             // A token is one of its query, the range included.
@@ -104,10 +119,7 @@ impl Visit<'_> {
                 pairs.extend([("LookupAttribute.1.Key", name), ("LookupAttribute.1.Value", value)]);
             }
             let answer = asker.ask("LookupEvents", given(&pairs)).await?;
-            found.events.extend(answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default());
-            found.silent_nodes |= answer.get("UnansweredNodes").is_some();
-            text(&answer, "NextToken").clone_into(&mut next);
-            found.more = !next.is_empty();
+            next = found.take(&answer);
             if next.is_empty() {
                 break;
             }
@@ -221,7 +233,7 @@ impl Visit<'_> {
         let found = self.newest(asker, since, Some(("ResourceName", id))).await;
         let (found, refusal) = match found {
             Ok(found) => (found, None),
-            Err(refusal) => (Found { events: Vec::new(), more: false, silent_nodes: false }, Some(refusal)),
+            Err(refusal) => (Found::default(), Some(refusal)),
         };
         let bars = found.bars(starts(self.now, DAY_SECS, USE_DAYS), |event| is_use(text(event, "eventName")));
         let of = KeyUse {
@@ -229,7 +241,7 @@ impl Visit<'_> {
             state: text(metadata, "KeyState"),
             usage: described.get("UsageStatistics").unwrap_or(&Value::Null),
             aliases: &aliases.as_ref().map_or_else(|_| Vec::new(), |aliases| rows(aliases, "Aliases", "Alias")),
-            is_whole: aliases.is_ok() && refusal.is_none() && !found.more && !found.silent_nodes,
+            is_whole: aliases.is_ok() && refusal.is_none() && found.is_whole(),
             bars: &bars,
             users: &UserOfKey::of(&found.events, is_use),
             only_since: found.only_since(),
@@ -429,6 +441,24 @@ mod tests {
                 .collect();
             assert!(missing.is_empty(), "{lang:?}: {missing:?}");
         }
+    }
+
+    /// What a node that is silent has logged is not known: so nothing is called unused, and nothing that would break is
+    /// called all.
+    #[test]
+    fn a_silent_node_leaves_it_unknown_what_would_break() {
+        let event = json!({ "eventTime": "2027-01-15T08:00:00Z" });
+        let mut found = Found::default();
+        assert_eq!(found.take(&json!({ "Events": [event], "NextToken": "next" })), "next");
+        assert!(!found.is_whole(), "there are older ones");
+        assert_eq!(found.take(&json!({ "Events": [], "UnansweredNodes": [{ "Node": "b", "Events": 3 }] })), "");
+        assert!(!found.is_whole(), "node b was silent");
+        // That another answer names no node does not bring its events back.
+        found.take(&json!({ "Events": [event] }));
+        assert!(!found.is_whole() && found.events.len() == 2);
+        let mut all = Found::default();
+        all.take(&json!({ "Events": [event] }));
+        assert!(all.is_whole());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use jomae_api::{action::Api, actions, names::AccountId, param::EncryptionContext};
+use jomae_api::{action::Api, actions, names::AccountId, param::EncryptionContext, time::Timestamp};
 use jomae_core::access::simulate::{PrincipalName, Question, simulate};
 use jomae_log::verify::{self, EventRef, VerifyError};
 use serde_json::Value;
@@ -10,8 +10,10 @@ use tokio::sync::Semaphore;
 
 use super::{Visit, ask::Asker, reply::Page, sessions::Session};
 
-/// How often a proof is tried, for an event that the next checkpoint will cover.
+/// How often a proof is tried of an event that the next checkpoint will cover.
 const PROOF_ATTEMPTS: u32 = 4;
+/// How old an event may be for that, in seconds. An older one stands in the log of this node, or it does not.
+const PROOF_FRESH_SECS: i64 = 10;
 /// Proofs at a time, of all visitors: each may read the whole log.
 static PROOFS: Semaphore = Semaphore::const_new(2);
 /// The pause between two attempts.
@@ -51,12 +53,18 @@ fn question(event: &Value, account: &AccountId) -> Option<Question> {
         resource,
         context: context?,
         source_ip: event.get("sourceIpAddress").and_then(Value::as_str).map(str::to_owned),
-        now: jomae_api::time::Timestamp::parse(text(event, "eventTime"))?,
+        now: Timestamp::parse(text(event, "eventTime"))?,
         resource_tags: None,
         request_tags: None,
         external_id: None,
         region,
     })
+}
+
+/// How often the proof of an event is worth a try: each reads the log.
+fn attempts(event: &Value, now: Timestamp) -> u32 {
+    let at = Timestamp::parse(text(event, "eventTime"));
+    if at.is_some_and(|at| now.0 - at.0 <= PROOF_FRESH_SECS) { PROOF_ATTEMPTS } else { 1 }
 }
 
 /// The proof of an event, in JSON.
@@ -81,11 +89,11 @@ impl Visit<'_> {
 
     /// The proof of an event that this caller may look up.
     pub(super) async fn proof(&self, session: &Session, asker: &mut Asker<'_>, id: &str) -> Page {
-        match self.find_event(asker, id).await {
-            Ok(Some(event)) if text(&event, "eventId") == id => {}
+        let attempts = match self.find_event(asker, id).await {
+            Ok(Some(event)) if text(&event, "eventId") == id => attempts(&event, self.now),
             _ => return self.event(session, asker, id, false).await,
-        }
-        for attempt in 1..=PROOF_ATTEMPTS {
+        };
+        for attempt in 1..=attempts {
             let (dir, wanted) = (self.console.audit_dir.clone(), id.to_owned());
             let Ok(turn) = PROOFS.acquire().await else { break };
             // The turn ends with the work, whether or not anybody waits for it still.
@@ -99,7 +107,7 @@ impl Visit<'_> {
                     let safe: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
                     return Page::download("application/json", &format!("proof-{safe}.json"), proof);
                 }
-                Ok(Err(error)) if attempt == PROOF_ATTEMPTS => tracing::warn!(%error, "no proof of an event"),
+                Ok(Err(error)) if attempt == attempts => tracing::warn!(%error, "no proof of an event"),
                 Ok(Err(_)) => tokio::time::sleep(PROOF_PAUSE).await,
                 Err(error) => {
                     tracing::error!(%error, "the proof of an event broke");
@@ -117,5 +125,24 @@ impl Visit<'_> {
             Ok(Ok(Some(key))) => Page::download("text/plain; charset=utf-8", "key.pub", format!("{key}\n")),
             _ => self.message(404, "not-found-title", "not-found"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_may_still_be_written_is_tried_again() {
+        let now = Timestamp::parse("2027-01-15T08:00:30Z").unwrap();
+        let of = |time: &str| attempts(&json!({ "eventTime": time }), now);
+        assert_eq!(of("2027-01-15T08:00:30Z"), PROOF_ATTEMPTS);
+        assert_eq!(of("2027-01-15T08:00:20Z"), PROOF_ATTEMPTS);
+        // The clock of another node may be ahead.
+        assert_eq!(of("2027-01-15T08:00:32Z"), PROOF_ATTEMPTS);
+        assert_eq!(of("2027-01-15T08:00:19Z"), 1);
+        assert_eq!(of(""), 1);
     }
 }

@@ -1,6 +1,10 @@
 //! Simulations: from words to questions, and through the files of the audit log.
 
-use std::{collections::BTreeMap, fmt, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    path::Path,
+};
 
 use jomae_api::{
     names::{AccountId, RegionId},
@@ -118,6 +122,9 @@ pub struct Replayed {
     pub callers_gone: u64,
     pub unknown: u64,
     pub note: &'static str,
+    /// The policies that were asked, but for the proposed one. The operator may read all of them.
+    #[serde(skip)]
+    pub policies: BTreeSet<String>,
 }
 
 /// A call that would end otherwise.
@@ -307,5 +314,6 @@ fn replayed(outcome: ReplayReport, from: Timestamp, until: Timestamp) -> Replaye
         callers_gone: outcome.callers_gone,
         unknown: outcome.unknown,
         note: TAKEN_AS_OF_NOW,
+        policies: outcome.policies,
     }
 }

@@ -1,6 +1,10 @@
 //! The calls of the past, decided again with a proposed policy in force.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jomae_api::{
     action::ActionSpec,
@@ -21,7 +25,10 @@ use crate::{
     call::Call,
     error::Fault,
     identity::{Caller, Who},
-    ram::record::{RoleRecord, UserRecord, path},
+    ram::{
+        epoch::AttachedPolicy,
+        record::{RoleRecord, UserRecord, path},
+    },
     record::{AccountRecord, path as record_path},
     tx::{Tx, Vault},
 };
@@ -61,6 +68,8 @@ pub struct ReplayReport {
     pub callers_gone: u64,
     /// Calls of which the log does not hold what they acted on.
     pub unknown: u64,
+    /// The policies that were asked, but for the proposed one: reasons and counts tell what they say.
+    pub policies: BTreeSet<String>,
 }
 
 /// What is taken as of today, because events do not hold it.
@@ -187,6 +196,12 @@ impl<'v> Replay<'v> {
             return Ok(());
         };
         self.outcome.decided += 1;
+        for held in today.policies.iter().chain(&*proposed.policies) {
+            let is_known = matches!(held, AttachedPolicy::Proposed(..)) || self.outcome.policies.contains(held.name());
+            if !is_known {
+                self.outcome.policies.insert(held.name().to_owned());
+            }
+        }
         let (today, proposed) = (decide_all(&call, &today, &needs)?, decide_all(&call, &proposed, &needs)?);
         let change = |(at, reason): (usize, String)| {
             let need = needs.all.get(at);

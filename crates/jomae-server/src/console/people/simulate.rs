@@ -97,6 +97,17 @@ impl Visit<'_> {
         Ok(())
     }
 
+    /// The same of each of these: one may be kept from whoever may read all others.
+    fn may_read_each<'p>(&self, session: &Session, policies: impl Iterator<Item = &'p str>) -> Result<(), Refusal> {
+        for policy in policies {
+            let what = Self::ram(session, &format!("policy/{policy}"));
+            if let Some(Err(reason)) = self.allowed(session, "ram:GetPolicy", Some(&what)) {
+                return Err(missing("ram:GetPolicy", &reason));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn simulate(&self, session: &Session, mut asker: Asker<'_>, typed: &Typed) -> Page {
         match self.answer_of(session, &mut asker, typed).await {
             Ok(answer) => self.simulated(session, &asker, (typed, None), Some(&answer)),
@@ -129,13 +140,9 @@ impl Visit<'_> {
         }
         let answer = simulate(&mut self.console.service.kms.vault.reading(), &question, None);
         let answer = answer.map_err(|error| refusal(&error))?;
-        // One policy may be kept from whoever may read all others. Names of policies have no spaces, other layers do.
-        for layer in answer.layers.iter().filter(|layer| !layer.policy.contains(' ')) {
-            let what = Self::ram(session, &format!("policy/{}", layer.policy));
-            if let Some(Err(reason)) = self.allowed(session, "ram:GetPolicy", Some(&what)) {
-                return Err(missing("ram:GetPolicy", &reason));
-            }
-        }
+        // Names of policies have no spaces, other layers do.
+        let layers = answer.layers.iter().map(|layer| layer.policy.as_str()).filter(|policy| !policy.contains(' '));
+        self.may_read_each(session, layers)?;
         let layer = |layer: jomae_core::access::simulate::Layer| Layer {
             policy: layer.policy,
             statements: layer.statements.iter().map(ToString::to_string).collect(),
@@ -245,7 +252,10 @@ impl Visit<'_> {
             replay_log(&service.kms.vault, &log, &request, now, &is_late)
         };
         match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(found)) => Ok(told(found)),
+            Ok(Ok(found)) => {
+                self.may_read_each(session, found.policies.iter().map(String::as_str))?;
+                Ok(told(found))
+            }
             Ok(Err(SimulationError::Simulate(error))) => Err(refusal(&error)),
             Ok(Err(_)) if Instant::now() > deadline => Err(own("simulate-long", String::new())),
             Ok(Err(error)) => {
@@ -260,7 +270,6 @@ impl Visit<'_> {
     }
 }
 
-/// Whether a full name is that of one key.
 /// What of a resource's own an answer would tell.
 enum Bears<'a> {
     Nothing,
