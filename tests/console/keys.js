@@ -250,6 +250,14 @@ async function overview() {
     await page.goto(stage.base + "/keys/00000000-0000-0000-0000-000000000000");
     await page.goto(stage.base + "/");
     assert.match(await page.textContent("main"), /Forbidden.KeyNotFound/);
+    // Calls by the minute: this page has made some, and the refusal is one of them.
+    assert((await page.textContent("main")).includes(texts["zh-CN"]["overview-calls-since"]));
+    assert(Number(/[0-9]+/.exec(await page.textContent("#busiest"))[0]) > 1);
+    assert.equal(await page.locator("svg.chart path").count(), 2);
+    const hours = await page.$$eval("svg.chart ~ details tbody tr",
+        (rows) => rows.map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent))));
+    const sum = (at) => hours.reduce((all, row) => all + row[at], 0);
+    assert(hours.length > 0 && sum(1) > 1 && sum(2) > 0, JSON.stringify(hours));
     const cards = await page.$$eval(".cards b", (all) => all.map((each) => Number(each.textContent)));
     assert.equal(cards.length, 5);
     assert(cards[0] > 0 && cards[1] > 0, String(cards));
@@ -267,11 +275,43 @@ async function overview() {
     await context.close();
 }
 
+// A bar of the time line narrows the search, by keyboard too, and what is shown are the events of that time alone.
+async function timeLine(lang) {
+    const { context, page } = await person(lang);
+    const name = makeKey({ Description: "for the time line" });
+    await page.goto(stage.base + "/audit?by=EventName&value=CreateKey");
+    await clean(page);
+    const all = await page.locator("tbody a[href^='/audit/']").count();
+    const bar = page.locator("svg.chart a").last();
+    const label = await bar.getAttribute("aria-label");
+    const [allowed, refused] = (await page.locator("svg.chart ~ details tbody tr").last().locator("td").allTextContents()).slice(-2);
+    assert(label.includes(allowed) && label.includes(refused), label);
+    await bar.focus();
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+    const query = new URL(page.url()).searchParams;
+    assert.deepEqual([query.get("by"), query.get("value")], ["EventName", "CreateKey"]);
+    const rows = await page.$$eval("tbody tr:has(a[href^='/audit/']) time", (times) => times.map((time) => time.dateTime));
+    assert(rows.length > 0 && rows.length <= all);
+    assert.equal(rows.length, Number(allowed) + Number(refused), "as many as the bar has");
+    assert(rows.every((at) => query.get("from") <= at && at <= query.get("to")), `${rows} in ${query}`);
+    await clean(page);
+    await Promise.all([page.waitForNavigation(), page.click("#range a")]);
+    assert.equal(await page.locator("#range").count(), 0);
+    assert.equal(await page.locator("tbody a[href^='/audit/']").count(), all);
+    // A range that ends before it begins is refused, in words.
+    await page.goto(stage.base + "/audit?from=2027-01-02T00:00:00Z&to=2027-01-01T00:00:00Z");
+    assert(await page.isVisible(".refused"));
+    await page.goto(stage.base + `/audit?from=${encodeURIComponent(hostile)}&to=${encodeURIComponent(hostile)}`);
+    await clean(page);
+    assert(name);
+    await context.close();
+}
+
 async function proving() {
     const { context, page } = await person("ja", { userAgent: "agent " + hostile });
     makeKey({ Description: hostile });
     await page.goto(stage.base + "/audit?by=EventName&value=CreateKey");
-    await Promise.all([page.waitForNavigation(), page.click("tbody a")]);
+    await Promise.all([page.waitForNavigation(), page.click("tbody a[href^='/audit/']")]);
     await page.click(".verify button");
     await said(page, texts.ja["proof-good"]);
     await clean(page);

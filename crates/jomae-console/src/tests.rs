@@ -10,7 +10,7 @@ mod sign_in;
 
 use crate::{
     Frame, Lang, MadeCall, Refusal, Texts, Typed, Visitor,
-    pages::{self, EventFilter, KeyParts, SessionRow, Tried},
+    pages::{self, Bar, EventFilter, KeyParts, SessionRow, TimeLine, Tried},
 };
 
 mod keys;
@@ -155,7 +155,12 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
     let rows = [row.clone()];
     let event = json!({ "eventId": value, "eventName": value, "eventType": value, "eventTime": value, "errorCode": value,
         "errorMessage": value, "sourceIpAddress": value, "userAgent": value, "userIdentity": { "userName": value } });
-    let filter = EventFilter { by: value.into(), value: value.into(), kind: value.into() };
+    let all_times = EventFilter { by: value.into(), value: value.into(), kind: value.into(), ..EventFilter::default() };
+    let filter = EventFilter { from: value.into(), to: value.into(), ..all_times.clone() };
+    let bars = [Bar { from: value.into(), allowed: 2, refused: 1 }, Bar { from: value.into(), allowed: 0, refused: 0 }];
+    let ends = [value.to_owned(), value.to_owned()];
+    let line = TimeLine { bars: &bars, ends: &ends, only_since: Some(value) };
+    let events = std::slice::from_ref(&event);
     let session = |is_own| SessionRow {
         id: value,
         user: value.into(),
@@ -187,7 +192,8 @@ fn all_pages(texts: &'static Texts, value: &str) -> Vec<String> {
         pages::try_it(&frame(None), value, &typed, &Tried::Plaintext(None, value)),
         pages::grant(&frame(None), value, &rows, &typed),
         pages::grant(&frame(None), value, &[], &typed),
-        pages::audit(&frame(None), &filter, std::slice::from_ref(&event), Some(value)),
+        pages::audit(&frame(None), &filter, (events, Some(value)), Some(&line)),
+        pages::audit(&frame(None), &all_times, (&[], None), None),
         pages::event(&frame(None), &event, Some(value), true),
         pages::sessions(&frame(None), &[session(true), session(false)]),
         pages::message(&frame(Some(&refusal)), "not-found-title", "not-found"),

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod backend;
 pub mod cache;
 pub mod call;
+pub mod calls;
 pub mod client_token;
 pub mod cluster;
 pub mod crypto;

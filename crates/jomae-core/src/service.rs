@@ -342,7 +342,7 @@ impl Service {
         let _under_way = match admitted {
             Ok(under_way) => under_way,
             Err(refused) => {
-                let logged = self.note_throttled(spec, call, refused.error.refusal().in_api(api)).await;
+                let logged = self.note_throttled(spec, call, refused.error.refusal().in_api(api), &share).await;
                 return CallReport::of_known(spec, None, logged, Err(refused));
             }
         };
@@ -357,6 +357,7 @@ impl Service {
         };
         let ActionReport { result, trace, pending, is_made } = report;
         let refusal = result.as_ref().err().map(|error| error.refusal().in_api(api));
+        share.note_call(call.now, refusal.is_some());
         let wants_receipt = request.header(RECEIPT_HEADER).is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
         let logged = match (pending, refusal) {
             (Some(pending), None) => self.record_change(*pending, &call, wants_receipt).await,
@@ -485,11 +486,13 @@ impl Service {
         spec: Option<&'static ActionSpec>,
         call: Call<'_>,
         refusal: Refusal,
+        share: &Share,
     ) -> Result<Logged, Fault> {
         let unproven = matches!(refusal, Refusal::NonceUsed | Refusal::Unavailable | Refusal::GatewayUnavailable);
         if unproven || spec.is_some_and(|spec| !spec.recorded) {
             return Ok(Logged::default());
         }
+        share.note_call(call.now, true);
         let Some(event) = self.throttled.note(spec, call, refusal) else { return Ok(Logged::default()) };
         let appended = self.audit.append(&event, Durability::Handed);
         appended.done.wait().await.map_err(Fault::unavailable)?;

@@ -3,14 +3,15 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use jomae_api::{actions::ACTIONS, names::AccountId};
+use jomae_api::{actions::ACTIONS, names::AccountId, time::Timestamp};
 
 use crate::{
+    calls::{Calls, Minute},
     nonce,
     places::{Place, Places},
     turns::may_have_more,
@@ -24,6 +25,9 @@ const COSTLY_WAITING_MAX: usize = 1024;
 /// How much more of the nonce memory than what is free an account may have.
 const NONCE_GREED: usize = 8;
 
+/// Accounts whose calls are counted by the minute, the first ones that call: 24 MB for all of them.
+const COUNTED_MAX: usize = 2048;
+
 /// The turn of a costly call, which passes on when this is dropped.
 pub type CostlyTurn = Place<AccountId>;
 
@@ -34,6 +38,8 @@ pub struct Shares {
     in_flight_max: usize,
     /// Fewer than there are request threads, so that quick calls always find one.
     costly: Arc<Places<AccountId>>,
+    /// How many accounts have their calls counted.
+    counted: Arc<AtomicUsize>,
 }
 
 /// What one account has, and what its calls cost.
@@ -45,6 +51,9 @@ pub struct Share {
     nonces: [AtomicU64; nonce::LIVE_GENERATIONS_MAX],
     /// Mean time of the calls of each action, in nanoseconds, the last ones weighing most.
     mean_ns: [AtomicU32; ACTIONS.len()],
+    /// By the minute. Made with the first call, if there was room.
+    calls: OnceLock<Option<Calls>>,
+    counted: Arc<AtomicUsize>,
 }
 
 impl Shares {
@@ -55,6 +64,7 @@ impl Shares {
             in_flight: Arc::default(),
             in_flight_max,
             costly: Arc::new(Places::new(costly_max, COSTLY_WAITING_MAX)),
+            counted: Arc::default(),
         }
     }
 
@@ -63,7 +73,7 @@ impl Shares {
         let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(account).cloned();
         known.unwrap_or_else(|| {
             let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Share::new(account.clone()));
+            let new = || Arc::new(Share::new(account.clone(), Arc::clone(&self.counted)));
             Arc::clone(accounts.entry(account.clone()).or_insert_with(new))
         })
     }
@@ -91,13 +101,29 @@ impl Shares {
 }
 
 impl Share {
-    fn new(account: AccountId) -> Self {
+    fn new(account: AccountId, counted: Arc<AtomicUsize>) -> Self {
         Self {
             account,
             in_flight: AtomicUsize::new(0),
             nonces: [const { AtomicU64::new(0) }; nonce::LIVE_GENERATIONS_MAX],
             mean_ns: [const { AtomicU32::new(0) }; ACTIONS.len()],
+            calls: OnceLock::new(),
+            counted,
         }
+    }
+
+    /// Counts a call that is about to be answered.
+    pub fn note_call(&self, now: Timestamp, refused: bool) {
+        let calls =
+            self.calls.get_or_init(|| (self.counted.fetch_add(1, Ordering::Relaxed) < COUNTED_MAX).then(Calls::new));
+        if let Some(calls) = calls {
+            calls.note(now, refused);
+        }
+    }
+
+    /// The account's calls of the last day, by the minute. None: they are not counted.
+    pub fn calls(&self, now: Timestamp) -> Option<Vec<Minute>> {
+        Some(self.calls.get()?.as_ref()?.last_day(now))
     }
 
     /// Notes how long a call of an action, by its number, has kept a request's thread, in nanoseconds.

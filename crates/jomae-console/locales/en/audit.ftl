@@ -2,6 +2,10 @@
 
 ## Audit log
 audit-about = Every call of this account, allowed or refused, newest first; without a choice, those of the last seven days.
+audit-time-line = When these events were
+audit-time-line-about = A bar, or its time in the table, shows the events of that time alone.
+audit-all-times = All times
+bar-label = { $from }: { $allowed } allowed, { $refused } refused
 events-none = There are no such events.
 event-by = Search by
 event-value = Value

@@ -2,6 +2,10 @@
 
 ## Audit log
 audit-about = このアカウントの呼び出しの記録です。許可されたものも拒否されたものも、新しい順に、過去 7 日分を表示します。
+audit-time-line = イベントの発生時刻
+audit-time-line-about = 棒グラフの棒、または表の時刻を選ぶと、その時間のイベントだけに絞り込みます。
+audit-all-times = すべての期間
+bar-label = { $from }：許可 { $allowed } 件、拒否 { $refused } 件
 events-none = 該当するイベントはありません。
 event-by = 検索項目
 event-value = 値

@@ -2,6 +2,10 @@
 
 ## Audit log
 audit-about = 此账号的全部调用记录，包括允许和被拒绝的调用，按时间倒序显示最近 7 天。
+audit-time-line = 事件的时间分布
+audit-time-line-about = 选择柱形或表中的时间，即可只显示该时段的事件。
+audit-all-times = 全部时间
+bar-label = { $from }：允许 { $allowed } 次，拒绝 { $refused } 次
 events-none = 没有符合条件的事件。
 event-by = 查询条件
 event-value = 值

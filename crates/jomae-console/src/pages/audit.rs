@@ -3,7 +3,10 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::text;
+use super::{
+    chart::{Bar, chart_with_links},
+    text,
+};
 use crate::{
     Frame,
     frame::{code_block, percent, time},
@@ -17,9 +20,38 @@ pub struct EventFilter {
     pub value: String,
     /// Only one kind of event: `ApiCall`, `ConsoleOperation`, …; empty: all.
     pub kind: String,
+    /// The first and the last moment, as the API writes times; empty: the range of LookupEvents.
+    pub from: String,
+    pub to: String,
 }
 
-pub fn audit(frame: &Frame<'_>, filter: &EventFilter, events: &[Value], next: Option<&str>) -> String {
+impl EventFilter {
+    /// The page of this search, with another range.
+    fn within(&self, from: &str, to: &str) -> String {
+        let mut path =
+            format!("/audit?by={}&value={}&kind={}", percent(&self.by), percent(&self.value), percent(&self.kind));
+        if !from.is_empty() || !to.is_empty() {
+            path += &format!("&from={}&to={}", percent(from), percent(to));
+        }
+        path
+    }
+}
+
+/// When the events of a search were.
+pub struct TimeLine<'a> {
+    pub bars: &'a [Bar],
+    /// The last moment of each bar.
+    pub ends: &'a [String],
+    /// When the oldest event was that was looked at, if there are older ones.
+    pub only_since: Option<&'a str>,
+}
+
+pub fn audit(
+    frame: &Frame<'_>,
+    filter: &EventFilter,
+    (events, next): (&[Value], Option<&str>),
+    time_line: Option<&TimeLine<'_>>,
+) -> String {
     let attributes = [
         ("User", frame.t("event-user")),
         ("EventName", frame.t("event-name")),
@@ -50,8 +82,11 @@ pub fn audit(frame: &Frame<'_>, filter: &EventFilter, events: &[Value], next: Op
             ]
         })
         .collect();
-    let query =
-        format!("/audit?by={}&value={}&kind={}", percent(&filter.by), percent(&filter.value), percent(&filter.kind));
+    let query = filter.within(&filter.from, &filter.to);
+    let narrowed = |index: usize| {
+        let bar = time_line.and_then(|line| Some((line.bars.get(index)?, line.ends.get(index)?)));
+        bar.map_or_else(|| query.clone(), |(bar, end)| filter.within(&bar.from, end))
+    };
     let content = html! {
         p { (frame.t("audit-about")) }
         form.actions method="get" action="/audit" role="search" {
@@ -59,6 +94,18 @@ pub fn audit(frame: &Frame<'_>, filter: &EventFilter, events: &[Value], next: Op
             (frame.input("value", "event-value", "", &filter.value, false))
             (frame.select("kind", "event-kind", &kinds, &filter.kind))
             div.field { button type="submit" { (frame.t("search")) } }
+        }
+        @if !filter.from.is_empty() || !filter.to.is_empty() {
+            p id="range" {
+                (time(&filter.from)) " – " (time(&filter.to)) " "
+                a href=(filter.within("", "")) { (frame.t("audit-all-times")) }
+            }
+        }
+        @if let Some(line) = time_line {
+            h2 { (frame.t("audit-time-line")) }
+            p.hint { (frame.t("audit-time-line-about")) }
+            @if let Some(since) = line.only_since { p.hint { (frame.t("use-since")) " " (time(since)) } }
+            (chart_with_links(frame, "audit-time-line", line.bars, Some(&narrowed)))
         }
         @if events.is_empty() { p { (frame.t("events-none")) } }
         @else { (frame.table("nav-audit", &heads, &rows)) }

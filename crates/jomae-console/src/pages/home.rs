@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{
-    chart::{Bar, chart},
+    chart::{Minutes, minutes},
     keys::key_path,
     text,
 };
@@ -31,12 +31,12 @@ pub struct Overview<'a> {
     pub counts: Option<Counts<'a>>,
     /// Whether the counts can be had by another page.
     pub counts_later: bool,
-    /// Calls of the last day by the hour.
-    pub bars: Option<&'a [Bar]>,
-    /// The oldest call that was looked at, if there are older ones in that day.
+    /// Calls of the last day, as this node has counted them, and since when it has run, if that is not a day ago.
+    pub calls: Option<(&'a Minutes, Option<&'a str>)>,
+    /// The newest refusals of the last day; none if they may not be looked up.
+    pub refusals: Option<&'a [Value]>,
+    /// The oldest call that was looked at for them, if there are older ones in that day.
     pub only_since: Option<&'a str>,
-    /// The newest refusals.
-    pub refusals: &'a [Value],
     pub version: &'a str,
     pub log_is_writable: bool,
     /// Whether the pages about the service itself are for this account.
@@ -53,13 +53,19 @@ pub fn overview(frame: &Frame<'_>, all: &Overview<'_>) -> String {
             @if let Some(counts) = &all.counts { (counted(frame, counts)) }
             @if all.counts_later { p { a href="/?counts=all" { (frame.t("overview-count")) } } }
         }
-        @if let Some(bars) = all.bars {
+        @if let Some((calls, since)) = all.calls {
             h2 { (frame.t("overview-calls")) }
-            @if let Some(since) = all.only_since { p.hint { (frame.t("use-since")) " " (time(since)) } }
-            (chart(frame, "overview-calls", bars))
+            p.hint {
+                (frame.t("overview-calls-about"))
+                @if let Some(since) = since { " " (frame.t("overview-calls-since")) " " (time(since)) }
+            }
+            (minutes(frame, "overview-calls", calls))
+        }
+        @if let Some(events) = all.refusals {
             h2 { (frame.t("overview-refusals")) }
-            @if all.refusals.is_empty() { p { (frame.t("overview-no-refusals")) } }
-            @else { (refusals(frame, all.refusals)) }
+            @if let Some(since) = all.only_since { p.hint { (frame.t("use-since")) " " (time(since)) } }
+            @if events.is_empty() { p { (frame.t("overview-no-refusals")) } }
+            @else { (refusals(frame, events)) }
         }
         h2 { (frame.t("overview-health")) }
         dl {

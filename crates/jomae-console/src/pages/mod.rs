@@ -12,8 +12,8 @@ mod session;
 mod sign;
 mod sign_in;
 
-pub use audit::{EventFilter, audit, event};
-pub use chart::Bar;
+pub use audit::{EventFilter, TimeLine, audit, event};
+pub use chart::{Bar, Minutes, PerMinute};
 pub use home::{Counts, Overview, overview};
 pub use import::{Wrapping, import};
 pub use key_use::{KeyUse, UserOfKey, key_use};

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     Frame, Texts, Typed,
-    pages::{self, Bar, Counts, KeyUse, KeysPage, Overview, Signed, UserOfKey, Wrapping},
+    pages::{self, Bar, Counts, KeyUse, KeysPage, Minutes, Overview, PerMinute, Signed, UserOfKey, Wrapping},
 };
 
 pub(super) fn all_pages(frame: &Frame<'_>, value: &str, typed: &Typed) -> Vec<String> {
@@ -38,6 +38,10 @@ pub(super) fn all_pages(frame: &Frame<'_>, value: &str, typed: &Typed) -> Vec<St
     let events = [json!({ "eventId": value, "eventName": value, "eventTime": value, "errorCode": value,
         "userIdentity": { "userName": value } })];
     let states = [("Enabled", 1), (value, 2)];
+    let minutes = Minutes {
+        hours: vec![value.to_owned(), value.to_owned()],
+        minutes: vec![PerMinute { allowed: 3, refused: 1 }; 70],
+    };
     let overview = |counts_later: bool| Overview {
         total: Some(3),
         counts: (!counts_later).then_some(Counts {
@@ -47,9 +51,9 @@ pub(super) fn all_pages(frame: &Frame<'_>, value: &str, typed: &Typed) -> Vec<St
             leaving: (9, &keys),
         }),
         counts_later,
-        bars: Some(&bars),
+        calls: Some((&minutes, Some(value))),
         only_since: Some(value),
-        refusals: &events,
+        refusals: Some(&events),
         version: value,
         log_is_writable: counts_later,
         is_of_operator: counts_later,

@@ -9,7 +9,7 @@ use jomae_api::{
 };
 use jomae_console::{
     Refusal, Typed,
-    pages::{self, Bar, Counts, KeyUse, KeysPage, Overview, Signed, UserOfKey, Wrapping},
+    pages::{self, Bar, Counts, KeyUse, KeysPage, Minutes, Overview, PerMinute, Signed, UserOfKey, Wrapping},
     percent,
 };
 use jomae_crypto::hash;
@@ -29,11 +29,11 @@ use super::{
 const KEYS_OF_PAGE: u64 = 25;
 /// Keys that the overview names.
 const KEYS_NAMED: &str = "5";
-/// With so many keys or fewer, the overview has them counted right away: to count is to read all of them.
+/// With so many keys or fewer, the overview has them counted right away: the first count after a start reads all of them.
 const COUNTED_MAX: u64 = 500;
 /// Events that one look-up gives, and look-ups of a page; each is an event itself.
 const EVENTS_OF_LOOKUP: &str = "50";
-const LOOKUPS_MAX: usize = 4;
+pub(super) const LOOKUPS_MAX: usize = 4;
 /// Refusals that the overview shows.
 const REFUSALS_SHOWN: usize = 5;
 /// How far back the use of a key is looked at, in days.
@@ -45,7 +45,7 @@ const HOUR_SECS: i64 = 3600;
 /// The states, in the order of a key's life.
 pub(super) const STATES: [&str; 4] = ["Enabled", "Disabled", "PendingImport", "PendingDeletion"];
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -165,10 +165,14 @@ impl Visit<'_> {
                 None
             }
         };
-        let bars = found.as_ref().map(|found| found.bars(starts(self.now, HOUR_SECS, 24), |_| true));
-        let refusals = found.iter().flat_map(|found| &found.events);
-        let refusals = refusals.filter(|event| !text(event, "errorCode").is_empty());
-        let refusals: Vec<Value> = refusals.take(REFUSALS_SHOWN).cloned().collect();
+        let refusals = found.as_ref().map(|found| {
+            let refused = found.events.iter().filter(|event| !text(event, "errorCode").is_empty());
+            refused.take(REFUSALS_SHOWN).cloned().collect::<Vec<Value>>()
+        });
+        // To whoever may not look at the log, it is not told how much there is in it.
+        let calls = refusals.as_ref().and_then(|_| self.calls_per_minute(session));
+        let started = Timestamp(self.now.0.saturating_sub_unsigned(self.console.started.elapsed().as_secs()));
+        let counted_since = (started > day_ago).then(|| started.to_string());
         let all = Overview {
             total,
             counts: is_counted.then(|| Counts {
@@ -178,14 +182,28 @@ impl Visit<'_> {
                 leaving: (count_of(&leaving), &leaving_rows),
             }),
             counts_later: total.is_some() && !is_counted,
-            bars: bars.as_deref(),
+            calls: calls.as_ref().map(|calls| (calls, counted_since.as_deref())),
             only_since: found.as_ref().and_then(Found::only_since),
-            refusals: &refusals,
+            refusals: refusals.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
             log_is_writable: self.console.service.audit.is_writable(),
             is_of_operator,
         };
         self.shown(session, asker, refusal.as_ref(), |frame| pages::overview(frame, &all))
+    }
+
+    /// The calls of the account, from 23 whole hours ago to now.
+    fn calls_per_minute(&self, session: &Session) -> Option<Minutes> {
+        let share = self.console.service.shares.of(&session.caller.account);
+        let day = share.calls(self.now)?;
+        let hours = starts(self.now, HOUR_SECS, 24);
+        let first = hours.first().and_then(|first| Timestamp::parse(first))?;
+        let minute = |secs: i64| secs.div_euclid(60);
+        let shown = usize::try_from(minute(self.now.0) - minute(first.0) + 1).ok()?;
+        let shown = day.get(day.len().checked_sub(shown)?..)?;
+        let per_minute =
+            |of: &jomae_core::calls::Minute| PerMinute { allowed: of.allowed.into(), refused: of.refused.into() };
+        Some(Minutes { hours, minutes: shown.iter().map(per_minute).collect() })
     }
 
     /// One call, however many keys there are.

@@ -1,21 +1,25 @@
 //! Pages that show: which calls each one makes.
 
+use jomae_api::time::Timestamp;
 use jomae_console::{
     Frame, Refusal, Typed,
-    pages::{self, EventFilter, KeyParts, NewSecret, SessionRow, Signed, Tried},
+    pages::{self, Bar, EventFilter, KeyParts, NewSecret, SessionRow, Signed, TimeLine, Tried},
 };
 use serde_json::Value;
 
 use super::{
     Visit,
     ask::{Asker, given, rows},
+    keys::{LOOKUPS_MAX, text},
     parts, people,
     reply::Page,
     sessions::Session,
 };
 
 /// Events of a page.
-const EVENTS_OF_PAGE: &str = "20";
+const EVENTS_OF_PAGE: &str = "50";
+/// Bars of a time line: on a narrow screen each is still wide enough to be met.
+const BARS: i64 = 10;
 /// Users that are shown.
 const USERS_MAX: &str = "100";
 /// What may have been done, as the pages say it.
@@ -160,10 +164,42 @@ impl Visit<'_> {
     }
 
     async fn audit(&self, session: &Session, asker: &mut Asker<'_>) -> Page {
-        let filter = EventFilter { by: self.query("by"), value: self.query("value"), kind: self.query("kind") };
-        let mut pairs = vec![("MaxResults", EVENTS_OF_PAGE)];
+        // Both or neither, as LookupEvents has it.
+        let range = Timestamp::parse(&self.query("from")).zip(Timestamp::parse(&self.query("to")));
+        let (from, to) = range.map(|(from, to)| (from.to_string(), to.to_string())).unwrap_or_default();
+        let filter =
+            EventFilter { by: self.query("by"), value: self.query("value"), kind: self.query("kind"), from, to };
         let next = self.query("next");
-        pairs.push(("NextToken", &next));
+        let first = self.search(asker, &filter, &next).await;
+        let (found, refusal) = match first {
+            Ok(found) => (found, None),
+            Err(refused) => (Value::Null, Some(refused)),
+        };
+        let events = events_of(&found);
+        let older = text(&found, "NextToken");
+        // Further pages are those of the same time line.
+        let line = match (&refusal, next.is_empty()) {
+            (None, true) => self.time_line(asker, &filter, &found).await,
+            _ => None,
+        };
+        let line = line.as_ref().map(|Line { bars, ends, only_since }| {
+            let only_since = only_since.as_deref();
+            TimeLine { bars, ends, only_since }
+        });
+        let older = Some(older).filter(|older| !older.is_empty());
+        self.shown(session, asker, refusal.as_ref(), |frame| {
+            pages::audit(frame, &filter, (&events, older), line.as_ref())
+        })
+    }
+
+    /// A page of what is searched for.
+    async fn search(&self, asker: &mut Asker<'_>, filter: &EventFilter, next: &str) -> Result<Value, Refusal> {
+        let mut pairs = vec![
+            ("MaxResults", EVENTS_OF_PAGE),
+            ("NextToken", next),
+            ("StartTime", &filter.from),
+            ("EndTime", &filter.to),
+        ];
         let chosen = [("EventType", filter.kind.as_str()), (filter.by.as_str(), filter.value.trim())];
         let names = [
             ("LookupAttribute.1.Key", "LookupAttribute.1.Value"),
@@ -173,13 +209,30 @@ impl Visit<'_> {
         for ((name, value), (key_name, value_name)) in chosen.zip(names) {
             pairs.extend([(key_name, *name), (value_name, *value)]);
         }
-        let (found, refusal) = match asker.ask("LookupEvents", given(&pairs)).await {
-            Ok(found) => (found, None),
-            Err(refused) => (Value::Null, Some(refused)),
-        };
-        let events = found.get("Events").and_then(Value::as_array).cloned().unwrap_or_default();
-        let next = found.get("NextToken").and_then(Value::as_str);
-        self.shown(session, asker, refusal.as_ref(), |frame| pages::audit(frame, &filter, &events, next))
+        asker.ask("LookupEvents", given(&pairs)).await
+    }
+
+    /// The newest events of a search, whose first page was found. None: a page of it was refused.
+    async fn time_line(&self, asker: &mut Asker<'_>, filter: &EventFilter, first: &Value) -> Option<Line> {
+        let mut events = events_of(first);
+        let mut next = text(first, "NextToken").to_owned();
+        for _ in 1..LOOKUPS_MAX {
+            if next.is_empty() {
+                break;
+            }
+            let found = self.search(asker, filter, &next).await.ok()?;
+            events.extend(events_of(&found));
+            text(&found, "NextToken").clone_into(&mut next);
+        }
+        let oldest = events.last().map(|event| text(event, "eventTime").to_owned());
+        let only_since = oldest.filter(|_| !next.is_empty());
+        // As the look-up itself has understood the range.
+        let given = |name: &str| Timestamp::parse(text(first, name));
+        let (from, to) = (given("StartTime")?, given("EndTime")?);
+        let from = only_since.as_deref().and_then(Timestamp::parse).unwrap_or(from);
+        let (starts, ends) = spans(from, to, BARS);
+        let calls = events.iter().map(|event| (text(event, "eventTime"), !text(event, "errorCode").is_empty()));
+        Some(Line { bars: Bar::of(starts, calls), ends, only_since })
     }
 
     /// An event of the account; what was refused is why there is none.
@@ -228,7 +281,52 @@ impl Visit<'_> {
     }
 }
 
+/// Bars, the last moment of each, and the moment of the oldest event if there are older ones.
+struct Line {
+    bars: Vec<Bar>,
+    ends: Vec<String>,
+    only_since: Option<String>,
+}
+
+fn events_of(found: &Value) -> Vec<Value> {
+    found.get("Events").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// At most so many spans of whole seconds that cover a range, both of its ends included: the first and the last moment of
+/// each.
+fn spans(from: Timestamp, to: Timestamp, most: i64) -> (Vec<String>, Vec<String>) {
+    let secs = to.0.saturating_sub(from.0).max(0).saturating_add(1);
+    let each = secs / most + i64::from(secs % most > 0);
+    let starts = (0..most).map(|number| from.0.saturating_add(number * each)).take_while(|start| *start <= to.0);
+    let ends = |start: &i64| (start + each - 1).min(to.0);
+    let starts: Vec<i64> = starts.collect();
+    let texts = |moments: Vec<i64>| moments.into_iter().map(|at| Timestamp(at).to_string()).collect();
+    (texts(starts.clone()), texts(starts.iter().map(ends).collect()))
+}
+
 /// An alias with its prefix.
 pub(super) fn with_prefix(alias: &str) -> String {
     if alias.starts_with("alias/") { alias.to_owned() } else { format!("alias/{alias}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_cover_a_range_without_gaps() {
+        for (from, to) in [(0, 0), (100, 123), (100, 124), (1_800_000_000, 1_800_604_800), (5, 4)] {
+            let (starts, ends) = spans(Timestamp(from), Timestamp(to), BARS);
+            let moments = |texts: &[String]| texts.iter().map(|at| Timestamp::parse(at).unwrap().0).collect::<Vec<_>>();
+            let (starts, ends) = (moments(&starts), moments(&ends));
+            assert!(starts.len() <= 10 && starts.len() == ends.len());
+            if to < from {
+                assert!(starts.is_empty());
+                continue;
+            }
+            assert_eq!((starts[0], *ends.last().unwrap()), (from, to));
+            assert!(starts.iter().zip(&ends).all(|(start, end)| start <= end));
+            assert!(starts.iter().skip(1).zip(&ends).all(|(start, end)| *start == end + 1));
+        }
+    }
 }
