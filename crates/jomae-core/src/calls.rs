@@ -48,13 +48,14 @@ impl Calls {
 
     /// The last day, minute by minute; the last one has begun, and is not over.
     pub fn last_day(&self, now: Timestamp) -> Vec<Minute> {
-        let at = |back: i64| {
-            let (word, lap) = self.place(Timestamp(now.0 - back * MINUTE_SECS))?;
+        let at = |back: usize| {
+            let secs = i64::try_from(back).ok()? * MINUTE_SECS;
+            let (word, lap) = self.place(Timestamp(now.0 - secs))?;
             let counts = counts_of(word.load(Ordering::Relaxed), lap)?;
             let count = |counts: u64| u32::try_from(counts & COUNT_MAX).unwrap_or(u32::MAX);
             Some(Minute { allowed: count(counts), refused: count(counts >> COUNT_BITS) })
         };
-        (0..MINUTES as i64).rev().map(|back| at(back).unwrap_or_default()).collect()
+        (0..MINUTES).rev().map(|back| at(back).unwrap_or_default()).collect()
     }
 }
 

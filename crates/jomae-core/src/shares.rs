@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn nonces_are_counted_while_they_live() {
-        let share = Share::new(account(1));
+        let share = Share::new(account(1), Arc::default());
         let now = 1_800_000_000;
         for signed_at in [now - 800, now, now + 800] {
             for _ in 0..10 {

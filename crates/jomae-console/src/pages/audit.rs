@@ -28,12 +28,13 @@ pub struct EventFilter {
 impl EventFilter {
     /// The page of this search, with another range.
     fn within(&self, from: &str, to: &str) -> String {
-        let mut path =
-            format!("/audit?by={}&value={}&kind={}", percent(&self.by), percent(&self.value), percent(&self.kind));
-        if !from.is_empty() || !to.is_empty() {
-            path += &format!("&from={}&to={}", percent(from), percent(to));
-        }
-        path
+        let range = if from.is_empty() && to.is_empty() {
+            String::new()
+        } else {
+            format!("&from={}&to={}", percent(from), percent(to))
+        };
+        let [by, value, kind] = [&self.by, &self.value, &self.kind].map(|text| percent(text));
+        format!("/audit?by={by}&value={value}&kind={kind}{range}")
     }
 }
 
