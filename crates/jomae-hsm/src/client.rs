@@ -1,7 +1,7 @@
 //! The client: calls that wait for the worker's answers.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     ffi::OsString,
     io,
     path::PathBuf,
@@ -16,12 +16,12 @@ use std::{
 
 use futures_channel::oneshot;
 use jomae_crypto::{purpose::Purpose, rng, secret::Key256};
+use zeroize::Zeroizing;
 
 use crate::{
     kind::{Algorithm, Kind},
-    sending::{Flush, Sending},
     supervisor,
-    wire::{Answer, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
+    wire::{self, Answer, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
 };
 
 /// Calls that wait at most: as many bytes as that are held for a worker that has stopped reading.
@@ -129,41 +129,34 @@ pub struct ObjectName {
 pub(crate) struct Waiting {
     pub deadline: Instant,
     began: Instant,
-    answer: oneshot::Sender<Reply>,
+    answer: oneshot::Sender<Result<Answer, CallError>>,
     expected: Expected,
     /// The object that it makes, to be destroyed if nobody learns of it.
     makes: Option<KeyRef>,
 }
 
-/// What a call hears: its answer, and those of others, which it passes on.
-struct Reply {
-    result: Result<Answer, CallError>,
-    others: Option<Others>,
-}
-
 impl Waiting {
-    /// Gives a call its answer, and perhaps others'. Gives back the object that may have been made without anybody knowing of it.
-    fn deliver(self, result: Result<Answer, CallError>, others: Option<Others>) -> Option<KeyRef> {
+    /// Gives a call its answer. Gives back the object that may have been made without anybody knowing of it.
+    fn deliver(self, result: Result<Answer, CallError>) -> Option<KeyRef> {
         let is_unknown = matches!(result, Err(CallError::Down(_)));
         let is_made = matches!(result, Ok(Answer::Made { .. }));
-        let nobody_heard = self.answer.send(Reply { result, others }).is_err();
+        let nobody_heard = self.answer.send(result).is_err();
         self.makes.filter(|_| is_unknown || (is_made && nobody_heard))
     }
 }
 
-/// What the worker has said of calls, until those who wait have been told.
-pub(crate) type Delivery = Mutex<Vec<(Waiting, Result<Answer, CallError>)>>;
+/// What the worker has said of calls, to be told to those who wait.
+#[derive(Default)]
+pub(crate) struct Delivery(Vec<(Waiting, Result<Answer, CallError>)>);
 
-/// Answers of others, which are told when it is dropped, by the thread that drops it.
-struct Others {
-    shared: Arc<Shared>,
-    delivery: Arc<Delivery>,
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        self.shared.deliver(&self.delivery);
-    }
+/// Requests on their way to the thread that sends them.
+#[derive(Default)]
+pub(crate) struct Sending {
+    pub queue: VecDeque<Zeroizing<Vec<u8>>>,
+    /// Whether the thread sleeps, and is not woken yet.
+    pub sleeps: bool,
+    /// Whether somebody is about to wake it.
+    flush_is_near: bool,
 }
 
 pub(crate) struct State {
@@ -171,8 +164,6 @@ pub(crate) struct State {
     pub sending: Sending,
     pub waiting: HashMap<u64, Waiting>,
     next_call: u64,
-    /// What callers have been asked to tell each other; what they have not told after a while is told without them.
-    pub handed_over: Vec<Arc<Delivery>>,
     /// Objects that may have been made, and of which nobody has heard.
     doubtful: Vec<KeyRef>,
     pub facts: Option<TokenFacts>,
@@ -188,7 +179,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Takes calls that have been answered from those that wait. Told without the lock.
+    /// Takes calls that have been answered from those that wait. Told by [`Shared::deliver`], without the lock.
     ///
     /// # Errors
     /// An answer to a call that waits for none, or for another one: the worker's memory is not what it was. What was answered
@@ -196,17 +187,15 @@ impl State {
     pub fn answered(
         &mut self,
         answers: impl Iterator<Item = (u64, Result<Answer, Failure>)>,
-        delivery: &Arc<Delivery>,
+        delivery: &mut Delivery,
     ) -> Result<(), &'static str> {
-        self.handed_over.push(Arc::clone(delivery));
-        let mut delivery = delivery.lock().unwrap_or_else(PoisonError::into_inner);
         for (call, result) in answers {
             let waiting = self.waiting.get(&call).ok_or("an answer that nobody waits for")?;
             if result.as_ref().is_ok_and(|answer| !waiting.expected.fits(answer)) {
                 return Err("an answer to another question");
             }
             if let Some(waiting) = self.waiting.remove(&call) {
-                delivery.push((waiting, result.map_err(CallError::Failed)));
+                delivery.0.push((waiting, result.map_err(CallError::Failed)));
             }
         }
         Ok(())
@@ -232,28 +221,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who wait, unless they have been told. Not with the lock.
-    pub fn deliver(&self, delivery: &Delivery) {
-        let answers = std::mem::take(&mut *delivery.lock().unwrap_or_else(PoisonError::into_inner));
-        self.tell(answers.into_iter().map(|(waiting, result)| (waiting, result, None)));
-    }
-
-    /// Has all of them told by the last one of them. To wake a task from outside its executor's threads costs as much as a short
-    /// operation of a module, and lets that thread run before the next task is woken; that the tasks wake each other is cheap.
-    pub fn hand_over(self: &Arc<Self>, delivery: Arc<Delivery>) {
-        let last = delivery.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some((waiting, result)) = last {
-            let others = Others { shared: Arc::clone(self), delivery };
-            self.tell([(waiting, result, Some(others))]);
-        }
-    }
-
-    fn tell(&self, answers: impl IntoIterator<Item = (Waiting, Result<Answer, CallError>, Option<Others>)>) {
+    /// Tells those who wait.
+    pub fn deliver(&self, delivery: Delivery) {
         let now = Instant::now();
         let mut doubtful = Vec::new();
-        for (waiting, result, others) in answers {
+        for (waiting, result) in delivery.0 {
             self.count(&waiting, now, result.is_err());
-            doubtful.extend(waiting.deliver(result, others));
+            doubtful.extend(waiting.deliver(result));
         }
         if !doubtful.is_empty() {
             let mut state = self.lock();
@@ -273,11 +247,11 @@ impl Shared {
 
     /// Fails every call that waits.
     pub fn fail_all(&self, state: &mut State, why: &str) {
-        state.sending = Sending::default();
+        state.sending.queue.clear();
         let now = Instant::now();
         for (_, waiting) in std::mem::take(&mut state.waiting) {
             self.count(&waiting, now, true);
-            state.doubtful.extend(waiting.deliver(Err(CallError::Down(why.to_owned())), None));
+            state.doubtful.extend(waiting.deliver(Err(CallError::Down(why.to_owned()))));
         }
     }
 
@@ -290,14 +264,14 @@ impl Shared {
             let (answer, _nobody_waits) = oneshot::channel();
             let _tried_again_by_nobody = self.enqueue(state, &Request::Destroy { key }, answer, None);
         }
-        self.leave_to_thread(&mut state.sending);
+        self.wake_sender(state);
     }
 
     fn enqueue(
         &self,
         state: &mut State,
         request: &Request,
-        answer: oneshot::Sender<Reply>,
+        answer: oneshot::Sender<Result<Answer, CallError>>,
         makes: Option<KeyRef>,
     ) -> Result<(), CallError> {
         if let Phase::Down { reason, .. } = &state.phase {
@@ -311,13 +285,31 @@ impl Shared {
         }
         state.next_call += 1;
         let call = state.next_call;
-        state.sending.batch.push(call, request).map_err(|_| CallError::Message)?;
+        let frame = wire::encode(call, request).map_err(|_| CallError::Message)?;
         let began = Instant::now();
         let factor = if makes.is_some() { MAKING_FACTOR } else { 1 };
         let deadline = began + self.settings.timeout * factor;
+        state.sending.queue.push_back(frame);
         let expected = Expected::of(request);
         state.waiting.insert(call, Waiting { deadline, began, answer, expected, makes });
         Ok(())
+    }
+
+    /// Has what is in the queue sent.
+    fn wake_sender(&self, state: &mut State) {
+        state.sending.flush_is_near = false;
+        if !state.sending.queue.is_empty() && std::mem::take(&mut state.sending.sleeps) {
+            self.to_send.notify_one();
+        }
+    }
+}
+
+/// Has what is in the queue sent, also if the call that was to do it is given up.
+struct Flush<'a>(&'a Shared);
+
+impl Drop for Flush<'_> {
+    fn drop(&mut self) {
+        self.0.wake_sender(&mut self.0.lock());
     }
 }
 
@@ -348,7 +340,6 @@ impl Hsm {
             sending: Sending::default(),
             waiting: HashMap::new(),
             next_call: 0,
-            handed_over: Vec::new(),
             doubtful: Vec::new(),
             facts: None,
             serial: settings.token_serial.clone(),
@@ -467,9 +458,7 @@ impl Hsm {
             let_others().await;
             drop(flush);
         }
-        let reply = answered.await.map_err(|_| CallError::Down("it was stopped".to_owned()))?;
-        drop(reply.others);
-        reply.result
+        answered.await.unwrap_or_else(|_| Err(CallError::Down("it was stopped".to_owned())))
     }
 
     /// Makes a key that never leaves the token; gives the public half of a pair.

@@ -12,7 +12,6 @@
 
 mod client;
 pub mod kind;
-mod sending;
 mod supervisor;
 pub mod wire;
 pub mod worker;

@@ -8,9 +8,11 @@ use std::{
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Child, Command, Stdio},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
+
+use zeroize::Zeroizing;
 
 use crate::{
     client::{Delivery, Launch, Phase, Settings, Shared, State},
@@ -34,7 +36,7 @@ enum End {
     Failed(String),
 }
 
-pub fn run(shared: &Arc<Shared>) {
+pub fn run(shared: &Shared) {
     let (mut pause, longest) = PAUSES;
     let mut is_first = true;
     loop {
@@ -84,11 +86,6 @@ fn down(shared: &Shared, reason: &str, is_final: bool) {
     state.worker = None;
     shared.fail_all(&mut state, reason);
     shared.changed.notify_all();
-    let handed_over = std::mem::take(&mut state.handed_over);
-    drop(state);
-    for delivery in handed_over {
-        shared.deliver(&delivery);
-    }
 }
 
 /// Waits for the next start: as long as the pause, or until it is wanted. False: to stop.
@@ -159,7 +156,7 @@ fn spawn(launch: &Launch) -> io::Result<(Child, UnixStream)> {
 }
 
 /// Starts a worker and stays with it to its end.
-fn live(shared: &Arc<Shared>) -> End {
+fn live(shared: &Shared) -> End {
     let pin = match (shared.settings.pin)() {
         Ok(pin) => pin,
         Err(why) => return End::Failed(format!("the PIN: {why}")),
@@ -168,11 +165,7 @@ fn live(shared: &Arc<Shared>) -> End {
         Ok(started) => started,
         Err(error) => return End::Failed(format!("the worker cannot be started: {error}")),
     };
-    let stream = Arc::new(stream);
-    let mut state = shared.lock();
-    state.worker = Some(child.id());
-    state.sending.stream = Some(Arc::clone(&stream));
-    drop(state);
+    shared.lock().worker = Some(child.id());
     let refusal = std::sync::Mutex::new(None);
     let end = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -228,21 +221,11 @@ fn watch(shared: &Shared) -> End {
         if state.waiting.values().any(|waiting| now > waiting.deadline) {
             return End::Failed("a call has not been answered in time".to_owned());
         }
-        // A caller may have begun a call and not go on with it.
-        shared.leave_to_thread(&mut state.sending);
-        let handed_over = std::mem::take(&mut state.handed_over);
-        drop(state);
-        for delivery in handed_over {
-            shared.deliver(&delivery);
-        }
-        state = shared.lock();
-        if state.ended.is_none() && !state.stop {
-            state = shared.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        state = shared.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
-fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
+fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
     let mut frames = Frames::new(stream);
     let mut answers = Vec::new();
     while let Some(first) = frames.read_message()? {
@@ -259,9 +242,9 @@ fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Op
             }
             next = frames.next_message()?;
         }
-        let delivery = Arc::new(Delivery::default());
-        let answered = shared.lock().answered(answers.drain(..), &delivery);
-        shared.hand_over(delivery);
+        let mut delivery = Delivery::default();
+        let answered = shared.lock().answered(answers.drain(..), &mut delivery);
+        shared.deliver(delivery);
         answered.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
     }
     Ok(())
@@ -288,7 +271,7 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
     Ok(())
 }
 
-/// Sends how to begin, and then what those who call could not send at once.
+/// Sends how to begin, and then whatever is to be sent.
 fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()> {
     let settings = &shared.settings;
     let start = {
@@ -305,24 +288,20 @@ fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()
     };
     stream.write_all(&wire::encode(0, &start)?)?;
     drop(start);
+    let mut frames: Vec<Zeroizing<Vec<u8>>> = Vec::new();
     loop {
         let mut state = shared.lock();
-        let (mut batch, mut sent) = loop {
+        while state.sending.queue.is_empty() {
             if state.ended.is_some() {
                 return Ok(());
             }
-            if let Some(rest) = state.sending.rest.take() {
-                break rest;
-            }
+            state.sending.sleeps = true;
             state = shared.to_send.wait(state).unwrap_or_else(PoisonError::into_inner);
-        };
-        drop(state);
-        while !batch.is_empty() {
-            stream.write_all(batch.bytes().get(sent..).unwrap_or_default())?;
-            let mut state = shared.lock();
-            state.sending.sent(batch);
-            (batch, sent) = (state.sending.take(), 0);
-            state.sending.is_busy = !batch.is_empty();
+            state.sending.sleeps = false;
         }
+        frames.extend(state.sending.queue.drain(..));
+        drop(state);
+        wire::write_frames(stream, &frames)?;
+        frames.clear();
     }
 }

@@ -195,6 +195,15 @@ pub trait Service: Send + Sync + 'static {
     fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer;
 }
 
+/// Wakes another request thread, if one sleeps, so that it listens to the connections. The one that did may be this
+/// thread; until it is done with its task nobody would hear what others have to say.
+fn let_another_listen() {
+    // Tasks that are ready at once. The runtime keeps one for the thread that spawned it; for a second one it wakes a thread.
+    for _ in 0..2 {
+        drop(tokio::spawn(std::future::ready(())));
+    }
+}
+
 /// What every connection of one listener shares.
 struct Shared<S> {
     service: Arc<S>,
@@ -248,7 +257,9 @@ impl<S: Service> Shared<S> {
             return Some(None);
         }
         let network = Network::of(incoming.peer.address.ip());
-        self.large.take(&network, u64::try_from(bytes).unwrap_or(u64::MAX)).await.map(Some)
+        let place = self.large.take(&network, u64::try_from(bytes).unwrap_or(u64::MAX)).await?;
+        let_another_listen();
+        Some(Some(place))
     }
 
     /// Lets bytes that are still to come count as a known caller's, if the head of the request is signed by one.

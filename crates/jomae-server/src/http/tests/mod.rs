@@ -11,8 +11,8 @@ mod stopping;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,7 +27,7 @@ use crate::tls::{Issued, ServerTls, generate_ca, issue};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Answers with what it was given; `/panic` panics, `/slow` waits to be released, `/decided` as well, and is not given up;
-/// `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
+/// `/busy` keeps its thread until it is `free`; `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
 #[derive(Default)]
 pub(super) struct Mirror {
     pub(super) entered: Notify,
@@ -36,6 +36,7 @@ pub(super) struct Mirror {
     pub(super) over: Arc<Notify>,
     /// Calls that came to their end.
     pub(super) answered: AtomicUsize,
+    pub(super) free: AtomicBool,
 }
 
 struct Over(Arc<Notify>);
@@ -79,6 +80,13 @@ impl Service for Mirror {
                 self.entered.notify_one();
                 self.release.notified().await;
                 self.answered.fetch_add(1, Ordering::SeqCst);
+            }
+            "/busy" => {
+                self.entered.notify_one();
+                let began = Instant::now();
+                while !self.free.load(Ordering::SeqCst) && began.elapsed() < PATIENCE {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
             }
             "/close" => return Answer { close: true, ..answer(200, Vec::new()) },
             "/known" => return Answer { known: true, ..answer(200, Vec::new()) },

@@ -159,14 +159,28 @@ async fn the_oldest_stranger_makes_room_and_known_callers_stay() {
     assert_eq!(server.stats.strangers_closed.get(), 1);
 }
 
+fn large(path: &str) -> Vec<u8> {
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {BODY}\r\n\r\n");
+    [head.into_bytes(), vec![b'b'; BODY]].concat()
+}
+
+/// The thread that listens to all connections may be the one that gets the large request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_large_request_keeps_its_thread_others_are_heard() {
+    let server = start().await;
+    let mut busy = server.connect().await;
+    busy.send(large("/busy")).await;
+    timeout(PATIENCE, server.mirror.entered.notified()).await.unwrap();
+    let answered = timeout(PATIENCE / 4, async { server.connect().await.ask("GET / HTTP/1.1\r\n\r\n").await }).await;
+    server.mirror.free.store(true, Ordering::SeqCst);
+    assert_eq!(answered.unwrap().status, 200);
+    assert_eq!(busy.answer().await.status, 200);
+}
+
 /// What takes a request thread long is done a few at a time, and small requests do not wait for it.
 #[tokio::test]
 async fn large_requests_wait_for_each_other_and_small_ones_for_nobody() {
     let server = start().await;
-    let large = |path: &str| {
-        let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {BODY}\r\n\r\n");
-        [head.into_bytes(), vec![b'b'; BODY]].concat()
-    };
     let (mut first, mut second) = (server.connect().await, server.connect().await);
     first.send(large("/slow")).await;
     timeout(PATIENCE, server.mirror.entered.notified()).await.unwrap();
