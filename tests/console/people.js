@@ -399,13 +399,15 @@ async function onePolicyIsKept() {
         stage.call("CreateUser", { UserName: user });
         stage.call("AttachPolicyToUser", { PolicyName: name, PolicyType: "Custom", UserName: user });
     }
+    const arn = stage.call("DescribeKey", { KeyId: key }).KeyMetadata.Arn;
     assert.equal(as("whom-it-binds", ["call"])(["Encrypt", "--KeyId", key, "--Plaintext", "dGV4dA=="]).status, 0);
     const { context, page } = await person("en", { user: reader });
     for (const [where, fields] of [
-        ["/simulate", { name: "whom-it-binds", action: "kms:DescribeKey" }],
+        ["/simulate", { name: "whom-it-binds", action: "kms:Encrypt", resource: arn }],
         ["/replay", { PolicyDocument: policy("kms:DescribeKey"), place_name: "whom-it-binds" }],
     ]) {
         await go(page, where);
+        if (where === "/replay") await page.selectOption("[name=place]", "user");
         await fill(page, fields);
         await act(page, where);
         const refused = await page.textContent(".refused");
@@ -415,6 +417,7 @@ async function onePolicyIsKept() {
     }
     // Of others the answer is there.
     await go(page, "/replay");
+    await page.selectOption("[name=place]", "user");
     await fill(page, { PolicyDocument: policy("kms:DescribeKey"), place_name: reader });
     await act(page, "/replay");
     assert.equal(await page.locator("#answer").count(), 1);
