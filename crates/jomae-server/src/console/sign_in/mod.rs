@@ -70,7 +70,8 @@ fn names(account: &str, user: &str) -> (String, String) {
         Some((user, account_of_user)) if account.is_empty() => (account_of_user, user),
         _ => (account, user),
     };
-    (account.strip_suffix(LOGON_SUFFIX).unwrap_or(account).to_owned(), user.to_owned())
+    let account = account.strip_suffix(LOGON_SUFFIX).unwrap_or(account);
+    (account.trim().to_owned(), user.trim().to_owned())
 }
 
 impl Visit<'_> {
@@ -340,6 +341,7 @@ mod tests {
         assert_eq!(of("", "hanako@example.com@acme"), both("acme", "hanako@example.com"));
         assert_eq!(of("acme", "hanako@example.com"), both("acme", "hanako@example.com"));
         assert_eq!(of("", "hanako"), both("", "hanako"));
+        assert_eq!(of("", "hanako @ acme"), both("acme", "hanako"));
     }
 
     #[test]
