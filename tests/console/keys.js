@@ -370,6 +370,8 @@ async function screenshots() {
         ["files", files],
         ["a deletion with the name typed", deleting],
         ["the overview, on a small screen in the dark", overview],
+        ["the time line of events, in Japanese", () => timeLine("ja")],
+        ["the time line of events, in Chinese", () => timeLine("zh-CN")],
         ["a proof verified in the page, and changed ones refused", proving],
     ]);
 })();
