@@ -333,6 +333,7 @@ def main():
     kms = Service(sys.argv[1])
     kms("DescribeRegions")
     kms("DescribeAccountKmsStatus")
+    kms("DescribeServer", expected=403)
     kms("OpenKmsService", expected=400)
     key = keys(kms)
     names(kms, key)
