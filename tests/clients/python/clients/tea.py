@@ -1,5 +1,6 @@
 """alibabacloud-kms20160120, 2.x and 3.x: ACS3 by default, ACS4 and RPC v1 by configuration."""
 
+import functools
 import inspect
 import json
 import re
@@ -16,6 +17,7 @@ from kms_error import KmsError
 JSON_TEXT = ("Filters", "Tags", "TagKeys")
 
 # Action -> what the typed method of the SDK has met in this process: ANSWERED, or the code of a refusal.
+# For an action that the SDK has no method for, what the generic call has met.
 OUTCOMES = {}
 ANSWERED = "answered"
 
@@ -48,14 +50,7 @@ class Client:
             arguments.append(request)
         else:
             assert not parameters, f"{action} of this SDK takes no parameters"
-        outcomes = OUTCOMES.setdefault(action, set())
-        try:
-            response = raising_kms_errors(method, *arguments)
-        except KmsError as error:
-            outcomes.add(error.code)
-            raise
-        outcomes.add(ANSWERED)
-        return response
+        return recording_outcome(action, method, *arguments)
 
     def call(self, action, parameters):
         return self.send(action, parameters).body.to_map()
@@ -73,7 +68,20 @@ class Client:
             req_body_type="formData",
             body_type="json",
         )
-        return raising_kms_errors(self.sdk.call_api, params, OpenApiRequest(query=parameters), RuntimeOptions())["body"]
+        has_method = hasattr(self.sdk, snake_case(action))
+        call = raising_kms_errors if has_method else functools.partial(recording_outcome, action)
+        return call(self.sdk.call_api, params, OpenApiRequest(query=parameters), RuntimeOptions())["body"]
+
+
+def recording_outcome(action, call, *arguments):
+    outcomes = OUTCOMES.setdefault(action, set())
+    try:
+        response = raising_kms_errors(call, *arguments)
+    except KmsError as error:
+        outcomes.add(error.code)
+        raise
+    outcomes.add(ANSWERED)
+    return response
 
 
 def raising_kms_errors(call, *arguments):

@@ -80,6 +80,18 @@ def test_the_use_of_a_key_is_counted(api, key):
     assert of_version["Calls"] == expected
 
 
+def test_the_service_tells_of_itself_to_its_operators_alone(api, make, own_server, tmp_path):
+    api.generic_refused("DescribeServer", "Forbidden.NotOperator", 403)
+    assert own_server.stop() == 0
+    own_server.config = tmp_path / "jomae.toml"
+    own_server.config.write_text('operator_accounts = ["only"]\n')
+    own_server.start()
+    answer = make("tea3-acs3", own_server).generic("DescribeServer", {})
+    settings = {row["Name"]: row["Value"] for row in answer["Settings"]["Setting"]}
+    assert settings["operator_accounts"] == "only"
+    assert answer["UptimeSeconds"] < FLUSH_SECONDS_MAX
+
+
 def test_the_generic_call_gives_the_same_answers(api, key):
     """The typed methods add nothing: parameters as text in the query, the same members in the answer."""
     sealed = api.generic("Encrypt", KeyId=key, Plaintext=b64(b"data"), EncryptionContext=json.dumps({"a": "ü"}))

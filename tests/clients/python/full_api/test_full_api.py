@@ -24,7 +24,7 @@ def offered():
 
 
 def test_every_action_is_exercised(request):
-    """Runs last. Every action was answered, and refused, through the typed method of the SDK."""
+    """Runs last. Every action was answered, and refused, through the typed method of the SDK where it has one."""
     files = {item.path for item in request.session.items}
     here = Path(__file__).parent
     if request.config.option.keyword or not set(here.glob("test_*.py")) <= files:
