@@ -55,5 +55,6 @@ pub mod tx;
 pub mod usage;
 pub mod versions;
 pub mod wait;
+pub mod webauthn;
 pub mod whole;
 pub mod work;

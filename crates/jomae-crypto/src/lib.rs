@@ -12,7 +12,8 @@
 //! - [`root`] makes the root key; [`secret`] holds key bytes; [`rng`] draws random bytes.
 //! - [`shredding`] holds the keys by whose destruction copies of key material become worthless.
 //! - [`set`] is a hash of all records that follows each change.
-//! - [`password`] keeps the passwords of people, [`totp`] checks the codes of their devices.
+//! - [`password`] keeps the passwords of people, [`totp`] checks the codes of their devices, [`passkey`] the signatures
+//!   of their passkeys.
 //! - [`hash`], [`mac`] and [`rsa`] are thin faces over the libraries.
 //!
 //! No function of this crate panics on any bytes from outside.
@@ -24,6 +25,7 @@ pub mod envelope;
 pub mod hash;
 pub mod import;
 pub mod mac;
+pub mod passkey;
 pub mod password;
 pub mod pem;
 pub mod purpose;

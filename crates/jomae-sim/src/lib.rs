@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "this whole crate is test code")]
 
+pub mod authenticator;
 pub mod cluster;
 pub mod etcd;
 pub mod faults;
