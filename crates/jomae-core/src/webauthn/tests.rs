@@ -34,7 +34,7 @@ fn made_by(lie: impl FnOnce(&mut Authenticator)) -> Result<Made, Mistake> {
     make(&authenticator)
 }
 
-fn known<'a>(made: &'a Made) -> Known<'a> {
+fn known(made: &Made) -> Known<'_> {
     let Made { key, counter, can_be_backed_up, .. } = made;
     Known { key, counter: *counter, can_be_backed_up: *can_be_backed_up, user_handle: HANDLE }
 }
