@@ -63,7 +63,9 @@ impl Authenticator {
         let key = match spec {
             AsymSpec::EcP256 => vec![(1, int(2)), (3, int(-7)), (-1, int(1)), (-2, end(32, 32)), (-3, end(32, 0))],
             AsymSpec::Ed25519 => vec![(1, int(1)), (3, int(-8)), (-1, int(6)), (-2, end(32, 0))],
-            AsymSpec::Rsa2048 => vec![(1, int(3)), (3, int(-257)), (-1, end(256, 5)), (-2, Value::Bytes(vec![1, 0, 1]))],
+            AsymSpec::Rsa2048 => {
+                vec![(1, int(3)), (3, int(-257)), (-1, end(256, 5)), (-2, Value::Bytes(vec![1, 0, 1]))]
+            }
             other => panic!("no passkeys of {other:?}"),
         };
         Self {
