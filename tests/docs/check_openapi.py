@@ -264,6 +264,11 @@ def logins(call, user):
     call("GetUserMFAInfo", **ann)
     call("DeleteVirtualMFADevice", **serial, expected=409)
     call("UnbindMFADevice", **ann)
+    # Only a browser can make a passkey.
+    answer = {"Challenge": "AAAA", "ClientDataJSON": "e30=", "AttestationObject": "oA=="}
+    user("CreatePasskey", PasskeyName="phone", **answer, expected=400)
+    call("ListPasskeys", **ann)
+    call("DeletePasskey", **ann, PasskeyId="0" * 32, expected=404)
     call("DeleteVirtualMFADevice", **serial)
     call("DeleteLoginProfile", **ann)
     call("GetLoginProfile", **ann, expected=404)

@@ -106,6 +106,8 @@ pub enum Group {
     Logins,
     /// Virtual MFA devices of RAM users.
     Mfa,
+    /// Passkeys of RAM users.
+    Passkeys,
     /// RAM policies, and to whom they are attached.
     Policies,
     /// RAM roles.
@@ -128,6 +130,7 @@ impl Group {
             | Self::AccessKeys
             | Self::Logins
             | Self::Mfa
+            | Self::Passkeys
             | Self::Policies
             | Self::Roles => Api::Ram,
             Self::Sts => Api::Sts,

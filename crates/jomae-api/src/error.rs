@@ -266,6 +266,11 @@ refusals! {
     MfaDeviceIsBound => 409 "DeleteConflict.VirtualMFADevice.User" "The virtual mfa device CAN NOT been bound to any user while deleting it." Gateway Documented;
     MfaDeviceLimit => 409 "LimitExceeded.VirtualMFADevice" "The count of virtual mfa devices beyond the current limits." Gateway Documented;
 
+    PasskeyInvalid => 400 "InvalidParameter.Passkey" "The response of the authenticator is not valid." Gateway Ours;
+    PasskeyNotFound => 404 "EntityNotExist.User.Passkey" "The passkey does not exist." Gateway Ours;
+    PasskeyExists => 409 "EntityAlreadyExists.User.Passkey" "The passkey does already exist." Gateway Ours;
+    PasskeyLimit => 409 "LimitExceeded.User.Passkey" "The count of passkeys of the user beyond the current limits." Gateway Ours;
+
     // ---- not found ----
     KeyNotFound => 404 "Forbidden.KeyNotFound" "The specified Key is not found." Kms Documented;
     KeyVersionNotFound => 404 "Forbidden.KeyVersionNotFound" "The specified Key version is not found." Kms Documented;

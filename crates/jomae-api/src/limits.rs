@@ -139,6 +139,10 @@ pub const LOGIN_ATTEMPTS_MAX: u32 = 32;
 pub const MFA_DEVICES_MAX: u32 = 1000;
 /// Digits of a code of an MFA device.
 pub const MFA_CODE_DIGITS: usize = 6;
+/// Passkeys of a user.
+pub const PASSKEYS_MAX: usize = 10;
+/// Longest challenge of CreatePasskey, in characters: the sealed text with an origin of 270 characters.
+pub const PASSKEY_CHALLENGE_CHARS_MAX: usize = 768;
 /// Longest `clientDataJSON` that is read, in bytes.
 pub const PASSKEY_CLIENT_DATA_BYTES_MAX: usize = 2048;
 /// Longest attestation object that is read, in bytes. Without an attestation, one with an RSA key of 4096 bits and the

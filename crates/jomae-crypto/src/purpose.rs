@@ -63,6 +63,8 @@ purposes! {
     MfaSeed = "jomae/v1/mfa-seed";
     /// By what a browser is known again in which somebody has signed in, under a domain key.
     KnownBrowser = "jomae/v1/known-browser";
+    /// What a passkey is asked to sign, and for what, under a domain key.
+    PasskeyChallenge = "jomae/v1/passkey-challenge";
     /// A record of the store under a domain key.
     Record = "jomae/v1/record";
     /// An import token, with its wrapping key, under a domain key.

@@ -227,6 +227,8 @@ fn success(spec: &ActionSpec) -> String {
     match spec.name {
         NEVER_DONE => "400 Forbidden.Opened".to_owned(),
         OF_OPERATORS => "403 Forbidden.NotOperator".to_owned(),
+        // Only a browser can make one.
+        "DeletePasskey" => "404 EntityNotExist.User.Passkey".to_owned(),
         _ => "200".to_owned(),
     }
 }
@@ -242,7 +244,7 @@ fn expected(kind: Kind, spec: &ActionSpec, prepared: &Prepared) -> String {
         _ => success(spec),
     };
     // It is about the caller alone: users who have no login profile here, and others, who never have one.
-    if spec.name == "ChangePassword" {
+    if matches!(spec.name, "ChangePassword" | "CreatePasskey") {
         match kind {
             Kind::UserWithExactlyThis | Kind::UserWithAllOthers | Kind::DisabledKey | Kind::DeletedKey => {
                 return "404 EntityNotExist.User.LoginProfile".to_owned();

@@ -310,6 +310,15 @@ impl Maker<'_, '_> {
                 form.push(("OldPassword", PASSWORD.to_owned()));
                 form.push(("NewPassword", format!("{PASSWORD}x")));
             }
+            "CreatePasskey" => {
+                form.extend(
+                    [("PasskeyName", "phone"), ("Challenge", "AAAA")].map(|(name, value)| (name, value.to_owned())),
+                );
+                form.extend(
+                    [("ClientDataJSON", "e30="), ("AttestationObject", "oA==")].map(|(n, v)| (n, v.to_owned())),
+                );
+            }
+            "DeletePasskey" => form.push(("PasskeyId", "0".repeat(32))),
             "CreateVirtualMFADevice" => {
                 form.push(("VirtualMFADeviceName", format!("device-{}", random::word(12))));
             }

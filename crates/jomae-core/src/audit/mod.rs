@@ -233,6 +233,8 @@ pub enum Passage<'a> {
         callback_url: &'a str,
         /// Whether a second factor was right.
         mfa: bool,
+        /// By what, where it is not as in the cloud.
+        way: Option<&'a str>,
         /// Why it failed: code and message.
         failure: Option<(&'a str, &'a str)>,
     },
@@ -252,13 +254,14 @@ pub fn sign_in_event(sign_in: &SignInEvent<'_>, id: &str) -> Event {
     let is_root = matches!(sign_in.who, SignInIdentity::Known(caller) if caller.is_root());
     let (name, texts, failure) = match sign_in.passage {
         Passage::Out => ("ConsoleSignout", None, None),
-        Passage::In { callback_url, mfa, failure } => {
+        Passage::In { callback_url, mfa, way, failure } => {
             let checked = if mfa { "true" } else { "false" };
-            let texts = if is_root {
-                [("loginAccount", "root"), ("isMFAChecked", checked)]
+            let mut texts = if is_root {
+                vec![("loginAccount", "root"), ("isMFAChecked", checked)]
             } else {
-                [("callbackUrl", callback_url), ("mfaChecked", checked)]
+                vec![("callbackUrl", callback_url), ("mfaChecked", checked)]
             };
+            texts.extend(way.map(|way| ("signInWay", way)));
             // The account's has code and message only when it failed.
             ("ConsoleSignin", Some(texts), failure.or((!is_root).then_some(("", ""))))
         }

@@ -12,6 +12,7 @@ pub mod login;
 mod logins;
 mod mfa;
 mod page;
+pub mod passkeys;
 mod policies;
 pub mod record;
 mod roles;

@@ -1,8 +1,9 @@
 //! Signing in as a person: password, code of an MFA device, and what a session may do afterwards. Knows no web.
 //!
-//! A sign-in is [`verify_password`], then [`verify_totp`] if the user has a device, and ends in [`SignedIn`]: what a
-//! session keeps. With every call, [`SignedIn::caller`] makes of it the caller that [`crate::run`] takes, from the
-//! records of that moment: a session ends with the user, the login profile, the password and the MFA device.
+//! A sign-in is [`verify_password`], then [`verify_totp`] or [`verify_second_passkey`] if the user has a device or a
+//! passkey, or else [`verify_passkey`] alone, and ends in [`SignedIn`]: what a session keeps. With every call,
+//! [`SignedIn::caller`] makes of it the caller that [`crate::run`] takes, from the records of that moment: a session ends
+//! with the user, the login profile, the password, the MFA device and the passkey.
 //! Whoever was let in by a link or by a provider of identities has a [`SignedIn`] too.
 //!
 //! **Guessing.** Mistakes are counted for a user and a place: the browser, if the user has signed in with it before
@@ -25,6 +26,7 @@ use jomae_crypto::{password, secret::SecretBytes, totp};
 
 use super::{
     login::{DeviceOfRecord, LoginRecord, MfaDeviceRecord, PasswordPolicyRecord, path},
+    passkeys,
     record::{NameRecord, UserRecord, path as ram_path},
 };
 use crate::{
@@ -41,11 +43,17 @@ use crate::{
 };
 
 mod browser;
+mod passkey;
 mod session;
 
 pub use browser::{KnownBrowser, browser_token};
+pub use passkey::{
+    Allowed, NewChallenge, PasskeyAnswer, challenge_to_make, challenge_to_sign_in, passkeys_for, verify_passkey,
+    verify_second_passkey,
+};
 pub use session::{Duty, NoCaller, SignedIn, Standing};
 
+use passkey::Proved;
 use session::SignedInAs;
 
 /// Wrong passwords or codes that lock a place out, where the account's rules set no number.
@@ -130,6 +138,8 @@ pub enum NotSignedIn {
     Wrong,
     /// Another code, or one that was used before.
     WrongCode,
+    /// A passkey that is not one of the user, or an answer of it that does not hold.
+    WrongPasskey,
     /// Too many mistakes, or too many attempts: again after so many seconds.
     Locked(i64),
     /// The password is right, but too old, and the account's rules are hard: whoever administers must give another.
@@ -151,12 +161,40 @@ impl<E: Into<Error>> From<E> for NotSignedIn {
     }
 }
 
-/// A password was right. Not yet a sign-in if the user has an MFA device.
+/// What somebody has shown to sign in, beside or in the place of a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Factor {
+    /// A password and nothing else.
+    None,
+    /// The code of a device, behind a password.
+    Code,
+    /// A passkey, by its id: alone, or behind a password.
+    Passkey { id: String, alone: bool },
+}
+
+impl Factor {
+    /// Whether it makes two factors: a passkey alone is one that the authenticator has, and one that it has verified.
+    const fn is_second(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// How an event calls the way; none for those that are as in the cloud.
+    const fn way(&self) -> Option<&'static str> {
+        match self {
+            Self::None | Self::Code => None,
+            Self::Passkey { alone: true, .. } => Some("passkey"),
+            Self::Passkey { alone: false, .. } => Some("password and passkey"),
+        }
+    }
+}
+
+/// A password was right. Not yet a sign-in if the user has an MFA device or a passkey.
 pub struct Password {
     account: AccountId,
     user: Arc<UserRecord>,
     generation: u64,
     device: Option<String>,
+    has_passkeys: bool,
     policy: PasswordPolicyRecord,
 }
 
@@ -199,17 +237,16 @@ pub async fn verify_password(kms: &Kms, attempt: &Attempt<'_>, given: SecretByte
         found => {
             places.failed(guard, &policy, now);
             let user = found.map(|(user, _)| user);
-            record(kms, attempt, user.as_deref(), false, Some(WRONG)).await?;
+            record(kms, attempt, user.as_deref(), Factor::None, Some(WRONG)).await?;
             return Err(NotSignedIn::Wrong);
         }
     };
     if policy.hard_expiry && login.is_expired(&policy, now.0) {
-        record(kms, attempt, Some(&user), false, Some(EXPIRED)).await?;
+        record(kms, attempt, Some(&user), Factor::None, Some(EXPIRED)).await?;
         return Err(NotSignedIn::Expired);
     }
-    let device = kms.vault.reading().get::<DeviceOfRecord>(&path::device_of(account, &user.id))?;
-    let device = device.map(|device| device.device.clone());
-    Ok(Password { account: account.clone(), user, generation: login.generation, device, policy })
+    let (device, has_passkeys) = second_factors(&kms.vault, account, &user.id)?;
+    Ok(Password { account: account.clone(), user, generation: login.generation, device, has_passkeys, policy })
 }
 
 const WRONG: (&str, &str) = ("LoginFailed", "The user name or the password is incorrect.");
@@ -217,32 +254,45 @@ const WRONG_CODE: (&str, &str) = ("CheckAuthenticationCodeFail", "The MFA code i
 const EXPIRED: (&str, &str) = ("PasswordExpired", "The password has expired.");
 
 impl Password {
-    /// Whether a code of an MFA device is asked for.
-    pub const fn needs_code(&self) -> bool {
+    /// Whether a second factor is asked for: a code of an MFA device, or a passkey.
+    pub const fn needs_second(&self) -> bool {
+        self.takes_code() || self.takes_passkey()
+    }
+
+    /// Whether a code of an MFA device can be the second factor.
+    pub const fn takes_code(&self) -> bool {
         self.device.is_some()
     }
 
-    /// Ends a sign-in of a user who has no MFA device.
+    /// Whether a passkey can be the second factor.
+    pub const fn takes_passkey(&self) -> bool {
+        self.has_passkeys
+    }
+
+    /// Ends a sign-in of a user who has neither MFA device nor passkey.
     ///
     /// # Errors
     /// [`NotSignedIn::WrongCode`] if there is one.
-    pub async fn without_code(self, kms: &Kms, attempt: &Attempt<'_>) -> Result<SignedIn, NotSignedIn> {
+    pub async fn without_second(self, kms: &Kms, attempt: &Attempt<'_>) -> Result<SignedIn, NotSignedIn> {
         // It may have been bound since the password was shown.
-        let bound = kms.vault.reading().get::<DeviceOfRecord>(&path::device_of(&self.account, &self.user.id))?;
-        if self.needs_code() || bound.is_some() {
+        let (device, has_passkeys) = second_factors(&kms.vault, &self.account, &self.user.id)?;
+        if self.needs_second() || device.is_some() || has_passkeys {
             return Err(NotSignedIn::WrongCode);
         }
-        self.done(kms, attempt, false).await
+        self.done(kms, attempt, Factor::None).await
     }
 
-    async fn done(self, kms: &Kms, attempt: &Attempt<'_>, mfa: bool) -> Result<SignedIn, NotSignedIn> {
+    async fn done(self, kms: &Kms, attempt: &Attempt<'_>, factor: Factor) -> Result<SignedIn, NotSignedIn> {
         let Self { account, user, generation, .. } = self;
-        record(kms, attempt, Some(&user), mfa, None).await?;
-        let places = Places::of(kms, attempt, Some((&user.id, generation)));
-        places.succeeded(&kms.sign_in, attempt.now);
-        let who = SignedInAs::User { id: user.id.clone(), generation };
-        Ok(SignedIn { account, who, facts: SignInFacts { at: attempt.now.0, mfa, must_bind: false } })
+        Proved { account, user, generation }.done(kms, attempt, factor).await
     }
+}
+
+/// The name of a user's MFA device, and whether there are passkeys.
+fn second_factors(vault: &Vault, account: &AccountId, user_id: &str) -> Result<(Option<String>, bool), Fault> {
+    let mut tx = vault.reading();
+    let device = tx.get::<DeviceOfRecord>(&path::device_of(account, user_id))?;
+    Ok((device.map(|device| device.device.clone()), passkeys::has_any(&mut tx, account, user_id)?))
 }
 
 /// Looks at the code of the user's MFA device, which is accepted once, and ends the sign-in.
@@ -256,7 +306,7 @@ pub async fn verify_totp(
     code: &SecretBytes,
 ) -> Result<SignedIn, (Option<Password>, NotSignedIn)> {
     match use_code(kms, attempt, &shown, code).await {
-        Ok(()) => shown.done(kms, attempt, true).await.map_err(|error| (None, error)),
+        Ok(()) => shown.done(kms, attempt, Factor::Code).await.map_err(|error| (None, error)),
         Err(error) => {
             let keeps = !matches!(error, NotSignedIn::Ended);
             Err((keeps.then_some(shown), error))
@@ -265,7 +315,7 @@ pub async fn verify_totp(
 }
 
 async fn use_code(kms: &Kms, attempt: &Attempt<'_>, shown: &Password, code: &SecretBytes) -> Result<(), NotSignedIn> {
-    let Password { account, user, generation, device, policy } = shown;
+    let Password { account, user, generation, device, policy, .. } = shown;
     let (guard, now) = (&kms.sign_in, attempt.now);
     expect_serving(kms)?;
     kms.vault.catch_up().await?;
@@ -292,7 +342,7 @@ async fn use_code(kms: &Kms, attempt: &Attempt<'_>, shown: &Password, code: &Sec
         let step = totp::step_of(&seed, code, u64::try_from(now.0).unwrap_or(0));
         let Some(step) = step.filter(|step| *step > device.last_step) else {
             places.failed(guard, policy, now);
-            record(kms, attempt, Some(user), false, Some(WRONG_CODE)).await?;
+            record(kms, attempt, Some(user), Factor::None, Some(WRONG_CODE)).await?;
             return Err(NotSignedIn::WrongCode);
         };
         tx.put(at, &MfaDeviceRecord { last_step: step, ..(*device).clone() })?;
@@ -351,6 +401,11 @@ impl Places {
         guard.places.locked_secs(self.own, now).max(of_strangers)
     }
 
+    /// The same, where nothing can be guessed: what strangers do elsewhere does not count.
+    fn own_locked_secs(&self, guard: &SignInGuard, now: Timestamp) -> Option<i64> {
+        guard.places.locked_secs(self.own, now)
+    }
+
     /// Counts a mistake.
     pub(crate) fn failed(&self, guard: &SignInGuard, policy: &PasswordPolicyRecord, now: Timestamp) {
         guard.failed(self.own, policy, now);
@@ -401,12 +456,13 @@ async fn record(
     kms: &Kms,
     attempt: &Attempt<'_>,
     user: Option<&UserRecord>,
-    mfa: bool,
+    factor: Factor,
     failure: Option<(&str, &str)>,
 ) -> Result<(), Fault> {
+    let (mfa, way) = (failure.is_none() && factor.is_second(), factor.way());
     let Some(user) = user else {
         // Of an account that nobody has, too: whoever does not have to wait for the disk would know that there is none.
-        return append(kms, attempt, SignInIdentity::Stranger(attempt.account), mfa, failure).await;
+        return append(kms, attempt, SignInIdentity::Stranger(attempt.account), (mfa, way), failure).await;
     };
     let caller = Caller {
         account: attempt.account.clone(),
@@ -414,17 +470,17 @@ async fn record(
         who: Who::User { id: user.id.clone(), name: user.name.clone() },
         signed_in: None,
     };
-    append(kms, attempt, SignInIdentity::Known(&caller), mfa, failure).await
+    append(kms, attempt, SignInIdentity::Known(&caller), (mfa, way), failure).await
 }
 
 async fn append(
     kms: &Kms,
     attempt: &Attempt<'_>,
     who: SignInIdentity<'_>,
-    mfa: bool,
+    (mfa, way): (bool, Option<&str>),
     failure: Option<(&str, &str)>,
 ) -> Result<(), Fault> {
-    append_passage(kms, attempt, who, Passage::In { callback_url: attempt.callback_url, mfa, failure }).await
+    append_passage(kms, attempt, who, Passage::In { callback_url: attempt.callback_url, mfa, way, failure }).await
 }
 
 async fn append_passage(

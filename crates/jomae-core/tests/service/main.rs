@@ -33,6 +33,7 @@ mod keys;
 mod lists;
 mod mac;
 mod oidc;
+mod passkeys;
 mod policy;
 mod policy_cost;
 mod protection;

@@ -8,6 +8,7 @@ use jomae_core::{
 
 use crate::{
     common::World,
+    passkeys,
     ram_users::new_user,
     sign_in::{PASSWORD, bind, device},
 };
@@ -102,6 +103,10 @@ pub fn make(refusal: Refusal) -> Option<fn() -> Reply> {
         Refusal::UserHasMfaDevice => || bound_to("u", "e", "000000"),
         Refusal::MfaDeviceIsBound => || on_device("DeleteVirtualMFADevice", "d", &[]),
         Refusal::MfaDeviceLimit => many_devices,
+        Refusal::PasskeyInvalid => passkeys::invalid,
+        Refusal::PasskeyNotFound => || call("DeletePasskey", &[("UserName", "v"), ("PasskeyId", &*"0".repeat(32))]),
+        Refusal::PasskeyExists => passkeys::twice,
+        Refusal::PasskeyLimit => passkeys::too_many,
         _ => return None,
     })
 }

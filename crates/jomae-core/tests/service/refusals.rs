@@ -395,7 +395,11 @@ fn origin(refusal: Refusal) -> Origins {
         | Refusal::MfaDeviceHasUser
         | Refusal::UserHasMfaDevice
         | Refusal::MfaDeviceIsBound
-        | Refusal::MfaDeviceLimit => super::ram_login_refusals::make(refusal).map_or(Elsewhere(""), Here),
+        | Refusal::MfaDeviceLimit
+        | Refusal::PasskeyInvalid
+        | Refusal::PasskeyNotFound
+        | Refusal::PasskeyExists
+        | Refusal::PasskeyLimit => super::ram_login_refusals::make(refusal).map_or(Elsewhere(""), Here),
         Refusal::NotAuthorized => Here(powerless_user),
         Refusal::ArgumentInvalid(_) => Here(|| call("ListUsers", &[("MaxItems", "0")])),
         Refusal::KeyPolicyMalformed(_) => Here(|| on_key(S::Enabled, "SetKeyPolicy", &[("Policy", "{}")])),

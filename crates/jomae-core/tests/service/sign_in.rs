@@ -18,7 +18,7 @@ use jomae_core::{
             browser_token, verify_password, verify_totp,
         },
     },
-    service::Arrival,
+    service::{Arrival, Reply},
     wait::{Abandonment, Effort, Inline, Job, Pool},
 };
 use jomae_crypto::{secret::SecretBytes, totp};
@@ -34,14 +34,14 @@ pub const PASSWORD: &str = "a-Long-passphrase-9";
 
 /// Where somebody is who signs in.
 #[derive(Clone, Copy)]
-struct At<'a> {
-    ip: &'a str,
-    browser: Option<&'a str>,
+pub struct At<'a> {
+    pub ip: &'a str,
+    pub browser: Option<&'a str>,
 }
 
-const HOME: At<'static> = At { ip: ADDRESS, browser: None };
+pub const HOME: At<'static> = At { ip: ADDRESS, browser: None };
 
-fn with_attempt<T>(
+pub fn with_attempt<T>(
     world: &World,
     account: &AccountId,
     user: &str,
@@ -64,31 +64,37 @@ fn with_attempt<T>(
     })
 }
 
-fn secret(text: &str) -> SecretBytes {
+pub fn secret(text: &str) -> SecretBytes {
     SecretBytes::new(text.as_bytes().to_vec())
 }
 
 /// Signs in to Alice's account, with a code if there is a device.
-fn sign_in(world: &World, user: &str, password: &str, code: Option<&str>, at: At<'_>) -> Result<SignedIn, NotSignedIn> {
+pub fn sign_in(
+    world: &World,
+    user: &str,
+    password: &str,
+    code: Option<&str>,
+    at: At<'_>,
+) -> Result<SignedIn, NotSignedIn> {
     let kms = &world.service.kms;
     with_attempt(world, &world.alice.account, user, at, |attempt| {
         block_on(async {
             let shown = verify_password(kms, attempt, secret(password)).await?;
-            assert_eq!(shown.needs_code(), code.is_some());
+            assert_eq!(shown.needs_second(), code.is_some());
             match code {
                 Some(code) => verify_totp(kms, attempt, shown, &secret(code)).await.map_err(|(_, error)| error),
-                None => shown.without_code(kms, attempt).await,
+                None => shown.without_second(kms, attempt).await,
             }
         })
     })
 }
 
-fn caller_name(world: &World, signed_in: &SignedIn, action: &str) -> Result<String, NoCaller> {
+pub fn caller_name(world: &World, signed_in: &SignedIn, action: &str) -> Result<String, NoCaller> {
     signed_in.caller(&world.service.kms.vault, action, Timestamp(world.now())).map(|caller| caller.arn())
 }
 
 /// A user of Alice's who may sign in.
-fn person(world: &World, name: &str) {
+pub fn person(world: &World, name: &str) {
     world.alice().ok("CreateUser", &[("UserName", name)]);
     world.alice().ok("CreateLoginProfile", &[("UserName", name), ("Password", PASSWORD)]);
 }
@@ -112,7 +118,7 @@ pub fn bind(world: &World, user: &str, serial: &str, seed: &SecretBytes) {
     world.alice().done("BindMFADevice", &[&[("SerialNumber", serial), ("UserName", user)][..], &codes].concat());
 }
 
-fn newest_event(world: &World) -> Value {
+pub fn newest_event(world: &World) -> Value {
     world.audit.events().pop().unwrap().0
 }
 
@@ -266,10 +272,10 @@ fn a_device_cannot_be_passed_by() {
     let (seed, serial) = device(&world, "daves");
     let result = with_attempt(&world, &world.alice.account, "dave", HOME, |attempt| {
         let shown = block_on(verify_password(kms, attempt, secret(PASSWORD))).unwrap_or_else(|_| panic!("right"));
-        assert!(!shown.needs_code());
+        assert!(!shown.needs_second());
         // Bound between password and session.
         bind(&world, "dave", &serial, &seed);
-        block_on(shown.without_code(kms, attempt))
+        block_on(shown.without_second(kms, attempt))
     });
     assert!(matches!(result, Err(NotSignedIn::WrongCode)));
 }
@@ -480,21 +486,25 @@ fn policies_see_whether_a_second_factor_was_shown() {
     assert!(may_list_keys(&world, &with));
 }
 
-fn may_list_keys(world: &World, signed_in: &SignedIn) -> bool {
+pub fn may_list_keys(world: &World, signed_in: &SignedIn) -> bool {
     run_as(world, signed_in, "ListKeys", &[]).is_ok()
 }
 
 /// Calls an action as a page of the console does. The code of a refusal.
-fn run_as(world: &World, signed_in: &SignedIn, action: &str, params: &[(&str, &str)]) -> Result<(), String> {
+pub fn run_as(world: &World, signed_in: &SignedIn, action: &str, params: &[(&str, &str)]) -> Result<(), String> {
+    let reply = reply_as(world, signed_in, action, params);
+    let body: Value = serde_json::from_slice(&reply.body).unwrap();
+    if reply.status == 200 { Ok(()) } else { Err(body["Code"].as_str().unwrap().to_owned()) }
+}
+
+pub fn reply_as(world: &World, signed_in: &SignedIn, action: &str, params: &[(&str, &str)]) -> Reply {
     let now = Timestamp(world.now());
     let caller = signed_in.caller(&world.service.kms.vault, action, now).unwrap();
     let api = actions::find(action).unwrap().api();
     let params = Params::of(params).unwrap();
     let request = Request { method: "POST", path: "/", query: "", headers: &[], body: &[] };
     let arrival = Arrival { source_ip: ADDRESS, now, steady_ns: 0, abandonment: &Abandonment::default() };
-    let reply = block_on(world.service.answer_signed_in(&caller, (api, action), &params, &request, arrival));
-    let body: Value = serde_json::from_slice(&reply.body).unwrap();
-    if reply.status == 200 { Ok(()) } else { Err(body["Code"].as_str().unwrap().to_owned()) }
+    block_on(world.service.answer_signed_in(&caller, (api, action), &params, &request, arrival))
 }
 
 #[test]

@@ -116,6 +116,10 @@ SIGN_IN = {
     "BindMFADevice",
     "UnbindMFADevice",
     "GetUserMFAInfo",
+    # Of ours: the SDKs have no such actions.
+    "CreatePasskey",
+    "ListPasskeys",
+    "DeletePasskey",
 }
 
 

@@ -6,6 +6,7 @@ pub mod listing;
 pub mod logins;
 pub mod mfa;
 pub mod names;
+pub mod passkeys;
 pub mod policies;
 pub mod roles;
 pub mod users;

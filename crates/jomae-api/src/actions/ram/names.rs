@@ -23,6 +23,11 @@ fn user_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Inva
     checked(text, &limits::RAM_NAME_CHARS, allowed, length, wrong)
 }
 
+/// The name of a user.
+pub(super) fn user_name_of(text: &str) -> Result<String, Invalid> {
+    user_name(text, Refusal::UserNameLength, Refusal::UserNameChars)
+}
+
 fn group_name(text: &str, length: Refusal, wrong: Refusal) -> Result<String, Invalid> {
     checked(text, &limits::RAM_NAME_CHARS, |c| c.is_ascii_alphanumeric() || c == '-', length, wrong)
 }

@@ -6,6 +6,7 @@ use crate::{
     ram::{
         find,
         login::{LoginRecord, path},
+        passkeys,
     },
 };
 
@@ -20,6 +21,7 @@ impl Handle<DeleteLoginProfile> for Kms {
         let user = find::user(tx, account, &granted.action().user_name)?;
         login(tx, account, &user)?;
         tx.delete::<LoginRecord>(path::login(account, &user.id));
+        passkeys::delete_all(tx, account, &user.id)?;
         Ok(Empty {})
     }
 }

@@ -8,9 +8,10 @@ use jomae_crypto::secret::SecretBytes;
 use super::{
     super::{
         login::{DeviceOfRecord, LoginRecord, PasswordPolicyRecord, path},
+        passkeys,
         record::{UserRecord, path as ram_path},
     },
-    Attempt, append, append_passage, expect_serving,
+    Attempt, Factor, append, append_passage, expect_serving,
 };
 use crate::{
     audit::{Passage, SignInIdentity},
@@ -36,6 +37,7 @@ pub(super) enum SignedInAs {
     User {
         id: String,
         generation: u64,
+        factor: Factor,
     },
     /// A user by a link of the operator, which asks for no login profile.
     Linked {
@@ -47,11 +49,11 @@ pub(super) enum SignedInAs {
 /// Why a session gives no caller.
 #[derive(Debug)]
 pub enum NoCaller {
-    /// It has ended, with the user, the login profile, the password, the MFA device, the role, or the account.
+    /// It has ended, with the user, the login profile, the password, the MFA device, the passkey, the role, or the account.
     Ended,
     /// The user has to call ChangePassword first, and can call nothing else.
     PasswordMustChange,
-    /// The user has to bind an MFA device first, and can do nothing else.
+    /// The user has to bind an MFA device or make a passkey first, and can do nothing else.
     DeviceMustBeBound,
     Failed(Fault),
 }
@@ -74,9 +76,14 @@ impl Duty {
     const fn actions(self) -> &'static [&'static str] {
         match self {
             Self::ChangePassword => &["ChangePassword", "GetPasswordPolicy"],
-            Self::BindDevice => {
-                &["CreateVirtualMFADevice", "BindMFADevice", "GetUserMFAInfo", "DeleteVirtualMFADevice"]
-            }
+            Self::BindDevice => &[
+                "CreateVirtualMFADevice",
+                "BindMFADevice",
+                "GetUserMFAInfo",
+                "DeleteVirtualMFADevice",
+                "CreatePasskey",
+                "ListPasskeys",
+            ],
         }
     }
 }
@@ -109,7 +116,7 @@ impl SignedIn {
         expect_serving(kms)?;
         let Some(signed_in) = Self::linked(caller, attempt.now) else { return Ok(None) };
         let known = signed_in.caller_as(caller.who.clone(), false);
-        append(kms, attempt, SignInIdentity::Known(&known), false, None).await?;
+        append(kms, attempt, SignInIdentity::Known(&known), (false, None), None).await?;
         Ok(Some(signed_in))
     }
 
@@ -129,7 +136,7 @@ impl SignedIn {
         expect_serving(kms)?;
         let facts = SignInFacts { at: attempt.now.0, mfa: false, must_bind: false };
         let signed_in = Self { account: account.clone(), who: signed_in, facts };
-        append(kms, attempt, SignInIdentity::Known(&signed_in.caller_as(who, false)), false, None).await?;
+        append(kms, attempt, SignInIdentity::Known(&signed_in.caller_as(who, false)), (false, None), None).await?;
         Ok(signed_in)
     }
 
@@ -172,14 +179,26 @@ impl SignedIn {
                 let user = tx.get::<UserRecord>(&ram_path::user(account, id))?.ok_or(NoCaller::Ended)?;
                 Who::User { id: user.id.clone(), name: user.name.clone() }
             }
-            SignedInAs::User { id, generation } => {
+            SignedInAs::User { id, generation, factor } => {
                 let user = tx.get::<UserRecord>(&ram_path::user(account, id))?.ok_or(NoCaller::Ended)?;
                 let login = tx.get::<LoginRecord>(&path::login(account, id))?;
                 let login = login.filter(|login| login.generation == *generation).ok_or(NoCaller::Ended)?;
                 let policy = PasswordPolicyRecord::of(&mut tx, account)?;
-                if login.reset_required || login.is_expired(&policy, now.0) {
+                // Whoever has come without the password does not have to choose another one.
+                let by_password = match factor {
+                    Factor::Passkey { id: passkey, alone } => {
+                        if !passkeys::is_there(&mut tx, account, id, passkey)? {
+                            return Err(NoCaller::Ended);
+                        }
+                        !alone
+                    }
+                    Factor::None | Factor::Code => true,
+                };
+                if by_password && (login.reset_required || login.is_expired(&policy, now.0)) {
                     duty = Some(Duty::ChangePassword);
-                } else if login.mfa_bind_required && tx.get::<DeviceOfRecord>(&path::device_of(account, id))?.is_none()
+                } else if login.mfa_bind_required
+                    && tx.get::<DeviceOfRecord>(&path::device_of(account, id))?.is_none()
+                    && !passkeys::has_any(&mut tx, account, id)?
                 {
                     duty = Some(Duty::BindDevice);
                 }
@@ -203,21 +222,24 @@ impl SignedIn {
     }
 
     /// The session of a user who has just changed the password in it, which has ended it: whoever shows the new password
-    /// goes on. None if it is another password, or the device that was asked for at the sign-in is no longer bound.
+    /// goes on. None if it is another password, or what was asked for at the sign-in beside it is no longer there.
     pub async fn renewed(&self, kms: &Kms, given: SecretBytes) -> Result<Option<Self>, Error> {
         let (SignedInAs::User { id, .. } | SignedInAs::Linked { id }) = &self.who else { return Ok(None) };
         let account = &self.account;
         let mut tx = kms.vault.reading();
         let Some(login) = tx.get::<LoginRecord>(&path::login(account, id))? else { return Ok(None) };
-        if self.facts.mfa && tx.get::<DeviceOfRecord>(&path::device_of(account, id))?.is_none() {
+        let SignedInAs::User { factor, .. } = &self.who else { return Ok(Some(self.clone())) };
+        let is_still_there = match factor {
+            Factor::None => true,
+            Factor::Code => tx.get::<DeviceOfRecord>(&path::device_of(account, id))?.is_some(),
+            Factor::Passkey { id: passkey, .. } => passkeys::is_there(&mut tx, account, id, passkey)?,
+        };
+        if !is_still_there {
             return Ok(None);
-        }
-        if matches!(self.who, SignedInAs::Linked { .. }) {
-            return Ok(Some(self.clone()));
         }
         let (kept, generation) = (login.password.clone(), login.generation);
         let is_right = offload(&*kms.pool, Effort::Password, account, move || kept.matches(&given)).await?;
-        let who = SignedInAs::User { id: id.clone(), generation };
+        let who = SignedInAs::User { id: id.clone(), generation, factor: factor.clone() };
         Ok(is_right.then(|| Self { account: account.clone(), who, facts: self.facts.clone() }))
     }
 

@@ -5,6 +5,7 @@ use crate::{
     ram::{
         entities, find,
         login::{DeviceOfRecord, LoginRecord, path},
+        passkeys,
     },
 };
 
@@ -26,6 +27,7 @@ impl Handle<DeleteUser> for Kms {
                 return Err(conflict.into());
             }
         }
+        passkeys::delete_all(tx, account, &record.id)?;
         entities::remove(tx, account, &*record)?;
         Ok(Empty {})
     }

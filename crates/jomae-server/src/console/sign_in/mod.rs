@@ -171,12 +171,12 @@ impl Visit<'_> {
             Ok(shown) => shown,
             Err(error) => return self.not_signed_in(error, |trouble| self.sign_in_form(&back, &typed, Some(trouble))),
         };
-        if shown.needs_code() {
+        if shown.needs_second() {
             let waiter = Waiter { shown, account, user_name, back };
             let cookie = self.console.waiting.add(waiter, self.now);
             return Page::redirect("/sign-in/code").with("Set-Cookie", strict(WAITING_COOKIE, &cookie, WAIT_SECS));
         }
-        match shown.without_code(kms, &attempt).await {
+        match shown.without_second(kms, &attempt).await {
             Ok(signed_in) => self.signed_in(signed_in, &back),
             Err(error) => self.not_signed_in(error, |trouble| self.sign_in_form(&back, &typed, Some(trouble))),
         }
@@ -252,7 +252,7 @@ impl Visit<'_> {
     fn not_signed_in(&self, error: NotSignedIn, page: impl FnOnce(Trouble) -> Page) -> Page {
         match error {
             NotSignedIn::Wrong => page(Trouble::Wrong),
-            NotSignedIn::WrongCode => page(Trouble::WrongCode),
+            NotSignedIn::WrongCode | NotSignedIn::WrongPasskey => page(Trouble::WrongCode),
             NotSignedIn::Expired => page(Trouble::Expired),
             NotSignedIn::Ended => page(Trouble::Ended),
             NotSignedIn::Busy => page(Trouble::Busy).with("Retry-After", "5".to_owned()),
