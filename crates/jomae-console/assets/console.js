@@ -1,4 +1,5 @@
-// Comfort only: every page works without it, but that the token of a sign-in link has to be pasted by hand then.
+// Comfort only: every page works without it, but that the token of a sign-in link has to be pasted by hand then, and that
+// browsers have passkeys for scripts alone.
 "use strict";
 
 const body = document.body.dataset;
@@ -45,6 +46,7 @@ window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
 });
 
+if (document.querySelector("[data-passkey]")) import("/assets/passkeys.js");
 if (document.querySelector("[data-check]")) import("/assets/policy.js");
 if (document.querySelector("[data-search], [data-load], [data-wrap], [data-file], [data-save], [data-proof]")) {
     import("/assets/keys.js");

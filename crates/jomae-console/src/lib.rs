@@ -28,7 +28,7 @@ pub struct Asset {
 }
 
 /// Everything that pages load. Nothing of it belongs to an account.
-pub const ASSETS: [Asset; 5] = [
+pub const ASSETS: [Asset; 6] = [
     Asset {
         path: "/assets/console.css",
         content_type: "text/css; charset=utf-8",
@@ -48,6 +48,11 @@ pub const ASSETS: [Asset; 5] = [
         path: "/assets/keys.js",
         content_type: "text/javascript; charset=utf-8",
         content: include_str!("../assets/keys.js"),
+    },
+    Asset {
+        path: "/assets/passkeys.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: include_str!("../assets/passkeys.js"),
     },
     Asset { path: "/assets/icon.svg", content_type: "image/svg+xml", content: include_str!("../assets/icon.svg") },
 ];

@@ -13,6 +13,7 @@ use jomae_core::{quota::Quotas, rate::RateLimits, service};
 use serde::Deserialize;
 
 mod backup;
+mod console;
 mod destruction;
 mod log;
 mod nodes;
@@ -20,6 +21,7 @@ mod operators;
 mod root_key;
 
 pub use backup::BackupConfig;
+pub use console::ConsoleConfig;
 pub use destruction::{Destruction, DestructionConfig};
 pub use log::{Log, LogFormat};
 mod hsm;
@@ -55,6 +57,7 @@ pub struct Config {
     pub console_listen: Option<ListenAddress>,
     /// Accounts whose people see the service itself: 16 digits each, or `only`, the account that is the only one.
     pub operator_accounts: Vec<String>,
+    pub console: ConsoleConfig,
     /// Region of requests whose host names none of ours.
     pub region: String,
     /// Every region that is served; the default region always is.
@@ -86,6 +89,7 @@ impl Default for Config {
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)).into(),
             console_listen: None,
             operator_accounts: Vec::new(),
+            console: ConsoleConfig::default(),
             region: "cn-hangzhou".to_owned(),
             regions: Vec::new(),
             server: Server::default(),
@@ -466,6 +470,7 @@ impl Config {
             return Err(ConfigError::Value("tls.cert_file and tls.key_file belong together: give both or none".into()));
         }
         self.check_audit()?;
+        self.check_console()?;
         self.backup.check()?;
         self.check_store()?;
         self.check_destruction()?;

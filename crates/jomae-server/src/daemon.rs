@@ -129,7 +129,7 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     let gateway = Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics)));
     let proxies = config.proxies()?;
     let tls = Some(Arc::clone(&certificates.tls));
-    let console = for_console.as_ref().map(|(_, at)| Console::of(&service, &gateway, providers, &config.data_dir, *at));
+    let console = for_console.as_ref().map(|(_, at)| Console::of(&service, &gateway, providers, &config, *at));
     let console_task = for_console.zip(console.clone()).map(|((listener, _), pages)| {
         // Its connections are counted apart: strangers at the door of the console do not take those of the API.
         let (limits, proxies, counts) = (limits.clone(), proxies.clone(), Arc::default());

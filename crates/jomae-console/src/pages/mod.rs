@@ -6,6 +6,7 @@ mod home;
 mod import;
 mod key_use;
 mod keys;
+mod passkeys;
 mod people;
 mod server;
 mod session;
@@ -18,6 +19,7 @@ pub use home::{Counts, Overview, overview};
 pub use import::{Wrapping, import};
 pub use key_use::{KeyUse, UserOfKey, key_use};
 pub use keys::{KeyParts, KeysPage, Tried, create_key, grant, key, keys, try_it};
+pub use passkeys::PasskeyPlace;
 pub use people::{
     Change, Compared, Draft, Finding, GroupParts, GroupsPage, Held, Layer, NewSecret, PeoplePage, PoliciesPage,
     PolicyKind, PolicyParts, Replayed, RoleParts, RolesPage, Simulated, UserParts, compare, edit_policy, finding_text,
@@ -26,7 +28,7 @@ pub use people::{
 pub use server::{Age, NoServer, backups, cluster, no_server, settings};
 pub use session::{SessionRow, malformed, message, sessions};
 pub use sign::{Signed, sign};
-pub use sign_in::{Me, OwnDevice, Owner, SignInForm, Trouble, arrived, code, me, sign_in};
+pub use sign_in::{Me, OwnDevice, Owner, SecondForm, SignInForm, Trouble, arrived, me, second, sign_in};
 
 use serde_json::Value;
 

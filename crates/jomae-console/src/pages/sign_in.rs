@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::passkeys::{self, PasskeyPlace};
 use crate::{Frame, Refusal, frame::percent};
 
 /// Why somebody is not in yet.
@@ -11,6 +12,8 @@ pub enum Trouble {
     /// The user or the password: nobody is told which.
     Wrong,
     WrongCode,
+    /// The passkey, or what it has answered.
+    Passkey,
     Locked {
         secs: u32,
     },
@@ -30,6 +33,7 @@ impl Trouble {
         match self {
             Self::Wrong => frame.t("sign-in-wrong"),
             Self::WrongCode => frame.t("sign-in-wrong-code"),
+            Self::Passkey => frame.t("sign-in-wrong-passkey"),
             Self::Locked { secs } => frame.t_with("sign-in-locked", &[("minutes", &secs.div_ceil(60).to_string())]),
             Self::Expired => frame.t("sign-in-expired"),
             Self::Ended => frame.t("sign-in-ended"),
@@ -59,6 +63,7 @@ pub struct SignInForm<'a> {
     pub is_unbound: bool,
     /// Through whom one can sign in: path and label.
     pub organizations: &'a [(String, &'a str)],
+    pub passkeys: PasskeyPlace<'a>,
 }
 
 /// A line for a secret. What was typed before is never in it.
@@ -107,6 +112,7 @@ pub fn sign_in(frame: &Frame<'_>, form: &SignInForm<'_>) -> String {
             (secret(frame, "password", "sign-in-password", "current-password"))
             button type="submit" { (frame.t("sign-in")) }
         }))
+        (passkeys::way_in(frame, form.passkeys, form.back))
         @if !form.organizations.is_empty() {
             h2 { (frame.t("sign-in-organization")) }
             p { (frame.t("sign-in-organization-about")) }
@@ -143,18 +149,36 @@ pub fn arrived(frame: &Frame<'_>, back: &str) -> String {
     frame.page(&frame.t("sign-in-arrived"), &content)
 }
 
-/// The page that asks for the code of the user's MFA device.
-pub fn code(frame: &Frame<'_>, user: &str, trouble: Option<Trouble>) -> String {
+/// What the page shows that asks for a second factor.
+pub struct SecondForm<'a> {
+    pub user: &'a str,
+    /// Whether the code of an MFA device can be it.
+    pub takes_code: bool,
+    /// Where a passkey can be it; none if the user has no passkeys.
+    pub passkeys: Option<PasskeyPlace<'a>>,
+    pub trouble: Option<Trouble>,
+}
+
+/// The page that asks for the code of the user's MFA device, or for a passkey.
+pub fn second(frame: &Frame<'_>, form: &SecondForm<'_>) -> String {
+    let (title, about) = if form.takes_code {
+        ("sign-in-code-title", "sign-in-code-about")
+    } else {
+        ("sign-in-passkey-title", "sign-in-passkey-second-about")
+    };
     let content = html! {
-        (alert(frame, trouble))
-        p { (frame.t("sign-in-code-about")) " " b translate="no" { (user) } }
-        (frame.form("/sign-in/code", "", &html! {
-            (code_field(frame, "code", "sign-in-code", "one-time-code"))
-            button type="submit" { (frame.t("sign-in")) }
-        }))
+        (alert(frame, form.trouble))
+        p { (frame.t(about)) " " b translate="no" { (form.user) } }
+        @if form.takes_code {
+            (frame.form("/sign-in/code", "", &html! {
+                (code_field(frame, "code", "sign-in-code", "one-time-code"))
+                button type="submit" { (frame.t("sign-in")) }
+            }))
+        }
+        @if let Some(place) = form.passkeys { (passkeys::second(frame, place, form.takes_code)) }
         p { a href="/sign-in" { (frame.t("sign-in-anew")) } }
     };
-    frame.page(&frame.t("sign-in-code-title"), &content)
+    frame.page(&frame.t(title), &content)
 }
 
 /// Who looks at the own sign-in.
@@ -187,11 +211,16 @@ pub struct Me<'a> {
     pub owner: Owner,
     pub must_change: bool,
     pub must_bind: bool,
-    /// Whether this session began with a code.
+    /// Whether this session began with a code or a passkey.
     pub has_mfa: bool,
     /// The account's rules for passwords, as the API has them.
     pub rules: Option<&'a Value>,
     pub device: OwnDevice<'a>,
+    /// The passkeys, as the API lists them; none if they may not be seen.
+    pub passkeys: Option<&'a [Value]>,
+    pub passkey_place: PasskeyPlace<'a>,
+    /// A name as it was typed.
+    pub passkey_name: &'a str,
     /// Where the person wanted to go.
     pub back: &'a str,
     pub password_refusal: Option<&'a Refusal>,
@@ -209,7 +238,7 @@ pub fn me(frame: &Frame<'_>, me: &Me<'_>) -> String {
             Owner::User => {
                 p { (frame.t(has_mfa)) }
                 @if !me.must_bind { (password(frame, me)) }
-                @if !me.must_change { (device(frame, me)) }
+                @if !me.must_change { (passkeys::own(frame, me)) (device(frame, me)) }
             }
         }
     };

@@ -122,6 +122,7 @@ pub fn all_pages(frame: &Frame<'_>, value: &str) -> Vec<String> {
         groups: rows,
         known_groups: known,
         login,
+        passkeys: login.map(|_| rows),
         held: held(may),
         secret,
     };

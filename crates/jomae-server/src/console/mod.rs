@@ -18,12 +18,7 @@ mod sign_in;
 mod tests;
 mod views;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
 use jomae_api::{names::AccountId, time::Timestamp, wire::Params};
 use jomae_console::{ASSETS, Frame, Lang, Refusal, Texts, Typed, Visitor, pages, percent};
@@ -45,6 +40,7 @@ use self::{
 };
 use crate::{
     bootstrap,
+    config::Config,
     gateway::{self, Gateway},
     http::{self, Answer, HttpFailure, Incoming},
     logging::Seldom,
@@ -69,7 +65,7 @@ pub(crate) struct Console {
     service: Arc<Service>,
     gateway: Arc<Gateway>,
     sessions: Sessions,
-    /// Those who have shown a password, and have to show a code.
+    /// Those who have shown a password, and have to show a second factor.
     waiting: Waiting,
     organizations: Vec<Organization>,
     /// Codes of providers that are exchanged, by source network.
@@ -78,6 +74,8 @@ pub(crate) struct Console {
     not_let_in: Seldom,
     started: Instant,
     audit_dir: PathBuf,
+    /// Where passkeys are made and used; none: nowhere.
+    passkey_origin: Option<String>,
     /// Where browsers on this machine find it.
     address: SocketAddr,
 }
@@ -99,7 +97,7 @@ impl Console {
         service: &Arc<Service>,
         gateway: &Arc<Gateway>,
         organizations: Vec<Organization>,
-        data_dir: &Path,
+        config: &Config,
         at: SocketAddr,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -111,7 +109,8 @@ impl Console {
             exchanges: NetworkMeter::new(EXCHANGES_PER_SEC),
             not_let_in: Seldom::default(),
             started: Instant::now(),
-            audit_dir: bootstrap::audit_dir(data_dir),
+            audit_dir: bootstrap::audit_dir(&config.data_dir),
+            passkey_origin: config.console.passkey_origin(at),
             address: bootstrap::reachable(at),
         })
     }

@@ -91,7 +91,7 @@ fn tick(frame: &Frame<'_>, name: &str, label: &str, ticked: bool) -> Markup {
 }
 
 /// A button in a row of a table, which says by name what it is about.
-fn row_button(frame: &Frame<'_>, action: &str, fields: &[(&str, &str)], what: (&str, &str)) -> Markup {
+pub(super) fn row_button(frame: &Frame<'_>, action: &str, fields: &[(&str, &str)], what: (&str, &str)) -> Markup {
     frame.form(
         action,
         "",

@@ -7,6 +7,7 @@ use super::{Held, Holder, attached, deletion, input_of, is_true, number, page, p
 use crate::{
     Frame, May, Typed,
     frame::{code_block, percent, time},
+    pages::passkeys::table as passkey_table,
 };
 
 /// A part of the list of users.
@@ -65,6 +66,8 @@ pub struct UserParts<'a> {
     pub known_groups: &'a [String],
     /// Whether there is a password, and how it was set; none if that cannot be told.
     pub login: Option<&'a Value>,
+    /// As the API lists them; none if they may not be seen.
+    pub passkeys: Option<&'a [Value]>,
     pub held: Held<'a>,
     /// An AccessKey pair that was just made.
     pub secret: Option<&'a NewSecret<'a>>,
@@ -105,6 +108,7 @@ pub fn user(frame: &Frame<'_>, parts: &UserParts<'_>) -> String {
         }
         (access_keys(frame, parts, &path))
         (password(frame, parts, &path))
+        (passkeys(frame, parts, &path))
         (groups(frame, parts, &path))
         (attached(frame, &path, USER, &parts.held))
         p.hint { (frame.t("policies-about")) }
@@ -215,6 +219,23 @@ fn password(frame: &Frame<'_>, parts: &UserParts<'_>, path: &str) -> Markup {
         } @else { p { (frame.t("login-none")) } }
         (may.offer(frame, permission, what, form))
         @if is_set { (may.offer(frame, "ram:DeleteLoginProfile", "login-remove", remove)) }
+    }
+}
+
+fn passkeys(frame: &Frame<'_>, parts: &UserParts<'_>, path: &str) -> Markup {
+    let may = parts.held.may;
+    let listed = parts.passkeys.unwrap_or_default();
+    html! {
+        h2 { (frame.t("passkeys")) }
+        @if parts.passkeys.is_none() { p { (frame.t("passkeys-unknown")) } }
+        @else if listed.is_empty() { p { (frame.t("passkeys-none")) } }
+        @else {
+            (passkey_table(frame, listed, |fields, name| {
+                let remove = row_button(frame, &format!("{path}/remove-passkey"), fields, ("passkey-delete", name));
+                may.offer_in_row("ram:DeletePasskey", remove)
+            }))
+            (may.offer(frame, "ram:DeletePasskey", "passkey-delete", html! {}))
+        }
     }
 }
 

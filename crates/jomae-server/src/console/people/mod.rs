@@ -26,7 +26,7 @@ const ROWS_OF_PAGE: &str = "50";
 const KNOWN_MAX: &str = "100";
 
 /// What may have been done here, as the pages say it.
-pub(super) const DONE: [&str; 20] = [
+pub(super) const DONE: [&str; 21] = [
     "access-key-enabled",
     "access-key-disabled",
     "access-key-deleted",
@@ -34,6 +34,7 @@ pub(super) const DONE: [&str; 20] = [
     "login-set",
     "login-changed",
     "login-removed",
+    "passkey-removed",
     "user-deleted",
     "group-created",
     "group-deleted",

@@ -55,6 +55,7 @@ impl Visit<'_> {
                 ("ram:CreateLoginProfile", &what),
                 ("ram:UpdateLoginProfile", &what),
                 ("ram:DeleteLoginProfile", &what),
+                ("ram:DeletePasskey", &what),
                 ("ram:AddUserToGroup", &what),
                 ("ram:RemoveUserFromGroup", &what),
                 ("ram:AttachPolicyToUser", &what),
@@ -64,6 +65,7 @@ impl Visit<'_> {
         );
         let access_keys = self.access_keys(asker, name).await;
         let login = self.login(session, asker, name).await;
+        let passkeys = self.passkeys(session, asker, name).await;
         let groups = asker.ask("ListGroupsForUser", of_user()).await.unwrap_or_default();
         let policies = asker.ask("ListPoliciesForUser", of_user()).await.unwrap_or_default();
         let known_groups = self.known(session, asker, GROUPS).await;
@@ -74,6 +76,7 @@ impl Visit<'_> {
             groups: &rows(&groups, "Groups", "Group"),
             known_groups: &known_groups,
             login: login.as_ref(),
+            passkeys: passkeys.as_deref(),
             held: Held {
                 policies: &rows(&policies, "Policies", "Policy"),
                 known: &known_policies,
@@ -115,6 +118,16 @@ impl Visit<'_> {
             Err(refusal) if refusal.code == "EntityNotExist.User.LoginProfile" => Some(Value::Null),
             Err(_) => None,
         }
+    }
+
+    /// The passkeys of a user; none if they may not be seen.
+    async fn passkeys(&self, session: &Session, asker: &mut Asker<'_>, name: &str) -> Option<Vec<Value>> {
+        let resource = Self::ram(session, &format!("user/{name}"));
+        if let Some(Err(_)) = self.allowed(session, "ram:ListPasskeys", Some(&resource)) {
+            return None;
+        }
+        let listed = asker.ask("ListPasskeys", given(&[("UserName", name)])).await.ok()?;
+        Some(rows(&listed, "Passkeys", "Passkey"))
     }
 
     pub(super) async fn make_user(&self, session: &Session, mut asker: Asker<'_>, typed: &Typed) -> Page {
@@ -162,6 +175,7 @@ impl Visit<'_> {
             "set-login" => ("CreateLoginProfile", login.to_vec(), "login-set"),
             "change-login" => ("UpdateLoginProfile", login.to_vec(), "login-changed"),
             "remove-login" => ("DeleteLoginProfile", vec![user], "login-removed"),
+            "remove-passkey" => ("DeletePasskey", vec![user, ("PasskeyId", typed.get("PasskeyId"))], "passkey-removed"),
             "join" => ("AddUserToGroup", vec![user, group], "member-added"),
             "leave" => ("RemoveUserFromGroup", vec![user, group], "member-removed"),
             "attach" => ("AttachPolicyToUser", vec![user, policy, kind], "attached"),

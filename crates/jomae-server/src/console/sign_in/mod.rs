@@ -1,20 +1,24 @@
-//! Ways in: a password with the code of an MFA device, a provider of identities (`organization`), and a link. What a person
+//! Ways in: a password with the code of an MFA device or a passkey, a passkey alone (`passkeys`), a provider of identities
+//! (`organization`), and a link. What a person
 //! does about the own sign-in is in `own`.
 
 mod organization;
 mod own;
+mod passkeys;
 mod waiting;
 
-use jomae_api::names::AccountId;
+use jomae_api::{names::AccountId, time::Timestamp};
 use jomae_console::{
     Frame, Typed,
-    pages::{self, SignInForm, Trouble},
+    pages::{self, SecondForm, SignInForm, Trouble},
     percent,
 };
 use jomae_core::{
     error::Fault,
     identity,
-    ram::sign_in::{Attempt, NoCaller, NotSignedIn, SignedIn, Standing, browser_token, verify_password, verify_totp},
+    ram::sign_in::{
+        Attempt, NoCaller, NotSignedIn, Password, SignedIn, Standing, browser_token, verify_password, verify_totp,
+    },
 };
 use jomae_crypto::secret::SecretBytes;
 use zeroize::Zeroizing;
@@ -25,7 +29,7 @@ use self::waiting::{WAIT_SECS, Waiter};
 use super::{COOKIE_BYTES_MAX, SECRET_CHARS, SESSION_COOKIE, Visit, cookie_of, header, is_own_path, reply::Page};
 use crate::oidc::CALLBACK_PATH;
 
-/// What the cookie of somebody is called who has shown a password and has to show a code.
+/// What the cookie of somebody is called who has shown a password and has to show a second factor.
 const WAITING_COOKIE: &str = "__Host-jomae-sign-in";
 /// What the cookie is called by which a browser is known again: see [`browser_token`].
 const BROWSER_COOKIE: &str = "__Host-jomae-browser";
@@ -80,7 +84,11 @@ impl Visit<'_> {
             (true, "/sign-in") => self.sign_in_form(&self.query("back"), &Typed::default(), None),
             (false, "/sign-in") => self.sign_in_by_link().await,
             (false, "/sign-in/password") => self.sign_in_by_password().await,
-            (true, "/sign-in/code") => self.ask_for_code(None),
+            (false, "/sign-in/passkey/options") => self.options_to_sign_in(),
+            (false, "/sign-in/passkey") => self.sign_in_by_passkey().await,
+            (true, "/sign-in/code") => self.ask_for_second(None),
+            (false, "/sign-in/code/options") => self.options_of_second(),
+            (false, "/sign-in/code/passkey") => self.second_by_passkey().await,
             (false, "/sign-in/code") => self.sign_in_by_code().await,
             (true, CALLBACK_PATH) => self.come_back().await,
             (true, path) => match path.strip_prefix("/sign-in/with/") {
@@ -118,6 +126,7 @@ impl Visit<'_> {
             user: typed.get("user"),
             trouble,
             is_unbound: self.query("done") == "device-unbound",
+            passkeys: self.passkey_place(),
         };
         let page = pages::sign_in(&Frame { path: "/sign-in", ..self.frame(None) }, &form);
         with_status(trouble, page)
@@ -210,12 +219,36 @@ impl Visit<'_> {
         cookie_of(&self.incoming, WAITING_COOKIE).filter(|cookie| cookie.len() == SECRET_CHARS).unwrap_or_default()
     }
 
-    fn ask_for_code(&self, trouble: Option<Trouble>) -> Page {
-        let Some(user) = self.console.waiting.user_of(self.waiting_cookie(), self.now) else {
+    fn ask_for_second(&self, trouble: Option<Trouble>) -> Page {
+        let seen = self.console.waiting.see(self.waiting_cookie(), self.now, |waiter| {
+            (waiter.user_name.clone(), waiter.shown.takes_code(), waiter.shown.takes_passkey())
+        });
+        let Some((user, takes_code, takes_passkey)) = seen else {
             return self.sign_in_form("/", &Typed::default(), Some(Trouble::Ended));
         };
-        let page = pages::code(&Frame { path: "/sign-in/code", ..self.frame(None) }, &user, trouble);
+        let passkeys = takes_passkey.then(|| self.passkey_place());
+        let form = SecondForm { user: &user, takes_code, passkeys, trouble };
+        let page = pages::second(&Frame { path: "/sign-in/code", ..self.frame(None) }, &form);
         with_status(trouble, page)
+    }
+
+    /// Lets whoever has not shown the second factor try again, if the password stays shown.
+    fn second_not_shown(
+        &self,
+        shown: Option<Password>,
+        error: NotSignedIn,
+        (account, user_name, back): (&AccountId, &str, &str),
+        expires: Timestamp,
+    ) -> Page {
+        if let Some(shown) = shown {
+            let (account, user_name, back) = (account.clone(), user_name.to_owned(), back.to_owned());
+            let waiter = Waiter { shown, account, user_name, back };
+            self.console.waiting.put_back(self.waiting_cookie(), waiter, expires);
+        }
+        self.not_signed_in(error, |trouble| match trouble {
+            Trouble::Ended => self.sign_in_form("/", &Typed::default(), Some(trouble)),
+            _ => self.ask_for_second(Some(trouble)),
+        })
     }
 
     async fn sign_in_by_code(&self) -> Page {
@@ -234,17 +267,7 @@ impl Visit<'_> {
         let attempt = self.attempt(&account, &user_name, &back);
         match verify_totp(&self.console.service.kms, &attempt, shown, &code).await {
             Ok(signed_in) => self.signed_in(signed_in, &back),
-            Err((shown, error)) => {
-                let (account, user_name, back) = (account.clone(), user_name.clone(), back.clone());
-                if let Some(shown) = shown {
-                    let waiter = Waiter { shown, account, user_name, back };
-                    self.console.waiting.put_back(cookie, waiter, expires);
-                }
-                self.not_signed_in(error, |trouble| match trouble {
-                    Trouble::Ended => self.sign_in_form("/", &Typed::default(), Some(trouble)),
-                    _ => self.ask_for_code(Some(trouble)),
-                })
-            }
+            Err((shown, error)) => self.second_not_shown(shown, error, (&account, &user_name, &back), expires),
         }
     }
 
@@ -252,7 +275,8 @@ impl Visit<'_> {
     fn not_signed_in(&self, error: NotSignedIn, page: impl FnOnce(Trouble) -> Page) -> Page {
         match error {
             NotSignedIn::Wrong => page(Trouble::Wrong),
-            NotSignedIn::WrongCode | NotSignedIn::WrongPasskey => page(Trouble::WrongCode),
+            NotSignedIn::WrongCode => page(Trouble::WrongCode),
+            NotSignedIn::WrongPasskey => page(Trouble::Passkey),
             NotSignedIn::Expired => page(Trouble::Expired),
             NotSignedIn::Ended => page(Trouble::Ended),
             NotSignedIn::Busy => page(Trouble::Busy).with("Retry-After", "5".to_owned()),

@@ -1,4 +1,4 @@
-//! What a person does about the own sign-in: another password, and an MFA device.
+//! What a person does about the own sign-in: another password, an MFA device, and passkeys.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::{
     super::{
         SESSION_COOKIE, Visit,
-        ask::{Asker, given},
+        ask::{Asker, given, rows},
         cookie_of,
         reply::Page,
         sessions::{NewDevice, Session, digest},
@@ -31,7 +31,7 @@ use super::{
 /// Longest part of a user's name in the name of a device, in characters.
 const DEVICE_NAME_CHARS: usize = 50;
 /// What may have been done here.
-const DONE: [&str; 3] = ["password-changed", "device-bound", "device-dropped"];
+const DONE: [&str; 5] = ["password-changed", "device-bound", "device-dropped", "passkey-made", "passkey-deleted"];
 
 /// Whether a path is one of the own sign-in.
 pub(in super::super) fn is_own(path: &str) -> bool {
@@ -40,10 +40,11 @@ pub(in super::super) fn is_own(path: &str) -> bool {
 
 /// What a refusal adds to the page.
 #[derive(Default)]
-struct Refused {
-    of_password: Option<Refusal>,
-    of_device: Option<Refusal>,
-    typed: Typed,
+pub(super) struct Refused {
+    pub(super) of_password: Option<Refusal>,
+    pub(super) of_device: Option<Refusal>,
+    pub(super) of_passkey: Option<Refusal>,
+    pub(super) typed: Typed,
 }
 
 impl Refused {
@@ -59,7 +60,7 @@ fn device_of(who: &Who, shown: &str) -> Option<String> {
 }
 
 /// Back to where the person wanted to go before something had to be done here.
-fn done(typed: &Typed, done: &str) -> Page {
+pub(super) fn done(typed: &Typed, done: &str) -> Page {
     let back = typed.get("back");
     if is_own_path(back) && !is_own(back.split('?').next().unwrap_or_default()) {
         return Page::redirect(back);
@@ -83,6 +84,9 @@ impl Visit<'_> {
             "/me/device/bind" => self.bind_device(session, typed).await,
             "/me/device/drop" => self.drop_device(session, typed).await,
             "/me/device/unbind" => self.unbind_device(session, typed).await,
+            "/me/passkey/options" => self.options_to_make(session),
+            "/me/passkey/new" => self.make_passkey(session, typed).await,
+            "/me/passkey/delete" => self.delete_passkey(session, typed).await,
             _ => self.message(404, "not-found-title", "not-found"),
         }
     }
@@ -92,9 +96,9 @@ impl Visit<'_> {
     }
 
     /// The page itself.
-    async fn me(&self, session: &Session, mut asker: Asker<'_>, refused: Refused) -> Page {
+    pub(super) async fn me(&self, session: &Session, mut asker: Asker<'_>, refused: Refused) -> Page {
         let name = session.caller.user_name();
-        let (mut rules, mut bound) = (None, None);
+        let (mut rules, mut bound, mut passkeys) = (None, None, None);
         let mut is_known = session.device.is_some();
         if matches!(session.caller.who, Who::User { .. }) {
             if session.duty != Some(Duty::BindDevice) {
@@ -107,6 +111,10 @@ impl Visit<'_> {
                     Err(refusal) => is_known = refusal.code == "EntityNotExist.User.MFADevice",
                 }
             }
+        }
+        if matches!(session.caller.who, Who::User { .. }) && session.duty != Some(Duty::ChangePassword) {
+            let listed = asker.ask("ListPasskeys", Vec::new()).await;
+            passkeys = listed.ok().map(|listed| rows(&listed, "Passkeys", "Passkey"));
         }
         let device = match (&session.device, bound.as_ref().and_then(Value::as_str)) {
             (Some(new), _) => OwnDevice::New { serial: &new.serial, seed: &new.seed },
@@ -126,16 +134,20 @@ impl Visit<'_> {
             has_mfa: session.signed_in.facts().mfa,
             rules: rules.as_ref().and_then(|rules| rules.get("PasswordPolicy")),
             device,
+            passkeys: passkeys.as_deref(),
+            passkey_place: self.passkey_place(),
+            passkey_name: refused.typed.get("PasskeyName"),
             back: if is_own_path(&back) { &back } else { "/me" },
             password_refusal: refused.of_password.as_ref(),
         };
         let done = self.query("done");
         let done = DONE.into_iter().find(|known| *known == done).map(|done| format!("done-{done}"));
-        let is_refused = refused.of_password.is_some() || refused.of_device.is_some();
+        let refusal = refused.of_device.as_ref().or(refused.of_passkey.as_ref());
+        let is_refused = refused.of_password.is_some() || refusal.is_some();
         let frame = Frame {
             calls: &asker.made,
             done: done.as_deref().filter(|_| !is_refused),
-            refusal: refused.of_device.as_ref(),
+            refusal,
             ..self.frame(Some(session.visitor(&name)))
         };
         Page::html(if is_refused { 403 } else { 200 }, pages::me(&frame, &me))

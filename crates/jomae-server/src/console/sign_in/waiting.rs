@@ -1,4 +1,4 @@
-//! Those who have shown a password and have to show the code of a device. In memory; whoever has no right password is not
+//! Those who have shown a password and have to show a code of a device or a passkey. In memory; whoever has no right password is not
 //! among them, so strangers cannot fill it.
 
 use std::{collections::HashMap, sync::Mutex};
@@ -50,11 +50,11 @@ impl<P> Waiting<P> {
         cookie
     }
 
-    /// Whose password was shown.
-    pub(super) fn user_of(&self, cookie: &str, now: Timestamp) -> Option<String> {
+    /// What there is to see of whoever waits.
+    pub(super) fn see<T>(&self, cookie: &str, now: Timestamp, see: impl FnOnce(&Waiter<P>) -> T) -> Option<T> {
         let waiters = locked(&self.0);
         let (waiter, expires) = waiters.get(&digest_of(cookie))?;
-        (*expires > now).then(|| waiter.user_name.clone())
+        (*expires > now).then(|| see(waiter))
     }
 
     /// Takes somebody out, while a code is looked at: one at a time.
@@ -77,17 +77,21 @@ mod tests {
         Waiter { shown: (), account, user_name: user.to_owned(), back: "/".to_owned() }
     }
 
+    fn user_of(waiting: &Waiting<()>, cookie: &str, now: Timestamp) -> Option<String> {
+        waiting.see(cookie, now, |waiter| waiter.user_name.clone())
+    }
+
     #[test]
     fn a_password_is_shown_for_a_time_and_used_by_one() {
         let (waiting, now) = (Waiting::default(), Timestamp(1_000_000));
         let cookie = waiting.add(waiter("hanako"), now);
-        assert_eq!(waiting.user_of(&cookie, now).as_deref(), Some("hanako"));
-        assert!(waiting.user_of("", now).is_none() && waiting.take("other", now).is_none());
+        assert_eq!(user_of(&waiting, &cookie, now).as_deref(), Some("hanako"));
+        assert!(user_of(&waiting, "", now).is_none() && waiting.take("other", now).is_none());
         let (taken, expires) = waiting.take(&cookie, now).unwrap();
         assert!(waiting.take(&cookie, now).is_none());
         waiting.put_back(&cookie, taken, expires);
         let late = Timestamp(now.0 + WAIT_SECS);
-        assert!(waiting.user_of(&cookie, late).is_none() && waiting.take(&cookie, late).is_none());
+        assert!(user_of(&waiting, &cookie, late).is_none() && waiting.take(&cookie, late).is_none());
     }
 
     #[test]
@@ -97,7 +101,7 @@ mod tests {
         for _ in 0..WAITERS_MAX {
             waiting.add(waiter("later"), Timestamp(now.0 + 1));
         }
-        assert!(waiting.user_of(&first, now).is_none());
+        assert!(user_of(&waiting, &first, now).is_none());
         assert_eq!(waiting.0.lock().unwrap().len(), WAITERS_MAX);
     }
 }
