@@ -1,9 +1,6 @@
 //! What is known of a call before its action is.
 
-use std::{
-    borrow::Cow,
-    sync::{Mutex, PoisonError},
-};
+use std::borrow::Cow;
 
 use jomae_api::{
     names::{KeyId, KeyPlace, RegionId},
@@ -12,7 +9,7 @@ use jomae_api::{
 };
 use jomae_crypto::rng;
 
-use crate::{identity::caller::Caller, shares::CostlyTurn, store::Path, wait::Abandonment};
+use crate::{identity::caller::Caller, store::Path, wait::Abandonment};
 
 /// One call: who, when, where. The clock was read once.
 pub struct Call<'r> {
@@ -30,8 +27,6 @@ pub struct Call<'r> {
     pub external_id: Option<Cow<'r, str>>,
     /// Where its nonce stands in the store, if a change is to be bound to it.
     pub nonce_place: Option<Path>,
-    /// Its turn among costly calls, if it needs one.
-    pub turn: TurnSlot,
     /// Whether it can still be given up.
     pub abandonment: Abandonment,
     /// By which way it came.
@@ -55,21 +50,6 @@ impl Channel {
             Self::Api => "ApiCall",
             Self::Console => "ConsoleOperation",
         }
-    }
-}
-
-/// A turn that can be given back before its call has ended.
-#[derive(Default)]
-pub struct TurnSlot(Mutex<Option<CostlyTurn>>);
-
-impl TurnSlot {
-    pub fn keep(&self, turn: Option<CostlyTurn>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = turn;
-    }
-
-    /// Lets the next one in: what is still to come is waiting, not work.
-    pub fn give_back(&self) {
-        self.keep(None);
     }
 }
 

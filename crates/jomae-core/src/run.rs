@@ -177,8 +177,6 @@ impl Run<'_> {
                 None
             };
             let (outcome, waited_ns) = if tx.has_writes() {
-                // It may take long, and costs nothing.
-                call.turn.give_back();
                 tx.commit_timed().await.inspect_err(|fault| self.is_made = fault.kind == FaultKind::InDoubt)?
             } else {
                 (CommitOutcome::Done, None)

@@ -20,7 +20,7 @@ use crate::{
         outbox::{Outbox, Pending},
         throttled::Throttled,
     },
-    call::{Call, Channel, TurnSlot, new_request_id},
+    call::{Call, Channel, new_request_id},
     cluster,
     error::{Denial, Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
@@ -33,7 +33,7 @@ use crate::{
     shares::{Share, Shares, UnderWay},
     store::Path,
     sts,
-    wait::Abandonment,
+    wait::{Abandonment, let_go_when_waiting},
 };
 
 /// A request with this header, `true`, is answered with a receipt of the audit log.
@@ -333,7 +333,6 @@ impl Service {
             format: named.format,
             external_id: params.given("ExternalId").map(Cow::Borrowed),
             nonce_place: self.nonce_place(spec, named.signature.as_ref()),
-            turn: TurnSlot::default(),
             abandonment: arrival.abandonment.clone(),
             channel: named.channel,
         };
@@ -504,7 +503,8 @@ impl Service {
     /// how things are waits until it sees all that was answered elsewhere, and no use is refused because something is not
     /// here yet.
     ///
-    /// It runs at once, or when it is the account's turn, if its calls have been costly.
+    /// It runs at once, or when it is the account's turn, if its calls have been costly. The turn is for work: it passes on as soon
+    /// as the call waits, for a token, a pool or the store.
     async fn dispatch(
         &self,
         (index, spec, route): RouteEntry,
@@ -525,14 +525,11 @@ impl Service {
             let Some(turn) = self.shares.turn(share, index).await else {
                 return ActionReport::refused(Refusal::UserThrottled);
             };
-            let is_costly = turn.is_some();
-            if is_costly {
-                call.turn.keep(turn);
-            }
-            let report = route(&self.kms, call, params, index).await;
-            if is_costly {
-                call.turn.give_back();
-            }
+            let mut running = route(&self.kms, call, params, index);
+            let report = match turn {
+                None => running.await,
+                Some(turn) => let_go_when_waiting(running.as_mut(), || drop(turn)).await,
+            };
             if is_current || !matches!(report.result, Err(Error::Refused(_) | Error::Denied(..))) {
                 return report;
             }

@@ -1,11 +1,13 @@
 //! Waiting, without a runtime, and work that must not be done on a request's thread.
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll, Wake, Waker},
 };
 
 use futures_channel::oneshot;
@@ -162,7 +164,7 @@ pub const RECORDS_PER_YIELD: usize = 64;
 /// Lets other tasks run; for loops over many records.
 pub async fn yield_now() {
     let mut has_yielded = false;
-    std::future::poll_fn(|cx| {
+    poll_fn(|cx| {
         if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
@@ -172,12 +174,51 @@ pub async fn yield_now() {
     .await;
 }
 
+/// Knows whether it has been used.
+struct Noting {
+    waker: Waker,
+    was_used: AtomicBool,
+}
+
+impl Wake for Noting {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.was_used.store(true, Ordering::Release);
+        self.waker.wake_by_ref();
+    }
+}
+
+/// Drives a future to its end, and lets go of something the first time that it waits for somebody else: from then on it keeps
+/// no thread busy for long. What was woken while it ran, as by [`yield_now`], goes on at once and does not count as waiting.
+pub async fn let_go_when_waiting<F: Future + ?Sized>(mut future: Pin<&mut F>, let_go: impl FnOnce()) -> F::Output {
+    let (mut let_go, mut noting): (_, Option<Arc<Noting>>) = (Some(let_go), None);
+    poll_fn(|cx| {
+        if let_go.is_none() {
+            return future.as_mut().poll(cx);
+        }
+        let noting = match &noting {
+            Some(noting) if noting.waker.will_wake(cx.waker()) => noting,
+            _ => noting.insert(Arc::new(Noting { waker: cx.waker().clone(), was_used: AtomicBool::new(false) })),
+        };
+        noting.was_used.store(false, Ordering::Release);
+        let polled = future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(noting))));
+        if polled.is_pending()
+            && !noting.was_used.load(Ordering::Acquire)
+            && let Some(let_go) = let_go.take()
+        {
+            let_go();
+        }
+        polled
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::pin,
-        task::{Context, Waker},
-    };
+    use std::{cell::Cell, pin::pin};
 
     use super::*;
 
@@ -197,5 +238,51 @@ mod tests {
         let fixed = Abandonment::default();
         assert!(!fixed.give_up());
         assert!(!is_pending(fixed.decide()));
+    }
+    #[test]
+    fn what_waits_for_somebody_else_lets_go_and_what_goes_on_at_once_does_not() {
+        let (told, waits) = oneshot::channel();
+        let gone = Cell::new(false);
+        let mut work = pin!(async {
+            yield_now().await;
+            assert!(!gone.get(), "it has only let others run");
+            waits.await
+        });
+        let mut call = pin!(let_go_when_waiting(work.as_mut(), || gone.set(true)));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(call.as_mut().poll(&mut cx).is_pending());
+        assert!(!gone.get());
+        assert!(call.as_mut().poll(&mut cx).is_pending());
+        assert!(gone.get());
+        told.send(7).unwrap();
+        assert_eq!(call.as_mut().poll(&mut cx), Poll::Ready(Ok(7)));
+    }
+
+    /// Whoever drives it may hand it to another task while it waits.
+    #[test]
+    fn the_task_that_drives_it_now_is_woken() {
+        struct Counting(AtomicU8);
+        impl Wake for Counting {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let counts: [Arc<Counting>; 2] = std::array::from_fn(|_| Arc::new(Counting(AtomicU8::new(0))));
+        let woken = || counts.each_ref().map(|count| count.0.load(Ordering::SeqCst));
+        let [first, second] = counts.each_ref().map(|count| Waker::from(Arc::clone(count)));
+        let (told, waits) = oneshot::channel::<()>();
+        let mut work = pin!(async {
+            yield_now().await;
+            yield_now().await;
+            waits.await
+        });
+        let mut call = pin!(let_go_when_waiting(work.as_mut(), || {}));
+        assert!(call.as_mut().poll(&mut Context::from_waker(&first)).is_pending());
+        assert_eq!(woken(), [1, 0]);
+        assert!(call.as_mut().poll(&mut Context::from_waker(&second)).is_pending());
+        assert_eq!(woken(), [1, 1]);
+        assert!(call.as_mut().poll(&mut Context::from_waker(&second)).is_pending());
+        told.send(()).unwrap();
+        assert_eq!(woken(), [1, 2]);
     }
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     access::Resource,
-    call::{Call, Channel, TurnSlot},
+    call::{Call, Channel},
     error::{Error, Fault},
     identity::{Caller, Who},
     policy::{Compiled, system_policy},
@@ -216,7 +216,6 @@ fn call_of(
         format: Format::Json,
         external_id: external_id.map(Cow::Owned),
         nonce_place: None,
-        turn: TurnSlot::default(),
         abandonment: Abandonment::default(),
         channel: Channel::Api,
     }

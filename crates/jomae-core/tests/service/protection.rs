@@ -3,16 +3,22 @@
 
 use std::{
     collections::BTreeSet,
+    future::pending,
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
 use jomae_api::{
     names::AccountId,
     param::EncryptionContext,
+    sign::client::SignedRequest,
     spec::{Algorithm, KeySpec, KeyUsage},
+    time::Timestamp,
+    wire::{Header, Request},
 };
 use jomae_core::{
     backend::{
@@ -21,8 +27,10 @@ use jomae_core::{
     error::{Error, Fault},
     keyring::Keyring,
     record::path,
+    service::{Arrival, Reply},
+    shares::COSTLY_NS,
     store::memory::MemoryStore,
-    wait::{Inline, Work},
+    wait::{Abandonment, Inline, Work},
 };
 use jomae_crypto::{
     envelope::{Binding, Content},
@@ -38,6 +46,8 @@ struct Token {
     keys: Arc<SoftwareBackend>,
     there: Arc<Mutex<BTreeSet<Vec<u8>>>>,
     is_down: Arc<AtomicBool>,
+    /// Whether it has no answer for whoever wants to encrypt.
+    hangs: Arc<AtomicBool>,
 }
 
 impl Token {
@@ -47,6 +57,7 @@ impl Token {
             keys: Arc::new(SoftwareBackend::new(keyring, Arc::new(Inline))),
             there: Arc::default(),
             is_down: Arc::default(),
+            hangs: Arc::default(),
         }
     }
 
@@ -117,6 +128,7 @@ impl KeyBackend for Token {
         plaintext: &SecretBytes,
     ) -> Work<'_, Result<Vec<u8>, Fault>> {
         match self.expect_up() {
+            Ok(()) if self.hangs.load(Ordering::SeqCst) => Work::Later(Box::pin(pending())),
             Ok(()) => self.keys.encrypt(spec, key, binding, context, kind, plaintext),
             Err(fault) => Work::Done(Err(fault)),
         }
@@ -251,4 +263,32 @@ fn a_token_that_is_away_is_unavailable_for_its_keys_alone() {
     world.advance(60);
     world.work();
     assert_ne!(alice.describe(&rotating)["PrimaryKeyVersion"], before);
+}
+
+async fn answer(world: &World, signed: SignedRequest) -> Reply {
+    let headers: Vec<_> = signed.headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
+    let request = Request { method: "POST", path: "/", query: &signed.query, headers: &headers, body: &signed.body };
+    let (now, abandonment) = (Timestamp(world.now()), &Abandonment::default());
+    world.service.answer(&request, Arrival { source_ip: "198.51.100.7", now, steady_ns: 0, abandonment }).await
+}
+
+/// A call that waits for the token keeps no thread busy, whatever the account's calls have cost before.
+#[test]
+fn a_costly_call_with_a_software_key_does_not_wait_for_one_that_waits_for_the_token() {
+    let (world, token) = world();
+    let alice = world.alice();
+    let (key, software) = (alice.key(&[HSM]), alice.key(&[]));
+    for _ in 0..10 {
+        let reply = alice.reply("Encrypt", &[("KeyId", &software), ("Plaintext", HELLO)]);
+        reply.outcome.bill.unwrap().charge(100 * u64::from(COSTLY_NS));
+    }
+    token.hangs.store(true, Ordering::SeqCst);
+    let encrypt = |key: &str, nonce| alice.signed("Encrypt", &[("KeyId", key), ("Plaintext", HELLO)], nonce);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut waiting = pin!(answer(&world, encrypt(&key, "in the token")));
+    assert!(waiting.as_mut().poll(&mut cx).is_pending());
+    let Poll::Ready(reply) = pin!(answer(&world, encrypt(&software, "software"))).poll(&mut cx) else {
+        panic!("it waits for the token")
+    };
+    assert_eq!(reply.status, 200);
 }
