@@ -1,9 +1,10 @@
 //! The client: calls that wait for the worker's answers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     ffi::OsString,
     io,
+    os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -16,12 +17,12 @@ use std::{
 
 use futures_channel::oneshot;
 use jomae_crypto::{purpose::Purpose, rng, secret::Key256};
-use zeroize::Zeroizing;
+use rustix::{io::Errno, net::SendFlags};
 
 use crate::{
     kind::{Algorithm, Kind},
     supervisor,
-    wire::{self, Answer, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
+    wire::{Answer, Batch, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
 };
 
 /// Calls that wait at most: as many bytes as that are held for a worker that has stopped reading.
@@ -129,34 +130,86 @@ pub struct ObjectName {
 pub(crate) struct Waiting {
     pub deadline: Instant,
     began: Instant,
-    answer: oneshot::Sender<Result<Answer, CallError>>,
+    answer: oneshot::Sender<Reply>,
     expected: Expected,
     /// The object that it makes, to be destroyed if nobody learns of it.
     makes: Option<KeyRef>,
 }
 
+/// What a call hears: its answer, and those of others, which it passes on.
+struct Reply {
+    result: Result<Answer, CallError>,
+    others: Option<Delivery>,
+}
+
 impl Waiting {
-    /// Gives a call its answer. Gives back the object that may have been made without anybody knowing of it.
-    fn deliver(self, result: Result<Answer, CallError>) -> Option<KeyRef> {
+    /// Gives a call its answer, and perhaps others'. Gives back the object that may have been made without anybody knowing of it.
+    fn deliver(self, result: Result<Answer, CallError>, others: Option<Delivery>) -> Option<KeyRef> {
         let is_unknown = matches!(result, Err(CallError::Down(_)));
         let is_made = matches!(result, Ok(Answer::Made { .. }));
-        let nobody_heard = self.answer.send(result).is_err();
+        let nobody_heard = self.answer.send(Reply { result, others }).is_err();
         self.makes.filter(|_| is_unknown || (is_made && nobody_heard))
     }
 }
 
-/// What the worker has said of calls, to be told to those who wait.
-#[derive(Default)]
-pub(crate) struct Delivery(Vec<(Waiting, Result<Answer, CallError>)>);
+/// What the worker has said of calls. Those who wait are told when it is dropped, by the thread that drops it.
+pub(crate) struct Delivery {
+    shared: Arc<Shared>,
+    answers: Vec<(Waiting, Result<Answer, CallError>)>,
+}
 
-/// Requests on their way to the thread that sends them.
+impl Delivery {
+    /// Of nothing yet.
+    pub fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), answers: Vec::new() }
+    }
+
+    /// Has all of them told by the last one of them. To wake a task from outside its executor's threads costs as much as a short
+    /// operation of a module, and lets that thread run before the next task is woken; that the tasks wake each other is cheap.
+    pub fn hand_over(mut self) {
+        if let Some((first, result)) = self.answers.pop() {
+            let shared = Arc::clone(&self.shared);
+            shared.tell([(first, result, Some(self))]);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let answers = std::mem::take(&mut self.answers);
+        self.shared.tell(answers.into_iter().map(|(waiting, result)| (waiting, result, None)));
+    }
+}
+
+/// Requests on their way. Whoever finds nobody sending sends for all; what the socket has no room for is left to a thread that
+/// may wait for it.
 #[derive(Default)]
 pub(crate) struct Sending {
-    pub queue: VecDeque<Zeroizing<Vec<u8>>>,
-    /// Whether the thread sleeps, and is not woken yet.
-    pub sleeps: bool,
-    /// Whether somebody is about to wake it.
+    pub batch: Batch,
+    /// The socket, once the worker has been told how to begin.
+    pub stream: Option<Arc<UnixStream>>,
+    /// Whether somebody is sending.
+    pub is_busy: bool,
+    /// What the thread is to send before anything else, and how many bytes of it have been sent.
+    pub rest: Option<(Batch, usize)>,
+    /// Room that the next batch takes over.
+    spare: Batch,
+    /// Whether a call is about to have the batch sent.
     flush_is_near: bool,
+}
+
+impl Sending {
+    /// Takes what is to be sent. Whoever does so tells of it in `is_busy`.
+    pub fn take(&mut self) -> Batch {
+        let spare = std::mem::take(&mut self.spare);
+        std::mem::replace(&mut self.batch, spare)
+    }
+
+    /// Gives back a batch that was sent.
+    pub fn sent(&mut self, mut batch: Batch) {
+        batch.clear();
+        self.spare = batch;
+    }
 }
 
 pub(crate) struct State {
@@ -179,7 +232,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Takes calls that have been answered from those that wait. Told by [`Shared::deliver`], without the lock.
+    /// Takes calls that have been answered from those that wait. Told without the lock.
     ///
     /// # Errors
     /// An answer to a call that waits for none, or for another one: the worker's memory is not what it was. What was answered
@@ -195,7 +248,7 @@ impl State {
                 return Err("an answer to another question");
             }
             if let Some(waiting) = self.waiting.remove(&call) {
-                delivery.0.push((waiting, result.map_err(CallError::Failed)));
+                delivery.answers.push((waiting, result.map_err(CallError::Failed)));
             }
         }
         Ok(())
@@ -221,13 +274,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who wait.
-    pub fn deliver(&self, delivery: Delivery) {
+    /// Tells those who wait. Not with the lock.
+    fn tell(&self, answers: impl IntoIterator<Item = (Waiting, Result<Answer, CallError>, Option<Delivery>)>) {
         let now = Instant::now();
         let mut doubtful = Vec::new();
-        for (waiting, result) in delivery.0 {
+        for (waiting, result, others) in answers {
             self.count(&waiting, now, result.is_err());
-            doubtful.extend(waiting.deliver(result));
+            doubtful.extend(waiting.deliver(result, others));
         }
         if !doubtful.is_empty() {
             let mut state = self.lock();
@@ -247,11 +300,11 @@ impl Shared {
 
     /// Fails every call that waits.
     pub fn fail_all(&self, state: &mut State, why: &str) {
-        state.sending.queue.clear();
+        state.sending = Sending::default();
         let now = Instant::now();
         for (_, waiting) in std::mem::take(&mut state.waiting) {
             self.count(&waiting, now, true);
-            state.doubtful.extend(waiting.deliver(Err(CallError::Down(why.to_owned()))));
+            state.doubtful.extend(waiting.deliver(Err(CallError::Down(why.to_owned())), None));
         }
     }
 
@@ -264,14 +317,14 @@ impl Shared {
             let (answer, _nobody_waits) = oneshot::channel();
             let _tried_again_by_nobody = self.enqueue(state, &Request::Destroy { key }, answer, None);
         }
-        self.wake_sender(state);
+        self.leave_to_thread(&mut state.sending);
     }
 
     fn enqueue(
         &self,
         state: &mut State,
         request: &Request,
-        answer: oneshot::Sender<Result<Answer, CallError>>,
+        answer: oneshot::Sender<Reply>,
         makes: Option<KeyRef>,
     ) -> Result<(), CallError> {
         if let Phase::Down { reason, .. } = &state.phase {
@@ -285,31 +338,84 @@ impl Shared {
         }
         state.next_call += 1;
         let call = state.next_call;
-        let frame = wire::encode(call, request).map_err(|_| CallError::Message)?;
+        state.sending.batch.push(call, request).map_err(|_| CallError::Message)?;
         let began = Instant::now();
         let factor = if makes.is_some() { MAKING_FACTOR } else { 1 };
         let deadline = began + self.settings.timeout * factor;
-        state.sending.queue.push_back(frame);
         let expected = Expected::of(request);
         state.waiting.insert(call, Waiting { deadline, began, answer, expected, makes });
         Ok(())
     }
 
-    /// Has what is in the queue sent.
-    fn wake_sender(&self, state: &mut State) {
-        state.sending.flush_is_near = false;
-        if !state.sending.queue.is_empty() && std::mem::take(&mut state.sending.sleeps) {
+    /// Has the thread send what is to be sent, unless somebody does so already.
+    fn leave_to_thread(&self, sending: &mut Sending) {
+        if !sending.batch.is_empty() && !sending.is_busy {
+            sending.is_busy = true;
+            sending.rest = Some((sending.take(), 0));
             self.to_send.notify_one();
         }
     }
+
+    /// Sends what is to be sent, unless somebody does so already. Never waits.
+    fn flush(&self) {
+        let mut state = self.lock();
+        state.sending.flush_is_near = false;
+        if state.sending.is_busy {
+            return;
+        }
+        let Some(stream) = state.sending.stream.clone() else { return };
+        while !state.sending.batch.is_empty() {
+            state.sending.is_busy = true;
+            let batch = state.sending.take();
+            drop(state);
+            let sent = send_now(&stream, batch.bytes());
+            state = self.lock();
+            if !state.sending.stream.as_ref().is_some_and(|now| Arc::ptr_eq(now, &stream)) {
+                // That worker is gone; what it was sent has been told to have failed.
+                return;
+            }
+            match sent {
+                Ok(sent) if sent == batch.bytes().len() => state.sending.sent(batch),
+                Ok(sent) => {
+                    state.sending.rest = Some((batch, sent));
+                    self.to_send.notify_one();
+                    return;
+                }
+                Err(error) => {
+                    state.ended.get_or_insert_with(|| format!("the worker: {error}"));
+                    self.changed.notify_all();
+                    self.to_send.notify_all();
+                    return;
+                }
+            }
+        }
+        state.sending.is_busy = false;
+    }
 }
 
-/// Has what is in the queue sent, also if the call that was to do it is given up.
+/// Sends as many bytes as there is room for.
+fn send_now(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<usize> {
+    let mut sent = 0;
+    while !bytes.is_empty() {
+        match rustix::net::send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(more) => {
+                sent += more;
+                bytes = bytes.get(more..).unwrap_or_default();
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(sent)
+}
+
+/// Has what is to be sent sent, also if the call that was to do it is given up.
 struct Flush<'a>(&'a Shared);
 
 impl Drop for Flush<'_> {
     fn drop(&mut self) {
-        self.0.wake_sender(&mut self.0.lock());
+        self.0.flush();
     }
 }
 
@@ -458,7 +564,9 @@ impl Hsm {
             let_others().await;
             drop(flush);
         }
-        answered.await.unwrap_or_else(|_| Err(CallError::Down("it was stopped".to_owned())))
+        let reply = answered.await.map_err(|_| CallError::Down("it was stopped".to_owned()))?;
+        drop(reply.others);
+        reply.result
     }
 
     /// Makes a key that never leaves the token; gives the public half of a pair.

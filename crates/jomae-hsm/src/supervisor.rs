@@ -8,11 +8,9 @@ use std::{
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Child, Command, Stdio},
-    sync::{PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
-
-use zeroize::Zeroizing;
 
 use crate::{
     client::{Delivery, Launch, Phase, Settings, Shared, State},
@@ -36,7 +34,7 @@ enum End {
     Failed(String),
 }
 
-pub fn run(shared: &Shared) {
+pub fn run(shared: &Arc<Shared>) {
     let (mut pause, longest) = PAUSES;
     let mut is_first = true;
     loop {
@@ -156,7 +154,7 @@ fn spawn(launch: &Launch) -> io::Result<(Child, UnixStream)> {
 }
 
 /// Starts a worker and stays with it to its end.
-fn live(shared: &Shared) -> End {
+fn live(shared: &Arc<Shared>) -> End {
     let pin = match (shared.settings.pin)() {
         Ok(pin) => pin,
         Err(why) => return End::Failed(format!("the PIN: {why}")),
@@ -165,7 +163,11 @@ fn live(shared: &Shared) -> End {
         Ok(started) => started,
         Err(error) => return End::Failed(format!("the worker cannot be started: {error}")),
     };
-    shared.lock().worker = Some(child.id());
+    let stream = Arc::new(stream);
+    let mut state = shared.lock();
+    state.worker = Some(child.id());
+    state.sending.stream = Some(Arc::clone(&stream));
+    drop(state);
     let refusal = std::sync::Mutex::new(None);
     let end = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -225,7 +227,7 @@ fn watch(shared: &Shared) -> End {
     }
 }
 
-fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
+fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Option<Refusal>>) -> io::Result<()> {
     let mut frames = Frames::new(stream);
     let mut answers = Vec::new();
     while let Some(first) = frames.read_message()? {
@@ -242,9 +244,9 @@ fn read(shared: &Shared, stream: &UnixStream, refusal: &std::sync::Mutex<Option<
             }
             next = frames.next_message()?;
         }
-        let mut delivery = Delivery::default();
+        let mut delivery = Delivery::new(shared);
         let answered = shared.lock().answered(answers.drain(..), &mut delivery);
-        shared.deliver(delivery);
+        delivery.hand_over();
         answered.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
     }
     Ok(())
@@ -271,7 +273,7 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
     Ok(())
 }
 
-/// Sends how to begin, and then whatever is to be sent.
+/// Sends how to begin, and then what those who call could not send at once.
 fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()> {
     let settings = &shared.settings;
     let start = {
@@ -288,20 +290,24 @@ fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()
     };
     stream.write_all(&wire::encode(0, &start)?)?;
     drop(start);
-    let mut frames: Vec<Zeroizing<Vec<u8>>> = Vec::new();
     loop {
         let mut state = shared.lock();
-        while state.sending.queue.is_empty() {
+        let (mut batch, mut sent) = loop {
             if state.ended.is_some() {
                 return Ok(());
             }
-            state.sending.sleeps = true;
+            if let Some(rest) = state.sending.rest.take() {
+                break rest;
+            }
             state = shared.to_send.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.sending.sleeps = false;
-        }
-        frames.extend(state.sending.queue.drain(..));
+        };
         drop(state);
-        wire::write_frames(stream, &frames)?;
-        frames.clear();
+        while !batch.is_empty() {
+            stream.write_all(batch.bytes().get(sent..).unwrap_or_default())?;
+            let mut state = shared.lock();
+            state.sending.sent(batch);
+            (batch, sent) = (state.sending.take(), 0);
+            state.sending.is_busy = !batch.is_empty();
+        }
     }
 }

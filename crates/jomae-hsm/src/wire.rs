@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    io::{self, IoSlice, Read, Write},
+    io::{self, Read},
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
@@ -347,35 +347,68 @@ fn too_long() -> io::Error {
 
 /// A message as a frame.
 pub fn encode(call: u64, message: &impl Message) -> io::Result<Zeroizing<Vec<u8>>> {
-    let room = HEAD_BYTES + MESSAGE_ROOM_BYTES + message.changing_bytes();
-    let mut frame = Zeroizing::new(vec![0; room.min(HEAD_BYTES + BODY_BYTES_MAX)]);
-    let (head, body) = frame.split_at_mut(HEAD_BYTES);
-    let length = postcard::to_slice(message, body).map_err(|_| too_long())?.len();
-    let (of_length, of_call) = head.split_at_mut(4);
-    of_length.copy_from_slice(&u32::try_from(length).map_err(|_| too_long())?.to_be_bytes());
-    of_call.copy_from_slice(&call.to_be_bytes());
-    frame.truncate(HEAD_BYTES + length);
-    Ok(frame)
+    let mut batch = Batch::default();
+    batch.push(call, message)?;
+    Ok(batch.0)
 }
 
-/// Frames given to the system at a time.
-const FRAMES_PER_WRITE: usize = 64;
+/// Frames that go together, erased when they are gone.
+#[derive(Default)]
+pub struct Batch(Zeroizing<Vec<u8>>);
 
-/// Writes frames, many at a time.
-pub fn write_frames(mut to: impl Write, frames: &[Zeroizing<Vec<u8>>]) -> io::Result<()> {
-    for frames in frames.chunks(FRAMES_PER_WRITE) {
-        let mut slices: Vec<IoSlice<'_>> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
-        let mut left = &mut slices[..];
-        while !left.is_empty() {
-            match to.write_vectored(left) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut left, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+impl Batch {
+    /// Puts a message behind the others.
+    ///
+    /// # Errors
+    /// It is longer than it may be. The others are there as before.
+    pub fn push(&mut self, call: u64, message: &impl Message) -> io::Result<()> {
+        let room = (HEAD_BYTES + MESSAGE_ROOM_BYTES + message.changing_bytes()).min(HEAD_BYTES + BODY_BYTES_MAX);
+        let start = self.0.len();
+        if self.0.capacity() - start < room {
+            // By itself it would grow into other memory and leave the frames behind where it was.
+            let mut larger = Zeroizing::new(Vec::with_capacity((2 * start).max(BATCH_BYTES) + room));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.resize(start + room, 0);
+        let written = self.0.get_mut(start..).and_then(|frame| write_frame(frame, call, message));
+        self.0.truncate(start + written.unwrap_or(0));
+        written.map(|_| ()).ok_or_else(too_long)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The frames as they go over the socket.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Erases them, and keeps their room, if it is little, for others.
+    pub fn clear(&mut self) {
+        if self.0.capacity() > BATCH_BYTES_KEPT {
+            *self = Self::default();
+        } else {
+            self.0.as_mut_slice().zeroize();
+            self.0.clear();
         }
     }
-    Ok(())
+}
+
+/// Room for frames at first; how much of it is kept for the next ones.
+const BATCH_BYTES: usize = 2 * 1024;
+const BATCH_BYTES_KEPT: usize = 64 * 1024;
+
+/// Writes a frame to the beginning of `frame`, and gives its length in bytes; none if it is too long.
+fn write_frame(frame: &mut [u8], call: u64, message: &impl Message) -> Option<usize> {
+    let (head, body) = frame.split_first_chunk_mut::<HEAD_BYTES>()?;
+    let length = postcard::to_slice(message, body).ok()?.len();
+    let (of_length, of_call) = head.split_at_mut(4);
+    of_length.copy_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
+    of_call.copy_from_slice(&call.to_be_bytes());
+    Some(HEAD_BYTES + length)
 }
 
 /// The message of a body. Nothing may follow it.

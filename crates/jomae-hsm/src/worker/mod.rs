@@ -1,7 +1,7 @@
 //! The worker process: loads the module, opens sessions, answers requests that come through its standard input, which is a
 //! socket. It ends when that closes, and when the token is lost.
 //!
-//! Each session has a thread. One more reads requests, as many at a time as are there (`desk`).
+//! Each session has a thread; they take turns at reading requests, as many at a time as are there (`desk`).
 
 mod desk;
 mod form;
@@ -14,7 +14,7 @@ use std::{
     os::{fd::AsFd as _, unix::net::UnixStream},
     process::ExitCode,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use cryptoki::{
@@ -27,7 +27,7 @@ use crate::{
     kind::{Kind, Shape},
     wire::{Answer, Failure, Frames, FromWorker, KEY_ID_BYTES, KeyRef, OBJECTS_MAX, ObjectInfo, Request, Start},
 };
-use desk::{Inbox, Outbox, Pace, TICK, Task};
+use desk::{Inbox, Outbox, Pace, Task};
 
 /// What the labels of our objects begin with.
 const LABEL_PREFIX: &[u8] = b"jomae:";
@@ -57,7 +57,7 @@ fn serve() -> io::Result<()> {
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut frames = Frames::new(stream.try_clone()?);
     let Some((call, start)) = frames.read_message::<Start>()? else { return Ok(()) };
-    let outbox = Outbox::new(stream.try_clone()?);
+    let outbox = Outbox::new(stream);
     let opened = match token::open(&start) {
         Ok(opened) => opened,
         Err(refusal) => {
@@ -68,14 +68,14 @@ fn serve() -> io::Result<()> {
     drop(start);
     outbox.put(call, &FromWorker::Started(opened.facts.clone()), Instant::now())?;
     outbox.flush()?;
-    let inbox = Inbox::new(opened.sessions.len());
+    let inbox = Inbox::new(frames, opened.sessions.len());
     let shared = Shared { inbox, outbox, pace: Pace::new(), handles: Mutex::default() };
     std::thread::scope(|scope| {
         for session in opened.sessions {
             let (shared, place) = (&shared, &opened.place);
             scope.spawn(move || end(|| shared.work(session, place)));
         }
-        end(|| shared.read(frames, &stream));
+        end(|| shared.inbox.watch(&shared.outbox));
     });
     Ok(())
 }
@@ -123,44 +123,9 @@ struct Shared {
 }
 
 impl Shared {
-    /// Reads requests, until the client closes its end.
-    fn read(&self, mut frames: Frames<UnixStream>, stream: &UnixStream) -> io::Result<()> {
-        let mut tasks = Vec::new();
-        let mut patience: Option<Duration> = None;
-        loop {
-            let mut next = match frames.read_message() {
-                Ok(None) => return Ok(()),
-                Ok(next) => next,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.outbox.flush()?;
-                    let longer = patience.map(|patience| (patience * 2).min(TICK.1));
-                    patience = if self.inbox.tick() { longer } else { None };
-                    stream.set_read_timeout(patience)?;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            while let Some((call, request)) = next {
-                let is_short = self.pace.is_short(&request);
-                tasks.push(Task { call, request, is_short });
-                next = frames.next_message()?;
-            }
-            if patience != Some(TICK.0) {
-                patience = Some(TICK.0);
-                stream.set_read_timeout(patience)?;
-            }
-            while self.inbox.put(&mut tasks) {
-                self.inbox.wait_for_room();
-                self.outbox.flush()?;
-                self.inbox.tick();
-            }
-        }
-    }
-
-    /// Answers requests. Returns when it cannot go on.
+    /// Answers requests. Returns when the client has closed its end.
     fn work(&self, mut session: Session, place: &token::Place) -> io::Result<()> {
-        loop {
-            let Task { call, request, .. } = self.inbox.next(&self.outbox)?;
+        while let Some(Task { call, request, .. }) = self.inbox.next(&self.pace, &self.outbox)? {
             let began = Instant::now();
             let answer = self.answer(&session, &request);
             let now = Instant::now();
@@ -185,6 +150,7 @@ impl Shared {
                 }
             }
         }
+        Ok(())
     }
 
     fn answer(&self, session: &Session, request: &Request) -> Result<Answer, Failure> {
