@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     io,
-    os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -17,12 +16,12 @@ use std::{
 
 use futures_channel::oneshot;
 use jomae_crypto::{purpose::Purpose, rng, secret::Key256};
-use rustix::{io::Errno, net::SendFlags};
 
 use crate::{
     kind::{Algorithm, Kind},
+    sending::{Flush, Sending},
     supervisor,
-    wire::{Answer, Batch, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
+    wire::{Answer, Expected, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
 };
 
 /// Calls that wait at most: as many bytes as that are held for a worker that has stopped reading.
@@ -139,12 +138,12 @@ pub(crate) struct Waiting {
 /// What a call hears: its answer, and those of others, which it passes on.
 struct Reply {
     result: Result<Answer, CallError>,
-    others: Option<Delivery>,
+    others: Option<Others>,
 }
 
 impl Waiting {
     /// Gives a call its answer, and perhaps others'. Gives back the object that may have been made without anybody knowing of it.
-    fn deliver(self, result: Result<Answer, CallError>, others: Option<Delivery>) -> Option<KeyRef> {
+    fn deliver(self, result: Result<Answer, CallError>, others: Option<Others>) -> Option<KeyRef> {
         let is_unknown = matches!(result, Err(CallError::Down(_)));
         let is_made = matches!(result, Ok(Answer::Made { .. }));
         let nobody_heard = self.answer.send(Reply { result, others }).is_err();
@@ -152,63 +151,18 @@ impl Waiting {
     }
 }
 
-/// What the worker has said of calls. Those who wait are told when it is dropped, by the thread that drops it.
-pub(crate) struct Delivery {
+/// What the worker has said of calls, until those who wait have been told.
+pub(crate) type Delivery = Mutex<Vec<(Waiting, Result<Answer, CallError>)>>;
+
+/// Answers of others, which are told when it is dropped, by the thread that drops it.
+struct Others {
     shared: Arc<Shared>,
-    answers: Vec<(Waiting, Result<Answer, CallError>)>,
+    delivery: Arc<Delivery>,
 }
 
-impl Delivery {
-    /// Of nothing yet.
-    pub fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), answers: Vec::new() }
-    }
-
-    /// Has all of them told by the last one of them. To wake a task from outside its executor's threads costs as much as a short
-    /// operation of a module, and lets that thread run before the next task is woken; that the tasks wake each other is cheap.
-    pub fn hand_over(mut self) {
-        if let Some((first, result)) = self.answers.pop() {
-            let shared = Arc::clone(&self.shared);
-            shared.tell([(first, result, Some(self))]);
-        }
-    }
-}
-
-impl Drop for Delivery {
+impl Drop for Others {
     fn drop(&mut self) {
-        let answers = std::mem::take(&mut self.answers);
-        self.shared.tell(answers.into_iter().map(|(waiting, result)| (waiting, result, None)));
-    }
-}
-
-/// Requests on their way. Whoever finds nobody sending sends for all; what the socket has no room for is left to a thread that
-/// may wait for it.
-#[derive(Default)]
-pub(crate) struct Sending {
-    pub batch: Batch,
-    /// The socket, once the worker has been told how to begin.
-    pub stream: Option<Arc<UnixStream>>,
-    /// Whether somebody is sending.
-    pub is_busy: bool,
-    /// What the thread is to send before anything else, and how many bytes of it have been sent.
-    pub rest: Option<(Batch, usize)>,
-    /// Room that the next batch takes over.
-    spare: Batch,
-    /// Whether a call is about to have the batch sent.
-    flush_is_near: bool,
-}
-
-impl Sending {
-    /// Takes what is to be sent. Whoever does so tells of it in `is_busy`.
-    pub fn take(&mut self) -> Batch {
-        let spare = std::mem::take(&mut self.spare);
-        std::mem::replace(&mut self.batch, spare)
-    }
-
-    /// Gives back a batch that was sent.
-    pub fn sent(&mut self, mut batch: Batch) {
-        batch.clear();
-        self.spare = batch;
+        self.shared.deliver(&self.delivery);
     }
 }
 
@@ -217,6 +171,8 @@ pub(crate) struct State {
     pub sending: Sending,
     pub waiting: HashMap<u64, Waiting>,
     next_call: u64,
+    /// What callers have been asked to tell each other; what they have not told after a while is told without them.
+    pub handed_over: Vec<Arc<Delivery>>,
     /// Objects that may have been made, and of which nobody has heard.
     doubtful: Vec<KeyRef>,
     pub facts: Option<TokenFacts>,
@@ -240,15 +196,17 @@ impl State {
     pub fn answered(
         &mut self,
         answers: impl Iterator<Item = (u64, Result<Answer, Failure>)>,
-        delivery: &mut Delivery,
+        delivery: &Arc<Delivery>,
     ) -> Result<(), &'static str> {
+        self.handed_over.push(Arc::clone(delivery));
+        let mut delivery = delivery.lock().unwrap_or_else(PoisonError::into_inner);
         for (call, result) in answers {
             let waiting = self.waiting.get(&call).ok_or("an answer that nobody waits for")?;
             if result.as_ref().is_ok_and(|answer| !waiting.expected.fits(answer)) {
                 return Err("an answer to another question");
             }
             if let Some(waiting) = self.waiting.remove(&call) {
-                delivery.answers.push((waiting, result.map_err(CallError::Failed)));
+                delivery.push((waiting, result.map_err(CallError::Failed)));
             }
         }
         Ok(())
@@ -274,8 +232,23 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who wait. Not with the lock.
-    fn tell(&self, answers: impl IntoIterator<Item = (Waiting, Result<Answer, CallError>, Option<Delivery>)>) {
+    /// Tells those who wait, unless they have been told. Not with the lock.
+    pub fn deliver(&self, delivery: &Delivery) {
+        let answers = std::mem::take(&mut *delivery.lock().unwrap_or_else(PoisonError::into_inner));
+        self.tell(answers.into_iter().map(|(waiting, result)| (waiting, result, None)));
+    }
+
+    /// Has all of them told by the last one of them. To wake a task from outside its executor's threads costs as much as a short
+    /// operation of a module, and lets that thread run before the next task is woken; that the tasks wake each other is cheap.
+    pub fn hand_over(self: &Arc<Self>, delivery: Arc<Delivery>) {
+        let last = delivery.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some((waiting, result)) = last {
+            let others = Others { shared: Arc::clone(self), delivery };
+            self.tell([(waiting, result, Some(others))]);
+        }
+    }
+
+    fn tell(&self, answers: impl IntoIterator<Item = (Waiting, Result<Answer, CallError>, Option<Others>)>) {
         let now = Instant::now();
         let mut doubtful = Vec::new();
         for (waiting, result, others) in answers {
@@ -346,77 +319,6 @@ impl Shared {
         state.waiting.insert(call, Waiting { deadline, began, answer, expected, makes });
         Ok(())
     }
-
-    /// Has the thread send what is to be sent, unless somebody does so already.
-    fn leave_to_thread(&self, sending: &mut Sending) {
-        if !sending.batch.is_empty() && !sending.is_busy {
-            sending.is_busy = true;
-            sending.rest = Some((sending.take(), 0));
-            self.to_send.notify_one();
-        }
-    }
-
-    /// Sends what is to be sent, unless somebody does so already. Never waits.
-    fn flush(&self) {
-        let mut state = self.lock();
-        state.sending.flush_is_near = false;
-        if state.sending.is_busy {
-            return;
-        }
-        let Some(stream) = state.sending.stream.clone() else { return };
-        while !state.sending.batch.is_empty() {
-            state.sending.is_busy = true;
-            let batch = state.sending.take();
-            drop(state);
-            let sent = send_now(&stream, batch.bytes());
-            state = self.lock();
-            if !state.sending.stream.as_ref().is_some_and(|now| Arc::ptr_eq(now, &stream)) {
-                // That worker is gone; what it was sent has been told to have failed.
-                return;
-            }
-            match sent {
-                Ok(sent) if sent == batch.bytes().len() => state.sending.sent(batch),
-                Ok(sent) => {
-                    state.sending.rest = Some((batch, sent));
-                    self.to_send.notify_one();
-                    return;
-                }
-                Err(error) => {
-                    state.ended.get_or_insert_with(|| format!("the worker: {error}"));
-                    self.changed.notify_all();
-                    self.to_send.notify_all();
-                    return;
-                }
-            }
-        }
-        state.sending.is_busy = false;
-    }
-}
-
-/// Sends as many bytes as there is room for.
-fn send_now(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    while !bytes.is_empty() {
-        match rustix::net::send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(more) => {
-                sent += more;
-                bytes = bytes.get(more..).unwrap_or_default();
-            }
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(sent)
-}
-
-/// Has what is to be sent sent, also if the call that was to do it is given up.
-struct Flush<'a>(&'a Shared);
-
-impl Drop for Flush<'_> {
-    fn drop(&mut self) {
-        self.0.flush();
-    }
 }
 
 /// Gives its turn to the other tasks that are ready, once.
@@ -446,6 +348,7 @@ impl Hsm {
             sending: Sending::default(),
             waiting: HashMap::new(),
             next_call: 0,
+            handed_over: Vec::new(),
             doubtful: Vec::new(),
             facts: None,
             serial: settings.token_serial.clone(),

@@ -12,6 +12,7 @@
 
 mod client;
 pub mod kind;
+mod sending;
 mod supervisor;
 pub mod wire;
 pub mod worker;

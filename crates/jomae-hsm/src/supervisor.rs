@@ -84,6 +84,11 @@ fn down(shared: &Shared, reason: &str, is_final: bool) {
     state.worker = None;
     shared.fail_all(&mut state, reason);
     shared.changed.notify_all();
+    let handed_over = std::mem::take(&mut state.handed_over);
+    drop(state);
+    for delivery in handed_over {
+        shared.deliver(&delivery);
+    }
 }
 
 /// Waits for the next start: as long as the pause, or until it is wanted. False: to stop.
@@ -223,7 +228,17 @@ fn watch(shared: &Shared) -> End {
         if state.waiting.values().any(|waiting| now > waiting.deadline) {
             return End::Failed("a call has not been answered in time".to_owned());
         }
-        state = shared.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        // A caller may have begun a call and not go on with it.
+        shared.leave_to_thread(&mut state.sending);
+        let handed_over = std::mem::take(&mut state.handed_over);
+        drop(state);
+        for delivery in handed_over {
+            shared.deliver(&delivery);
+        }
+        state = shared.lock();
+        if state.ended.is_none() && !state.stop {
+            state = shared.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 
@@ -244,9 +259,9 @@ fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Op
             }
             next = frames.next_message()?;
         }
-        let mut delivery = Delivery::new(shared);
-        let answered = shared.lock().answered(answers.drain(..), &mut delivery);
-        delivery.hand_over();
+        let delivery = Arc::new(Delivery::default());
+        let answered = shared.lock().answered(answers.drain(..), &delivery);
+        shared.hand_over(delivery);
         answered.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
     }
     Ok(())

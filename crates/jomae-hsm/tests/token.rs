@@ -5,6 +5,7 @@
 use std::{
     path::Path,
     sync::Arc,
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -199,6 +200,56 @@ fn imported_material_computes_what_it_computes_elsewhere() {
     let pkcs8 = Secret::new(pair.to_pkcs8().unwrap().expose().to_vec());
     assert!(block_on(hsm.import(Kind::EcP256, name, pkcs8, Some(foreign))).is_err());
     assert!(!block_on(hsm.find(key)).unwrap());
+}
+
+#[test]
+fn more_than_the_socket_holds_arrives_whole() {
+    let bench = bench();
+    let hsm = bench.start();
+    let name = name();
+    let key = KeyRef { kind: Kind::HmacSha256, id: name.id };
+    block_on(hsm.import(key.kind, name, Secret::new(vec![7; 32]), None)).unwrap();
+    // 32 MiB in half a thousand calls.
+    std::thread::scope(|scope| {
+        for caller in 0..64_u8 {
+            let hsm = &hsm;
+            scope.spawn(move || {
+                for nth in 0..8 {
+                    let message = vec![caller ^ nth; 64_000];
+                    let in_token = block_on(hsm.mac(key, Secret::new(message.clone()))).unwrap();
+                    assert_eq!(in_token, mac(MacAlg::Sha256, &[7; 32], &message).to_vec(), "{caller} {nth}");
+                }
+            });
+        }
+    });
+    assert_eq!(hsm.status().restarts, 0);
+}
+
+#[test]
+fn calls_that_are_given_up_hold_up_no_other() {
+    let bench = bench();
+    let hsm = bench.start();
+    let (key, _) = make(&hsm, Kind::Aes256);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let mut context = Context::from_waker(Waker::noop());
+                for nth in 0..200_u64 {
+                    let seal = || hsm.seal(key, rng::array(), Vec::new(), Secret::new(vec![1; 32]));
+                    // It was begun, its answer may come together with others', and it is dropped without having been asked again.
+                    let mut given_up = Box::pin(seal());
+                    for _ in 0..=nth % 2 {
+                        let _not_there_yet = given_up.as_mut().poll(&mut context);
+                    }
+                    let answer = block_on(seal()).unwrap();
+                    drop(given_up);
+                    assert_eq!(answer.len(), 48);
+                }
+            });
+        }
+    });
+    wait_until("the last answer", || hsm.status().waiting == 0);
+    assert_eq!(hsm.status().restarts, 0);
 }
 
 #[test]
