@@ -142,6 +142,8 @@ async fn a_token_that_goes_or_is_replaced_is_missed_by_name() {
 async fn a_module_that_hangs_or_crashes_delays_no_software_key() {
     let bench = Bench::new();
     let server = bench.start_faulty(6);
+    // A service waits ten seconds for its token, which may not be enough on a busy machine, and then begins without it.
+    wait_until("the token", || metric(&server, "jomae_hsm_up") > 0.0);
     let client = server.client();
     let (key, software) = (make(&client).await, create_key(&client, "software").await);
     for how in ["hang Encrypt", "crash Encrypt", "forget Encrypt", "nonsense Encrypt"] {
