@@ -127,8 +127,11 @@ mod tests {
     #[test]
     fn costly_policies_are_as_long_as_they_may_be() {
         for number in 0..(GROUPS + 1) * POLICIES {
-            let bytes = costly(number).len();
-            assert!((DOCUMENT_BYTES_MAX / 2..=DOCUMENT_BYTES_MAX).contains(&bytes), "{bytes}");
+            for bytes_max in [DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX / 2] {
+                let bytes = costly(number, bytes_max).expect("there is room").len();
+                assert!((bytes_max / 2..=bytes_max).contains(&bytes), "{bytes} of {bytes_max}");
+            }
+            assert!(costly(number, 500).is_none());
         }
     }
 }
