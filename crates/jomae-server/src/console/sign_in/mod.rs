@@ -1,6 +1,5 @@
 //! Ways in: a password with the code of an MFA device or a passkey, a passkey alone (`passkeys`), a provider of identities
-//! (`organization`), and a link. What a person
-//! does about the own sign-in is in `own`.
+//! (`organization`), and a link. What a person does about the own sign-in is in `own`.
 
 mod organization;
 mod own;
