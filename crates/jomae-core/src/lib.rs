@@ -26,6 +26,7 @@ pub mod import;
 pub mod key_index;
 pub mod keyring;
 pub mod keys;
+pub mod lane;
 pub mod lockout;
 pub mod network;
 pub mod nonce;

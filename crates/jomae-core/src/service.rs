@@ -24,6 +24,7 @@ use crate::{
     cluster,
     error::{Denial, Error, Fault},
     identity::{Authenticated, Authenticator, Caller, NotAuthenticated, Signed},
+    lane::Lane,
     network::NetworkMeter,
     oidc::TokenVerifier,
     ram::last_used::LastUsed,
@@ -102,6 +103,8 @@ pub struct Arrival<'a> {
     pub steady_ns: u64,
     /// Whether the call can be given up when its caller has gone.
     pub abandonment: &'a Abandonment,
+    /// Which threads carry the call.
+    pub lane: &'a Lane,
 }
 
 /// An answer, ready for the wire.
@@ -352,7 +355,7 @@ impl Service {
             Some(Some(found)) if region.is_err() && is_regional(found.1) => {
                 (None, ActionReport::refused(Refusal::ParameterInvalid("RegionId")))
             }
-            Some(Some(found)) => (Some(bill(found.0)), self.dispatch(found, &share, &call, params).await),
+            Some(Some(found)) => (Some(bill(found.0)), self.dispatch(found, &share, &call, params, arrival.lane).await),
         };
         let ActionReport { result, trace, pending, is_made } = report;
         let refusal = result.as_ref().err().map(|error| error.refusal().in_api(api));
@@ -503,14 +506,15 @@ impl Service {
     /// how things are waits until it sees all that was answered elsewhere, and no use is refused because something is not
     /// here yet.
     ///
-    /// It runs at once, or when it is the account's turn, if its calls have been costly. The turn is for work: it passes on as soon
-    /// as the call waits, for a token, a pool or the store.
+    /// It runs at once, or when it is the account's turn, on threads of its own, if its calls have been costly. The turn is for
+    /// work: it passes on as soon as the call waits, for a token, a pool or the store.
     async fn dispatch(
         &self,
         (index, spec, route): RouteEntry,
         share: &Share,
         call: &Call<'_>,
         params: &Params<'_>,
+        lane: &Lane,
     ) -> ActionReport {
         let vault = &self.kms.vault;
         let mut is_current = vault.cluster().is_none();
@@ -527,8 +531,14 @@ impl Service {
             };
             let mut running = route(&self.kms, call, params, index);
             let report = match turn {
-                None => running.await,
-                Some(turn) => let_go_when_waiting(running.as_mut(), || drop(turn)).await,
+                None => {
+                    lane.note_quick();
+                    running.await
+                }
+                Some(turn) => {
+                    lane.become_costly().await;
+                    let_go_when_waiting(running.as_mut(), || drop(turn)).await
+                }
             };
             if is_current || !matches!(report.result, Err(Error::Refused(_) | Error::Denied(..))) {
                 return report;

@@ -18,8 +18,13 @@ use crate::{
 };
 
 /// An action whose calls take one account longer than this, lately and on average, is costly for it: such calls wait for
-/// each other, in turns. In nanoseconds of a processor; an Encrypt takes some 30,000.
-pub const COSTLY_NS: u32 = 400_000;
+/// each other, in turns, and have threads of their own. In nanoseconds of a processor; an Encrypt takes some 30,000, and ten times as
+/// long where the compiler has not optimised it.
+pub const COSTLY_NS: u32 = if cfg!(debug_assertions) { 1_500_000 } else { 150_000 };
+/// What takes no longer than this may have been interrupted, and then counts for no more than twice the mean and this slack, in
+/// nanoseconds.
+const INTERRUPTED_NS_MAX: u64 = 10_000_000;
+const SLACK_NS: u64 = 100_000;
 /// Costly calls that may wait.
 const COSTLY_WAITING_MAX: usize = 1024;
 /// How much more of the nonce memory than what is free an account may have.
@@ -129,8 +134,11 @@ impl Share {
     /// Notes how long a call of an action, by its number, has kept a request's thread, in nanoseconds.
     pub fn charge(&self, action: usize, took_ns: u64) {
         let Some(mean) = self.mean_ns.get(action) else { return };
-        let took = u32::try_from(took_ns).unwrap_or(u32::MAX);
         let before = mean.load(Ordering::Relaxed);
+        // The kernel may have interrupted it for a few milliseconds: one such call does not make an action costly.
+        let took_ns =
+            if took_ns < INTERRUPTED_NS_MAX { took_ns.min(u64::from(before) * 2 + SLACK_NS) } else { took_ns };
+        let took = u32::try_from(took_ns).unwrap_or(u32::MAX);
         // Of two at the same moment one is lost, which makes no difference to a mean.
         mean.store(before - before / 8 + took / 8, Ordering::Relaxed);
     }
@@ -258,6 +266,26 @@ mod tests {
             alice.charge(0, 30_000);
         }
         assert!(matches!(poll(Box::pin(shares.turn(&alice, 0)).as_mut()), Poll::Ready(Some(None))));
+    }
+
+    #[test]
+    fn a_call_that_was_interrupted_makes_no_action_costly() {
+        let shares = Shares::new(1000, 1);
+        let alice = shares.of(&account(1));
+        for _ in 0..20 {
+            alice.charge(0, 30_000);
+        }
+        for _ in 0..3 {
+            alice.charge(0, 8_000_000);
+            alice.charge(0, 30_000);
+        }
+        assert!(alice.mean_ns(0) < COSTLY_NS, "{}", alice.mean_ns(0));
+        for _ in 0..30 {
+            alice.charge(0, 2 * u64::from(COSTLY_NS));
+        }
+        assert!(alice.mean_ns(0) > COSTLY_NS, "but calls in a row do");
+        alice.charge(1, 100_000_000);
+        assert!(alice.mean_ns(1) > COSTLY_NS, "and no interruption lasts that long");
     }
 
     #[test]

@@ -575,8 +575,8 @@ impl Config {
         if self.server.worker_threads == 0 { cores } else { self.server.worker_threads }
     }
 
-    /// What leaves one of them for everything else, if there are several.
-    fn threads_but_one(&self) -> usize {
+    /// Threads for costly calls: what leaves one of them for everything else, if there are several.
+    pub fn threads_but_one(&self) -> usize {
         self.worker_threads().saturating_sub(1).max(1)
     }
 

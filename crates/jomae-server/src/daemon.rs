@@ -12,6 +12,7 @@ use std::{
 use jomae_core::{client_token, cluster::nonces};
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::{Notify, watch},
     time::MissedTickBehavior,
@@ -28,21 +29,19 @@ use crate::{
     console::{self, Console},
     descriptors, files,
     gateway::{self, Gateway},
-    http::{self, HttpStats, Limits},
+    http::{self, HttpStats, Limits, Terms},
     locked,
     logging::{self, LevelHandle},
     metrics::Metrics,
     nodes::{self, NodeApi, status::Nodes, tokens},
     notify, oidc,
     operator::{self, Hold, OperatorApi},
+    threads,
     whole::{self, Verifier},
 };
 
 /// How often due work is looked for.
 const WORK_EVERY: Duration = Duration::from_secs(1);
-/// A busy thread looks after so many tasks whether other connections have something to read. The runtime's own 61 let a client
-/// wait for the work of as many strangers.
-const EVENT_INTERVAL: u32 = 4;
 /// How often the use of keys is stored, in turns of the work: what a crash can lose.
 const FLUSH_EVERY_TURNS: u64 = 5;
 /// Key versions whose use is stored at a time: about 2 % of a processor when that many are always in use.
@@ -83,16 +82,17 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
     {
         tracing::warn!(why, "memory is not locked: the system may write keys to swap");
     }
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.event_interval(EVENT_INTERVAL);
-    if config.server.worker_threads > 0 {
-        runtime.worker_threads(config.server.worker_threads);
-    }
-    let runtime = runtime.enable_all().build().map_err(StartError::io(&config.data_dir))?;
-    runtime.block_on(serve_until_signal(source, config, &level))
+    let costly = threads::for_costly_calls(&config).map_err(StartError::io(&config.data_dir))?;
+    let runtime = threads::for_requests(&config).map_err(StartError::io(&config.data_dir))?;
+    runtime.block_on(serve_until_signal(source, config, &level, costly.handle()))
 }
 
-async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHandle) -> Result<(), StartError> {
+async fn serve_until_signal(
+    source: &Source,
+    mut config: Config,
+    level: &LevelHandle,
+    costly: &Handle,
+) -> Result<(), StartError> {
     config.checked_regions()?;
     let providers = oidc::Verifier::organizations(&config.oidc_providers)?;
     let limits = limits_with(&config, descriptors::raise());
@@ -127,15 +127,14 @@ async fn serve_until_signal(source: &Source, mut config: Config, level: &LevelHa
     started.run.begin(&service).await?;
     let (stop, stopped) = watch::channel(false);
     let gateway = Arc::new(Gateway::new(Arc::clone(&service), Arc::clone(&metrics)));
-    let proxies = config.proxies()?;
+    let terms = Terms { limits, proxies: config.proxies()?, costly: costly.clone() };
     let tls = Some(Arc::clone(&certificates.tls));
     let console = for_console.as_ref().map(|(_, at)| Console::of(&service, &gateway, providers, &config, *at));
     let console_task = for_console.zip(console.clone()).map(|((listener, _), pages)| {
         // Its connections are counted apart: strangers at the door of the console do not take those of the API.
-        let (limits, proxies, counts) = (limits.clone(), proxies.clone(), Arc::default());
-        tokio::spawn(http::serve(listener, tls.clone(), pages, limits, proxies, counts, stopped.clone()))
+        tokio::spawn(http::serve(listener, tls.clone(), pages, terms.clone(), Arc::default(), stopped.clone()))
     });
-    let api = tokio::spawn(http::serve(listener, tls, gateway, limits, proxies, stats, stopped.clone()));
+    let api = tokio::spawn(http::serve(listener, tls, gateway, terms, stats, stopped.clone()));
     let admin = Arc::new(Admin { service: Arc::clone(&service), metrics });
     let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped.clone()));
     let leaving = Arc::new(Notify::new());

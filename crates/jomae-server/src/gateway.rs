@@ -93,7 +93,8 @@ impl Gateway {
 
     fn arrival<'a>(&self, incoming: &Incoming<'a>, began: Instant) -> Arrival<'a> {
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
-        Arrival { source_ip: &incoming.peer.ip, now: now(), steady_ns, abandonment: incoming.abandonment }
+        let Incoming { peer, abandonment, lane, .. } = *incoming;
+        Arrival { source_ip: &peer.ip, now: now(), steady_ns, abandonment, lane }
     }
 
     fn count(&self, reply: &Reply, source_ip: &str, worked: Duration, began: Instant) {
@@ -117,8 +118,8 @@ impl http::Service for Gateway {
     fn vouches(&self, incoming: Incoming<'_>) -> bool {
         let source_ip = &incoming.peer.ip;
         // Rates do not count here.
-        let Incoming { request, abandonment, .. } = &incoming;
-        self.service.vouches(request, Arrival { source_ip, now: now(), steady_ns: 0, abandonment })
+        let Incoming { request, abandonment, lane, .. } = &incoming;
+        self.service.vouches(request, Arrival { source_ip, now: now(), steady_ns: 0, abandonment, lane })
     }
 
     fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer {

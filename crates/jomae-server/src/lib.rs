@@ -41,4 +41,5 @@ mod notify;
 mod secret_text;
 mod shredding;
 mod slots;
+mod threads;
 pub mod whole;

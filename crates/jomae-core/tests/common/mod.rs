@@ -26,6 +26,7 @@ use jomae_core::{
     identity,
     key_index::{self, KeyIndex},
     keyring::Keyring,
+    lane::Lane,
     oidc::NoProviders,
     quota::{Ledger, Quotas},
     ram::sign_in::SignInGuard,
@@ -185,6 +186,7 @@ impl World {
             now: Timestamp(self.now()),
             steady_ns,
             abandonment: &Abandonment::default(),
+            lane: &Lane::default(),
         };
         block_on(self.service.answer(request, arrival))
     }

@@ -7,6 +7,7 @@ use jomae_api::{
     wire::{Header, Request},
 };
 use jomae_core::{
+    lane::Lane,
     rate::RateLimits,
     service::{Arrival, Limits},
     wait::Abandonment,
@@ -266,7 +267,13 @@ fn vouches(world: &World, signed: &SignedRequest, ip: &str) -> bool {
     let head = Request { method: "POST", path: "/", query: &signed.query, headers: &headers, body: &[] };
     world.service.vouches(
         &head,
-        Arrival { source_ip: ip, now: Timestamp(world.now()), steady_ns: 0, abandonment: &Abandonment::default() },
+        Arrival {
+            source_ip: ip,
+            now: Timestamp(world.now()),
+            steady_ns: 0,
+            abandonment: &Abandonment::default(),
+            lane: &Lane::default(),
+        },
     )
 }
 

@@ -14,6 +14,7 @@ use jomae_api::{
 };
 use jomae_core::{
     audit::throttled::WINDOW_SECS,
+    lane::Lane,
     rate::RateLimits,
     service::{Arrival, Limits},
     wait::{Abandonment, Effort, Job, Pool},
@@ -119,7 +120,8 @@ fn a_call_that_was_given_up_leaves_nothing_and_its_work_is_not_done() {
     let abandonment = Abandonment::possible();
     {
         let now = Timestamp(world.now());
-        let arrival = Arrival { source_ip: "198.51.100.7", now, steady_ns: 0, abandonment: &abandonment };
+        let arrival =
+            Arrival { source_ip: "198.51.100.7", now, steady_ns: 0, abandonment: &abandonment, lane: &Lane::default() };
         let mut answer = pin!(world.service.answer(&request, arrival));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(matches!(answer.as_mut().poll(&mut cx), Poll::Pending));

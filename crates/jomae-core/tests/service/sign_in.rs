@@ -11,6 +11,7 @@ use jomae_api::{
 use jomae_core::{
     audit::Durability,
     identity::{Who, accounts},
+    lane::Lane,
     ram::{
         login::{self, DeviceCountRecord, MfaDeviceRecord},
         sign_in::{
@@ -503,7 +504,8 @@ pub fn reply_as(world: &World, signed_in: &SignedIn, action: &str, params: &[(&s
     let api = actions::find(action).unwrap().api();
     let params = Params::of(params).unwrap();
     let request = Request { method: "POST", path: "/", query: "", headers: &[], body: &[] };
-    let arrival = Arrival { source_ip: ADDRESS, now, steady_ns: 0, abandonment: &Abandonment::default() };
+    let arrival =
+        Arrival { source_ip: ADDRESS, now, steady_ns: 0, abandonment: &Abandonment::default(), lane: &Lane::default() };
     block_on(world.service.answer_signed_in(&caller, (api, action), &params, &request, arrival))
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use jomae_api::wire::Request;
-use jomae_core::wait::Abandonment;
+use jomae_core::{lane::Lane, wait::Abandonment};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -38,6 +38,7 @@ pub(super) struct Connection<'s, IO, S> {
     tls: bool,
     stop: Stop,
     seat: Arc<Seat>,
+    lane: Arc<Lane>,
     /// Ready when a stranger is to make room. Not looked at once a call has proved who it is.
     told_to_go: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What the buffers take beyond their fixed size.
@@ -50,7 +51,15 @@ pub(super) struct Connection<'s, IO, S> {
 }
 
 impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
-    pub(super) fn new(io: IO, shared: &'s Shared<S>, peer: SocketAddr, tls: bool, stop: Stop, seat: Seat) -> Self {
+    pub(super) fn new(
+        io: IO,
+        shared: &'s Shared<S>,
+        peer: SocketAddr,
+        tls: bool,
+        stop: Stop,
+        seat: Seat,
+        lane: Arc<Lane>,
+    ) -> Self {
         let seat = Arc::new(seat);
         Self {
             io,
@@ -61,6 +70,7 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
             told_to_go: Box::pin(seat.told_to_go()),
             hold: Hold::new(Arc::clone(&seat)),
             seat,
+            lane,
             timer: Timer::new(shared.limits.idle_timeout),
             inbox: Buffer::new(),
             body: Vec::new(),
@@ -112,8 +122,8 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
                         headers: &first.headers,
                         body: &[],
                     };
-                    let abandonment = &Abandonment::default();
-                    let incoming = Incoming { request: head, peer: &self.peer, tls: self.tls, abandonment };
+                    let (peer, abandonment, lane) = (&self.peer, &Abandonment::default(), &self.lane);
+                    let incoming = Incoming { request: head, peer, tls: self.tls, abandonment, lane };
                     shared.vouch(incoming, &mut self.hold);
                 }
                 drop(first);
@@ -128,7 +138,8 @@ impl<'s, IO: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<'s, IO, S> {
         let head_only = head.method == "HEAD";
         let request = Request { method: head.method, path: head.path, query: head.query, headers: &head.headers, body };
         shared.stats.bytes_in.add(total as u64);
-        let incoming = Incoming { request, peer: &self.peer, tls: self.tls, abandonment: &Abandonment::default() };
+        let Self { peer, tls, lane, .. } = &self;
+        let incoming = Incoming { request, peer, tls: *tls, abandonment: &Abandonment::default(), lane };
         let answer = shared.answer(incoming, &self.seat).await;
 
         // The joined chunks were taken out of the inbox as they came.

@@ -19,7 +19,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use jomae_api::wire::{Header, Request};
-use jomae_core::wait::Abandonment;
+use jomae_core::{lane::Lane, wait::Abandonment};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinHandle};
@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 
 use super::budget::Hold;
 use super::buffer::{SIZE_KEPT_MAX, capacity_with, extend};
+use super::lane::carried;
 use super::peers::Seat;
 use super::serve::Stop;
 use super::{Answer, HttpFailure, Incoming, Peer, Service, Shared, answer};
@@ -67,12 +68,12 @@ impl Drop for Ended {
 }
 
 /// An exchange whose stream may be reset: if that happens before the call has decided anything, it is dropped.
-struct Carried<T> {
+struct Exchange<T> {
     abandonment: Abandonment,
     exchange: JoinHandle<T>,
 }
 
-impl<T> Future for Carried<T> {
+impl<T> Future for Exchange<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -80,7 +81,7 @@ impl<T> Future for Carried<T> {
     }
 }
 
-impl<T> Drop for Carried<T> {
+impl<T> Drop for Exchange<T> {
     fn drop(&mut self) {
         if self.abandonment.give_up() {
             self.exchange.abort();
@@ -114,16 +115,16 @@ pub(super) async fn run<S: Service>(
                 activity.begun.fetch_add(1, Ordering::Relaxed);
                 let ended = Ended(activity);
                 let abandonment = Abandonment::possible();
+                let (lane, costly) = (Arc::<Lane>::default(), shared.costly.clone());
                 // On a task of its own: a client that resets its stream must not stop a call half way, between its
                 // change and its audit event. Before that it is given up.
-                let carried = Carried {
-                    abandonment: abandonment.clone(),
-                    exchange: tokio::spawn(async move {
-                        let _until_the_end = (place, ended);
-                        exchange(&shared, request, &peer, &seat, &abandonment).await
-                    }),
+                let (until_given_up, own_lane) = (abandonment.clone(), Arc::clone(&lane));
+                let exchange = async move {
+                    let _until_the_end = (place, ended);
+                    exchange(&shared, request, &peer, &seat, &abandonment, &own_lane).await
                 };
-                carried.await
+                let exchange = tokio::spawn(carried(exchange, lane, costly));
+                Exchange { abandonment: until_given_up, exchange }.await
             }
         })
     };
@@ -183,10 +184,11 @@ async fn exchange<S: Service>(
     peer: &Peer,
     seat: &Arc<Seat>,
     abandonment: &Abandonment,
+    lane: &Lane,
 ) -> http::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let is_head = parts.method == http::Method::HEAD;
-    let answer = match ask(shared, &parts, body, peer, seat, abandonment).await {
+    let answer = match ask(shared, &parts, body, peer, seat, (abandonment, lane)).await {
         Ok(answer) => answer,
         Err(why) => shared.malformed(why, peer.address),
     };
@@ -201,7 +203,7 @@ async fn ask<S: Service>(
     body: Body,
     peer: &Peer,
     seat: &Arc<Seat>,
-    abandonment: &Abandonment,
+    (abandonment, lane): (&Abandonment, &Lane),
 ) -> Result<Answer, HttpFailure> {
     let limits = &shared.limits;
     let mut hold = Hold::new(Arc::clone(seat));
@@ -215,13 +217,13 @@ async fn ask<S: Service>(
         body: &[],
     };
     if !seat.is_known() && !body.is_end_stream() && body.size_hint().upper().is_none_or(|bytes| bytes > SMALL_BYTES) {
-        shared.vouch(Incoming { request: head, peer, tls: true, abandonment }, &mut hold);
+        shared.vouch(Incoming { request: head, peer, tls: true, abandonment, lane }, &mut hold);
     }
     let collected = timeout(limits.body_timeout, collect(body, limits.body_bytes_max, &mut hold)).await;
     let body = collected.map_err(|_| HttpFailure::BodyTimeout)??;
     shared.stats.bytes_in.add(body.len() as u64);
     let request = Request { body: &body, ..head };
-    Ok(shared.answer(Incoming { request, peer, tls: true, abandonment }, seat).await)
+    Ok(shared.answer(Incoming { request, peer, tls: true, abandonment, lane }, seat).await)
 }
 
 /// What the head of a request takes in memory.

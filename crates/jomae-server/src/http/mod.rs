@@ -12,6 +12,7 @@ mod connection;
 pub mod frame;
 mod guard;
 mod http2;
+mod lane;
 mod limits;
 mod peers;
 mod proxy;
@@ -30,7 +31,10 @@ use budget::Hold;
 use limits::LARGE_BYTES;
 use peers::{Network, Peers, Seat};
 
+use tokio::runtime::Handle;
+
 use jomae_core::{
+    lane::Lane,
     places::{Place, Places},
     wait::Abandonment,
 };
@@ -38,7 +42,7 @@ use jomae_core::{
 pub use limits::Limits;
 pub use peers::{EXCESS_ANSWERS_MAX, LEAVING_MAX};
 pub use proxy::{Proxies, ProxyProtocol, Told, read as read_proxy_header};
-pub use serve::serve;
+pub use serve::{Terms, serve};
 pub use stats::{Counter, HttpStats};
 
 /// One complete request and where it came from. Everything borrows from the connection's buffer.
@@ -52,6 +56,8 @@ pub struct Incoming<'a> {
     pub tls: bool,
     /// Whether the call is given up when its client has gone.
     pub abandonment: &'a Abandonment,
+    /// Which threads carry the call.
+    pub lane: &'a Lane,
 }
 
 /// Where requests come from. Their address is written into each event, so its text is kept with the connection.
@@ -195,19 +201,12 @@ pub trait Service: Send + Sync + 'static {
     fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer;
 }
 
-/// Wakes another request thread, if one sleeps, so that it listens to the connections. The one that did may be this
-/// thread; until it is done with its task nobody would hear what others have to say.
-fn let_another_listen() {
-    // Tasks that are ready at once. The runtime keeps one for the thread that spawned it; for a second one it wakes a thread.
-    for _ in 0..2 {
-        drop(tokio::spawn(std::future::ready(())));
-    }
-}
-
 /// What every connection of one listener shares.
 struct Shared<S> {
     service: Arc<S>,
     limits: Limits,
+    /// The threads that carry costly calls.
+    costly: Handle,
     /// The fields that say how long a connection stays open.
     keep_alive: String,
     proxies: Proxies,
@@ -250,7 +249,7 @@ impl<S: Service> Shared<S> {
         }
     }
 
-    /// Waits for a place if the request is large; others need none. `None` if too many of its network wait.
+    /// Waits for a place, on the threads for costly work, if the request is large; others need none. `None` if too many of its network wait.
     async fn place(&self, incoming: &Incoming<'_>) -> Option<Option<Place<Network>>> {
         let bytes = incoming.request.query.len() + incoming.request.body.len();
         if bytes <= LARGE_BYTES {
@@ -258,7 +257,7 @@ impl<S: Service> Shared<S> {
         }
         let network = Network::of(incoming.peer.address.ip());
         let place = self.large.take(&network, u64::try_from(bytes).unwrap_or(u64::MAX)).await?;
-        let_another_listen();
+        incoming.lane.become_costly().await;
         Some(Some(place))
     }
 

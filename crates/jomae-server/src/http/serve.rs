@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use jomae_core::places::Places;
+use jomae_core::{lane::Lane, places::Places};
 use tokio::io;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -18,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::answer::keep_alive_fields;
 use super::connection::Connection;
+use super::lane::carried;
 use super::limits::LARGE_WAITING_MAX;
 use super::peers::{Network, Peers, Seat};
 use super::{HttpFailure, HttpStats, Limits, Proxies, Service, Shared, http2};
@@ -29,6 +31,15 @@ const TLS_HANDSHAKE_RECORD: u8 = 0x16;
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// On what terms connections are served.
+#[derive(Clone)]
+pub struct Terms {
+    pub limits: Limits,
+    pub proxies: Proxies,
+    /// The threads that carry costly calls, and the connections on which they come.
+    pub costly: Handle,
+}
+
 /// Answers requests on `listener` until `shutdown` holds `true` or its sender is gone; returns when the last
 /// connection is closed.
 ///
@@ -38,15 +49,15 @@ pub async fn serve<S: Service>(
     listener: TcpListener,
     tls: Option<Arc<ServerTls>>,
     service: Arc<S>,
-    limits: Limits,
-    proxies: Proxies,
+    terms: Terms,
     stats: Arc<HttpStats>,
     shutdown: watch::Receiver<bool>,
 ) {
+    let Terms { limits, proxies, costly } = terms;
     let peers = Peers::new(&limits, Arc::clone(&stats));
     let keep_alive = keep_alive_fields(limits.idle_timeout);
     let large = Arc::new(Places::new(limits.large_at_a_time, LARGE_WAITING_MAX));
-    let shared = Arc::new(Shared { service, limits, keep_alive, proxies, stats, peers, large });
+    let shared = Arc::new(Shared { service, limits, costly, keep_alive, proxies, stats, peers, large });
     let accept_failures = Seldom::default();
     let mut stop = Stop::new(shutdown);
     let mut tasks = JoinSet::new();
@@ -78,8 +89,17 @@ pub async fn serve<S: Service>(
                 None => continue,
             },
         };
-        let entry = Entry { peer, proxy, excess, stop: stop.clone(), seat, open: Open::new(&shared.stats) };
-        tasks.spawn(connection(stream, entry, Arc::clone(&shared), tls.clone()));
+        let entry = Entry {
+            peer,
+            proxy,
+            excess,
+            stop: stop.clone(),
+            seat,
+            lane: Arc::default(),
+            open: Open::new(&shared.stats),
+        };
+        let lane = Arc::clone(&entry.lane);
+        tasks.spawn(carried(connection(stream, entry, Arc::clone(&shared), tls.clone()), lane, shared.costly.clone()));
     }
     drop(listener);
     let finished = async {
@@ -108,6 +128,7 @@ struct Entry {
     excess: Option<HttpFailure>,
     stop: Stop,
     seat: Seat,
+    lane: Arc<Lane>,
     open: Open,
 }
 
@@ -129,7 +150,7 @@ impl Drop for Open {
 }
 
 async fn connection<S: Service>(stream: TcpStream, entry: Entry, shared: Arc<Shared<S>>, tls: Option<Arc<ServerTls>>) {
-    let Entry { mut peer, proxy, mut excess, mut stop, mut seat, open: _open } = entry;
+    let Entry { mut peer, proxy, mut excess, mut stop, mut seat, lane, open: _open } = entry;
     // Without it an answer could wait for the acknowledgement of the one before. A failure only costs time.
     let _ = stream.set_nodelay(true);
     let told_to_go = seat.told_to_go();
@@ -145,15 +166,15 @@ async fn connection<S: Service>(stream: TcpStream, entry: Entry, shared: Arc<Sha
             match excess {
                 // A client of HTTP/2 gets a closed connection: an answer would take a whole exchange of settings.
                 Some(why) if is_http2 => drop(shared.malformed(why, peer)),
-                Some(why) => Connection::new(stream, &shared, peer, true, stop, seat).refuse(why).await,
+                Some(why) => Connection::new(stream, &shared, peer, true, stop, seat, lane).refuse(why).await,
                 None if is_http2 => http2::run(stream, Arc::clone(&shared), peer, stop, seat).await,
-                None => Connection::new(stream, &shared, peer, true, stop, seat).run().await,
+                None => Connection::new(stream, &shared, peer, true, stop, seat, lane).run().await,
             }
         }
         (Opened::Plain(stream), Some(why)) => {
-            Connection::new(stream, &shared, peer, false, stop, seat).refuse(why).await;
+            Connection::new(stream, &shared, peer, false, stop, seat, lane).refuse(why).await;
         }
-        (Opened::Plain(stream), None) => Connection::new(stream, &shared, peer, false, stop, seat).run().await,
+        (Opened::Plain(stream), None) => Connection::new(stream, &shared, peer, false, stop, seat, lane).run().await,
     }
 }
 

@@ -3,7 +3,6 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tokio::runtime::Builder;
 
 use super::super::Shared;
 use super::super::connection::Connection;
@@ -77,6 +76,7 @@ fn exchange(input: &[u8], sizes: &[usize], width: usize) -> Vec<u8> {
         let shared = Shared {
             service: Arc::new(Mirror::default()),
             limits: Limits::default(),
+            costly: costly(),
             keep_alive: String::new(),
             proxies: Proxies::default(),
             stats: Arc::default(),
@@ -84,7 +84,7 @@ fn exchange(input: &[u8], sizes: &[usize], width: usize) -> Vec<u8> {
             large: Arc::new(jomae_core::places::Places::new(1, 1)),
         };
         let (_stop, stopped) = watch::channel(false);
-        let connection = Connection::new(server, &shared, peer, false, Stop::new(stopped), seat);
+        let connection = Connection::new(server, &shared, peer, false, Stop::new(stopped), seat, Arc::default());
         let (mut read, mut write) = tokio::io::split(client);
         let send = async {
             let (mut rest, mut sizes) = (input, sizes.iter().cycle());

@@ -3,6 +3,7 @@
 mod any;
 mod framing;
 mod http1;
+mod lanes;
 mod over_tls;
 mod proxies;
 mod refusals;
@@ -10,24 +11,25 @@ mod shares;
 mod stopping;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Answer, HttpFailure, HttpStats, Incoming, Limits, Proxies, Service, serve};
+use super::{Answer, HttpFailure, HttpStats, Incoming, Limits, Proxies, Service, Terms, serve};
 use crate::tls::{Issued, ServerTls, generate_ca, issue};
 
 /// Far longer than anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Answers with what it was given; `/panic` panics, `/slow` waits to be released, `/decided` as well, and is not given up;
-/// `/busy` keeps its thread until it is `free`; `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
+/// `/costly` and `/quick` say which of these they are and tell their thread, `/costly/slow` and `/costly/panic` go on as these; `/busy` keeps its thread until it is `free`; `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
 #[derive(Default)]
 pub(super) struct Mirror {
     pub(super) entered: Notify,
@@ -70,11 +72,19 @@ fn describe(request: &jomae_api::wire::Request<'_>) -> Vec<u8> {
 
 impl Service for Mirror {
     async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
-        match incoming.request.path {
+        let path = incoming.request.path;
+        let path = match path.strip_prefix("/costly") {
+            None => path,
+            Some(rest) => {
+                incoming.lane.become_costly().await;
+                if rest.is_empty() { "/thread" } else { rest }
+            }
+        };
+        match path {
             "/panic" => panic!("asked to"),
             "/slow" | "/decided" => {
                 let _over = Over(Arc::clone(&self.over));
-                if incoming.request.path == "/decided" {
+                if path == "/decided" {
                     incoming.abandonment.decide().await;
                 }
                 self.entered.notify_one();
@@ -87,6 +97,12 @@ impl Service for Mirror {
                 while !self.free.load(Ordering::SeqCst) && began.elapsed() < PATIENCE {
                     std::thread::sleep(Duration::from_millis(1));
                 }
+            }
+            "/quick" | "/thread" => {
+                if path == "/quick" {
+                    incoming.lane.note_quick();
+                }
+                return answer(200, std::thread::current().name().unwrap_or_default().into());
             }
             "/close" => return Answer { close: true, ..answer(200, Vec::new()) },
             "/known" => return Answer { known: true, ..answer(200, Vec::new()) },
@@ -124,8 +140,16 @@ async fn start_behind(proxies: Proxies, limits: Limits, tls: Option<Arc<ServerTl
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
     let (mirror, stats) = (Arc::new(Mirror::default()), Arc::new(HttpStats::default()));
-    let ended = tokio::spawn(serve(listener, tls, Arc::clone(&mirror), limits, proxies, Arc::clone(&stats), stopped));
+    let terms = Terms { limits, proxies, costly: costly() };
+    let ended = tokio::spawn(serve(listener, tls, Arc::clone(&mirror), terms, Arc::clone(&stats), stopped));
     Server { address, mirror, stats, stop, ended }
+}
+
+/// The threads for costly calls, of all tests: a runtime cannot be dropped by a test that is one's task.
+fn costly() -> Handle {
+    static COSTLY: OnceLock<Runtime> = OnceLock::new();
+    let start = || Builder::new_multi_thread().worker_threads(2).thread_name("costly").enable_all().build().unwrap();
+    COSTLY.get_or_init(start).handle().clone()
 }
 
 async fn start() -> Server {
