@@ -8,7 +8,7 @@
     reason = "a test; the lint does not see that its helpers are tests too"
 )]
 
-use std::{net::TcpStream, time::Duration};
+use std::{fs, net::TcpStream, process::Command, time::Duration};
 
 use jomae_tests::{
     Server, Site,
@@ -264,5 +264,38 @@ fn allow_files(count: u64) {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < count) {
         setrlimit(Resource::Nofile, Rlimit { current: Some(count), maximum: limit.maximum }).expect("enough files");
+    }
+}
+
+/// Names and scheduling policies (proc(5), `stat`, field 41) of all threads.
+fn threads(server: &Server) -> Vec<(String, u32)> {
+    let dir = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let stats =
+        fs::read_dir(dir).unwrap().map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")).unwrap());
+    stats
+        .map(|stat| {
+            let (head, rest) = stat.rsplit_once(')').unwrap();
+            let name = head.split_once('(').unwrap().1.to_owned();
+            (name, rest.split_ascii_whitespace().nth(38).unwrap().parse().unwrap())
+        })
+        .collect()
+}
+
+/// The system permits it to us if it permits it to `chrt`.
+#[test]
+fn request_threads_go_first_where_that_is_permitted_and_wanted() {
+    const REAL_TIME: u32 = 2;
+    let permitted = Command::new("chrt").args(["--rr", "1", "true"]).output().expect("chrt").status.success();
+    let site = Site::default();
+    for wanted in [true, false] {
+        let config = format!("[server]\nworker_threads = 3\nreal_time = {wanted}\n");
+        let server = site.launch().config(&config).start();
+        // It does some work that blocks, on threads that the runtime starts for it.
+        still_serves(&server);
+        let threads = threads(&server);
+        let first: Vec<_> = threads.iter().filter(|(_, policy)| *policy == REAL_TIME).collect();
+        assert_eq!(first.len(), if permitted && wanted { 3 } else { 0 }, "{threads:?}");
+        assert!(first.iter().all(|(name, _)| name == "tokio-rt-worker"), "{threads:?}");
+        assert_eq!(threads.iter().filter(|(name, _)| name == "costly").count(), 2);
     }
 }

@@ -115,6 +115,8 @@ impl Default for Config {
 pub struct Server {
     /// Request threads; 0: one a core.
     pub worker_threads: usize,
+    /// Whether these go before all others, if the system allows it.
+    pub real_time: bool,
     /// Whether what is in memory is kept out of swap, if the system allows it.
     pub lock_memory: bool,
     /// Threads for private-key operations, and as many again for the making of keys; 0: one a core.
@@ -150,6 +152,7 @@ impl Default for Server {
         let limits = Limits::default();
         Self {
             worker_threads: 0,
+            real_time: true,
             lock_memory: true,
             crypto_threads: 0,
             connections_max: limits.connections_max,

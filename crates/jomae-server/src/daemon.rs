@@ -83,7 +83,10 @@ pub fn serve(source: &Source) -> Result<(), StartError> {
         tracing::warn!(why, "memory is not locked: the system may write keys to swap");
     }
     let costly = threads::for_costly_calls(&config).map_err(StartError::io(&config.data_dir))?;
-    let runtime = threads::for_requests(&config).map_err(StartError::io(&config.data_dir))?;
+    let (runtime, workers) = threads::for_requests(&config).map_err(StartError::io(&config.data_dir))?;
+    if config.server.real_time {
+        runtime.spawn(workers.go_first());
+    }
     runtime.block_on(serve_until_signal(source, config, &level, costly.handle()))
 }
 

@@ -62,6 +62,7 @@ pub(super) fn of(config: &Config, listening: &Listening) -> Vec<SettingRow> {
 fn server(rows: &mut Rows, config: &Config) {
     let server = &config.server;
     rows.put("server.worker_threads", config.worker_threads());
+    rows.put("server.real_time", server.real_time);
     rows.put("server.crypto_threads", config.crypto_threads());
     rows.put("server.lock_memory", server.lock_memory);
     rows.put("server.connections_max", server.connections_max);
