@@ -2,8 +2,8 @@
 //!
 //! Quick calls are what most clients wait for, and need a processor for some 30 µs. In the normal class of the kernel such a thread waits
 //! for up to a tick (4 ms) behind one that computes, as where somebody has RSA keys made. So the threads of requests are
-//! in the real-time class, where the system permits it, as long as they need no more than half of the processors. Whoever
-//! floods the service with quick calls so never has more than others leave for him.
+//! in the real-time class, where the system permits it, as long as they need no more than half of the processors. So a flood
+//! of quick calls does not starve the threads that sign, make keys and write the log.
 
 use std::{
     io,
