@@ -22,6 +22,7 @@ use cryptoki::{
     object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
     session::Session,
 };
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::{
     kind::{Kind, Shape},
@@ -44,7 +45,9 @@ pub fn run() -> ExitCode {
     if rustix::process::getppid() != parent {
         return ExitCode::FAILURE;
     }
-    match serve() {
+    // The service may be allowed the real-time class; the module is code that we do not know.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    match setrlimit(Resource::Rtprio, none).map_err(io::Error::from).and_then(|()| serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("jomae hsm-worker: {error}");
