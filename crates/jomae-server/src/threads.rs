@@ -2,7 +2,7 @@
 //!
 //! Quick calls are what most clients wait for, and need a processor for some 30 µs. In the normal class of the kernel such a thread waits
 //! for up to a tick (4 ms) behind one that computes, as where somebody has RSA keys made. So the threads of requests are
-//! in the real-time class, where the system permits it, as long as they need no more than half of the processors. So a flood
+//! in the real-time class, where the system permits it, as long as they need less than half of the processors. So a flood
 //! of quick calls does not starve the threads that sign, make keys and write the log.
 
 use std::{
@@ -24,13 +24,12 @@ const EVENT_INTERVAL: u32 = 4;
 const COSTLY_NICE: i32 = 5;
 /// The lowest priority of the real-time class: all others in it go first.
 const REAL_TIME_PRIORITY: c::c_int = 1;
-/// How long it takes at most until threads that need too much stand back.
+/// How often it is looked how busy the threads of requests are, and over how many looks the mean is taken: a second.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// What the threads of requests may need of the processors in the real-time class, and how little they must need, for how
-/// many looks, to be in it again; in per cent.
+const LOOKS: usize = 10;
+/// The part of the processors that they may need in the real-time class, and how little they must need to be in it again; in per cent.
 const BUSY_MAX: u128 = 50;
 const CALM_MAX: u128 = 40;
-const CALM_LOOKS: u32 = 10;
 /// How long a start waits for the threads of the runtime.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -131,26 +130,25 @@ enum Class {
     Normal,
 }
 
-/// Whether the threads of requests stand back, and for how many looks they have needed little.
+/// Whether the threads of requests stand back, and how busy they have been, in per cent.
 #[derive(Default)]
 struct Standing {
     back: bool,
-    calm: u32,
+    looks: [u128; LOOKS],
+    oldest: usize,
 }
 
 impl Standing {
     /// The class that the threads belong in from now on, if it is another one.
     fn look(&mut self, busy_percent: u128) -> Option<Class> {
-        self.calm = if busy_percent > CALM_MAX { 0 } else { self.calm + 1 };
-        if !self.back && busy_percent > BUSY_MAX {
-            self.back = true;
-            return Some(Class::Normal);
+        if let Some(oldest) = self.looks.get_mut(self.oldest) {
+            *oldest = busy_percent;
         }
-        if self.back && self.calm >= CALM_LOOKS {
-            self.back = false;
-            return Some(Class::RealTime);
-        }
-        None
+        self.oldest = (self.oldest + 1) % LOOKS;
+        let mean = self.looks.iter().sum::<u128>() / LOOKS as u128;
+        let back = mean >= if self.back { CALM_MAX } else { BUSY_MAX };
+        let class = if back { Class::Normal } else { Class::RealTime };
+        (std::mem::replace(&mut self.back, back) != back).then_some(class)
     }
 }
 
@@ -158,6 +156,7 @@ impl Standing {
 mod tests {
     use std::{
         fs,
+        process::Command,
         sync::atomic::{AtomicBool, Ordering},
     };
 
@@ -185,15 +184,20 @@ mod tests {
         let (runtime, workers) = for_requests(&Config::default()).unwrap();
         let ids = workers.0.clone();
         assert_eq!(ids.len(), Config::default().worker_threads());
-        let permitted = workers.put_in(Class::RealTime).is_ok();
+        // What the system permits to `chrt`, it permits to us.
+        let permitted = Command::new("chrt").args(["--rr", "1", "true"]).output().expect("chrt").status.success();
+        assert_eq!(workers.put_in(Class::RealTime).is_ok(), permitted);
         let all = |real_time: bool| ids.iter().all(|id| is_real_time(*id) == real_time);
         assert!(all(permitted));
         runtime.spawn(workers.go_first());
         let stop = Arc::new(AtomicBool::new(false));
-        for _ in &ids {
+        // Enough for each thread to take some.
+        for _ in 0..8 * ids.len() {
             let stop = Arc::clone(&stop);
             runtime.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    while began.elapsed() < Duration::from_micros(200) {}
                     tokio::task::yield_now().await;
                 }
             });
@@ -206,19 +210,27 @@ mod tests {
     }
 
     #[test]
-    fn who_needs_too_much_stands_back_until_it_has_needed_little_for_a_while() {
+    fn who_needs_too_much_for_long_stands_back_until_it_has_needed_little() {
         let mut standing = Standing::default();
-        assert_eq!(standing.look(50), None);
-        assert_eq!(standing.look(51), Some(Class::Normal));
+        for _ in 0..LOOKS * 3 {
+            assert_eq!(standing.look(49), None);
+        }
+        for _ in 0..LOOKS / 2 {
+            assert_eq!(standing.look(0), None);
+        }
+        for _ in 0..LOOKS / 2 - 1 {
+            assert_eq!(standing.look(100), None, "a burst");
+        }
+        assert_eq!(standing.look(100), Some(Class::Normal));
         assert_eq!(standing.look(100), None);
-        for _ in 1..CALM_LOOKS {
-            assert_eq!(standing.look(10), None);
+        for _ in 0..LOOKS - 1 {
+            assert_eq!(standing.look(41), None);
         }
-        assert_eq!(standing.look(41), None, "not calm: counted anew");
-        for _ in 1..CALM_LOOKS {
-            assert_eq!(standing.look(40), None);
+        for _ in 0..LOOKS {
+            assert_eq!(standing.look(41), None, "still more than little");
         }
-        assert_eq!(standing.look(0), Some(Class::RealTime));
-        assert_eq!(standing.look(0), None);
+        let back = (0..LOOKS).find_map(|_| standing.look(20));
+        assert_eq!(back, Some(Class::RealTime));
+        assert_eq!(standing.look(20), None);
     }
 }
