@@ -30,6 +30,8 @@ use crate::tls::ServerTls;
 const TLS_HANDSHAKE_RECORD: u8 = 0x16;
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Pause between two looks whether all connections are gone.
+const GONE_PAUSE: Duration = Duration::from_millis(5);
 
 /// On what terms connections are served.
 #[derive(Clone)]
@@ -110,6 +112,13 @@ pub async fn serve<S: Service>(
     if timeout(shared.limits.drain_timeout, finished).await.is_err() {
         tracing::warn!(connections = tasks.len(), "requests did not finish in time and were aborted");
         tasks.shutdown().await;
+        // What is carried elsewhere ends there when it next waits.
+        let gone = async {
+            while shared.stats.connections_open.get() > 0 {
+                sleep(GONE_PAUSE).await;
+            }
+        };
+        let _ = timeout(shared.limits.drain_timeout, gone).await;
     }
 }
 
