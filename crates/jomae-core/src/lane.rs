@@ -12,6 +12,9 @@ pub const QUICK_CALLS: u8 = 8;
 #[derive(Debug, Default)]
 pub struct Lane {
     is_costly: AtomicBool,
+    /// Whether the call under way is one that costs much.
+    by_this_call: AtomicBool,
+    /// Calls since the last one of these.
     quick: AtomicU8,
 }
 
@@ -21,17 +24,26 @@ impl Lane {
         self.is_costly.load(Ordering::Relaxed)
     }
 
+    /// Says that a call begins.
+    pub fn begin_call(&self) {
+        self.by_this_call.store(false, Ordering::Relaxed);
+    }
+
     /// Says that what follows costs much. If that is new, the task waits once, so that it can be moved before it goes on.
     pub async fn become_costly(&self) {
+        self.by_this_call.store(true, Ordering::Relaxed);
         self.quick.store(0, Ordering::Relaxed);
         if !self.is_costly.swap(true, Ordering::Relaxed) {
             yield_now().await;
         }
     }
 
-    /// Says that a quick call follows.
-    pub fn note_quick(&self) {
-        if self.is_costly() && self.quick.fetch_add(1, Ordering::Relaxed) + 1 >= QUICK_CALLS {
+    /// Says that the call is answered, in whatever way.
+    pub fn end_call(&self) {
+        if self.is_costly()
+            && !self.by_this_call.load(Ordering::Relaxed)
+            && self.quick.fetch_add(1, Ordering::Relaxed) + 1 >= QUICK_CALLS
+        {
             self.is_costly.store(false, Ordering::Relaxed);
         }
     }
@@ -54,21 +66,31 @@ mod tests {
     #[test]
     fn a_costly_call_waits_to_be_moved_and_quick_ones_in_a_row_move_back() {
         let lane = Lane::default();
-        lane.note_quick();
+        let quick_call = || {
+            lane.begin_call();
+            lane.end_call();
+        };
+        let costly_call = || {
+            lane.begin_call();
+            let at_once = becomes_costly(&lane);
+            lane.end_call();
+            at_once
+        };
+        quick_call();
         assert!(!lane.is_costly());
-        assert!(!becomes_costly(&lane), "it is on the wrong threads");
-        assert!(becomes_costly(&lane), "it has been moved");
+        assert!(!costly_call(), "it is on the wrong threads");
+        assert!(costly_call(), "it has been moved");
         for _ in 1..QUICK_CALLS {
-            lane.note_quick();
+            quick_call();
         }
         assert!(lane.is_costly());
-        assert!(becomes_costly(&lane));
+        assert!(costly_call());
         for _ in 1..QUICK_CALLS {
-            lane.note_quick();
+            quick_call();
         }
         assert!(lane.is_costly(), "they are counted anew");
-        lane.note_quick();
+        quick_call();
         assert!(!lane.is_costly());
-        assert!(!becomes_costly(&lane));
+        assert!(!costly_call());
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     rate::{RateLimits, RateMeter},
     record::AccessKeyRecord,
     run::{ActionReport, Kms, ROUTES, Route},
-    shares::{Share, Shares, UnderWay},
+    shares::{Meter, Share, Shares, UnderWay},
     store::Path,
     sts,
     wait::{Abandonment, let_go_when_waiting},
@@ -105,6 +105,8 @@ pub struct Arrival<'a> {
     pub abandonment: &'a Abandonment,
     /// Which threads carry the call.
     pub lane: &'a Lane,
+    /// What the call costs.
+    pub meter: &'a Meter,
 }
 
 /// An answer, ready for the wire.
@@ -132,21 +134,6 @@ pub struct CallOutcome {
     pub denial: Option<Denial>,
     /// Whether the caller has proved who it is: what a stranger may hold of the service is less.
     pub known: bool,
-    /// On whose bill the call goes.
-    pub bill: Option<Bill>,
-}
-
-/// The bill of a call: whoever measures it says what it cost.
-pub struct Bill {
-    share: Arc<Share>,
-    action: usize,
-}
-
-impl Bill {
-    /// Puts the time that the call kept a request's thread, in nanoseconds, on the account's bill.
-    pub fn charge(&self, took_ns: u64) {
-        self.share.charge(self.action, took_ns);
-    }
 }
 
 /// Where a call stands in the audit log.
@@ -162,7 +149,6 @@ pub struct Logged {
 struct CallReport {
     spec: Option<&'static ActionSpec>,
     known: bool,
-    bill: Option<Bill>,
     logged: Logged,
     result: Result<Vec<u8>, Refused>,
 }
@@ -256,7 +242,7 @@ impl Service {
         let named = Named { caller, api_version, action, format, signature: None, channel: Channel::Console };
         let report = match self.check_ready() {
             Ok(()) => self.perform(named, request, params, api, &request_id, arrival).await,
-            Err(refused) => CallReport::of_known(None, None, Ok(Logged::default()), Err(refused)),
+            Err(refused) => CallReport::of_known(None, Ok(Logged::default()), Err(refused)),
         };
         report.reply(format, api, request, request_id)
     }
@@ -345,17 +331,19 @@ impl Service {
             Ok(under_way) => under_way,
             Err(refused) => {
                 let logged = self.note_throttled(spec, call, refused.error.refusal().in_api(api), &share).await;
-                return CallReport::of_known(spec, None, logged, Err(refused));
+                return CallReport::of_known(spec, logged, Err(refused));
             }
         };
-        let bill = |action| Bill { share: Arc::clone(&share), action };
-        let (bill, report) = match found {
-            None => (None, ActionReport::refused(Refusal::VersionInvalid)),
-            Some(None) => (None, ActionReport::refused(Refusal::ActionNotFound)),
+        let report = match found {
+            None => ActionReport::refused(Refusal::VersionInvalid),
+            Some(None) => ActionReport::refused(Refusal::ActionNotFound),
             Some(Some(found)) if region.is_err() && is_regional(found.1) => {
-                (None, ActionReport::refused(Refusal::ParameterInvalid("RegionId")))
+                ActionReport::refused(Refusal::ParameterInvalid("RegionId"))
             }
-            Some(Some(found)) => (Some(bill(found.0)), self.dispatch(found, &share, &call, params, arrival.lane).await),
+            Some(Some(found)) => {
+                arrival.meter.goes_to(&share, found.0);
+                self.dispatch(found, &share, &call, params, arrival.lane).await
+            }
         };
         let ActionReport { result, trace, pending, is_made } = report;
         let refusal = result.as_ref().err().map(|error| error.refusal().in_api(api));
@@ -375,7 +363,7 @@ impl Service {
         };
         // A node that was held up for so long that its lease is over does not know whether the answer is still right.
         let result = match self.check_lease() {
-            Err(refused) if result.is_ok() => return CallReport::of_known(spec, bill, logged, Err(refused)),
+            Err(refused) if result.is_ok() => return CallReport::of_known(spec, logged, Err(refused)),
             _ => result,
         };
         let result = result.map_err(|error| {
@@ -385,7 +373,7 @@ impl Service {
             };
             Refused { detail, ..error.into() }
         });
-        CallReport::of_known(spec, bill, logged, result)
+        CallReport::of_known(spec, logged, result)
     }
 
     /// Who calls what: by a signature, or by the token of an OIDC provider for the one action that takes it.
@@ -526,19 +514,17 @@ impl Service {
                 }
                 is_current = true;
             }
+            if share.is_costly(index) {
+                // Before the turn, which others wait for meanwhile.
+                lane.become_costly().await;
+            }
             let Some(turn) = self.shares.turn(share, index).await else {
                 return ActionReport::refused(Refusal::UserThrottled);
             };
             let mut running = route(&self.kms, call, params, index);
             let report = match turn {
-                None => {
-                    lane.note_quick();
-                    running.await
-                }
-                Some(turn) => {
-                    lane.become_costly().await;
-                    let_go_when_waiting(running.as_mut(), || drop(turn)).await
-                }
+                None => running.await,
+                Some(turn) => let_go_when_waiting(running.as_mut(), || drop(turn)).await,
             };
             if is_current || !matches!(report.result, Err(Error::Refused(_) | Error::Denied(..))) {
                 return report;
@@ -642,17 +628,16 @@ fn asked_api(request: &Request<'_>, params: &Params<'_>) -> Api {
 impl CallReport {
     /// Of whoever has not shown who it is.
     fn of_stranger(refused: Refused) -> Self {
-        Self { spec: None, known: false, bill: None, logged: Logged::default(), result: Err(refused) }
+        Self { spec: None, known: false, logged: Logged::default(), result: Err(refused) }
     }
 
     /// Of a known caller. A call that could not be logged has failed, however it went.
     fn of_known(
         spec: Option<&'static ActionSpec>,
-        bill: Option<Bill>,
         logged: Result<Logged, Fault>,
         result: Result<Vec<u8>, Refused>,
     ) -> Self {
-        let known = Self { spec, known: true, bill, logged: Logged::default(), result };
+        let known = Self { spec, known: true, logged: Logged::default(), result };
         match logged {
             Ok(logged) => Self { logged, ..known },
             Err(fault) => Self { result: Err(fault.into()), ..known },
@@ -661,9 +646,9 @@ impl CallReport {
 
     /// The answer, a refusal in the words of the API that was called.
     fn reply(self, format: Format, api: Api, request: &Request<'_>, request_id: String) -> Reply {
-        let Self { spec, known, bill, logged, result } = self;
+        let Self { spec, known, logged, result } = self;
         let outcome =
-            CallOutcome { action: spec.map(|spec| spec.name), refusal: None, fault: None, denial: None, known, bill };
+            CallOutcome { action: spec.map(|spec| spec.name), refusal: None, fault: None, denial: None, known };
         let Refused { error, echo, retry_after_ms, detail } = match result {
             Ok(body) => return Reply { status: 200, format, request_id, retry_after_ms: None, logged, body, outcome },
             Err(refused) => refused,

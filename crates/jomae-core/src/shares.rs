@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -21,9 +21,10 @@ use crate::{
 /// each other, in turns, and have threads of their own. In nanoseconds of a processor; an Encrypt takes some 30,000, and ten times as
 /// long where the compiler has not optimised it.
 pub const COSTLY_NS: u32 = if cfg!(debug_assertions) { 1_500_000 } else { 150_000 };
-/// What takes no longer than this may have been interrupted, and then counts for no more than twice the mean and this slack, in
-/// nanoseconds.
+/// A call that takes much longer than the mean, but no longer than this, in nanoseconds, may have been interrupted. One in so many then
+/// counts for no more than twice the mean and a slack, in nanoseconds.
 const INTERRUPTED_NS_MAX: u64 = 10_000_000;
+const CALLS_PER_INTERRUPTION: u8 = 32;
 const SLACK_NS: u64 = 100_000;
 /// Costly calls that may wait.
 const COSTLY_WAITING_MAX: usize = 1024;
@@ -56,6 +57,8 @@ pub struct Share {
     nonces: [AtomicU64; nonce::LIVE_GENERATIONS_MAX],
     /// Mean time of the calls of each action, in nanoseconds, the last ones weighing most.
     mean_ns: [AtomicU32; ACTIONS.len()],
+    /// For so many more calls of each action none is taken for one that was interrupted.
+    believed: [AtomicU8; ACTIONS.len()],
     /// By the minute. Made with the first call, if there was room.
     calls: OnceLock<Option<Calls>>,
     counted: Arc<AtomicUsize>,
@@ -112,6 +115,7 @@ impl Share {
             in_flight: AtomicUsize::new(0),
             nonces: [const { AtomicU64::new(0) }; nonce::LIVE_GENERATIONS_MAX],
             mean_ns: [const { AtomicU32::new(0) }; ACTIONS.len()],
+            believed: [const { AtomicU8::new(0) }; ACTIONS.len()],
             calls: OnceLock::new(),
             counted,
         }
@@ -133,14 +137,28 @@ impl Share {
 
     /// Notes how long a call of an action, by its number, has kept a request's thread, in nanoseconds.
     pub fn charge(&self, action: usize, took_ns: u64) {
-        let Some(mean) = self.mean_ns.get(action) else { return };
+        let (Some(mean), Some(believed)) = (self.mean_ns.get(action), self.believed.get(action)) else { return };
         let before = mean.load(Ordering::Relaxed);
-        // The kernel may have interrupted it for a few milliseconds: one such call does not make an action costly.
-        let took_ns =
-            if took_ns < INTERRUPTED_NS_MAX { took_ns.min(u64::from(before) * 2 + SLACK_NS) } else { took_ns };
+        let usual_ns = u64::from(before) * 2 + SLACK_NS;
+        let took_ns = match believed.load(Ordering::Relaxed) {
+            0 if (usual_ns..INTERRUPTED_NS_MAX).contains(&took_ns) => {
+                believed.store(CALLS_PER_INTERRUPTION, Ordering::Relaxed);
+                usual_ns
+            }
+            0 => took_ns,
+            calls => {
+                believed.store(calls - 1, Ordering::Relaxed);
+                took_ns
+            }
+        };
         let took = u32::try_from(took_ns).unwrap_or(u32::MAX);
         // Of two at the same moment one is lost, which makes no difference to a mean.
         mean.store(before - before / 8 + took / 8, Ordering::Relaxed);
+    }
+
+    /// Whether the next call of an action, by its number, is expected to cost much.
+    pub fn is_costly(&self, action: usize) -> bool {
+        self.mean_ns(action) > COSTLY_NS
     }
 
     fn mean_ns(&self, action: usize) -> u32 {
@@ -166,6 +184,40 @@ impl Share {
         let alive = |held: &u64| nonce::is_alive(u32::try_from(held >> 32).unwrap_or(0), now_secs);
         let counts = self.nonces.iter().map(|place| place.load(Ordering::Relaxed)).filter(alive);
         counts.map(|held| usize::try_from(held & u64::from(u32::MAX)).unwrap_or(usize::MAX)).sum()
+    }
+}
+
+/// What a call costs. Whoever carries it adds up how long it keeps a thread; it is charged when this is dropped, however the call
+/// ends: a stream that is reset is not free.
+#[derive(Default)]
+pub struct Meter {
+    worked_ns: AtomicU64,
+    bill: OnceLock<Bill>,
+}
+
+/// On whose bill a call goes.
+struct Bill {
+    share: Arc<Share>,
+    action: usize,
+}
+
+impl Meter {
+    /// Adds a time, in nanoseconds, for which the call has kept a thread.
+    pub fn add(&self, worked_ns: u64) {
+        self.worked_ns.fetch_add(worked_ns, Ordering::Relaxed);
+    }
+
+    /// Says who is charged.
+    pub(crate) fn goes_to(&self, share: &Arc<Share>, action: usize) {
+        let _already = self.bill.set(Bill { share: Arc::clone(share), action });
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(Bill { share, action }) = self.bill.get() {
+            share.charge(*action, *self.worked_ns.get_mut());
+        }
     }
 }
 
@@ -276,16 +328,37 @@ mod tests {
             alice.charge(0, 30_000);
         }
         for _ in 0..3 {
-            alice.charge(0, 8_000_000);
+            alice.charge(0, 9_900_000);
+            assert!(!alice.is_costly(0), "{}", alice.mean_ns(0));
+            for _ in 0..CALLS_PER_INTERRUPTION {
+                alice.charge(0, 30_000);
+            }
+        }
+        alice.charge(0, 9_900_000);
+        for _ in 0..5 {
             alice.charge(0, 30_000);
         }
-        assert!(alice.mean_ns(0) < COSTLY_NS, "{}", alice.mean_ns(0));
-        for _ in 0..30 {
-            alice.charge(0, 2 * u64::from(COSTLY_NS));
+        for _ in 0..3 {
+            alice.charge(0, 9_900_000);
         }
-        assert!(alice.mean_ns(0) > COSTLY_NS, "but calls in a row do");
+        assert!(alice.is_costly(0), "but more of them do");
         alice.charge(1, 100_000_000);
-        assert!(alice.mean_ns(1) > COSTLY_NS, "and no interruption lasts that long");
+        assert!(alice.is_costly(1), "and a very long one");
+    }
+
+    #[test]
+    fn a_call_is_charged_however_it_ends() {
+        let shares = Shares::new(1000, 1);
+        let alice = shares.of(&account(1));
+        let meter = Meter::default();
+        meter.add(60_000_000);
+        meter.goes_to(&alice, 3);
+        meter.add(40_000_000);
+        assert!(!alice.is_costly(3));
+        drop(meter);
+        assert_eq!(alice.mean_ns(3), 100_000_000 / 8);
+        // One of nobody who is known.
+        Meter::default().add(5);
     }
 
     #[test]

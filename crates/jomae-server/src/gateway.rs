@@ -5,13 +5,14 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use jomae_api::{action::Api, error::Refusal, time::Timestamp, wire::Params};
 use jomae_core::{
     identity::Caller,
     service::{Arrival, Reply, Service},
+    shares::Meter,
 };
 
 use crate::{
@@ -74,33 +75,32 @@ impl Gateway {
         incoming: Incoming<'_>,
     ) -> Reply {
         let began = Instant::now();
-        let arrival = self.arrival(&incoming, began);
+        let meter = Meter::default();
+        let arrival = self.arrival(&incoming, began, &meter);
         let answering = self.service.answer_signed_in(caller, action, params, &incoming.request, arrival);
-        let (reply, worked) = measured(pin!(answering)).await;
-        self.count(&reply, arrival.source_ip, worked, began);
+        let reply = measured(pin!(answering), &meter).await;
+        self.count(&reply, arrival.source_ip, began);
         reply
     }
 
     /// Lets somebody assume a role with the token of a provider of identities, for a session of the console.
     pub(crate) async fn answer_with_token(&self, params: &Params<'_>, incoming: Incoming<'_>) -> Reply {
         let began = Instant::now();
-        let arrival = self.arrival(&incoming, began);
+        let meter = Meter::default();
+        let arrival = self.arrival(&incoming, began, &meter);
         let answering = self.service.answer_with_token(params, &incoming.request, arrival);
-        let (reply, worked) = measured(pin!(answering)).await;
-        self.count(&reply, arrival.source_ip, worked, began);
+        let reply = measured(pin!(answering), &meter).await;
+        self.count(&reply, arrival.source_ip, began);
         reply
     }
 
-    fn arrival<'a>(&self, incoming: &Incoming<'a>, began: Instant) -> Arrival<'a> {
+    fn arrival<'a>(&self, incoming: &Incoming<'a>, began: Instant, meter: &'a Meter) -> Arrival<'a> {
         let steady_ns = u64::try_from(began.duration_since(self.started).as_nanos()).unwrap_or(u64::MAX);
         let Incoming { peer, abandonment, lane, .. } = *incoming;
-        Arrival { source_ip: &peer.ip, now: now(), steady_ns, abandonment, lane }
+        Arrival { source_ip: &peer.ip, now: now(), steady_ns, abandonment, lane, meter }
     }
 
-    fn count(&self, reply: &Reply, source_ip: &str, worked: Duration, began: Instant) {
-        if let Some(bill) = &reply.outcome.bill {
-            bill.charge(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX));
-        }
+    fn count(&self, reply: &Reply, source_ip: &str, began: Instant) {
         self.metrics.count(reply, began.elapsed());
         self.note(reply, source_ip);
     }
@@ -109,9 +109,10 @@ impl Gateway {
 impl http::Service for Gateway {
     async fn call<'a>(&'a self, incoming: Incoming<'a>) -> Answer {
         let began = Instant::now();
-        let arrival = self.arrival(&incoming, began);
-        let (reply, worked) = measured(pin!(self.service.answer(&incoming.request, arrival))).await;
-        self.count(&reply, arrival.source_ip, worked, began);
+        let meter = Meter::default();
+        let arrival = self.arrival(&incoming, began, &meter);
+        let reply = measured(pin!(self.service.answer(&incoming.request, arrival)), &meter).await;
+        self.count(&reply, arrival.source_ip, began);
         answer(reply)
     }
 
@@ -119,7 +120,10 @@ impl http::Service for Gateway {
         let source_ip = &incoming.peer.ip;
         // Rates do not count here.
         let Incoming { request, abandonment, lane, .. } = &incoming;
-        self.service.vouches(request, Arrival { source_ip, now: now(), steady_ns: 0, abandonment, lane })
+        self.service.vouches(
+            request,
+            Arrival { source_ip, now: now(), steady_ns: 0, abandonment, lane, meter: &Meter::default() },
+        )
     }
 
     fn malformed(&self, why: HttpFailure, peer: SocketAddr) -> Answer {
@@ -144,17 +148,15 @@ impl http::Service for Gateway {
     }
 }
 
-/// What a future gives, and how long it kept the thread: waiting does not count.
-async fn measured<F: Future>(mut future: Pin<&mut F>) -> (F::Output, Duration) {
-    let mut worked = Duration::ZERO;
-    let output = poll_fn(|cx| {
+/// What a future gives. The meter has how long it kept a thread: waiting does not count.
+async fn measured<F: Future>(mut future: Pin<&mut F>, meter: &Meter) -> F::Output {
+    poll_fn(|cx| {
         let began = Instant::now();
         let polled = future.as_mut().poll(cx);
-        worked += began.elapsed();
+        meter.add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
         polled
     })
-    .await;
-    (output, worked)
+    .await
 }
 
 fn answer(reply: Reply) -> Answer {

@@ -35,6 +35,7 @@ use jomae_core::{
     rivals::Rivals,
     run::Kms,
     service::{Arrival, Limits, Reply, Service},
+    shares::Meter,
     store::{Commit, Committed, Path, Store, Write, memory::MemoryStore},
     tx::{CommitOutcome, Tx, Vault},
     usage::Usage,
@@ -187,6 +188,7 @@ impl World {
             steady_ns,
             abandonment: &Abandonment::default(),
             lane: &Lane::default(),
+            meter: &Meter::default(),
         };
         block_on(self.service.answer(request, arrival))
     }

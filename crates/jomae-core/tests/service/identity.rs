@@ -10,6 +10,7 @@ use jomae_core::{
     lane::Lane,
     rate::RateLimits,
     service::{Arrival, Limits},
+    shares::Meter,
     wait::Abandonment,
 };
 use serde_json::Value;
@@ -273,6 +274,7 @@ fn vouches(world: &World, signed: &SignedRequest, ip: &str) -> bool {
             steady_ns: 0,
             abandonment: &Abandonment::default(),
             lane: &Lane::default(),
+            meter: &Meter::default(),
         },
     )
 }

@@ -17,6 +17,7 @@ use jomae_core::{
     lane::Lane,
     rate::RateLimits,
     service::{Arrival, Limits},
+    shares::Meter,
     wait::{Abandonment, Effort, Job, Pool},
 };
 use jomae_sim::block_on;
@@ -120,8 +121,14 @@ fn a_call_that_was_given_up_leaves_nothing_and_its_work_is_not_done() {
     let abandonment = Abandonment::possible();
     {
         let now = Timestamp(world.now());
-        let arrival =
-            Arrival { source_ip: "198.51.100.7", now, steady_ns: 0, abandonment: &abandonment, lane: &Lane::default() };
+        let arrival = Arrival {
+            source_ip: "198.51.100.7",
+            now,
+            steady_ns: 0,
+            abandonment: &abandonment,
+            lane: &Lane::default(),
+            meter: &Meter::default(),
+        };
         let mut answer = pin!(world.service.answer(&request, arrival));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(matches!(answer.as_mut().poll(&mut cx), Poll::Pending));

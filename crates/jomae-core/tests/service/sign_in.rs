@@ -20,6 +20,7 @@ use jomae_core::{
         },
     },
     service::{Arrival, Reply},
+    shares::Meter,
     wait::{Abandonment, Effort, Inline, Job, Pool},
 };
 use jomae_crypto::{secret::SecretBytes, totp};
@@ -504,8 +505,14 @@ pub fn reply_as(world: &World, signed_in: &SignedIn, action: &str, params: &[(&s
     let api = actions::find(action).unwrap().api();
     let params = Params::of(params).unwrap();
     let request = Request { method: "POST", path: "/", query: "", headers: &[], body: &[] };
-    let arrival =
-        Arrival { source_ip: ADDRESS, now, steady_ns: 0, abandonment: &Abandonment::default(), lane: &Lane::default() };
+    let arrival = Arrival {
+        source_ip: ADDRESS,
+        now,
+        steady_ns: 0,
+        abandonment: &Abandonment::default(),
+        lane: &Lane::default(),
+        meter: &Meter::default(),
+    };
     block_on(world.service.answer_signed_in(&caller, (api, action), &params, &request, arrival))
 }
 

@@ -57,3 +57,20 @@ impl<T> Drop for Moved<T> {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_elsewhere_is_one_here() {
+        let lane = Arc::<Lane>::default();
+        let there = Arc::clone(&lane);
+        let future = async move {
+            there.become_costly().await;
+            panic!("asked to");
+        };
+        let ended = tokio::spawn(carried(future, lane, Handle::current())).await;
+        assert!(ended.is_err_and(|error| error.is_panic()));
+    }
+}

@@ -233,12 +233,15 @@ impl<S: Service> Shared<S> {
         self.stats.requests.add(1);
         let told = self.told_by_proxies(&incoming);
         let incoming = Incoming { peer: told.as_ref().unwrap_or(incoming.peer), ..incoming };
+        incoming.lane.begin_call();
         let Some(_place) = self.place(&incoming).await else {
             return self.malformed(HttpFailure::TooManyBytes, incoming.peer.address);
         };
         // In a block, as making it can panic too.
         let call = pin!(async { self.service.call(incoming).await });
-        match guard::catch(call).await {
+        let caught = guard::catch(call).await;
+        incoming.lane.end_call();
+        match caught {
             Some(answer) => {
                 if answer.known && !seat.is_known() {
                     seat.make_known();

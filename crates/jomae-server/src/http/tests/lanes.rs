@@ -22,9 +22,9 @@ async fn a_connection_is_carried_elsewhere_while_its_calls_are_costly() {
     assert_ne!(at_first, COSTLY);
     assert_eq!(client.ask(get("/costly")).await.body, COSTLY, "moved before it goes on");
     for _ in 0..QUICK_CALLS {
-        assert_eq!(client.ask(get("/quick")).await.body, COSTLY);
+        assert_eq!(client.ask(get("/thread")).await.body, COSTLY);
     }
-    assert_eq!(client.ask(get("/quick")).await.body, at_first);
+    assert_eq!(client.ask(get("/thread")).await.body, at_first);
     assert_eq!(client.ask(get("/costly")).await.body, COSTLY);
     assert_eq!(server.connect().await.ask(get("/thread")).await.body, at_first, "another connection");
 }
@@ -58,7 +58,7 @@ async fn an_exchange_of_http2_is_carried_elsewhere_alone_and_ends_there() {
     let (server, ca) = start_tls_with(Limits::default()).await;
     let mut sender = connect_http2(&server, &ca).await;
     assert_eq!(ask(&mut sender, "/costly").await, COSTLY);
-    assert_ne!(ask(&mut sender, "/quick").await, COSTLY);
+    assert_ne!(ask(&mut sender, "/thread").await, COSTLY);
     // Given up with its stream, wherever it is.
     let request = http::Request::get("https://localhost/costly/slow").body(Empty::new()).unwrap();
     let waits = tokio::spawn(sender.send_request(request));
@@ -75,7 +75,22 @@ async fn a_stop_waits_for_what_is_carried_elsewhere() {
     client.send(get("/costly/slow")).await;
     timeout(PATIENCE, server.mirror.entered.notified()).await.unwrap();
     server.stop.send(true).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!server.ended.is_finished());
     server.mirror.release.notify_one();
     assert_eq!(client.answer().await.status, 200);
     timeout(PATIENCE, server.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_that_has_waited_long_enough_ends_what_is_carried_elsewhere() {
+    let server = start_with(Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() }, None).await;
+    let mut client = server.connect().await;
+    client.send(get("/costly/slow")).await;
+    timeout(PATIENCE, server.mirror.entered.notified()).await.unwrap();
+    server.stop.send(true).unwrap();
+    timeout(PATIENCE, server.ended).await.unwrap().unwrap();
+    assert_eq!(server.stats.connections_open.get(), 0, "gone before the end is told");
+    timeout(PATIENCE, server.mirror.over.notified()).await.unwrap();
+    assert_eq!(server.mirror.answered.load(Ordering::SeqCst), 0);
 }

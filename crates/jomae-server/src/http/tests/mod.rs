@@ -29,7 +29,7 @@ use crate::tls::{Issued, ServerTls, generate_ca, issue};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Answers with what it was given; `/panic` panics, `/slow` waits to be released, `/decided` as well, and is not given up;
-/// `/costly` and `/quick` say which of these they are and tell their thread, `/costly/slow` and `/costly/panic` go on as these; `/busy` keeps its thread until it is `free`; `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
+/// `/thread` tells its thread, `/costly` as well after it has said that it is, and `/costly/slow` and `/costly/panic` then go on as these; `/busy` keeps its thread until it is `free`; `/known` makes its caller known, `/peer` tells the client's address. A head with `x-good` is vouched for.
 #[derive(Default)]
 pub(super) struct Mirror {
     pub(super) entered: Notify,
@@ -98,12 +98,7 @@ impl Service for Mirror {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
-            "/quick" | "/thread" => {
-                if path == "/quick" {
-                    incoming.lane.note_quick();
-                }
-                return answer(200, std::thread::current().name().unwrap_or_default().into());
-            }
+            "/thread" => return answer(200, std::thread::current().name().unwrap_or_default().into()),
             "/close" => return Answer { close: true, ..answer(200, Vec::new()) },
             "/known" => return Answer { known: true, ..answer(200, Vec::new()) },
             "/peer" => return answer(200, incoming.peer.address.ip().to_string().into_bytes()),
