@@ -15,6 +15,7 @@ use crate::{
     },
     backend::KeyBlob,
     call::new_request_id,
+    cluster::Cluster,
     error::{Error, Fault, FaultKind},
     import::forget_material,
     keys::{add_version, discard, plan_rotation},
@@ -31,6 +32,8 @@ use crate::{
 
 /// Jobs done in one turn.
 const JOBS_PER_TURN: usize = 64;
+/// How often as many entries of the list are looked at in one turn, where most are not for it.
+const LOOKS_PER_TURN: usize = 16;
 /// Records removed in one commit; each version takes two.
 const REMOVED_PER_COMMIT: usize = 50;
 /// Commits that one job may try; a key with many versions is destroyed over several turns.
@@ -38,36 +41,79 @@ const ATTEMPTS_MAX: u32 = 256;
 /// How late the last destruction of a planned key may be looked at again after a failure, in seconds.
 const RETRY_SECS: i64 = 60;
 
+/// Who is needed for a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nobody,
+    /// The token that has the key, which may be gone or hang.
+    Token,
+}
+
 impl Service {
-    /// Does what is due at `now`; tells how much was done. Call again while it was something. A job that fails is put
-    /// off by a minute and does not stop the others. Of several nodes one does it: each commit compares the work lease, so
-    /// that one which was held up finishes nothing that another has taken over.
+    /// Does what is due at `now` and needs no token; tells how much was done. Call again while it was something. A job that
+    /// fails is put off by a minute and does not stop the others. Of several nodes one does it: each commit compares the work
+    /// lease, so that one which was held up finishes nothing that another has taken over.
     pub async fn do_due_work(&self, now: Timestamp) -> Result<usize, Fault> {
+        if self.may_work()? { self.do_what(Needs::Nobody, now).await } else { Ok(0) }
+    }
+
+    /// The same for what needs a token: rotations, and the destruction of what no record has any more. It may take as long as
+    /// the token is given to answer, so nothing else is to wait for it.
+    pub async fn do_token_work(&self, now: Timestamp) -> Result<usize, Fault> {
+        if !self.may_work()? {
+            return Ok(0);
+        }
+        let rotated = self.do_what(Needs::Token, now).await;
+        let destroyed = self.kms.destroy_discarded().await?;
+        Ok(rotated? + destroyed)
+    }
+
+    /// Whether this node does due work.
+    fn may_work(&self) -> Result<bool, Fault> {
         if !self.audit.is_writable() {
             return Err(Fault::unavailable("the audit log cannot be written"));
         }
         self.kms.vault.store().health()?;
-        if self.kms.vault.cluster().is_some_and(|cluster| !cluster.has_work()) {
-            return Ok(0);
-        }
-        let due = self.kms.vault.reading().paths(path::DUE, None, JOBS_PER_TURN)?;
-        let (mut done, mut failed) = (0, None);
-        for at in due {
-            if path::due_at(at.as_str()).is_none_or(|secs| secs > now.0) {
+        Ok(self.kms.vault.cluster().is_none_or(Cluster::has_work))
+    }
+
+    async fn do_what(&self, needs: Needs, now: Timestamp) -> Result<usize, Fault> {
+        let (mut done, mut failed, mut after) = (0, None, None::<Path>);
+        'list: for _ in 0..LOOKS_PER_TURN {
+            let due = self.kms.vault.reading().paths(path::DUE, after.as_ref().map(Path::as_str), JOBS_PER_TURN)?;
+            for at in &due {
+                if done == JOBS_PER_TURN || path::due_at(at.as_str()).is_none_or(|secs| secs > now.0) {
+                    break 'list;
+                }
+                if self.needs_of(at) != needs {
+                    continue;
+                }
+                if let Err(fault) = self.do_entry(at, now).await {
+                    failed = Some(fault);
+                }
+                done += 1;
+            }
+            if due.len() < JOBS_PER_TURN {
                 break;
             }
-            if let Err(fault) = self.do_entry(&at, now).await {
-                failed = Some(fault);
-            }
-            done += 1;
-        }
-        match self.kms.destroy_discarded().await {
-            Ok(destroyed) => done += destroyed,
-            Err(fault) => failed = Some(fault),
+            after = due.into_iter().next_back();
         }
         match failed {
             Some(fault) => Err(fault),
             None => Ok(done),
+        }
+    }
+
+    /// Who is needed for an entry. What cannot be read needs nobody: it fails at once.
+    fn needs_of(&self, at: &Path) -> Needs {
+        let mut tx = self.kms.vault.reading();
+        let of_token = |due: &DueRecord, key: &KeyRecord| due.job == Job::Rotate && !key.protection.is_software();
+        match tx.get::<DueRecord>(at) {
+            Ok(Some(due)) => match tx.get::<KeyRecord>(&path::key(&due.key)) {
+                Ok(Some(key)) if of_token(&due, &key) => Needs::Token,
+                _ => Needs::Nobody,
+            },
+            _ => Needs::Nobody,
         }
     }
 

@@ -4,18 +4,18 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     path::PathBuf,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use jomae_core::{client_token, cluster::nonces};
+use jomae_core::{client_token, cluster::nonces, service::Service};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::{Notify, watch},
-    time::MissedTickBehavior,
+    time::{MissedTickBehavior, timeout},
 };
 
 use crate::{
@@ -46,6 +46,8 @@ const WORK_EVERY: Duration = Duration::from_secs(1);
 const FLUSH_EVERY_TURNS: u64 = 5;
 /// Key versions whose use is stored at a time: about 2 % of a processor when that many are always in use.
 const FLUSHED_VERSIONS_MAX: usize = 2000;
+/// How long a stop waits for what was begun in a token.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stop waits for witnesses to take the last checkpoint.
 const WITNESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often old nonces and client tokens are swept out, in turns of the work.
@@ -156,6 +158,7 @@ async fn serve_until_signal(
         let api = Arc::new(NodeApi::new(authority, Arc::clone(&service), config.clone()));
         tokio::spawn(nodes::channel::serve(listener, api, stopped.clone()))
     });
+    let at_token = tokio::spawn(work_at_token(Arc::clone(&service), stopped.clone()));
     let shredding = tokio::spawn(Arc::clone(&started.shredding).run(Arc::clone(&service), stopped.clone()));
     let backing_up = tokio::spawn(backups.run(stopped));
     if let Err(fault) = nodes::come_back(&service).await {
@@ -173,7 +176,7 @@ async fn serve_until_signal(
     let _ = api.await;
     let _ = admin.await;
     let _ = backing_up.await;
-    for task in operator.into_iter().chain(for_nodes).chain(console_task).chain([shredding]) {
+    for task in operator.into_iter().chain(for_nodes).chain(console_task).chain([shredding, at_token]) {
         let _ = task.await;
     }
     // Whatever the drain has cut off is not accepted any more.
@@ -323,6 +326,38 @@ fn keep_certificate(config: &Config, certificates: &mut Certificates) {
         Ok(true) => tracing::info!("certificate renewed"),
         Err(error) => tracing::error!(%error, "cannot renew the certificate; will retry"),
     }
+}
+
+/// Does each second what needs a token. By itself: a token may hang.
+async fn work_at_token(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+    let mut every_second = tokio::time::interval(WORK_EVERY);
+    every_second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = asked(&mut stopped) => return,
+            _ = every_second.tick() => {}
+        }
+        let mut working = pin!(service.do_token_work(gateway::now()));
+        let done = tokio::select! {
+            done = &mut working => done,
+            // A key that has just been made in a token is still to get its record.
+            () = asked(&mut stopped) => match timeout(TOKEN_TIMEOUT, working).await {
+                Ok(done) => done,
+                Err(_) => return tracing::warn!("a token does not answer; what was begun in it is given up"),
+            },
+        };
+        match done {
+            Ok(0) => {}
+            Ok(jobs) => tracing::info!(jobs, "due work done in the token"),
+            Err(fault) => tracing::error!(cause = %fault, "due work in the token failed; will retry"),
+        }
+    }
+}
+
+/// Ends when a stop is asked for.
+async fn asked(stopped: &mut watch::Receiver<bool>) {
+    // An error says that whoever asks is gone, which counts as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn work(started: &Started, turns: u64) {

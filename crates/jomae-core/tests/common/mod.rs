@@ -203,7 +203,9 @@ impl World {
     pub fn work(&self) -> usize {
         let mut jobs = 0;
         loop {
-            match block_on(self.service.do_due_work(Timestamp(self.now()))).unwrap() {
+            let now = Timestamp(self.now());
+            let at_token = block_on(self.service.do_token_work(now)).unwrap();
+            match block_on(self.service.do_due_work(now)).unwrap() + at_token {
                 0 => return jobs,
                 done => jobs += done,
             }

@@ -95,6 +95,9 @@ impl KeyBackend for Token {
         if let Err(fault) = self.expect_up() {
             return Work::Done(Err(fault.into()));
         }
+        if self.hangs.load(Ordering::SeqCst) {
+            return Work::Later(Box::pin(pending()));
+        }
         Work::Done(block_on(self.keys.generate(spec, binding, account).wait()).map(|made| self.keep(made)))
     }
 
@@ -259,10 +262,33 @@ fn a_token_that_is_away_is_unavailable_for_its_keys_alone() {
     let before = alice.describe(&rotating)["PrimaryKeyVersion"].clone();
     token.is_down.store(true, Ordering::SeqCst);
     world.advance(7 * DAY);
-    let _told = block_on(world.service.do_due_work(jomae_api::time::Timestamp(world.now()))).unwrap_err();
+    let _told = block_on(world.service.do_token_work(Timestamp(world.now()))).unwrap_err();
     assert_eq!(alice.describe(&rotating)["PrimaryKeyVersion"], before);
     token.is_down.store(false, Ordering::SeqCst);
     world.advance(60);
+    world.work();
+    assert_ne!(alice.describe(&rotating)["PrimaryKeyVersion"], before);
+}
+
+#[test]
+fn a_token_that_hangs_holds_up_no_other_due_work() {
+    let (world, token) = world();
+    let alice = world.alice();
+    let rotating = alice.key(&[HSM, ("EnableAutomaticRotation", "true"), ("RotationInterval", "7d")]);
+    let destroyed = alice.key(&[]);
+    alice.done("ScheduleKeyDeletion", &[("KeyId", &destroyed), ("PendingWindowInDays", "7")]);
+    let before = alice.describe(&rotating)["PrimaryKeyVersion"].clone();
+    world.advance(7 * DAY);
+    let now = Timestamp(world.now());
+    token.hangs.store(true, Ordering::SeqCst);
+    {
+        let mut rotation = pin!(world.service.do_token_work(now));
+        assert!(rotation.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(block_on(world.service.do_due_work(now)).unwrap(), 1);
+        alice.refused("DescribeKey", &[("KeyId", &destroyed)], "404 Forbidden.KeyNotFound");
+        assert_eq!(block_on(world.service.do_due_work(now)).unwrap(), 0, "the rotation is not its work");
+    }
+    token.hangs.store(false, Ordering::SeqCst);
     world.work();
     assert_ne!(alice.describe(&rotating)["PrimaryKeyVersion"], before);
 }
