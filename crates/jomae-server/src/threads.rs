@@ -2,8 +2,8 @@
 //!
 //! Quick calls are what most clients wait for, and need a processor for some 30 µs. In the normal class of the kernel such a thread waits
 //! for up to a tick (4 ms) behind one that computes, as where somebody has RSA keys made. So the threads of requests are
-//! in the real-time class, where the system permits it, as long as they need less than half of the processors. So a flood
-//! of quick calls does not starve the threads that sign, make keys and write the log.
+//! in the real-time class, where the system permits it, as long as they need less than half of the processors: a flood
+//! of quick calls must not starve the threads that sign, make keys and write the log.
 
 use std::{
     io,
@@ -84,6 +84,8 @@ impl Workers {
     pub(crate) async fn go_first(self) {
         if let Err(error) = self.put_in(Class::RealTime) {
             tracing::debug!(%error, "the threads of requests stay in the normal class");
+            // Some may be in the other one, where nobody looks after them from now on.
+            let _ = self.put_in(Class::Normal);
             return;
         }
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u128;

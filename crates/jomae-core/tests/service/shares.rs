@@ -8,6 +8,7 @@ use std::{
 };
 
 use jomae_api::{
+    actions::ACTIONS,
     names::AccountId,
     time::Timestamp,
     wire::{Header, Request},
@@ -118,7 +119,8 @@ fn a_call_that_was_given_up_leaves_nothing_and_its_work_is_not_done() {
     let signed = world.alice().signed("GetParametersForImport", &params, "once");
     let headers: Vec<_> = signed.headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
     let request = Request { method: "POST", path: "/", query: &signed.query, headers: &headers, body: &signed.body };
-    let abandonment = Abandonment::possible();
+    let (abandonment, meter) = (Abandonment::possible(), Meter::default());
+    meter.add(1_000_000_000);
     {
         let now = Timestamp(world.now());
         let arrival = Arrival {
@@ -127,7 +129,7 @@ fn a_call_that_was_given_up_leaves_nothing_and_its_work_is_not_done() {
             steady_ns: 0,
             abandonment: &abandonment,
             lane: &Lane::default(),
-            meter: &Meter::default(),
+            meter: &meter,
         };
         let mut answer = pin!(world.service.answer(&request, arrival));
         let mut cx = Context::from_waker(Waker::noop());
@@ -136,6 +138,9 @@ fn a_call_that_was_given_up_leaves_nothing_and_its_work_is_not_done() {
         assert!(stuck.0.lock().unwrap()[0].is_wanted());
         assert!(abandonment.give_up());
     }
+    drop(meter);
+    let share = world.service.shares.of(&world.alice.account);
+    assert!((0..ACTIONS.len()).any(|action| share.is_costly(action)), "it is charged all the same");
     assert!(!stuck.0.lock().unwrap()[0].is_wanted());
     assert_eq!(world.service.shares.in_flight(), 0);
     assert_eq!((world.audit.len(), world.dump()), (events, rows));

@@ -36,7 +36,9 @@ const GONE_PAUSE: Duration = Duration::from_millis(5);
 /// On what terms connections are served.
 #[derive(Clone)]
 pub struct Terms {
+    /// What a connection, and all of them, may use.
     pub limits: Limits,
+    /// Whose word about a client's address is taken.
     pub proxies: Proxies,
     /// The threads that carry costly calls, and the connections on which they come.
     pub costly: Handle,
