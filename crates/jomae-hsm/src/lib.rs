@@ -12,6 +12,7 @@
 
 mod client;
 pub mod kind;
+mod link;
 mod sending;
 mod supervisor;
 pub mod wire;

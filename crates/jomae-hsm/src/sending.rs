@@ -4,7 +4,7 @@ use std::{io, os::unix::net::UnixStream, sync::Arc};
 
 use rustix::{io::Errno, net::SendFlags};
 
-use crate::{client::Shared, wire::Batch};
+use crate::{link::Shared, wire::Batch};
 
 /// Requests on their way. Whoever finds nobody sending sends for all; what the socket has no room for is left to a thread that
 /// may wait for it.

@@ -13,7 +13,8 @@ use std::{
 };
 
 use crate::{
-    client::{Delivery, Launch, Phase, Settings, Shared, State},
+    client::{Launch, Phase, Settings},
+    link::{Delivery, Shared, State},
     wire::{self, Frames, FromWorker, Refusal, Secret, Start, TokenFacts},
 };
 
