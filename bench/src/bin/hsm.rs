@@ -29,7 +29,7 @@ use cryptoki::{
     types::AuthPin,
 };
 use jomae_crypto::{envelope::token::Nonces, rng};
-use jomae_hsm::{Algorithm, Hsm, KeyRef, Kind, Launch, ObjectName, Phase, Secret, Settings};
+use jomae_hsm::{Algorithm, Hsm, KeyRef, Kind, Launch, ObjectName, Secret, Settings};
 
 /// Calls in flight.
 const CALLERS: usize = 16;
@@ -49,6 +49,9 @@ struct Args {
     /// The worker: `jomae-hsm-worker`.
     #[arg(long)]
     program: PathBuf,
+    /// Worker processes.
+    #[arg(long, default_value_t = 2)]
+    workers: u16,
     /// Seconds for each figure.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
@@ -78,13 +81,14 @@ fn main() {
         token_label: args.label.clone(),
         token_serial: None,
         sessions: 16,
+        workers: args.workers,
         timeout: Duration::from_secs(30),
         pin: Box::new(move || Ok(Secret::new(pin.clone().into_bytes()))),
     };
     let worker = Launch { program: args.program.clone(), args: Vec::new(), env: Vec::new(), without: Vec::new() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let hsm = Arc::new(Hsm::start(settings, worker).unwrap());
-    assert_eq!(hsm.settled(Duration::from_mins(1)).phase, Phase::Up);
+    assert_eq!(hsm.settled(Duration::from_mins(1)).up, usize::from(args.workers));
     let keys = WORKS.map(|(work, kind, name)| {
         let (id, label) = (rng::array(), "jomae:bench".to_owned());
         runtime.block_on(hsm.generate(kind, ObjectName { id, label })).unwrap();
@@ -99,7 +103,7 @@ fn main() {
     session.login(UserType::User, Some(&AuthPin::from(args.pin.as_str()))).unwrap();
 
     let time = Duration::from_secs(args.seconds);
-    let worker = hsm.status().worker.unwrap();
+    let workers = hsm.status().workers;
     println!(
         "| call | module called directly, /s | through the worker, /s | share | each round | CPU time directly, µs | \
          through the worker, µs | share by CPU time |\n|---|---|---|---|---|---|---|---|"
@@ -108,11 +112,11 @@ fn main() {
         let mut pairs = Vec::new();
         let (mut direct_cpu, mut through_cpu) = ((0.0, 0.0), (0.0, 0.0));
         for _ in 0..args.rounds {
-            let before = cpu_micros(worker);
+            let before = cpu_micros(&workers);
             let direct = direct(&module, slot, work, key, time);
-            let between = cpu_micros(worker);
+            let between = cpu_micros(&workers);
             let through = runtime.block_on(through(&hsm, work, key, time));
-            let after = cpu_micros(worker);
+            let after = cpu_micros(&workers);
             let secs = time.as_secs_f64();
             direct_cpu = (direct_cpu.0 + between - before, direct_cpu.1 + direct * secs);
             through_cpu = (through_cpu.0 + after - between, through_cpu.1 + through * secs);
@@ -135,15 +139,15 @@ fn main() {
     }
 }
 
-/// CPU time of this process and the worker so far: what a neighbour on the machine changes least.
-fn cpu_micros(worker: u32) -> f64 {
+/// CPU time of this process and its workers so far: what a neighbour on the machine changes least.
+fn cpu_micros(workers: &[u32]) -> f64 {
     let of = |process: &str| {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         // utime and stime, in hundredths of a second.
         fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap() * 10_000.0).sum::<f64>()
     };
-    of("self") + of(&worker.to_string())
+    of("self") + workers.iter().map(|worker| of(&worker.to_string())).sum::<f64>()
 }
 
 /// Calls a second, from as many threads, each with a session.

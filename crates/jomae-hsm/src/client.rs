@@ -14,7 +14,7 @@ use jomae_crypto::{purpose::Purpose, rng, secret::Key256};
 
 use crate::{
     kind::{Algorithm, Kind},
-    link::{Shared, let_others},
+    link::{Shared, Token, let_others},
     sending::Flush,
     supervisor,
     wire::{Answer, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
@@ -33,8 +33,10 @@ pub struct Settings {
     pub token_label: String,
     /// Its serial number, if that is known; else that of the first one found counts from then on.
     pub token_serial: Option<String>,
-    /// Calls at once.
+    /// Calls at once, at all workers together.
     pub sessions: u16,
+    /// Processes that load the module; no more than there are sessions.
+    pub workers: u16,
     /// How long a call may take; the making of a key six times as long.
     pub timeout: Duration,
     /// Reads the PIN; asked at each start of the worker.
@@ -56,7 +58,7 @@ pub struct Launch {
 /// Where the client stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The worker has begun and not said yet what it found.
+    /// No worker has said yet what it found.
     Starting,
     /// Calls are answered.
     Up,
@@ -76,7 +78,7 @@ pub struct Status {
     pub phase: Phase,
     /// Of the token, once it has been found.
     pub facts: Option<TokenFacts>,
-    /// Workers started after the first.
+    /// Workers started in place of others.
     pub restarts: u64,
     /// Calls answered.
     pub calls: u64,
@@ -86,8 +88,10 @@ pub struct Status {
     pub waiting: usize,
     /// All calls together have taken, in microseconds.
     pub busy_micros: u64,
-    /// The process id of the worker.
-    pub worker: Option<u32>,
+    /// The process ids of the workers.
+    pub workers: Vec<u32>,
+    /// How many of them take calls.
+    pub up: usize,
 }
 
 /// Why a call has no answer.
@@ -118,72 +122,116 @@ pub struct ObjectName {
     pub label: String,
 }
 
-/// A token, through its worker.
+/// A token, through its workers.
 pub struct Hsm {
-    shared: Arc<Shared>,
-    supervisor: Mutex<Option<JoinHandle<()>>>,
+    token: Arc<Token>,
+    first: Arc<Shared>,
+    others: Vec<Arc<Shared>>,
+    supervisors: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Hsm {
-    /// Begins to start the worker. It is up when [`Hsm::settled`] says so.
+    /// Begins to start the workers. They are up when [`Hsm::settled`] says so.
     pub fn start(settings: Settings, launch: Launch) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(settings, launch));
-        let supervised = Arc::clone(&shared);
-        let supervisor =
-            std::thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor::run(&supervised))?;
-        Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })
+        let token = Arc::new(Token::new(settings, launch));
+        let others = (1..token.workers()).map(|_| Arc::new(Shared::new(Arc::clone(&token), false))).collect();
+        let first = Arc::new(Shared::new(Arc::clone(&token), true));
+        let hsm = Self { token, first, others, supervisors: Mutex::default() };
+        for link in hsm.links() {
+            let supervised = Arc::clone(link);
+            // What has been started ends with the value.
+            let supervisor =
+                std::thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor::run(&supervised))?;
+            hsm.supervisors.lock().unwrap_or_else(PoisonError::into_inner).push(supervisor);
+        }
+        Ok(hsm)
     }
 
-    /// Waits until the worker is up or has failed, at most for `within`. Blocks.
+    fn links(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The worker that is to take a call: the one with the fewest.
+    fn least(&self) -> &Arc<Shared> {
+        self.others.iter().fold(&self.first, |least, other| if other.load() < least.load() { other } else { least })
+    }
+
+    /// Waits until the workers are up or have failed, at most for `within`. Blocks.
     pub fn settled(&self, within: Duration) -> Status {
         let until = Instant::now() + within;
-        let mut state = self.shared.lock();
-        while state.phase == Phase::Starting {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+        for link in self.links() {
+            let mut state = link.lock();
+            while state.phase == Phase::Starting {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                state = link.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            // The others begin when the first has found the token.
+            if state.phase != Phase::Up {
                 break;
             }
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        drop(state);
         self.status()
     }
 
     /// Where it stands.
     pub fn status(&self) -> Status {
-        let state = self.shared.lock();
-        Status {
-            phase: state.phase.clone(),
-            facts: state.facts.clone(),
-            restarts: self.shared.restarts.load(Ordering::Relaxed),
-            calls: self.shared.calls.load(Ordering::Relaxed),
-            errors: self.shared.errors.load(Ordering::Relaxed),
-            waiting: state.waiting.len(),
-            busy_micros: self.shared.busy_micros.load(Ordering::Relaxed),
-            worker: state.worker,
+        let mut status = Status {
+            phase: self.first.lock().phase.clone(),
+            facts: self.token.known().facts.clone(),
+            restarts: 0,
+            calls: 0,
+            errors: 0,
+            waiting: 0,
+            busy_micros: 0,
+            workers: Vec::new(),
+            up: 0,
+        };
+        for link in self.links() {
+            status.restarts += link.restarts.load(Ordering::Relaxed);
+            status.calls += link.calls.load(Ordering::Relaxed);
+            status.errors += link.errors.load(Ordering::Relaxed);
+            status.busy_micros += link.busy_micros.load(Ordering::Relaxed);
+            let state = link.lock();
+            status.waiting += state.waiting.len();
+            status.workers.extend(state.worker);
+            if state.phase == Phase::Up {
+                status.up += 1;
+                status.phase = Phase::Up;
+            }
         }
+        status
     }
 
     /// The token in use, if it has been found: the answer does not change while the process lives.
     pub fn facts(&self) -> Result<TokenFacts, CallError> {
-        let state = self.shared.lock();
-        match (&state.facts, &state.phase) {
-            (Some(facts), _) => Ok(facts.clone()),
-            (None, Phase::Down { reason, .. }) => Err(CallError::Down(reason.clone())),
-            (None, _) => Err(CallError::Down("it is being started".to_owned())),
+        if let Some(facts) = &self.token.known().facts {
+            return Ok(facts.clone());
+        }
+        match &self.first.lock().phase {
+            Phase::Down { reason, .. } => Err(CallError::Down(reason.clone())),
+            _ => Err(CallError::Down("it is being started".to_owned())),
         }
     }
 
     /// Holds the token to be the one with this serial number. If another one is in use, it is used no more.
     pub fn expect_serial(&self, serial: &str) {
-        let mut state = self.shared.lock();
-        state.serial = Some(serial.to_owned());
-        if state.facts.as_ref().is_some_and(|facts| facts.serial != serial) {
-            state.facts = None;
+        let mut known = self.token.known();
+        known.serial = Some(serial.to_owned());
+        if known.facts.as_ref().is_none_or(|facts| facts.serial == serial) {
+            return;
+        }
+        known.facts = None;
+        drop(known);
+        for link in self.links() {
+            let mut state = link.lock();
             state.phase = Phase::Starting;
             state.ended = Some("another token is meant".to_owned());
-            self.shared.changed.notify_all();
-            self.shared.to_send.notify_all();
+            link.publish(&state);
+            link.changed.notify_all();
+            link.to_send.notify_all();
         }
     }
 
@@ -194,41 +242,36 @@ impl Hsm {
         Ok(if imported { facts.importable.contains(&kind) } else { facts.kinds.contains(&kind) })
     }
 
-    /// Starts the worker anew if it is down, with the PIN as it is now.
+    /// Starts workers that are down anew, with the PIN as it is now.
     pub fn reload(&self) {
-        let mut state = self.shared.lock();
-        state.reload = true;
-        self.shared.changed.notify_all();
+        let mut known = self.token.known();
+        known.refused = None;
+        known.may_try_pin = true;
+        drop(known);
+        for link in self.links() {
+            let mut state = link.lock();
+            state.reload = true;
+            link.changed.notify_all();
+        }
     }
 
-    /// Ends the worker, and waits until it has ended.
+    /// Ends the workers, and waits until they have ended.
     pub fn stop(&self) {
-        let mut state = self.shared.lock();
-        state.stop = true;
-        self.shared.changed.notify_all();
-        drop(state);
-        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(supervisor) = supervisor {
+        for link in self.links() {
+            let mut state = link.lock();
+            state.stop = true;
+            link.changed.notify_all();
+        }
+        self.token.known().stop = true;
+        self.token.learned.notify_all();
+        let supervisors = std::mem::take(&mut *self.supervisors.lock().unwrap_or_else(PoisonError::into_inner));
+        for supervisor in supervisors {
             let _its_panic_was_told = supervisor.join();
         }
     }
 
     async fn call(&self, request: Request, makes: Option<KeyRef>) -> Result<Answer, CallError> {
-        let (answer, answered) = oneshot::channel();
-        let flush = {
-            let mut state = self.shared.lock();
-            self.shared.enqueue(&mut state, &request, answer, makes)?;
-            (!std::mem::replace(&mut state.sending.flush_is_near, true)).then(|| Flush(&self.shared))
-        };
-        drop(request);
-        if let Some(flush) = flush {
-            // Whoever is about to call has done so when this one has its turn again: one message takes all to the worker.
-            let_others().await;
-            drop(flush);
-        }
-        let reply = answered.await.map_err(|_| CallError::Down("it was stopped".to_owned()))?;
-        drop(reply.others);
-        reply.result
+        call(self.least(), request, makes).await
     }
 
     /// Makes a key that never leaves the token; gives the public half of a pair.
@@ -316,17 +359,26 @@ impl Hsm {
 
     /// Destroys a key; when this returns, the token does not find it any more. One that is not there is destroyed.
     pub async fn destroy(&self, key: KeyRef) -> Result<(), CallError> {
-        match self.call(Request::Destroy { key }, None).await? {
-            Answer::Done => Ok(()),
-            _ => Err(CallError::Message),
+        let chosen = self.least();
+        let others = self.links().filter(|link| !Arc::ptr_eq(link, chosen));
+        // The others have it in memory, perhaps. One that is down has none.
+        for (link, is_chosen) in std::iter::once((chosen, true)).chain(others.map(|link| (link, false))) {
+            match call(link, Request::Destroy { key }, None).await {
+                Ok(Answer::Done) => {}
+                Err(CallError::Down(_)) if !is_chosen => {}
+                Ok(_) => return Err(CallError::Message),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     /// Destroys a key that was made for nothing, when there is a worker to do it.
     pub fn discard(&self, key: KeyRef) {
-        let mut state = self.shared.lock();
+        let link = self.least();
+        let mut state = link.lock();
         state.doubtful.push(key);
-        self.shared.destroy_doubtful(&mut state);
+        link.destroy_doubtful(&mut state);
     }
 
     /// All objects whose labels begin with `jomae:`.
@@ -376,6 +428,24 @@ impl Hsm {
         let secret = self.open(key, *nonce, wrap_aad(name), sealed.to_vec()).await?.ok_or(CallError::Unreadable)?;
         Key256::from_slice(secret.expose()).ok_or(CallError::Message)
     }
+}
+
+async fn call(link: &Arc<Shared>, request: Request, makes: Option<KeyRef>) -> Result<Answer, CallError> {
+    let (answer, answered) = oneshot::channel();
+    let flush = {
+        let mut state = link.lock();
+        link.enqueue(&mut state, &request, answer, makes)?;
+        (!std::mem::replace(&mut state.sending.flush_is_near, true)).then(|| Flush(link))
+    };
+    drop(request);
+    if let Some(flush) = flush {
+        // Whoever is about to call has done so when this one has its turn again: one message takes all to the worker.
+        let_others().await;
+        drop(flush);
+    }
+    let reply = answered.await.map_err(|_| CallError::Down("it was stopped".to_owned()))?;
+    drop(reply.others);
+    reply.result
 }
 
 fn wrap_aad(name: &str) -> Vec<u8> {

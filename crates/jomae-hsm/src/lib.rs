@@ -2,11 +2,11 @@
 //!
 //! A module of a vendor may crash, block or leak. So it runs in a process of its own, the **worker** ([`worker::run`]: a
 //! hidden subcommand of the same binary), and the service talks to it through a socket ([`wire`]). The **client** ([`Hsm`])
-//! starts the worker, gives it the PIN, bounds what waits for it, kills it when it misses a deadline, and starts it anew.
-//! Whoever calls meanwhile gets [`CallError::Down`].
+//! starts workers, gives them the PIN, bounds what waits for them, kills one that misses a deadline, and starts it anew. Calls go to
+//! the worker that has the fewest; whoever calls while there is none gets [`CallError::Down`].
 //!
-//! Nothing secret stands on the worker's command line or in its environment. A PIN that the token has refused is not tried
-//! again until [`Hsm::reload`]: a token locks after a few.
+//! Nothing secret stands on a worker's command line or in its environment. Workers start one after the other, and a PIN that the token has refused is not tried
+//! again by any of them until [`Hsm::reload`]: a token locks after a few.
 
 #![forbid(unsafe_code)]
 

@@ -1,10 +1,10 @@
-//! The client's side of a worker: what waits for its answers, and who tells whom.
+//! The client's side of one worker: what waits for its answers, and who tells whom. And what all workers of a token go by.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::Poll,
     time::Instant,
@@ -15,10 +15,11 @@ use futures_channel::oneshot;
 use crate::{
     client::{CallError, Launch, Phase, Settings},
     sending::Sending,
-    wire::{Answer, Expected, Failure, KeyRef, Request, TokenFacts},
+    wire::{Answer, Expected, Failure, KeyRef, Refusal, Request, TokenFacts},
 };
 
-/// Calls that wait at most: as many bytes as that are held for a worker that has stopped reading.
+/// Calls that wait at most, at all workers of a token together: as many bytes as that are held for workers that have stopped
+/// reading.
 const CALLS_MAX: usize = 1024;
 /// How much longer than other calls the making of a key may take: an RSA key takes some tokens a minute.
 const MAKING_FACTOR: u32 = 6;
@@ -71,12 +72,7 @@ pub(crate) struct State {
     pub handed_over: Vec<Arc<Delivery>>,
     /// Objects that may have been made, and of which nobody has heard.
     pub doubtful: Vec<KeyRef>,
-    pub facts: Option<TokenFacts>,
-    pub serial: Option<String>,
     pub worker: Option<u32>,
-    /// Whether the PIN may be tried although the last one that somebody tried is wrong: an operator has just named it, or the
-    /// token has taken it from the worker before.
-    pub may_try_pin: bool,
     /// Why the present worker is at its end.
     pub ended: Option<String>,
     pub stop: bool,
@@ -109,10 +105,61 @@ impl State {
     }
 }
 
-pub(crate) struct Shared {
+/// What all workers of a token go by.
+pub(crate) struct Token {
     pub settings: Settings,
     pub launch: Launch,
+    known: Mutex<Known>,
+    /// Something is known that was not.
+    pub learned: Condvar,
+    /// Held by a worker that starts: a PIN is tried by one of them, and no other tries it before that one has heard.
+    pub starting: Mutex<()>,
+}
+
+pub(crate) struct Known {
+    pub facts: Option<TokenFacts>,
+    pub serial: Option<String>,
+    /// Whether the PIN may be tried although the last one that somebody tried is wrong: an operator has just named it, or the
+    /// token has taken it from a worker before.
+    pub may_try_pin: bool,
+    /// What the token has said of the PIN, until an operator says that it is another one.
+    pub refused: Option<Refusal>,
+    pub stop: bool,
+}
+
+impl Token {
+    pub fn new(settings: Settings, launch: Launch) -> Self {
+        let serial = settings.token_serial.clone();
+        let known = Known { facts: None, serial, may_try_pin: true, refused: None, stop: false };
+        Self { settings, launch, known: Mutex::new(known), learned: Condvar::new(), starting: Mutex::new(()) }
+    }
+
+    /// Not while waiting for a worker's state: that lock is taken first.
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many workers there are: each has a session at least.
+    pub fn workers(&self) -> u16 {
+        self.settings.workers.min(self.settings.sessions).max(1)
+    }
+
+    /// Sessions of each.
+    pub fn sessions_of_each(&self) -> u16 {
+        self.settings.sessions.div_ceil(self.workers())
+    }
+}
+
+/// The load of a worker that takes no calls.
+pub(crate) const DOWN: usize = usize::MAX;
+
+pub(crate) struct Shared {
+    pub token: Arc<Token>,
+    /// Whether it is the one that finds the token; the others begin when it has.
+    pub is_first: bool,
     state: Mutex<State>,
+    /// Calls that wait, or [`DOWN`]: by this a call chooses its worker without the lock.
+    load: AtomicUsize,
     /// Something is to be sent.
     pub to_send: Condvar,
     /// Something has happened to the worker, or is wanted of the supervisor.
@@ -124,7 +171,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(settings: Settings, launch: Launch) -> Self {
+    pub fn new(token: Arc<Token>, is_first: bool) -> Self {
         let state = State {
             phase: Phase::Starting,
             sending: Sending::default(),
@@ -132,18 +179,16 @@ impl Shared {
             next_call: 0,
             handed_over: Vec::new(),
             doubtful: Vec::new(),
-            facts: None,
-            serial: settings.token_serial.clone(),
             worker: None,
-            may_try_pin: true,
             ended: None,
             stop: false,
             reload: false,
         };
         Self {
-            settings,
-            launch,
+            token,
+            is_first,
             state: Mutex::new(state),
+            load: AtomicUsize::new(DOWN),
             to_send: Condvar::new(),
             changed: Condvar::new(),
             restarts: AtomicU64::new(0),
@@ -155,6 +200,17 @@ impl Shared {
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls that wait, or [`DOWN`].
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Says anew what the load is.
+    pub fn publish(&self, state: &State) {
+        let load = if state.phase == Phase::Up { state.waiting.len() } else { DOWN };
+        self.load.store(load, Ordering::Relaxed);
     }
 
     /// Tells those who wait, unless they have been told. Not with the lock.
@@ -231,7 +287,7 @@ impl Shared {
         if state.phase == Phase::Starting {
             return Err(CallError::Down("it is being started".to_owned()));
         }
-        if state.waiting.len() >= CALLS_MAX {
+        if state.waiting.len() >= CALLS_MAX / usize::from(self.token.workers()) {
             return Err(CallError::Crowded);
         }
         state.next_call += 1;
@@ -239,9 +295,10 @@ impl Shared {
         state.sending.batch.push(call, request).map_err(|_| CallError::Message)?;
         let began = Instant::now();
         let factor = if makes.is_some() { MAKING_FACTOR } else { 1 };
-        let deadline = began + self.settings.timeout * factor;
+        let deadline = began + self.token.settings.timeout * factor;
         let expected = Expected::of(request);
         state.waiting.insert(call, Waiting { deadline, began, answer, expected, makes });
+        self.publish(state);
         Ok(())
     }
 }

@@ -8,13 +8,13 @@ use std::{
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Child, Command, Stdio},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use crate::{
     client::{Launch, Phase, Settings},
-    link::{Delivery, Shared, State},
+    link::{Delivery, Known, Shared, State},
     wire::{self, Frames, FromWorker, Refusal, Secret, Start, TokenFacts},
 };
 
@@ -36,6 +36,11 @@ enum End {
 }
 
 pub fn run(shared: &Arc<Shared>) {
+    if !shared.is_first {
+        let known = shared.token.known();
+        let waits = |known: &mut Known| known.facts.is_none() && !known.stop;
+        drop(shared.token.learned.wait_while(known, waits).unwrap_or_else(PoisonError::into_inner));
+    }
     let (mut pause, longest) = PAUSES;
     let mut is_first = true;
     loop {
@@ -76,6 +81,7 @@ fn set_phase(shared: &Shared, phase: Phase) {
     let mut state = shared.lock();
     state.phase = phase;
     state.ended = None;
+    shared.publish(&state);
     shared.changed.notify_all();
 }
 
@@ -84,6 +90,7 @@ fn down(shared: &Shared, reason: &str, is_final: bool) {
     state.phase = Phase::Down { reason: reason.to_owned(), is_final };
     state.worker = None;
     shared.fail_all(&mut state, reason);
+    shared.publish(&state);
     shared.changed.notify_all();
     let handed_over = std::mem::take(&mut state.handed_over);
     drop(state);
@@ -101,7 +108,6 @@ fn rest(shared: &Shared, pause: Option<Duration>) -> bool {
             return false;
         }
         if std::mem::take(&mut state.reload) {
-            state.may_try_pin = true;
             return true;
         }
         let left = match until {
@@ -140,6 +146,7 @@ fn ask_about(settings: &Settings, mut stream: &UnixStream) -> io::Result<FromWor
         serial: settings.token_serial.clone(),
         pin: Secret::new(Vec::new()),
         sessions: 0,
+        workers: 1,
         careful: true,
         probe: false,
     };
@@ -161,11 +168,18 @@ fn spawn(launch: &Launch) -> io::Result<(Child, UnixStream)> {
 
 /// Starts a worker and stays with it to its end.
 fn live(shared: &Arc<Shared>) -> End {
-    let pin = match (shared.settings.pin)() {
+    let starting = shared.token.starting.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.lock().stop {
+        return End::Stopped;
+    }
+    if let Some(refusal) = shared.token.known().refused.clone() {
+        return End::Refused(refusal);
+    }
+    let pin = match (shared.token.settings.pin)() {
         Ok(pin) => pin,
         Err(why) => return End::Failed(format!("the PIN: {why}")),
     };
-    let (mut child, stream) = match spawn(&shared.launch) {
+    let (mut child, stream) = match spawn(&shared.token.launch) {
         Ok(started) => started,
         Err(error) => return End::Failed(format!("the worker cannot be started: {error}")),
     };
@@ -188,7 +202,7 @@ fn live(shared: &Arc<Shared>) -> End {
                 ended(shared, format!("the worker: {error}"));
             }
         });
-        let end = watch(shared);
+        let end = watch(shared, starting);
         // No grace: there is nothing that the worker would have to finish, and a module may block where it is closed.
         let _ended_by_itself = child.kill();
         let _wakes_both_threads = stream.shutdown(Shutdown::Both);
@@ -211,14 +225,18 @@ fn ended(shared: &Shared, why: String) {
 }
 
 /// Returns when the worker has ended, or has to.
-fn watch(shared: &Shared) -> End {
-    let starts_by = Instant::now() + shared.settings.timeout * STARTING_FACTOR;
+fn watch(shared: &Shared, starting: MutexGuard<'_, ()>) -> End {
+    let starts_by = Instant::now() + shared.token.settings.timeout * STARTING_FACTOR;
+    let mut starting = Some(starting);
     let mut state = shared.lock();
     loop {
         if state.stop {
             return End::Stopped;
         }
         state.reload = false;
+        if state.phase != Phase::Starting {
+            drop(starting.take());
+        }
         if let Some(why) = state.ended.clone() {
             return End::Failed(why);
         }
@@ -252,6 +270,9 @@ fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Op
             match message {
                 FromWorker::Started(facts) => started(shared, &mut shared.lock(), facts)?,
                 FromWorker::Refused(why) => {
+                    if why.is_final() {
+                        shared.token.known().refused = Some(why.clone());
+                    }
                     *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
                     return Ok(());
                 }
@@ -261,7 +282,12 @@ fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Op
             next = frames.next_message()?;
         }
         let delivery = Arc::new(Delivery::default());
-        let answered = shared.lock().answered(answers.drain(..), &delivery);
+        let answered = {
+            let mut state = shared.lock();
+            let answered = state.answered(answers.drain(..), &delivery);
+            shared.publish(&state);
+            answered
+        };
         shared.hand_over(delivery);
         answered.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
     }
@@ -272,18 +298,22 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
     if state.phase != Phase::Starting {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it began twice"));
     }
+    let mut known = shared.token.known();
     // It may have become known since the worker was told.
-    if state.serial.get_or_insert_with(|| facts.serial.clone()) != &facts.serial {
+    if known.serial.get_or_insert_with(|| facts.serial.clone()) != &facts.serial {
         return Err(io::Error::other("another token is meant"));
     }
     // A worker that was not asked what the token can do does not say it; other firmware may do other things, and is asked
     // at the next start of the service.
-    if state.facts.is_none() {
+    if known.facts.is_none() {
         tracing::info!(token = facts.label, serial = facts.serial, model = facts.model, kinds = ?facts.kinds, "token in use");
-        state.facts = Some(facts);
+        known.facts = Some(facts);
+        shared.token.learned.notify_all();
     }
-    state.may_try_pin = true;
+    known.may_try_pin = true;
+    drop(known);
     state.phase = Phase::Up;
+    shared.publish(state);
     shared.changed.notify_all();
     shared.destroy_doubtful(state);
     Ok(())
@@ -291,17 +321,18 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
 
 /// Sends how to begin, and then what those who call could not send at once.
 fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()> {
-    let settings = &shared.settings;
+    let settings = &shared.token.settings;
     let start = {
-        let mut state = shared.lock();
+        let mut known = shared.token.known();
         Start {
             module: settings.module.display().to_string(),
             label: settings.token_label.clone(),
-            serial: state.serial.clone(),
+            serial: known.serial.clone(),
             pin,
-            sessions: settings.sessions,
-            careful: !std::mem::take(&mut state.may_try_pin),
-            probe: state.facts.is_none(),
+            sessions: shared.token.sessions_of_each(),
+            workers: shared.token.workers(),
+            careful: !std::mem::take(&mut known.may_try_pin),
+            probe: known.facts.is_none(),
         }
     };
     stream.write_all(&wire::encode(0, &start)?)?;

@@ -7,8 +7,10 @@
 use std::{
     fmt,
     io::{self, Read},
+    os::unix::net::UnixStream,
 };
 
+use rustix::net::RecvFlags;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -93,6 +95,8 @@ pub struct Start {
     pub pin: Secret,
     /// Sessions, hence calls at once. 0: only to look whether the token is there, without the PIN.
     pub sessions: u16,
+    /// Workers of the token, which share the processors.
+    pub workers: u16,
     /// Whether no PIN is to be tried if the last one that was tried is wrong: it may have been this one, and nobody has heard
     /// what became of it.
     pub careful: bool,
@@ -508,6 +512,14 @@ impl<R: Read> Frames<R> {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl Frames<UnixStream> {
+    /// Whether something more has come, so that a read would not wait.
+    pub fn has_come(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(&self.from, &mut [0_u8; 1], flags).is_ok()
     }
 }
 

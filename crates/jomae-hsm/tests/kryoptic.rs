@@ -35,6 +35,7 @@ impl Bench {
             token_label: LABEL.to_owned(),
             token_serial: None,
             sessions: 4,
+            workers: 2,
             timeout: Duration::from_secs(10),
             pin: Box::new(move || Ok(Secret::new(pin.into()))),
         };

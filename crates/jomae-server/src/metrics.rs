@@ -219,9 +219,10 @@ fn replica_gauges(lag: &Lag) -> [(&'static str, &'static str, u64); 5] {
 }
 
 /// The token, as its client knows it.
-fn hsm_gauges(hsm: &HsmStatus) -> [(&'static str, &'static str, u64); 2] {
+fn hsm_gauges(hsm: &HsmStatus) -> [(&'static str, &'static str, u64); 3] {
     [
         ("hsm_up", "1 if the token answers calls", u64::from(hsm.phase == Phase::Up)),
+        ("hsm_workers_up", "Workers of the token that answer calls", hsm.up as u64),
         ("hsm_calls_waiting", "Calls that wait for the token", hsm.waiting as u64),
     ]
 }
@@ -232,7 +233,7 @@ const fn hsm_counters(hsm: &HsmStatus) -> [(&'static str, &'static str, u64); 4]
         ("hsm_calls", "Calls of the token that have ended", hsm.calls),
         ("hsm_errors", "Those that failed", hsm.errors),
         ("hsm_call_microseconds", "What they took, together", hsm.busy_micros),
-        ("hsm_worker_restarts", "Workers of the token started after the first", hsm.restarts),
+        ("hsm_worker_restarts", "Workers of the token started in place of others", hsm.restarts),
     ]
 }
 

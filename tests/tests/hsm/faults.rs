@@ -12,7 +12,7 @@ use jomae_client::api::{CallError, Client};
 use jomae_tests::calls::{ask, create_key, decrypt, encrypt, refused};
 use rustix::process::Signal;
 
-use crate::{Bench, kill_worker, metric, wait_until, worker};
+use crate::{Bench, kill_workers, metric, wait_until, workers};
 
 async fn make(client: &Client) -> String {
     let answer = ask(client, "CreateKey", &[("ProtectionLevel", "HSM")]).await;
@@ -51,7 +51,7 @@ async fn load(client: Client, key: String, stop: Arc<AtomicBool>, good: Arc<Atom
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_is_killed_under_load_and_no_call_of_a_software_key_fails() {
+async fn workers_are_killed_under_load_and_no_call_of_a_software_key_fails() {
     let bench = Bench::new();
     let server = bench.start();
     let client = server.client();
@@ -66,10 +66,10 @@ async fn a_worker_is_killed_under_load_and_no_call_of_a_software_key_fails() {
         let (good, bad) = (Arc::clone(&software_good), Arc::clone(&software_bad));
         callers.push(tokio::spawn(load(server.client(), software.clone(), Arc::clone(&stop), good, bad)));
     }
-    for _ in 0..4 {
+    for count in [2, 1, 2, 1] {
         tokio::time::sleep(Duration::from_millis(800)).await;
         wait_for_token(&client, &in_token).await;
-        kill_worker(&server);
+        kill_workers(&server, count);
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     stop.store(true, Ordering::Relaxed);
@@ -80,7 +80,8 @@ async fn a_worker_is_killed_under_load_and_no_call_of_a_software_key_fails() {
     assert_eq!(software_bad, 0, "of {software_good}");
     assert!(software_good > 200 && token_good > 100 && token_bad > 0, "{software_good} {token_good} {token_bad}");
     wait_for_token(&client, &in_token).await;
-    assert!(metric(&server, "jomae_hsm_worker_restarts_total") >= 4.0);
+    wait_until("both workers", || metric(&server, "jomae_hsm_workers_up") > 1.0);
+    assert!(metric(&server, "jomae_hsm_worker_restarts_total") >= 6.0);
     assert!(metric(&server, "jomae_hsm_up") > 0.0);
     assert!(metric(&server, "jomae_hsm_calls_total") > 100.0);
 }
@@ -105,7 +106,8 @@ async fn a_wrong_pin_is_tried_once_until_an_operator_says_so() {
     server.wait_for_log("token in use");
     let key = make(&client).await;
     assert!(is_up(&client, &key).await);
-    assert_eq!(bench.tokens.logins(), 2);
+    wait_until("both workers", || metric(&server, "jomae_hsm_workers_up") > 1.0);
+    assert_eq!(bench.tokens.logins(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,20 +181,23 @@ async fn what_was_begun_in_the_token_and_not_committed_is_destroyed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_worker_ends_with_the_service() {
+async fn the_workers_end_with_the_service() {
     let bench = Bench::new();
     for kill in [false, true] {
         let mut server = bench.start();
-        let worker = worker(&server).unwrap();
-        let shown = std::fs::read(format!("/proc/{worker}/cmdline")).unwrap();
-        assert_eq!(shown, b"jomae\0hsm-worker\0");
+        let workers = workers(&server);
+        assert_eq!(workers.len(), 2);
+        for worker in &workers {
+            let shown = std::fs::read(format!("/proc/{worker}/cmdline")).unwrap();
+            assert_eq!(shown, b"jomae\0hsm-worker\0");
+        }
         if kill {
             server.kill();
         } else {
             assert_eq!(server.stop(), Some(0));
         }
-        let place = format!("/proc/{worker}");
-        wait_until("the end of the worker", || !std::path::Path::new(&place).exists());
+        let is_there = |worker: &u32| std::path::Path::new(&format!("/proc/{worker}")).exists();
+        wait_until("the end of the workers", || !workers.iter().any(is_there));
     }
 }
 

@@ -81,6 +81,7 @@ impl Bench {
             token_label: LABEL.to_owned(),
             token_serial: None,
             sessions: 1,
+            workers: 1,
             timeout: Duration::from_secs(10),
             pin: Box::new(|| Ok(Secret::new(PIN.into()))),
         };
@@ -96,17 +97,20 @@ impl Bench {
     }
 }
 
-/// The worker of a server.
-fn worker(server: &Server) -> Option<u32> {
+/// The workers of a server.
+fn workers(server: &Server) -> Vec<u32> {
     let parent = server.pid().as_raw_nonzero().to_string();
     let found = Command::new("pgrep").args(["-P", &parent, "-f", "hsm-worker"]).output().unwrap();
-    String::from_utf8(found.stdout).unwrap().lines().next().map(|line| line.parse().unwrap())
+    String::from_utf8(found.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
 }
 
-fn kill_worker(server: &Server) {
-    wait_until("a worker", || worker(server).is_some());
-    let killed = Command::new("kill").args(["-9", &worker(server).unwrap().to_string()]).status().unwrap();
-    assert!(killed.success());
+/// Kills so many of its two workers.
+fn kill_workers(server: &Server, count: usize) {
+    wait_until("two workers", || metric(server, "jomae_hsm_workers_up") > 1.0);
+    for worker in workers(server).into_iter().take(count) {
+        let killed = Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
 }
 
 #[track_caller]

@@ -28,8 +28,8 @@ const TICK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// What is not longer is brief, or short.
 const BRIEF: Duration = Duration::from_micros(40);
 const SHORT: Duration = Duration::from_micros(100);
-/// Threads for short operations, for each processor. More than one: a thread that waits for a lock within the module leaves its
-/// processor to another.
+/// Threads of a worker that is alone, for short operations, for each processor. More than one: a thread that waits for a lock
+/// within the module leaves its processor to another. Each of several workers has locks of its own, and its share of the processors.
 const THREADS_PER_PROCESSOR: usize = 2;
 /// Answers that go together at most, and how long the first of them waits while there is more to do.
 const TOGETHER_MAX: usize = 16;
@@ -129,9 +129,13 @@ struct Waiting {
 }
 
 impl Inbox {
-    /// For as many threads.
-    pub fn new(frames: Frames<UnixStream>, threads: usize) -> Self {
-        let threads_for_short = THREADS_PER_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from);
+    /// For as many threads, in one of so many workers.
+    pub fn new(frames: Frames<UnixStream>, threads: usize, workers: u16) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads_for_short = match usize::from(workers) {
+            0 | 1 => processors * THREADS_PER_PROCESSOR,
+            workers => processors.div_ceil(workers),
+        };
         Self {
             frames: Mutex::new(frames),
             state: Mutex::default(),
@@ -159,12 +163,12 @@ impl Inbox {
             }
             let is_being_read = std::mem::replace(&mut state.is_being_read, true);
             drop(state);
-            outbox.flush()?;
             if !is_being_read {
-                let Some(tasks) = self.read(pace)? else { return Ok(None) };
+                let Some(tasks) = self.read(pace, outbox)? else { return Ok(None) };
                 self.put(tasks);
                 continue;
             }
+            outbox.flush()?;
             let mut state = lock(&self.state);
             if state.tasks.is_empty() && state.is_being_read {
                 state.idle += 1;
@@ -176,8 +180,12 @@ impl Inbox {
     }
 
     /// Requests, as many as are there; waits for the first. None when the client has closed its end.
-    fn read(&self, pace: &Pace) -> io::Result<Option<Vec<Task>>> {
+    fn read(&self, pace: &Pace, outbox: &Outbox) -> io::Result<Option<Vec<Task>>> {
         let mut frames = lock(&self.frames);
+        // With more to do at once, answers to it can go with those that wait.
+        if !frames.has_come() {
+            outbox.flush()?;
+        }
         let mut next = frames.read_message()?;
         let mut tasks = Vec::new();
         while let Some((call, request)) = next {
@@ -326,7 +334,7 @@ mod tests {
     fn desk(threads: usize) -> (Inbox, Outbox, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let frames = Frames::new(ours.try_clone().unwrap());
-        (Inbox::new(frames, threads), Outbox::new(ours), theirs)
+        (Inbox::new(frames, threads, 1), Outbox::new(ours), theirs)
     }
 
     fn send(to: &UnixStream, requests: impl IntoIterator<Item = (u64, Request)>) {

@@ -61,6 +61,7 @@ fn serve() -> io::Result<()> {
     let mut frames = Frames::new(stream.try_clone()?);
     let Some((call, start)) = frames.read_message::<Start>()? else { return Ok(()) };
     let outbox = Outbox::new(stream);
+    let workers = start.workers;
     let opened = match token::open(&start) {
         Ok(opened) => opened,
         Err(refusal) => {
@@ -71,7 +72,7 @@ fn serve() -> io::Result<()> {
     drop(start);
     outbox.put(call, &FromWorker::Started(opened.facts.clone()), Instant::now())?;
     outbox.flush()?;
-    let inbox = Inbox::new(frames, opened.sessions.len());
+    let inbox = Inbox::new(frames, opened.sessions.len(), workers);
     let shared = Shared { inbox, outbox, pace: Pace::new(), handles: Mutex::default() };
     std::thread::scope(|scope| {
         for session in opened.sessions {

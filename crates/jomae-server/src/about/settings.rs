@@ -41,6 +41,7 @@ pub(super) fn of(config: &Config, listening: &Listening) -> Vec<SettingRow> {
     if let Some(hsm) = &config.hsm {
         rows.put("hsm.token_label", &hsm.token_label);
         rows.put("hsm.sessions", hsm.sessions);
+        rows.put("hsm.workers", hsm.workers);
         rows.put("hsm.timeout_secs", hsm.timeout_secs);
     }
     audit(&mut rows, config);

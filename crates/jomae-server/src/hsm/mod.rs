@@ -109,6 +109,7 @@ fn settings(config: &HsmConfig) -> Settings {
         token_label: config.token_label.clone(),
         token_serial: config.token_serial.clone(),
         sessions: config.sessions,
+        workers: config.workers,
         timeout: Duration::from_secs(config.timeout_secs),
         pin: Box::new(move || {
             let content = files::read_secret(&pin_file, files::Secret::Configured, PIN_FILE_BYTES_MAX)

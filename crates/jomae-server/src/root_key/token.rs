@@ -7,7 +7,10 @@ use jomae_crypto::secret::Key256;
 use jomae_hsm::{CallError, Hsm, Phase};
 
 use super::RootKeyError;
-use crate::{config::Config, hsm};
+use crate::{
+    config::{Config, HsmConfig},
+    hsm,
+};
 
 /// How long a token may take to begin. Without it there is no service, so more than where keys in it only wait.
 const WAIT: Duration = Duration::from_mins(1);
@@ -26,7 +29,7 @@ fn failed(why: impl std::fmt::Display) -> RootKeyError {
 async fn token(config: &Config, begun: Option<&Arc<Hsm>>) -> Result<Arc<Hsm>, RootKeyError> {
     let token = match (begun, &config.hsm) {
         (Some(begun), _) => Arc::clone(begun),
-        (None, Some(settings)) => hsm::start(settings).map_err(failed)?,
+        (None, Some(settings)) => hsm::start(&HsmConfig { workers: 1, ..settings.clone() }).map_err(failed)?,
         (None, None) => return Err(failed("it is not named: [hsm] in the configuration")),
     };
     let waiting = Arc::clone(&token);
