@@ -214,7 +214,9 @@ async fn shares_that_are_encrypted_to_people_open_with_their_identities() {
 
     // A restore by two people, one of whom has decrypted hers herself.
     let restored = site.path("restored");
-    let mut words = vec!["restore", "--from", word(&backups), "--data-dir", word(&restored)];
+    let log_key = site.data().join("audit/key.pub");
+    let mut words =
+        vec!["restore", "--from", word(&backups), "--data-dir", word(&restored), "--log-key", word(&log_key)];
     words.extend(["--share", word(&by_hand), "--share", word(&sealed[0]), "--identity", word(first)]);
     cli::jomae(&words).ok();
     let mut server = site.launch().data(&restored).start();

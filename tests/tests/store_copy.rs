@@ -196,7 +196,8 @@ fn to_etcd_and_back() {
     jomae(&[&["account", "list"], &config_words[..]].concat()).ok();
     let backup = this.site.path("backup");
     jomae(&[&["backup", "create", "--to", word(&backup)], &config_words[..]].concat()).ok();
-    jomae(&[&["restore", "--from", word(&backup)], &config_words[..]].concat()).failed(1, &["is not empty"]);
+    jomae(&[&["restore", "--from", word(&backup), "--accept-unknown-log"], &config_words[..]].concat())
+        .failed(1, &["is not empty"]);
     jomae(&[&["domain-key", "rotate"], &config_words[..]].concat()).failed(1, &["another process"]);
     let created = runtime().block_on(create_key(&node.client(), "made in etcd"));
 
@@ -355,7 +356,7 @@ fn a_killed_node_is_waited_for() {
 
 /// Restores the newest backup by the configuration, with more words.
 fn restore(from: &Path, config: &Path, more: &[&str]) -> Ran {
-    jomae(&[&["restore", "--from", word(from), "--config", word(config)][..], more].concat())
+    jomae(&[&["restore", "--from", word(from), "--config", word(config), "--accept-unknown-log"][..], more].concat())
 }
 
 #[test]
@@ -455,6 +456,7 @@ fn an_interrupted_restore_to_etcd_is_not_served_and_another_one_ends_it() {
     for (stage, is_there) in stages {
         let mut command = binary::command();
         command.args(["restore", "--from", word(&backups), "--root-key", word(&root_key), "--config", word(&config)]);
+        command.arg("--accept-unknown-log");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let pid = Pid::from_child(&child);
         // It stands still while it is looked at, however busy the machine is.

@@ -5,6 +5,8 @@ mod events;
 mod proofs;
 mod tail;
 
+pub(crate) use proofs::given_key;
+
 use crate::{args::Audit, output::Failure};
 
 pub fn run(command: Audit) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jomae_api::time::Timestamp;
 use jomae_server::{
-    backup::{self, BackupError, Choice, Place, Wish},
+    backup::{self, BackupError, Choice, Place, Whose, Wish},
     config::{Config, StoreKind},
     operate::{self, Accepting, Restored},
     operator,
@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 use crate::{
     account::failure,
     args::{Backup, Chosen, Drill, Restore, Show},
+    audit::given_key,
     connect::block_on,
     output::{self, Failure},
     serve, show,
@@ -78,14 +79,16 @@ pub fn restore(restore: &Restore) -> Result<(), Failure> {
     let from = restore.chosen.from.clone();
     // As versions before have made them: a copy of the store, and of the log.
     let copy = from.as_deref().map(Path::new).filter(|dir| dir.join("store.db").exists());
+    let wish = wish(&restore.chosen, accepting)?;
     let restored = if let Some(copy) = copy {
+        backup::expect_copy_is_ours(copy, &config, &wish).map_err(local)?;
         let root_key = restore.chosen.root_key.as_deref();
         block_on(async {
             let restored = operate::restore(copy, root_key, accepting, &config).await;
             restored.map_err(|error| Failure::Local(error.to_string()))
         })?
     } else {
-        let (config, wish) = (config.clone(), wish(&restore.chosen, accepting)?);
+        let config = config.clone();
         aside(move |handle| {
             let mut place = Place::open(&config, from.as_deref(), false)?;
             backup::restore(&config, &mut place, &wish, handle)
@@ -154,6 +157,11 @@ fn wish(from: &Chosen, accepting: Accepting) -> Result<Wish, Failure> {
         root_key: from.root_key.clone(),
         shares: from.shares.clone(),
         identities: from.identities.clone(),
+        whose: match from.log_keys.as_slice() {
+            [] if from.accept_unknown_log => Whose::Anybodys,
+            [] => Whose::Ours,
+            given => Whose::SignedBy(given.iter().map(|given| given_key(given)).collect::<Result<_, _>>()?),
+        },
         accepting,
     })
 }

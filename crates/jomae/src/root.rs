@@ -12,7 +12,9 @@ use jomae_crypto::{
     secret::Key256,
     shares::{self, Share},
 };
+use jomae_log::verify;
 use jomae_server::{
+    bootstrap::audit_dir,
     config::{Config, RootKeyProvider},
     operator::{self, OperatorError},
     root_key::{self, people::Person},
@@ -122,7 +124,13 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
                 set.count(),
                 to.display(),
                 set.open()
-            ))
+            ))?;
+            match verify::files::read_key(&audit_dir(&config.data_dir)) {
+                Ok(Some(key)) => output::line(&format!(
+                    "With each share goes the public key of the audit log, by which backups of this service are told from forged ones: {key}"
+                )),
+                _ => Ok(()),
+            }
         }
         AddProvider::Pkcs11 { name, key_label, opening } => {
             let config = config(opening)?;

@@ -28,7 +28,7 @@ fn create(data: &Path, to: &Path, more: &[&str]) -> Value {
 }
 
 fn restore(from: &Path, to: &Path, more: &[&str]) -> cli::Ran {
-    cli::jomae(&[&["restore", "--from", word(from), "--data-dir", word(to)][..], more].concat())
+    cli::jomae(&[&["restore", "--accept-unknown-log", "--from", word(from), "--data-dir", word(to)][..], more].concat())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,7 +81,7 @@ async fn backups_under_load_have_all_that_was_made_before() {
     assert_eq!(listed.as_array().unwrap().len(), 3);
     assert_eq!(listed[0]["OpenedBy"], serde_json::json!(["file"]));
 
-    let root_key = site.data().join("root.key");
+    let (root_key, log_key) = (site.data().join("root.key"), site.data().join("audit/key.pub"));
     for (n, (id, before)) in taken.iter().enumerate() {
         let words = [
             "backup",
@@ -92,11 +92,14 @@ async fn backups_under_load_have_all_that_was_made_before() {
             id,
             "--root-key",
             word(&root_key),
+            "--log-key",
+            word(&log_key),
             "--output",
             "json",
         ];
         let checked = cli::jomae(&words).ok().json();
-        assert_eq!((&checked["Backups"], &checked["IsSigned"]), (&Value::from(n + 1), &Value::Bool(true)), "{checked}");
+        let signed_by = fs::read_to_string(&log_key).unwrap();
+        assert_eq!((&checked["Backups"], &checked["SignedBy"]), (&Value::from(n + 1), &signed_by.trim().into()));
         let restored = site.path(&format!("restored-{n}"));
         let ran = restore(&backups, &restored, &["--backup", id, "--root-key", word(&root_key)]).ok();
         assert!(ran.text().contains("every one opened") && ran.text().contains(id.as_str()), "{}", ran.text());
@@ -144,6 +147,7 @@ async fn shares_and_a_bucket_rebuild_the_service() {
     let root = on(&["root", "status", "--field", "RootKeyId"]).ok().text().lines().next().unwrap().to_owned();
     assert_eq!(server.stop(), Some(0));
     let before = audit_events(&data);
+    let log_key = fs::read_to_string(data.join("audit/key.pub")).unwrap().trim().to_owned();
     fs::remove_dir_all(&data).unwrap();
 
     let share = |n: u8| site.path("s").join(format!("share-{n}.txt"));
@@ -151,14 +155,15 @@ async fn shares_and_a_bucket_rebuild_the_service() {
     let words = |shares: &[PathBuf]| -> Vec<String> {
         shares.iter().flat_map(|path| ["--share".to_owned(), word(path).to_owned()]).collect()
     };
-    let rebuild = |shares: &[PathBuf]| {
+    let rebuild = |shares: &[PathBuf], more: &[&str]| {
         let shares = words(shares);
         let shares: Vec<&str> = shares.iter().map(String::as_str).collect();
-        on(&[&["restore"], &shares[..]].concat())
+        on(&[&["restore"], &shares[..], more].concat())
     };
-    rebuild(&shares[..2]).failed(1, &[&root, "2 shares of 5 are given, and 3 open"]);
+    rebuild(&shares[..2], &[]).failed(1, &[&root, "2 shares of 5 are given, and 3 open"]);
+    rebuild(&shares, &[]).failed(1, &["nothing here says", &log_key]);
     assert!(!data.exists());
-    let told = rebuild(&shares).ok();
+    let told = rebuild(&shares, &["--log-key", &log_key]).ok();
     assert!(told.text().contains("root.key is new, in the slot file-2"), "{}", told.text());
     let mut server = site.launch().config(&toml).start();
     assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
@@ -167,6 +172,55 @@ async fn shares_and_a_bucket_rebuild_the_service() {
     assert!(after.len() > before.len() - 3 && after.starts_with(&before[..before.len() - 3]), "the log goes on");
     on(&["audit", "verify", "--dir", word(&data.join("audit"))]).text();
     assert_eq!(server.stop(), Some(0));
+}
+
+/// That a backup opens does not say whose it is: whoever has read a manifest can seal a root key of his own to its slots. Here another
+/// service is opened by the same file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_can_write_where_backups_lie_restores_nothing_of_his_own() {
+    let (ours, others) = (Site::default(), Site::default());
+    let (backups, to) = (ours.path("backups"), ours.path("to"));
+    let mut server = ours.start();
+    let first = create(&ours.data(), &backups, &[])["Id"].as_str().unwrap().to_owned();
+    fs::create_dir(others.data()).unwrap();
+    let root_key = ours.data().join("root.key");
+    fs::copy(&root_key, others.data().join("root.key")).unwrap();
+    let mut stranger = others.start();
+    create(&others.data(), &backups, &[]);
+    assert_eq!((server.stop(), stranger.stop()), (Some(0), Some(0)));
+    let keys = [&ours, &others].map(|site| site.data().join("audit/key.pub"));
+    let texts = keys.each_ref().map(|key| fs::read_to_string(key).unwrap().trim().to_owned());
+    let opened = ["--from", word(&backups), "--root-key", word(&root_key)];
+    let on = |words: &[&str], data: &Path, more: &[&str]| {
+        cli::jomae(&[words, &opened[..], &["--data-dir", word(data)], more].concat())
+    };
+    let all: [&[&str]; 3] = [&["restore"], &["drill"], &["backup", "verify"]];
+    for words in all {
+        on(words, &to, &[]).failed(1, &["nothing here says", &texts[1]]);
+        on(words, &to, &["--log-key", word(&keys[0])]).failed(1, &["of another service", &texts[0], &texts[1]]);
+    }
+    on(&["drill"], &ours.data(), &[]).failed(1, &["of another service", "of the log in"]);
+    assert!(!to.exists() || fs::read_dir(&to).unwrap().next().is_none(), "nothing is left");
+    on(&["drill"], &ours.data(), &["--backup", &first]).ok();
+
+    // What a witness has seen was not signed with the other key.
+    let checkpoint = cli::jomae(&["audit", "checkpoint", "--log", word(&ours.data().join("audit"))]).ok();
+    let witness = ours.write("witness", format!("{}\n", checkpoint.text()));
+    let toml = ours.write("witnessed.toml", format!("[audit]\nwitness_file = {witness:?}\n"));
+    let by_witness = ["--config", word(&toml)];
+    on(&["restore"], &to, &by_witness).failed(1, &["of another service", "checkpoints in"]);
+    on(&["restore"], &to, &[&by_witness[..], &["--backup", &first]].concat()).ok();
+
+    // Without its signature it is nobody's, whatever its root key says.
+    let path = backups.join(&first).join("manifest");
+    let mut signed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    signed["note"] = Value::Null;
+    fs::write(&path, signed.to_string()).unwrap();
+    let unsigned = ours.path("unsigned");
+    for words in all {
+        on(words, &unsigned, &["--backup", &first, "--log-key", word(&keys[0])]).failed(1, &["is not signed"]);
+    }
+    on(&["restore"], &unsigned, &["--backup", &first, "--accept-unknown-log"]).ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,7 +237,8 @@ async fn damaged_exchanged_and_foreign_backups_are_refused() {
     let refused = |why: &[&str]| {
         restore(&backups, &to, &["--root-key", word(&root_key)]).failed(1, why);
         assert!(!to.exists(), "what was made is removed");
-        let words = ["backup", "verify", "--from", word(&backups), "--root-key", word(&root_key)];
+        let words =
+            ["backup", "verify", "--from", word(&backups), "--root-key", word(&root_key), "--accept-unknown-log"];
         cli::jomae(&words).failed(1, why);
     };
     for (id, name) in [(&second, "records"), (&second, "log"), (&first, "records"), (&second, "manifest")] {

@@ -38,7 +38,7 @@ async fn what_a_restore_refuses() {
     copy_as_before(&data, &backup);
     assert_eq!(server.stop(), Some(0));
     let restore = |from: &Path, root_key: Option<&Path>, to: &Path| {
-        let mut words = vec!["restore", "--from", word(from), "--data-dir", word(to)];
+        let mut words = vec!["restore", "--accept-unknown-log", "--from", word(from), "--data-dir", word(to)];
         words.extend(root_key.map(word).into_iter().flat_map(|path| ["--root-key", path]));
         cli::jomae(&words)
     };
@@ -84,7 +84,16 @@ async fn what_a_restore_refuses() {
     let precious = site.path("precious.key");
     fs::copy(&wrong, &precious).unwrap();
     let config = site.write("elsewhere.toml", format!("[root_key]\nfile = \"{}\"\n", word(&precious)));
-    let words = ["restore", "--config", word(&config), "--from", word(&backup), "--root-key", word(&root_key)];
+    let words = [
+        "restore",
+        "--accept-unknown-log",
+        "--config",
+        word(&config),
+        "--from",
+        word(&backup),
+        "--root-key",
+        word(&root_key),
+    ];
     cli::jomae(&[&words[..], &["--data-dir", word(&to)]].concat()).failed(1, &[word(&precious), "left as it is"]);
     assert_eq!(fs::read(&precious).unwrap(), fs::read(&wrong).unwrap());
     assert!(!to.exists());
@@ -109,7 +118,16 @@ async fn a_restore_checks_the_audit_log() {
     copy_as_before(&data, &backup);
     let (root_key, to) = (data.join("root.key"), site.path("to"));
     let restore = |more: &[&str]| {
-        let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&to)];
+        let words = [
+            "restore",
+            "--accept-unknown-log",
+            "--from",
+            word(&backup),
+            "--root-key",
+            word(&root_key),
+            "--data-dir",
+            word(&to),
+        ];
         cli::jomae(&[&words[..], more].concat())
     };
     let audit = backup.join("audit");
@@ -169,7 +187,16 @@ async fn a_passphrase_restores_without_a_key_file() {
     let config_file = site.path("jomae.toml");
     let restore = |passphrase: &str| {
         let mut command = jomae_tests::binary::command();
-        command.args(["restore", "--config", word(&config_file), "--from", word(&backup), "--data-dir", word(&to)]);
+        command.args([
+            "restore",
+            "--accept-unknown-log",
+            "--config",
+            word(&config_file),
+            "--from",
+            word(&backup),
+            "--data-dir",
+            word(&to),
+        ]);
         command.env("JOMAE_ROOT_PASSPHRASE", passphrase);
         cli::run(command, b"")
     };
@@ -188,7 +215,7 @@ fn a_restore_says_what_is_missing_and_a_new_authority_is_announced() {
     let (data, backup, restored) = (site.data(), site.path("backup"), site.path("restored"));
     copy_as_before(&data, &backup);
     assert_eq!(server.stop(), Some(0));
-    let words = ["restore", "--from", word(&backup), "--data-dir", word(&restored)];
+    let words = ["restore", "--accept-unknown-log", "--from", word(&backup), "--data-dir", word(&restored)];
     cli::jomae(&words).failed(1, &["--root-key FILE", "root.key"]);
     assert!(!restored.exists());
     let root_key = data.join("root.key");

@@ -199,7 +199,16 @@ async fn a_planted_trigger_is_named_by_start_doctor_backup_and_restore() {
     assert!(!to.exists());
     plant(&backup.join("store.db"));
     let root_key = data.join("root.key");
-    let words = ["restore", "--from", word(&backup), "--root-key", word(&root_key), "--data-dir", word(&to)];
+    let words = [
+        "restore",
+        "--accept-unknown-log",
+        "--from",
+        word(&backup),
+        "--root-key",
+        word(&root_key),
+        "--data-dir",
+        word(&to),
+    ];
     cli::jomae(&words).failed(1, &named);
     assert!(!to.exists());
 }

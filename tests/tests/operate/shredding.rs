@@ -174,8 +174,9 @@ async fn a_destroyed_key_is_gone_from_older_backups_when_their_time_is_over() {
     for entry in fs::read_dir(site.path("escrow")).unwrap().map(Result::unwrap) {
         fs::copy(entry.path(), site.path("escrow-2").join(entry.file_name())).unwrap();
     }
+    let opened = ["--root-key", word(&root_key), "--accept-unknown-log"];
     let restore = |config: &Path, to: &Path, id: &str, more: &[&str]| {
-        on(config, to, &[&["restore", "--backup", id, "--root-key", word(&root_key)], more].concat())
+        on(config, to, &[&["restore", "--backup", id], &opened[..], more].concat())
     };
     let told = restore(&config_2, &elsewhere, &old, &[]).ok();
     assert!(told.text().contains(&first) && told.text().contains("jomae shred recover"), "{}", told.text());
@@ -216,8 +217,7 @@ async fn a_destroyed_key_is_gone_from_older_backups_when_their_time_is_over() {
     let to = site.path("to");
     restore(&config, &to, &old, &[]).failed(1, &["2 key versions", &first, "was destroyed at", "--accept-shredded"]);
     assert!(!to.exists());
-    on(&config, &site.path("nowhere"), &["drill", "--backup", &old, "--root-key", word(&root_key)])
-        .failed(1, &[&first]);
+    on(&config, &site.path("nowhere"), &[&["drill", "--backup", &old], &opened[..]].concat()).failed(1, &[&first]);
     let told = restore(&config, &to, &old, &["--accept-shredded"]).ok();
     assert!(told.text().contains("is gone for good"), "{}", told.text());
     let mut restored = site.launch().config(&machine.toml("shred", "")).data(&to).start();

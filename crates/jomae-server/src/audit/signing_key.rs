@@ -322,6 +322,15 @@ pub(super) fn verifiers(vault: &Vault, node: Option<&NodeName>) -> Result<Vec<Ve
     keys.iter().map(|key| Ok(key.signer()?.verifier().clone())).collect()
 }
 
+/// The public keys of all logs that the store knows, of whatever node.
+pub(crate) fn verifiers_of_all(vault: &Vault) -> Result<Vec<VerifierKey>, Fault> {
+    let mut found = verifiers(vault, None)?;
+    for log in logs(vault)? {
+        found.append(&mut verifiers(vault, Some(&log.node))?);
+    }
+    Ok(found)
+}
+
 /// The newest log of a node of a cluster, as the store knows it.
 pub(crate) struct NodeLog {
     pub(crate) node: NodeName,

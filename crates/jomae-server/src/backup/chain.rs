@@ -284,8 +284,8 @@ pub struct Checked {
     pub records: u64,
     /// What the check of the log says.
     pub log: String,
-    /// Whether the key of the log has signed the manifests.
-    pub is_signed: bool,
+    /// The public key of the log that has signed it.
+    pub signed_by: Option<String>,
     /// The slot that has opened it.
     pub opened_by: String,
 }
@@ -335,7 +335,7 @@ pub fn verify(
         None => "no events yet".to_owned(),
         Some(key) => check_log(dir.path(), key)?,
     };
-    let is_signed = chain.is_signed();
+    let signed_by = chain.signed_by().map(|key| key.to_string());
     let opened_by = chain.holder.name().to_owned();
     Ok(Checked {
         id: newest.id.clone(),
@@ -343,18 +343,17 @@ pub fn verify(
         backups: chain.links.len(),
         records,
         log,
-        is_signed,
+        signed_by,
         opened_by,
     })
 }
 
 impl Chain {
-    /// Whether each manifest is signed with the key of the log that it names.
-    pub(super) fn is_signed(&self) -> bool {
-        self.links.iter().all(|link| {
-            let key = link.manifest.log.as_ref().and_then(|log| VerifierKey::parse(&log.key).ok());
-            key.is_some_and(|key| link.signed.is_signed_by(&link.manifest.id, &key))
-        })
+    /// The key of the log that the newest manifest names, if it is signed with it.
+    pub(super) fn signed_by(&self) -> Option<VerifierKey> {
+        let link = self.links.last()?;
+        let key = VerifierKey::parse(&link.manifest.log.as_ref()?.key).ok()?;
+        link.signed.is_signed_by(&link.manifest.id, &key).then_some(key)
     }
 }
 

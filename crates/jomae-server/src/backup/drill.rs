@@ -10,11 +10,10 @@ use tokio::runtime::Handle;
 use super::{
     BackupError, Place, Wish, io_error,
     restore::{Filled, open, restore_into},
+    trust::WITNESS_BYTES_MAX,
 };
 use crate::{audit, bootstrap::audit_dir, config::Config, files, gateway};
 
-/// Largest file of a witness that is read, in bytes.
-const WITNESS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Where reports are, below the data directory.
 pub(super) const REPORTS: &str = "drills";
 /// The first line of what is signed.

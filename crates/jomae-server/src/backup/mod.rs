@@ -23,6 +23,7 @@ pub(crate) mod record;
 mod restore;
 pub(crate) mod schedule;
 mod stream;
+mod trust;
 
 use std::{
     io,
@@ -44,6 +45,7 @@ pub use chain::{Checked, Choice, Listed, list, verify};
 pub use create::{Made, Source, create};
 pub use drill::{Drill, drill};
 pub use restore::{Wish, restore};
+pub use trust::{Whose, expect_copy_is_ours};
 
 const RECORDS: &str = "records";
 const LOG: &str = "log";
@@ -77,6 +79,21 @@ pub enum BackupError {
     Odd { id: String, what: String },
     #[error("the root key {root_id} opens this backup: {source}")]
     RootKey { root_id: String, source: RootKeyError },
+    #[error(
+        "backup {0} is not signed with the key of an audit log: whoever can write where it lies may have made it; \
+         --accept-unknown-log takes it all the same"
+    )]
+    Unsigned(String),
+    #[error(
+        "backup {id} is of another service, or of another log of this one: it is signed with {key}, and what is known is {known}"
+    )]
+    OtherLog { id: String, key: String, known: String },
+    #[error(
+        "backup {id} is signed with the key of the audit log {key}, and nothing here says whether that is this service's: whoever can \
+         write where it lies may have put one of his own there. Compare the key with the one that you keep (docs/tasks/backup.md), and \
+         then say --log-key {key}"
+    )]
+    UnknownLog { id: String, key: String },
     #[error("backup {0}: what was planted in it does not open; it would not restore")]
     Canary(String),
     #[error("backup {id}: {problem}")]

@@ -29,6 +29,7 @@ use super::{
     create::{CA, CA_KEY, ENV, PART_BYTES_MAX},
     frames::Frame,
     io_error,
+    trust::{self, Whose},
 };
 use crate::{
     bootstrap::{StartError, audit_dir, env_path, store_path},
@@ -58,6 +59,8 @@ pub struct Wish {
     pub shares: Vec<PathBuf>,
     /// What opens those that are encrypted.
     pub identities: Vec<PathBuf>,
+    /// Whose it must be.
+    pub whose: Whose,
     /// What is restored all the same.
     pub accepting: Accepting,
 }
@@ -143,9 +146,11 @@ pub(super) struct Filled {
     whole: Arc<WholeStore>,
 }
 
-/// Opens what is wished for; whoever restores is told what opens it.
+/// Opens what is wished for, if it is this service's; whoever restores is told what opens it.
 pub(super) fn open(config: &Config, place: &mut Place, wish: &Wish, handle: &Handle) -> Result<Chain, BackupError> {
-    Chain::open(place, &wish.choice, &wish.opening(config), handle)
+    let chain = Chain::open(place, &wish.choice, &wish.opening(config), handle)?;
+    trust::expect_ours(&chain, config, wish)?;
+    Ok(chain)
 }
 
 /// `for_service`: the restore, if a service will be started on it, so that it gets what opens it and what clients know it by.

@@ -10,8 +10,8 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{BackupError, Made, Place, Source, Wish, chain, create, drill, drill::REPORTS, record};
-use crate::{bootstrap::Started, config::Config, files, gateway, root_key::Holder};
+use super::{BackupError, Made, Place, Source, Whose, Wish, chain, create, drill, drill::REPORTS, record};
+use crate::{audit, bootstrap::Started, config::Config, files, gateway, root_key::Holder};
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -74,10 +74,12 @@ impl Backups {
 
     async fn hold_drill(&self) {
         let _turn = self.turn.lock().await;
-        let (config, handle) = (self.config.clone(), Handle::current());
+        let (config, handle, service) = (self.config.clone(), Handle::current(), Arc::clone(&self.service));
         let held = spawn_blocking(move || {
             let mut place = Place::open(&config, None, false)?;
-            drill(&config, &mut place, &Wish::default(), &handle)
+            // The newest backup may be another node's.
+            let whose = Whose::SignedBy(audit::verifiers_of_all(&service.kms.vault)?);
+            drill(&config, &mut place, &Wish { whose, ..Wish::default() }, &handle)
         });
         match held.await.map_err(|error| BackupError::Other(error.to_string())).and_then(|held| held) {
             Ok(drill) => {

@@ -63,6 +63,13 @@ pub struct Chosen {
     /// A private key of age, as age-keygen makes it, that opens shares which are encrypted; may be given often.
     #[arg(long = "identity", value_name = "FILE", requires = "shares")]
     pub identities: Vec<PathBuf>,
+    /// Public key of the audit log by which the backup must be signed, or a file with it; may be given often [default: what the data
+    /// directory or the witness of the configuration knows].
+    #[arg(long = "log-key", value_name = "KEY|FILE")]
+    pub log_keys: Vec<String>,
+    /// Take a backup although nothing says whose it is. Whoever can write where it lies may have made it.
+    #[arg(long, conflicts_with = "log_keys")]
+    pub accept_unknown_log: bool,
 }
 
 #[derive(Args)]

@@ -54,7 +54,7 @@ fn read(path: &Path, bytes_max: u64) -> Result<String, Failure> {
 }
 
 /// A key by its text, or by a file that has it. No file can have the name of a key: it would end in Base64 with `=`.
-pub(super) fn given_key(given: &str) -> Result<VerifierKey, Failure> {
+pub(crate) fn given_key(given: &str) -> Result<VerifierKey, Failure> {
     if let Ok(key) = VerifierKey::parse(given.trim_ascii()) {
         return Ok(key);
     }
