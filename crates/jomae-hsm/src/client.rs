@@ -20,6 +20,8 @@ use crate::{
     wire::{Answer, Failure, KEY_ID_BYTES, KeyRef, ObjectInfo, Request, Secret, TokenFacts},
 };
 
+/// How long a start that has one worker waits for each other one.
+const OTHERS: Duration = Duration::from_secs(2);
 /// What wrapped secrets begin with.
 const WRAP_FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
@@ -156,9 +158,10 @@ impl Hsm {
         self.others.iter().fold(&self.first, |least, other| if other.load() < least.load() { other } else { least })
     }
 
-    /// Waits until the workers are up or have failed, at most for `within`. Blocks.
+    /// Waits until the workers are up or have failed, at most for `within`: for the first one. When that is up, the others have
+    /// [`OTHERS`] of it: a token may let in one process at a time. Blocks.
     pub fn settled(&self, within: Duration) -> Status {
-        let until = Instant::now() + within;
+        let mut until = Instant::now() + within;
         for link in self.links() {
             let mut state = link.lock();
             while state.phase == Phase::Starting {
@@ -172,6 +175,7 @@ impl Hsm {
             if state.phase != Phase::Up {
                 break;
             }
+            until = until.min(Instant::now() + OTHERS);
         }
         self.status()
     }

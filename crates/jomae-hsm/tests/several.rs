@@ -36,8 +36,10 @@ fn settings(module: &Path, workers: u16) -> Settings {
 
 fn start(settings: Settings, env: Vec<(OsString, OsString)>) -> Hsm {
     let program = env!("CARGO_BIN_EXE_jomae-hsm-worker").into();
+    let wanted = usize::from(settings.workers.min(settings.sessions));
     let hsm = Hsm::start(settings, Launch { program, args: Vec::new(), env, without: Vec::new() }).unwrap();
     hsm.settled(WITHIN);
+    wait_until("all workers", || hsm.status().phase != Phase::Up || hsm.status().up == wanted);
     hsm
 }
 

@@ -66,6 +66,7 @@ impl Bench {
     fn start_with(&self, settings: Settings) -> Hsm {
         let hsm = Hsm::start(settings, launch(&self.tokens)).unwrap();
         hsm.settled(WITHIN);
+        wait_until("both workers", || hsm.status().phase != Phase::Up || hsm.status().up == 2);
         hsm
     }
 
