@@ -4,6 +4,7 @@ mod kms;
 mod local;
 pub mod people;
 mod shares;
+pub mod ssh;
 mod token;
 
 use std::{io, sync::Arc};

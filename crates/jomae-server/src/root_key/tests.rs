@@ -116,34 +116,43 @@ proptest::proptest! {
     /// Whatever is changed in an encrypted share, it opens as what it was or not at all.
     #[test]
     fn an_encrypted_share_is_what_was_encrypted(at in 0..4096_usize, byte: u8, cut in 0..4096_usize, length in 0..900_usize) {
-        let identity = age::x25519::Identity::generate();
-        let person: people::Person = identity.to_public().to_string().parse().unwrap();
-        let identities = people::Identities::from(Box::new(identity) as Box<dyn age::Identity>);
         let share = vec![b'x'; length];
-        let sealed = person.seal(&share).unwrap();
-        proptest::prop_assert!(people::is_sealed(sealed.as_bytes()) && sealed.len() <= people::SEALED_BYTES_MAX);
-        proptest::prop_assert_eq!(&**identities.open(sealed.as_bytes()).unwrap(), &share);
-        let mut changed = sealed.clone().into_bytes();
-        let at = at % changed.len();
-        changed[at] = byte;
-        if let Some(opened) = identities.open(&changed) {
-            proptest::prop_assert_eq!(&**opened, &share);
+        for ((person, identities), (_, others)) in somebody(1).into_iter().zip(somebody(2)) {
+            let sealed = person.seal(&share).unwrap();
+            proptest::prop_assert!(people::is_sealed(sealed.as_bytes()) && sealed.len() <= people::SEALED_BYTES_MAX);
+            proptest::prop_assert_eq!(&**identities.open(sealed.as_bytes()).unwrap(), &share);
+            let mut changed = sealed.clone().into_bytes();
+            let at = at % changed.len();
+            changed[at] = byte;
+            if let Some(opened) = identities.open(&changed) {
+                proptest::prop_assert_eq!(&**opened, &share);
+            }
+            let cut = &sealed.as_bytes()[..cut % sealed.len()];
+            proptest::prop_assert!(identities.open(cut).is_none_or(|opened| **opened == share));
+            proptest::prop_assert!(others.open(sealed.as_bytes()).is_none());
         }
-        let cut = &sealed.as_bytes()[..cut % sealed.len()];
-        proptest::prop_assert!(identities.open(cut).is_none_or(|opened| **opened == share));
-        let other = Box::new(age::x25519::Identity::generate()) as Box<dyn age::Identity>;
-        proptest::prop_assert!(people::Identities::from(other).open(sealed.as_bytes()).is_none());
     }
+}
+
+/// Two people with a key of age and one of SSH, each with what opens what is encrypted to them.
+fn somebody(seed: u8) -> [(people::Person, people::Identities); 2] {
+    let by_age = age::x25519::Identity::generate();
+    let by_ssh = ssh::tests::identity([seed; 32]);
+    let lines = [by_age.to_public().to_string(), by_ssh.recipient().to_string()];
+    let [one, two] = lines.map(|line| line.parse().unwrap());
+    let boxed: [Box<dyn age::Identity>; 2] = [Box::new(by_age), Box::new(by_ssh)];
+    let [of_one, of_two] = boxed.map(people::Identities::from);
+    [(one, of_one), (two, of_two)]
 }
 
 #[test]
 fn what_is_too_long_for_a_share_is_not_opened() {
-    let identity = age::x25519::Identity::generate();
-    let person: people::Person = identity.to_public().to_string().parse().unwrap();
-    let identities = people::Identities::from(Box::new(identity) as Box<dyn age::Identity>);
-    for (length, opens) in [(shares::SHARE_BYTES_MAX, true), (shares::SHARE_BYTES_MAX + 1, false), (100_000, false)] {
-        let sealed = person.seal(&vec![b'x'; length]).unwrap();
-        assert_eq!(identities.open(sealed.as_bytes()).is_some(), opens, "{length}");
+    for (person, identities) in somebody(1) {
+        for (length, opens) in [(shares::SHARE_BYTES_MAX, true), (shares::SHARE_BYTES_MAX + 1, false), (100_000, false)]
+        {
+            let sealed = person.seal(&vec![b'x'; length]).unwrap();
+            assert_eq!(identities.open(sealed.as_bytes()).is_some(), opens, "{length}");
+        }
     }
 }
 
