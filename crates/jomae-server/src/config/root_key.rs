@@ -20,8 +20,8 @@ pub struct RootKeyConfig {
     pub passphrase_file: Option<PathBuf>,
     /// Files with shares of which enough open the store, one each.
     pub share_files: Vec<PathBuf>,
-    /// Files with private keys of age, which open shares that are encrypted. Not a setting: they are the people's, and are not to
-    /// lie on the machine.
+    /// Files with private keys of age or of SSH, which open shares that are encrypted. Not a setting: they are the people's, and are
+    /// not to lie on the machine.
     #[serde(skip)]
     pub identities: Vec<PathBuf>,
     /// Another KMS, which decrypts the provider's key.

@@ -60,7 +60,7 @@ pub struct Chosen {
     /// A share of the root key; may be given often.
     #[arg(long = "share", value_name = "FILE", conflicts_with = "root_key")]
     pub shares: Vec<PathBuf>,
-    /// A private key of age, as age-keygen makes it, that opens shares which are encrypted; may be given often.
+    /// A private key, as age-keygen or ssh-keygen -t ed25519 makes it, that opens shares which are encrypted; may be given often.
     #[arg(long = "identity", value_name = "FILE", requires = "shares")]
     pub identities: Vec<PathBuf>,
     /// Public key of the audit log by which the backup must be signed, or a file with it; may be given often [default: what the data

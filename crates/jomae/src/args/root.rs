@@ -42,7 +42,7 @@ pub struct Opening {
     /// A share of the root key, where the service cannot be started because its provider is lost; may be given often.
     #[arg(long = "share", value_name = "FILE")]
     pub shares: Vec<PathBuf>,
-    /// A private key of age, as age-keygen makes it, that opens shares which are encrypted; may be given often.
+    /// A private key, as age-keygen or ssh-keygen -t ed25519 makes it, that opens shares which are encrypted; may be given often.
     #[arg(long = "identity", value_name = "FILE", requires = "shares")]
     pub identities: Vec<PathBuf>,
     #[command(flatten)]
@@ -90,7 +90,8 @@ pub enum AddProvider {
         /// New directory for them.
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
-        /// The public key of a person, age1…: given once for each share, which is then encrypted to that person.
+        /// The public key of a person, age1… or the line of an SSH key, ssh-ed25519 AAAA…: given once for each share, which is then
+        /// encrypted to that person.
         #[arg(long = "recipient", value_name = "KEY", conflicts_with = "qr")]
         recipients: Vec<String>,
         /// Make a picture (SVG) of each too, with the share as a QR code, to be printed.

@@ -26,7 +26,8 @@ pub enum Shred {
         /// New directory for them.
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
-        /// The public key of a person, age1…: given once for each share, which is then encrypted to that person.
+        /// The public key of a person, age1… or the line of an SSH key, ssh-ed25519 AAAA…: given once for each share, which is then
+        /// encrypted to that person.
         #[arg(long = "recipient", value_name = "KEY", conflicts_with = "qr")]
         recipients: Vec<String>,
         /// Make a picture (SVG) of each too, with the share as a QR code, to be printed.
@@ -41,7 +42,7 @@ pub enum Shred {
         /// A share, as `shred shares` made it; may be given often.
         #[arg(long = "share", value_name = "FILE", required = true)]
         shares: Vec<PathBuf>,
-        /// A private key of age, as age-keygen makes it, that opens shares which are encrypted; may be given often.
+        /// A private key, as age-keygen or ssh-keygen -t ed25519 makes it, that opens shares which are encrypted; may be given often.
         #[arg(long = "identity", value_name = "FILE")]
         identities: Vec<PathBuf>,
         #[command(flatten)]
