@@ -1,4 +1,4 @@
-//! People with key pairs of the tool `age`, the official one: scripts/setup-tests installs it.
+//! People with key pairs of the tool `age` or of OpenSSH, the official ones: scripts/setup-tests installs them.
 
 use std::{
     fs::{self, Permissions},
@@ -13,7 +13,7 @@ fn word(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// `age …`, or another program of its package.
+/// `age …`, or another program.
 fn tool(program: &str, words: &[&str], input: &[u8]) -> Ran {
     let mut command = Command::new(program);
     command.args(words);
@@ -24,8 +24,15 @@ fn tool(program: &str, words: &[&str], input: &[u8]) -> Ran {
 pub struct Person {
     /// The file with the private key.
     pub identity: PathBuf,
-    /// The public key, `age1…`.
+    /// The public key, `age1…` or `ssh-ed25519 … comment`.
     pub recipient: String,
+}
+
+/// `ssh-keygen …`. `identity`: a file that is not there, for the private key. Gives the line with the public one.
+pub fn ssh_key(identity: &Path, more: &[&str]) -> String {
+    let words = ["-q", "-C", "somebody@jomae.test", "-f", word(identity)];
+    tool("ssh-keygen", &[&words, more].concat(), b"").ok();
+    fs::read_to_string(identity.with_added_extension("pub")).unwrap()
 }
 
 impl Person {
@@ -37,6 +44,12 @@ impl Person {
         Self { identity, recipient }
     }
 
+    /// By `ssh-keygen`, of the kind that is taken. `identity`: a file that is not there.
+    pub fn with_ssh_key(identity: PathBuf) -> Self {
+        let recipient = ssh_key(&identity, &["-t", "ed25519", "-N", ""]).trim().to_owned();
+        Self { identity, recipient }
+    }
+
     /// What is in a file that was encrypted to this person, by `age -d`.
     pub fn decrypt(&self, sealed: &Path) -> Ran {
         tool("age", &["-d", "-i", word(&self.identity), word(sealed)], b"")
@@ -44,8 +57,9 @@ impl Person {
 
     /// Encrypts a file to this person, by `age`. `more`: more of its words.
     pub fn encrypt(&self, plain: &Path, sealed: &Path, more: &[&str]) {
-        let words = ["-r", &self.recipient, "-o", word(sealed), word(plain)];
-        tool("age", &[more, &words].concat(), &[]).ok();
+        let public = self.identity.with_added_extension("recipients");
+        fs::write(&public, &self.recipient).unwrap();
+        tool("age", &[more, &["-R", word(&public), "-o", word(sealed), word(plain)]].concat(), &[]).ok();
         // As every file with a share is to be.
         fs::set_permissions(sealed, Permissions::from_mode(0o600)).unwrap();
     }

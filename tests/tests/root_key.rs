@@ -12,7 +12,7 @@ use std::{
 
 use jomae_tests::{
     Site,
-    age::Person,
+    age::{Person, ssh_key},
     binary,
     calls::{create_key, decrypt, encrypt},
     cli,
@@ -175,7 +175,7 @@ async fn shares_that_are_encrypted_to_people_open_with_their_identities() {
     add(&[one, two], &[]).failed(2, &["2 recipients are given for 3 shares"]);
     add(&[one, two, two], &[]).failed(2, &[two, "is given twice"]);
     add(&[one, two, "age1nonsense"], &[]).failed(2, &["age1nonsense is not a public key"]);
-    add(&[one, two, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5v"], &[]).failed(2, &["SSH key, which is not taken"]);
+    add(&[one, two, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5v"], &[]).failed(2, &["AAAAIE5v is not a public key"]);
     assert_eq!(add(&[one, two, three], &["--qr"]).code, Some(2));
     assert!(!dir.exists());
     add(&[one, two, three], &[]).ok();
@@ -229,6 +229,87 @@ async fn shares_that_are_encrypted_to_people_open_with_their_identities() {
     let plain = secret(&site, "plain.txt", people[0].decrypt(&sealed[0]).ok().text());
     people[2].encrypt(&plain, &again[1], &["-a"]);
     recover(&[&again[0], &again[1]], &[third, second]).ok();
+    let mut server = site.start();
+    assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shares_that_are_encrypted_to_ssh_keys_open_with_these() {
+    let site = Site::default();
+    let mut server = site.start();
+    let (_, blob) = used(&server).await;
+    let key = |name: &str| site.path(name);
+    let people = [Person::new(key("age")), Person::with_ssh_key(key("id_one")), Person::with_ssh_key(key("id_two"))];
+    let dir = site.path("s");
+    let add = |recipients: &[&str]| {
+        let mut words = vec!["add", "shares", "--open", "2", "--of", "3", "--to", word(&dir)];
+        words.extend(recipients.iter().flat_map(|recipient| ["--recipient", recipient]));
+        root(&site, &words)
+    };
+    let [one, two, three] = people.each_ref().map(|person| person.recipient.as_str());
+    let renamed = two.replace("somebody@", "another@");
+    assert_ne!(renamed, two);
+    add(&[one, two, &renamed]).failed(2, &["ssh-ed25519 AAAA", "is given twice"]);
+    add(&[one, two, &format!("{three}\n{two}")]).failed(2, &["is not a public key as ssh-keygen", "in one line"]);
+    for (name, kind, more) in [("rsa", "ssh-rsa", ["-b", "2048"]), ("ecdsa", "ecdsa-sha2-nistp256", ["-b", "256"])] {
+        let line = ssh_key(&key(name), &[&["-t", name, "-N", ""], &more[..]].concat());
+        add(&[one, two, &line]).failed(2, &[&format!("SSH keys of the kind {kind} are not taken"), "-t ed25519"]);
+    }
+    assert!(!dir.exists());
+    add(&[one, two, three]).ok();
+    assert_eq!(slots(&site).len(), 2);
+    let backups = site.path("backups");
+    cli::jomae(&["backup", "create", "--to", word(&backups), "--data-dir", word(&site.data())]).ok();
+    assert_eq!(server.stop(), Some(0));
+
+    // What the tool age reads with the file that ssh-keygen has made.
+    let sealed = [1, 2, 3].map(|n| dir.join(format!("share-{n}.age")));
+    let texts = [0, 1, 2].map(|n| people[n].decrypt(&sealed[n]).ok().text().to_owned());
+    assert!(texts.iter().all(|text| text.starts_with("jomae root share v1\nset ")), "{texts:?}");
+    assert_ne!(people[2].decrypt(&sealed[1]).code, Some(0), "it is another person's");
+
+    let key_file = site.data().join("root.key");
+    fs::remove_file(&key_file).unwrap();
+    let recover_as = |name: &str, shares: [&PathBuf; 2], identities: &[&PathBuf]| {
+        let mut words = vec!["add", "file", "--name", name, "--to", word(&key_file)];
+        words.extend(shares.iter().flat_map(|path| ["--share", word(path)]));
+        words.extend(identities.iter().flat_map(|path| ["--identity", word(path)]));
+        root(&site, &words)
+    };
+    let recover = |shares, identities: &[&PathBuf]| recover_as("new", shares, identities);
+    let [first, second, third] = people.each_ref().map(|person| &person.identity);
+    let two_of_ssh = [&sealed[1], &sealed[2]];
+    recover(two_of_ssh, &[second]).failed(1, &["share-3.age does not open with the identities"]);
+    recover(two_of_ssh, &[second, &key("rsa")]).failed(1, &["rsa: it is of the kind ssh-rsa", "age -d -i"]);
+    recover(two_of_ssh, &[second, &key("ecdsa")]).failed(1, &["ecdsa: it is damaged, or no ssh-ed25519 key"]);
+    fs::set_permissions(third, Permissions::from_mode(0o644)).unwrap();
+    recover(two_of_ssh, &[second, third]).failed(1, &["the identity of a person", "id_two"]);
+    fs::set_permissions(third, Permissions::from_mode(0o600)).unwrap();
+    let protected = key("protected");
+    ssh_key(&protected, &["-t", "ed25519", "-N", "correct horse"]);
+    recover(two_of_ssh, &[second, &protected]).failed(1, &["protected: it is protected by a passphrase", "age -d -i"]);
+    assert!(!key_file.exists());
+
+    // Two of three, in a restore and where the store stands.
+    let restored = site.path("restored");
+    let mut words = vec!["restore", "--from", word(&backups), "--data-dir", word(&restored)];
+    words.extend(["--share", word(&sealed[0]), "--share", word(&sealed[2]), "--identity", word(third)]);
+    words.extend(["--identity", word(first)]);
+    cli::jomae(&words).ok();
+    recover(two_of_ssh, &[third, second]).ok();
+    for data in [&restored, &site.data()] {
+        let mut server = site.launch().data(data).start();
+        assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+        assert_eq!(server.stop(), Some(0));
+    }
+
+    // And what the tool encrypts to the line of ssh-keygen, as bytes and as text.
+    fs::remove_file(&key_file).unwrap();
+    let again = [site.path("again-2.age"), site.path("again-3.age")];
+    people[1].encrypt(&secret(&site, "plain-2.txt", &texts[1]), &again[0], &[]);
+    people[2].encrypt(&secret(&site, "plain-3.txt", &texts[2]), &again[1], &["-a", "-r", one]);
+    recover_as("newer", [&again[0], &again[1]], &[second, third]).ok();
     let mut server = site.start();
     assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
     assert_eq!(server.stop(), Some(0));

@@ -283,7 +283,8 @@ async fn shares_that_are_encrypted_to_people_recover_shredding_keys() {
     let key = create_key(&server.client(), "k").await;
     let blob = encrypt(&server.client(), &key, PLAIN).await;
     let (config, dir) = (machine.config("shred", ""), site.path("shares"));
-    let people = [1, 2, 3].map(|n| Person::new(site.path(&format!("person-{n}.txt"))));
+    let person = |n: u8| site.path(&format!("person-{n}"));
+    let people = [Person::new(person(1)), Person::new(person(2)), Person::with_ssh_key(person(3))];
     let deal = |recipients: &[&str]| {
         let mut words = vec!["shred", "shares", "--open", "2", "--of", "3", "--to", word(&dir)];
         words.extend(recipients.iter().flat_map(|recipient| ["--recipient", recipient]));
