@@ -293,7 +293,9 @@ async fn shares_that_are_encrypted_to_ssh_keys_open_with_these() {
 
     // Two of three, in a restore and where the store stands.
     let restored = site.path("restored");
-    let mut words = vec!["restore", "--from", word(&backups), "--data-dir", word(&restored)];
+    let log_key = site.data().join("audit/key.pub");
+    let mut words =
+        vec!["restore", "--from", word(&backups), "--data-dir", word(&restored), "--log-key", word(&log_key)];
     words.extend(["--share", word(&sealed[0]), "--share", word(&sealed[2]), "--identity", word(third)]);
     words.extend(["--identity", word(first)]);
     cli::jomae(&words).ok();
