@@ -8,7 +8,10 @@ use std::sync::Arc;
 use crate::{
     backend::{Held, Unclaimed},
     cache::{Cache, Cached},
-    cluster::{self, Cluster, Confirmed, record::WorkRecord},
+    cluster::{
+        self, Cluster, Confirmed,
+        record::{NodeName, WorkRecord},
+    },
     error::Fault,
     form,
     keyring::Keyring,
@@ -24,6 +27,8 @@ pub struct Vault {
     cache: Arc<Cache>,
     /// Where several nodes share the store.
     cluster: Option<Arc<Cluster>>,
+    /// Which of them this is, while none of them runs.
+    stopped: Option<NodeName>,
 }
 
 impl Vault {
@@ -40,13 +45,24 @@ impl Vault {
                 }
             }
         }));
-        Self { store, keyring, cache, cluster: None }
+        Self { store, keyring, cache, cluster: None, stopped: None }
     }
 
     /// The same, for one of several nodes.
     #[must_use]
     pub fn in_cluster(self, cluster: Arc<Cluster>) -> Self {
         Self { cluster: Some(cluster), ..self }
+    }
+
+    /// The same, for what is done for a node while no node runs.
+    #[must_use]
+    pub fn of_stopped(self, node: NodeName) -> Self {
+        Self { stopped: Some(node), ..self }
+    }
+
+    /// Which node of a cluster this is.
+    pub fn node(&self) -> Option<&NodeName> {
+        self.cluster.as_deref().map(Cluster::name).or(self.stopped.as_ref())
     }
 
     pub fn cluster(&self) -> Option<&Cluster> {
@@ -74,6 +90,26 @@ impl Vault {
         &self.keyring
     }
 
+    /// The same, for whoever outlives this.
+    pub fn keyring_shared(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring)
+    }
+
+    /// Has what stands at a path told after each commit that changes it, of whichever node, before anybody is answered. `told` must
+    /// return soon. A record that cannot be read is not told: whoever reads it himself meets the fault.
+    pub fn follow<R: Record>(&self, path: Path, told: impl Fn(Option<R>) + Send + Sync + 'static) {
+        let (store, keyring) = (Arc::downgrade(&self.store), Arc::clone(&self.keyring));
+        self.store.watch(Box::new(move |phase, change| {
+            if phase != Phase::Committed || change.writes.iter().all(|(changed, _)| *changed != path) {
+                return;
+            }
+            let Some(Ok(entry)) = store.upgrade().map(|store| store.get(path.as_str())) else { return };
+            if let Ok(record) = entry.map(|entry| open(&keyring, path.as_str(), &entry.value)).transpose() {
+                told(record);
+            }
+        }));
+    }
+
     /// Opens every record, and names those that do not open, at most `problems_max`; also how many there are.
     pub fn check(&self, problems_max: usize) -> Result<(u64, Vec<String>), Fault> {
         let (mut records, mut problems) = (0, Vec::new());
@@ -92,12 +128,19 @@ impl Vault {
 
     /// A transaction that only reads.
     pub fn reading(&self) -> Tx<'_> {
-        Tx { vault: self, reads: None, writes: Vec::new(), takes_away: false, unclaimed: Vec::new() }
+        Tx { vault: self, reads: None, writes: Vec::new(), takes_away: false, gives_up: false, unclaimed: Vec::new() }
     }
 
     /// A transaction that may write.
     pub fn writing(&self) -> Tx<'_> {
-        Tx { vault: self, reads: Some(Vec::new()), writes: Vec::new(), takes_away: false, unclaimed: Vec::new() }
+        Tx {
+            vault: self,
+            reads: Some(Vec::new()),
+            writes: Vec::new(),
+            takes_away: false,
+            gives_up: false,
+            unclaimed: Vec::new(),
+        }
     }
 
     /// A transaction of work that one node does for all. It commits only while the work is still this node's.
@@ -160,6 +203,8 @@ pub struct Tx<'v> {
     writes: Vec<Write>,
     /// Whether it changes or removes what rights rest on.
     takes_away: bool,
+    /// Whether what it was decided on holds no more.
+    gives_up: bool,
     /// What was made outside the store for the records that it writes.
     unclaimed: Vec<Unclaimed>,
 }
@@ -282,6 +327,11 @@ impl Tx<'_> {
         self.takes_away = true;
     }
 
+    /// Has the commit do nothing, and end as one that has met another: what it was decided on holds no more.
+    pub fn give_up(&mut self) {
+        self.gives_up = true;
+    }
+
     /// Takes what was made outside the store for a record that it writes. It is destroyed unless the record may have been
     /// written.
     pub fn claim(&mut self, made: Option<Unclaimed>) {
@@ -330,6 +380,10 @@ impl Tx<'_> {
         let Some(expect) = self.reads else {
             return Err(Fault::internal("a call that declares itself reading has written"));
         };
+        if self.gives_up {
+            self.unclaimed.into_iter().map(Unclaimed::hold).for_each(Held::destroy);
+            return Ok((CommitOutcome::Conflict, None));
+        }
         let confirming = self.vault.cluster.as_deref().filter(|_| self.takes_away);
         if let Some(cluster) = confirming {
             self.writes.push(cluster.marker()?);

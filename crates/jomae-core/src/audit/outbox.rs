@@ -22,7 +22,7 @@ pub const PREFIX: &str = "sys/outbox/";
 
 /// Where the events of this node wait: each goes to the log of the node that has answered the call.
 fn prefix(vault: &Vault) -> String {
-    vault.cluster().map_or_else(|| PREFIX.to_owned(), |cluster| format!("{PREFIX}{}/", cluster.name()))
+    vault.node().map_or_else(|| PREFIX.to_owned(), |node| format!("{PREFIX}{node}/"))
 }
 
 /// An event that was committed with its change.

@@ -21,9 +21,9 @@ use jomae_crypto::{
 
 use super::{BadMaterial, KeyBackend, KeyBlob, KeyHandle, NewKey, OwnedBinding, Unreadable};
 use crate::{
-    error::{Error, Fault},
+    error::{Error, Fault, FaultKind},
     keyring::Keyring,
-    shredding::{Shredded, ShreddingKeys},
+    shredding::ShreddingKeys,
     wait::{Effort, Pool, Work, offload},
 };
 
@@ -45,10 +45,43 @@ impl SoftwareBackend {
         Self { shredding, ..self }
     }
 
-    fn wrap(&self, binding: &Binding<'_>, material: &SecretBytes, public: Option<Vec<u8>>) -> Result<NewKey, Fault> {
-        let blob = self.keyring.seal_with(|domain| wrap::wrap_cmk_material(domain, binding, material))?;
-        let blob = self.shredding.wrap(binding, blob)?;
-        Ok(NewKey { blob: KeyBlob(blob), public, unclaimed: None })
+    /// `done` gives what the caller asks for.
+    fn wrap<'s, T: Send + 's>(
+        &'s self,
+        binding: &Binding<'_>,
+        material: &SecretBytes,
+        public: Option<Vec<u8>>,
+        done: fn(Result<NewKey, Fault>) -> T,
+    ) -> Work<'s, T> {
+        let wrapped = self.keyring.seal_with(|domain| wrap::wrap_cmk_material(domain, binding, material));
+        let wrapped = wrapped.and_then(|blob| self.shredding.wrap(binding, &blob).map(|outer| (blob, outer)));
+        match wrapped {
+            Ok((_, Ok(blob))) => Work::Done(done(Ok(NewKey { blob: KeyBlob(blob), public, unclaimed: None }))),
+            // Another node has made the shredding key a moment ago.
+            Ok((inner, Err(_))) => {
+                let binding = OwnedBinding::of(binding);
+                Work::Later(Box::pin(async move {
+                    let blob = self.shredding.wrap_later(&binding.borrow(), &inner).await;
+                    done(blob.map(|blob| NewKey { blob: KeyBlob(blob), public, unclaimed: None }))
+                }))
+            }
+            Err(fault) => Work::Done(done(Err(fault))),
+        }
+    }
+
+    /// The key in what a domain key has wrapped.
+    fn open(&self, spec: KeySpec, inner: &[u8], binding: &Binding<'_>) -> Result<KeyHandle, Fault> {
+        let material = self
+            .keyring
+            .open_with(inner, |domain, wrapped| wrap::unwrap_cmk_material(domain, binding, wrapped))
+            .map_err(|error| Fault::internal(format!("material of key version {}: {error}", binding.version_id)))?;
+        match spec.asymmetric() {
+            None if spec.cipher().is_some() => {
+                SealingKey::new(material.expose()).map(KeyHandle::new).map_err(Fault::internal)
+            }
+            None => Ok(KeyHandle::new(material)),
+            Some(spec) => PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal),
+        }
     }
 
     fn offload<T: Send + 'static>(
@@ -90,7 +123,7 @@ impl KeyBackend for SoftwareBackend {
 
     fn generate(&self, spec: KeySpec, binding: &Binding<'_>, account: &AccountId) -> Work<'_, Result<NewKey, Error>> {
         if let Some(bytes) = spec.row().material_bytes {
-            return Work::Done(self.wrap(binding, &SecretBytes::random(bytes), None).map_err(Error::from));
+            return self.wrap(binding, &SecretBytes::random(bytes), None, |made| made.map_err(Error::from));
         }
         let Some(spec) = spec.asymmetric() else { return Work::Done(Err(unsuitable().into())) };
         let made = self.offload(generation(spec), account, move || {
@@ -100,7 +133,7 @@ impl KeyBackend for SoftwareBackend {
         let binding = OwnedBinding::of(binding);
         Work::Later(Box::pin(async move {
             let (pkcs8, public) = made.wait().await?;
-            Ok(self.wrap(&binding.borrow(), &pkcs8, Some(public))?)
+            Ok(self.wrap(&binding.borrow(), &pkcs8, Some(public), |made| made).wait().await?)
         }))
     }
 
@@ -115,15 +148,14 @@ impl KeyBackend for SoftwareBackend {
             if material.len() != bytes {
                 return Work::Done(Ok(Err(BadMaterial)));
             }
-            return Work::Done(self.wrap(binding, material, None).map(Ok));
+            return self.wrap(binding, material, None, |made| made.map(Ok));
         }
         let Some(spec) = spec.asymmetric() else { return Work::Done(Err(unsuitable())) };
         let Ok(key) = PrivateKey::import(spec, material.expose()) else { return Work::Done(Ok(Err(BadMaterial))) };
-        let wrapped = key
-            .to_pkcs8()
-            .map_err(Fault::internal)
-            .and_then(|pkcs8| self.wrap(binding, &pkcs8, Some(key.public_spki())));
-        Work::Done(wrapped.map(Ok))
+        match key.to_pkcs8() {
+            Ok(pkcs8) => self.wrap(binding, &pkcs8, Some(key.public_spki()), |made| made.map(Ok)),
+            Err(error) => Work::Done(Err(Fault::internal(error))),
+        }
     }
 
     /// The material is nowhere but in the blob.
@@ -132,32 +164,24 @@ impl KeyBackend for SoftwareBackend {
     }
 
     fn load(&self, spec: KeySpec, blob: &KeyBlob, binding: &Binding<'_>) -> Work<'_, Result<KeyHandle, Fault>> {
-        let inner = match self.shredding.unwrap(binding, &blob.0) {
-            Ok(Ok(inner)) => inner,
-            Ok(Err(Shredded(id))) => {
-                let version = binding.version_id;
-                let why = format!("material of key version {version}: its shredding key {id} is not there any more");
-                return Work::Done(Err(Fault::internal(why)));
-            }
+        let missing = match self.shredding.unwrap(binding, &blob.0) {
+            Ok(Ok(inner)) => return Work::Done(self.open(spec, &inner, binding)),
+            Ok(Err(missing)) => missing,
             Err(fault) => return Work::Done(Err(fault)),
         };
-        let opened = self
-            .keyring
-            .open_with(&inner, |domain, wrapped| wrap::unwrap_cmk_material(domain, binding, wrapped))
-            .map_err(|error| Fault::internal(format!("material of key version {}: {error}", binding.version_id)));
-        let material = match opened {
-            Ok(material) => material,
-            Err(fault) => return Work::Done(Err(fault)),
-        };
-        match spec.asymmetric() {
-            None if spec.cipher().is_some() => {
-                Work::Done(SealingKey::new(material.expose()).map(KeyHandle::new).map_err(Fault::internal))
+        let (stored, binding) = (blob.0.clone(), OwnedBinding::of(binding));
+        Work::Later(Box::pin(async move {
+            let binding = binding.borrow();
+            let of_version = |why: &str| format!("material of key version {}: {why}", binding.version_id);
+            self.shredding.fetch(missing).await.map_err(|fault| match fault.kind {
+                FaultKind::Unavailable => Fault::unavailable(of_version(&fault.to_string())),
+                _ => Fault::internal(of_version(&fault.to_string())),
+            })?;
+            match self.shredding.unwrap(&binding, &stored)? {
+                Ok(inner) => self.open(spec, &inner, &binding),
+                Err(_) => Err(Fault::internal(of_version("its shredding key is not there any more"))),
             }
-            None => Work::Done(Ok(KeyHandle::new(material))),
-            Some(spec) => {
-                Work::Done(PrivateKey::from_pkcs8(spec, material.expose()).map(KeyHandle::new).map_err(Fault::internal))
-            }
-        }
+        }))
     }
 
     fn encrypt(

@@ -9,6 +9,7 @@ use crate::{
     keys::discard,
     prelude::*,
     record::{DueRecord, Job, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path},
+    shredding::expect_newest,
     stored::Bytes,
 };
 
@@ -49,6 +50,7 @@ impl Handle<ImportKeyMaterial> for Kms {
             return Err(Refusal::KeyMaterialInvalid.into());
         };
         tx.claim(made.unclaimed);
+        expect_newest(tx, &made.blob.0)?;
         let created = match &record.primary {
             Some(_) => {
                 let before = Self::version(tx, key, number)?;

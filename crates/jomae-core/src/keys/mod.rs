@@ -24,6 +24,7 @@ use crate::{
     record::{
         Discarded, DueRecord, Job, KeyRecord, PrimaryVersion, StoredVersion, VersionIndex, VersionRecord, binding, path,
     },
+    shredding::expect_newest,
     stored::Bytes,
 };
 
@@ -46,6 +47,7 @@ pub(crate) async fn add_version(
     let backend = kms.backends.of(record.protection)?;
     let made = backend.generate(record.spec, &binding(place, record, &id), &place.account).wait().await?;
     tx.claim(made.unclaimed);
+    expect_newest(tx, &made.blob.0)?;
     let (blob, public) = (Some(Bytes(made.blob.0)), made.public.map(Bytes));
     let stored = StoredVersion { id: id.clone(), number, created: now.0, blob, public };
     tx.insert(path::version(place, number), &VersionRecord::of(stored))?;

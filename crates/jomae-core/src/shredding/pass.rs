@@ -11,7 +11,7 @@ use jomae_api::{
 };
 use jomae_crypto::shredding::ShreddingKeyId;
 
-use super::{Shredded, ShreddingKeys};
+use super::{Missing, ShreddingKeys, expect_newest};
 use crate::{
     error::Fault,
     record::{self, KeyRecord, StoredVersion, VersionRecord},
@@ -141,7 +141,7 @@ fn material(tx: &mut Tx<'_>, at: &Path, place: &KeyPlace) -> Result<Option<Mater
     Ok(key.protection.is_software().then_some((version, blob, key)))
 }
 
-/// Wraps some versions anew, all in one commit; None if one of them has changed meanwhile.
+/// Wraps some versions anew, all in one commit; None if one of them has changed meanwhile, or a key was not in memory.
 async fn rewrap(vault: &Vault, keys: &ShreddingKeys, versions: &[Version]) -> Result<Option<Found>, Fault> {
     let (mut tx, mut found) = (vault.working()?, Found::default());
     for Version { at, place } in versions {
@@ -151,13 +151,18 @@ async fn rewrap(vault: &Vault, keys: &ShreddingKeys, versions: &[Version]) -> Re
         match keys.rewrap(&binding, &blob.0)? {
             Ok(None) => {}
             Ok(Some(blob)) => {
+                expect_newest(&mut tx, &blob)?;
                 let stored = StoredVersion { blob: Some(Bytes(blob)), ..version.stored.clone() };
                 tx.put(at.clone(), &VersionRecord::of(stored))?;
                 // So that the version which it keeps in memory is dropped, too.
                 tx.put(record::path::key(place), &*key)?;
                 found.rewrapped += 1;
             }
-            Err(Shredded(_)) => found.shredded += 1,
+            Err(Missing::Shredded(_)) => found.shredded += 1,
+            Err(away) => {
+                keys.fetch(away).await?;
+                return Ok(None);
+            }
         }
     }
     if found.rewrapped == 0 {

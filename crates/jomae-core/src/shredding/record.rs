@@ -39,6 +39,12 @@ pub struct ShreddingRecord {
     pub escrowed: Option<String>,
     /// In the order in which they came, destroyed ones too.
     pub keys: Vec<KeyState>,
+    /// What stands in the directory for use that all nodes share. None: no node of a cluster has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_place: Option<String>,
+    /// What stands in the directory for recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow_place: Option<String>,
 }
 
 /// The slot whose key several people have in shares. No secret.
@@ -105,7 +111,13 @@ impl ShreddingRecord {
         self.keys.iter().rfind(|key| key.is_there() && key.retired.is_none()).map(|key| key.id)
     }
 
-    /// Changes the record, if it is still this one, in one commit with an event. None: it is not.
+    /// The slot of shares to which not all keys are sealed yet.
+    pub fn pending(&self) -> Option<&Recovery> {
+        self.recovery.as_ref().filter(|new| self.escrowed.as_ref() != Some(&new.set))
+    }
+
+    /// Changes the record, if it is still this one, in one commit with an event. Only the node does that which does the work that is
+    /// done once. None: it is another one.
     pub async fn change(
         &self,
         vault: &Vault,
@@ -114,7 +126,29 @@ impl ShreddingRecord {
         now: Timestamp,
         change: impl FnOnce(&mut Self),
     ) -> Result<Option<Pending>, Fault> {
-        let mut tx = vault.working()?;
+        self.change_in(vault.working()?, region, event, now, change).await
+    }
+
+    /// As [`ShreddingRecord::change`], for what any node may do.
+    pub async fn change_anywhere(
+        &self,
+        vault: &Vault,
+        region: &RegionId,
+        event: (&str, &[(&str, &str)]),
+        now: Timestamp,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<Option<Pending>, Fault> {
+        self.change_in(vault.writing(), region, event, now, change).await
+    }
+
+    async fn change_in(
+        &self,
+        mut tx: Tx<'_>,
+        region: &RegionId,
+        event: (&str, &[(&str, &str)]),
+        now: Timestamp,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<Option<Pending>, Fault> {
         if read(&mut tx)?.unwrap_or_default() != *self {
             return Ok(None);
         }

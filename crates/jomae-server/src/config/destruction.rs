@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ArchivePlace, Config, ConfigError, StoreKind};
+use super::{ArchivePlace, Config, ConfigError};
 
 /// What destruction reaches, and how long older backups stay good.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DestructionConfig {
     pub mode: Destruction,
-    /// Where the shredding keys are, for use; in no backup.
+    /// Where the shredding keys are, for use; in no backup. Nodes of a cluster share it, and the next.
     pub keys_dir: Option<PathBuf>,
     /// Where they are for recovery by shares; in no backup, and best on another machine.
     pub escrow_dir: Option<PathBuf>,
@@ -59,13 +59,6 @@ impl Config {
                 Destruction::Shred => wrong("mode = \"shred\" needs keys_dir and escrow_dir".into()),
             };
         };
-        if self.store.kind == StoreKind::Etcd {
-            return wrong(
-                "mode = \"shred\" and its directories need store.kind = \"sqlite\": nodes of a cluster would \
-                          each need the shredding keys, which is not supported"
-                    .into(),
-            );
-        }
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let (keys, escrow) = (absolute(keys), absolute(escrow));
         if keys.starts_with(&escrow) || escrow.starts_with(&keys) {
@@ -105,6 +98,8 @@ mod tests {
         let shred = parse(&format!("[destruction]\nmode = \"shred\"\nretention_days = 90\n{dirs}")).unwrap();
         assert_eq!((shred.mode, shred.retention_secs()), (Destruction::Shred, 90 * 86_400));
         assert!(parse(&format!("[destruction]\n{dirs}")).is_ok(), "turned off, while keys are left");
+        let etcd = "[store]\nkind = \"etcd\"\nendpoints = [\"http://127.0.0.1:1\"]\n[cluster]\nnode = \"a\"\n";
+        assert!(parse(&format!("{etcd}[destruction]\nmode = \"shred\"\n{dirs}")).is_ok());
         for (wrong, why) in [
             ("[destruction]\nmode = \"shred\"", "needs keys_dir and escrow_dir"),
             ("[destruction]\nkeys_dir = \"/k\"", "belong together"),
@@ -117,13 +112,6 @@ mod tests {
             (
                 "[backup]\nto = \"/b\"\n[destruction]\nkeys_dir = \"/k\"\nescrow_dir = \"/b/e\"",
                 "escrow_dir must not be with the backups",
-            ),
-            (
-                &format!(
-                    "[store]\nkind = \"etcd\"\nendpoints = [\"http://127.0.0.1:1\"]\n[cluster]\nnode = \"a\"\n\
-                     [destruction]\nmode = \"shred\"\n{dirs}"
-                ),
-                "need store.kind = \"sqlite\"",
             ),
         ] {
             let error = parse(wrong).unwrap_err();

@@ -12,9 +12,7 @@ use jomae_core::{
     error::Fault,
     keyring::{DOMAIN_PREFIX, Keyring},
     root,
-    shredding::record::{KeyState, read},
     store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, Revision, Store, StoreError, Write},
-    tx::Vault,
     whole::{
         Trouble, WholeStore,
         record::{ACCEPTED, UNFINISHED_COPY},
@@ -65,11 +63,6 @@ pub enum CopyError {
     Late,
     #[error("the source, as a whole: {0}; nothing was written")]
     Trouble(Trouble),
-    #[error(
-        "the source has shredding keys, which nodes of a cluster cannot use; turn them off first, and wait until `jomae shred \
-         status` shows none that is not destroyed. Nothing was written"
-    )]
-    Shredding,
     #[error("the source was changed while it was copied; stop every node of it, and run the command again")]
     Changed,
     #[error("the copy is not what was written: {0}; run the command again")]
@@ -125,11 +118,6 @@ pub async fn copy(
     }
     let root = root_key::open(from, &*source).await.map_err(|error| of_source(error.into()))?;
     let keyring = Arc::new(Keyring::open(&*source, &root.root).await.map_err(|fault| of_source(fault.into()))?);
-    let shredding = Vault::new(Arc::clone(&source), Arc::clone(&keyring), 1);
-    let shredding = read(&mut shredding.reading())?.unwrap_or_default();
-    if to.store.kind == StoreKind::Etcd && shredding.keys.iter().any(KeyState::is_there) {
-        return Err(CopyError::Shredding);
-    }
     // What it keeps of its hash belongs to its own commits, and stays behind.
     let source = WholeStore::open(source, Arc::clone(&keyring), None)?;
     let (whole, source): (&WholeStore, &dyn Store) = (&source, &*source);

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use jomae_api::names::RegionId;
 use jomae_core::{keyring::Keyring, root::ChangeError, shredding::record::Recovery, tx::Vault, whole::WholeStore};
 use jomae_crypto::{
     secret::{Key256, SecretBytes},
@@ -20,7 +21,8 @@ use zeroize::Zeroizing;
 
 use super::{Hold, OperatorApi, ReplayRequest, SimulateRequest, root::AddSlot, socket_path, too_long};
 use crate::{
-    bootstrap::{OpenedStore, StartError, check_form},
+    bootstrap::{OpenedStore, StartError, check_form, node_of},
+    cluster,
     config::{Config, RootKeyProvider, StoreKind},
     exchange, root_key,
     secret_text::SecretText,
@@ -224,6 +226,10 @@ pub async fn recover_shredding_keys(
     let Some(why) = is_served(&socket_path(&config.data_dir))? else {
         return Err(OperatorError::Refused("a service that runs has all of its shredding keys".into()));
     };
+    if config.store.kind == StoreKind::Etcd {
+        let (vault, region) = open_of_cluster(config).await?;
+        return Ok(shredding::recover(config, &vault, &region, shares, identities).await.map_err(StartError::from)?);
+    }
     let api = open(config, &why).await?;
     Ok(shredding::recover(config, api.vault(), &api.region, shares, identities).await.map_err(StartError::from)?)
 }
@@ -287,6 +293,32 @@ async fn through(
         body.extend_from_slice(&chunk);
     }
     Ok((status, body))
+}
+
+/// The store of a cluster of which no node runs.
+async fn open_of_cluster(config: &Config) -> Result<(Vault, RegionId), OperatorError> {
+    let region = config.checked_regions().map_err(StartError::from)?.into_iter().next();
+    let region = region.ok_or_else(|| OperatorError::Refused("no region".into()))?;
+    let store = OpenedStore::open_existing(config)?.store();
+    let live = cluster::live_nodes(&*store, config.cluster.lease_secs).await.map_err(StartError::from)?;
+    if !live.is_empty() {
+        let nodes = live.join(", ");
+        return Err(OperatorError::Refused(format!("nodes that run have all of their shredding keys: {nodes}")));
+    }
+    let root = root_key::open(config, &*store).await.map_err(StartError::from)?;
+    let keyring = Arc::new(Keyring::open(&*store, &root.root).await.map_err(StartError::from)?);
+    let node = node_of(config);
+    let whole = WholeStore::open(store, Arc::clone(&keyring), node.as_ref()).map_err(StartError::from)?;
+    let vault = Vault::new(whole, keyring, CACHED_RECORDS_MAX);
+    check_form(&vault)?;
+    // The first start of this node logs what is done.
+    Ok((
+        match node {
+            Some(node) => vault.of_stopped(node),
+            None => vault,
+        },
+        region,
+    ))
 }
 
 /// The store of a stopped service.

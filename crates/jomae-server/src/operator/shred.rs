@@ -67,7 +67,7 @@ impl OperatorApi {
         let (open, count) = (set.open().to_string(), set.count().to_string());
         let event = ("SetShreddingShares", &[("Open", open.as_str()), ("Count", count.as_str())][..]);
         let change = |record: &mut ShreddingRecord| record.recovery = Some(recovery);
-        let changed = record.change(self.vault(), &self.region, event, gateway::now(), change).await?;
+        let changed = record.change_anywhere(self.vault(), &self.region, event, gateway::now(), change).await?;
         let Some(pending) = changed else {
             return Err(refused(StatusCode::CONFLICT, "the shredding keys have just changed; try again"));
         };

@@ -11,7 +11,7 @@ use jomae_crypto::{shares::ShareSet, shredding::ShreddingKeyId};
 
 use super::{Places, ShreddingError, restored::expect_key};
 use crate::{
-    config::{Config, Destruction, StoreKind},
+    config::{Config, Destruction},
     files,
 };
 
@@ -32,9 +32,6 @@ pub(crate) fn examine(config: &Config, vault: &Vault, now: Timestamp) -> Option<
         Err(fault) => return Some(Err(fault.to_string())),
     };
     let found = match Places::of(&config.destruction) {
-        _ if config.store.kind == StoreKind::Etcd && record.keys.iter().any(KeyState::is_there) => {
-            Err(vec![ShreddingError::Cluster.to_string()])
-        }
         None if record.keys.iter().any(KeyState::is_there) => Err(vec![ShreddingError::NoPlaces.to_string()]),
         // Whatever there was is destroyed, or was never begun.
         None => return None,
@@ -57,6 +54,7 @@ fn examine_places(
     }
     if !record.keys.is_empty() {
         note(is_private(&places.keys, OTHERS));
+        note(places.prove(record).map_err(|error| error.to_string()));
         note(places.expect_escrow().map_err(|error| error.to_string()));
         note(is_private(&places.escrow, OTHERS_WRITE));
         note(apart(places));
@@ -67,7 +65,7 @@ fn examine_places(
             note(is_gone(places, id));
             continue;
         }
-        note(expect_key(places, vault, id).map(drop).map_err(|error| error.to_string()));
+        note(expect_key(places, vault.keyring(), id).map(drop).map_err(|error| error.to_string()));
         note(match places.escrow(id) {
             Ok(Some(file)) => other_shares(record, &file).map_or(Ok(()), Err),
             Ok(None) => Err(format!("shredding key {id} is not in {}", places.escrow.display())),

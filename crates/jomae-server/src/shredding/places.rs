@@ -7,7 +7,7 @@ use std::{
 };
 
 use jomae_api::time::Timestamp;
-use jomae_core::shredding::record::{EscrowFile, FILE_BYTES_MAX, KeyFile, KeyFileError};
+use jomae_core::shredding::record::{EscrowFile, FILE_BYTES_MAX, KeyFile, KeyFileError, ShreddingRecord};
 use jomae_crypto::shredding::ShreddingKeyId;
 
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
 const MARKER: &str = "jomae-escrow";
 const MARKER_TEXT: &[u8] =
     b"Shredding keys of Jomae, sealed for recovery by shares. Not to be copied: see docs/tasks/destruction.md.\n";
+/// Stands in each of the two, as the store remembers it: so nodes of a cluster know that they share them.
+const PLACE: &str = "jomae-place";
+/// Longest content of it, in bytes: a number, and the line of a set of shares.
+const PLACE_BYTES_MAX: usize = FILE_BYTES_MAX;
 /// Longest tombstone, in bytes.
 const TOMBSTONE_BYTES_MAX: usize = 64;
 
@@ -35,6 +39,11 @@ pub enum PlaceError {
         "{0}: there is no {MARKER} in it, so it is not the place for the recovery of shredding keys: is it mounted?"
     )]
     NoEscrow(String),
+    #[error(
+        "{dir} is not the directory of shredding keys that the other nodes have: {}. All nodes must share it: is it mounted?",
+        if *.is_marked { "its jomae-place is another one than the store knows of" } else { "there is no jomae-place in it" }
+    )]
+    Another { dir: String, is_marked: bool },
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> PlaceError {
@@ -96,12 +105,60 @@ impl Places {
         }
     }
 
+    /// Whether these are the directories that the store remembers, if it remembers any.
+    pub fn prove(&self, record: &ShreddingRecord) -> Result<(), PlaceError> {
+        self.prove_keys(record)?;
+        self.prove_escrow(record)
+    }
+
+    /// As [`Places::prove`], for the directory for use.
+    pub fn prove_keys(&self, record: &ShreddingRecord) -> Result<(), PlaceError> {
+        let Some(place) = &record.keys_place else { return Ok(()) };
+        expect_place(&self.keys, |found| found == place)
+    }
+
+    /// As [`Places::prove`], for the directory for recovery.
+    pub fn prove_escrow(&self, record: &ShreddingRecord) -> Result<(), PlaceError> {
+        let Some(place) = &record.escrow_place else { return Ok(()) };
+        let Some(pending) = record.pending() else { return expect_place(&self.escrow, |found| found == place) };
+        // With new shares, another directory may begin: one that was not there.
+        if self.has_no_escrow() {
+            return Ok(());
+        }
+        expect_place(&self.escrow, |found| found == place || found.ends_with(&of_shares(&pending.set)))
+    }
+
+    /// What stands in the directory for use; it is put there now if nothing does.
+    pub fn claim_keys(&self) -> Result<String, PlaceError> {
+        make_lasting_dir(&self.keys)?;
+        claim(&self.keys, "")
+    }
+
+    /// What stands in the directory for recovery, which was begun for these shares; it is put there now if nothing does.
+    pub fn claim_escrow(&self, set: &str) -> Result<String, PlaceError> {
+        self.expect_escrow()?;
+        claim(&self.escrow, &of_shares(set))
+    }
+
+    /// Makes the directory for use anew, as the one that the store remembers.
+    pub fn renew_keys(&self, record: &ShreddingRecord) -> Result<(), PlaceError> {
+        let Some(place) = &record.keys_place else { return Ok(()) };
+        make_lasting_dir(&self.keys)?;
+        let path = self.keys.join(PLACE);
+        files::write_private(&path, format!("{place}\n").as_bytes()).map_err(io_error(&path))
+    }
+
     /// Keeps a key for recovery.
     pub fn keep_escrow(&self, file: &EscrowFile) -> Result<(), PlaceError> {
         self.expect_escrow()?;
         let path = self.escrow_path(file.id);
         let bytes = file.to_bytes().map_err(|fault| io_error(&path)(io::Error::other(fault.to_string())))?;
-        files::write_private(&path, &bytes).map_err(io_error(&path))
+        files::write_private(&path, &bytes).map_err(io_error(&path))?;
+        // Another node, which was held up, may have written at the same moment.
+        match self.escrow(file.id)? {
+            Some(there) if there == *file => Ok(()),
+            _ => Err(io_error(&path)(io::Error::other("another process has written it at the same time"))),
+        }
     }
 
     /// Keeps a key for use.
@@ -182,6 +239,52 @@ impl Places {
     }
 }
 
+fn of_shares(set: &str) -> String {
+    format!(" {set}")
+}
+
+fn expect_place(dir: &Path, is_it: impl FnOnce(&str) -> bool) -> Result<(), PlaceError> {
+    let found = place(dir)?;
+    match &found {
+        Some(found) if is_it(found) => Ok(()),
+        _ => Err(PlaceError::Another { dir: dir.display().to_string(), is_marked: found.is_some() }),
+    }
+}
+
+fn place(dir: &Path) -> Result<Option<String>, PlaceError> {
+    let path = dir.join(PLACE);
+    match files::read_configured(&path, PLACE_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error(&path)(error)),
+    }
+}
+
+/// Of several nodes that do this at a time in one directory, all get the same.
+fn claim(dir: &Path, tail: &str) -> Result<String, PlaceError> {
+    if let Some(there) = place(dir)? {
+        return Ok(there);
+    }
+    let (number, path) = (hex::encode(jomae_crypto::rng::public_array::<16>()), dir.join(PLACE));
+    let (new, partial) = (format!("{number}{tail}"), dir.join(format!("{PLACE}.{number}")));
+    let made = || {
+        files::write_private(&partial, format!("{new}\n").as_bytes())?;
+        // A link replaces nothing, with NFS neither.
+        let linked = fs::hard_link(&partial, &path);
+        fs::remove_file(&partial)?;
+        linked?;
+        files::sync_dir_of(&path)
+    };
+    match made() {
+        Ok(()) => Ok(new),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match place(dir)? {
+            Some(there) => Ok(there),
+            None => Err(io_error(&path)(error)),
+        },
+        Err(error) => Err(io_error(&path)(error)),
+    }
+}
+
 fn is_missing(path: &Path) -> bool {
     files::about_followed(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
@@ -204,8 +307,13 @@ fn wipe(path: &Path) -> io::Result<()> {
                 file.sync_all()?;
             }
         }
+        // Another node has removed it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }
-    fs::remove_file(path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     files::sync_dir_of(path)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jomae_api::names::RegionId;
 use jomae_core::{
     error::Fault,
+    keyring::Keyring,
     shredding::{
         pass,
         record::{KeyFile, KeyState, ShreddingRecord, read},
@@ -17,18 +18,22 @@ use super::{PlaceError, Places, ShreddingError, combine, examined::other_shares,
 use crate::{config::Config, gateway};
 
 /// A key for use.
-pub(super) fn expect_key(places: &Places, vault: &Vault, id: ShreddingKeyId) -> Result<ShreddingKey, ShreddingError> {
+pub(super) fn expect_key(
+    places: &Places,
+    keyring: &Keyring,
+    id: ShreddingKeyId,
+) -> Result<ShreddingKey, ShreddingError> {
     let dir = || places.keys.display().to_string();
     let Some(file) = places.key(id)? else {
         return Err(ShreddingError::Missing { id, keys: dir(), is_in_escrow: places.escrow(id)?.is_some() });
     };
-    file.open(vault.keyring()).map_err(|source| ShreddingError::Key { id, dir: dir(), source })
+    file.open(keyring).map_err(|source| ShreddingError::Key { id, dir: dir(), source })
 }
 
 /// As [`expect_key`]; a file that is damaged, or is of another moment of the store, is as good as none if the key can be
 /// recovered.
 fn expect_key_or_escrow(places: &Places, vault: &Vault, id: ShreddingKeyId) -> Result<ShreddingKey, ShreddingError> {
-    match expect_key(places, vault, id) {
+    match expect_key(places, vault.keyring(), id) {
         Err(ShreddingError::Key { .. } | ShreddingError::Place(PlaceError::File { .. }))
             if places.escrow(id)?.is_some() =>
         {
@@ -98,6 +103,10 @@ pub(crate) async fn after_restore(
             for (id, _) in &gone {
                 set(record, *id, |key| key.destroyed = Some(now.0));
             }
+            // The directories begin anew, as nothing in them is needed.
+            if !record.keys.iter().any(KeyState::is_there) {
+                (record.keys_place, record.escrow_place) = (None, None);
+            }
         };
         // Logged by the first start.
         record.change(vault, region, ("RestoreWithoutShreddingKeys", &parameters), now, change).await?;
@@ -152,6 +161,7 @@ pub(crate) async fn recover(
     let event = ("RecoverShreddingKeys", &[("Keys", shown.as_str())][..]);
     let told = record.change(vault, region, event, gateway::now(), |_| {}).await?;
     told.ok_or_else(|| Fault::unavailable("the shredding keys have just changed; try again"))?;
+    places.renew_keys(&record)?;
     for (_, file) in &recovered {
         places.keep_key(file)?;
     }

@@ -26,6 +26,7 @@ use crate::{
     config::DestructionConfig,
 };
 
+mod nodes;
 mod recovery;
 
 const DAY: i64 = 86_400;

@@ -54,6 +54,7 @@ const NO_ACTIONS: [&str; 32] = [
     "RotateKey",
     "RotateRootKey",
     "SetShreddingShares",
+    "ShareShreddingDirectories",
     "SimulatePolicy",
     "Unknown",
 ];

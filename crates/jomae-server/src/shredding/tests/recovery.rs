@@ -96,12 +96,13 @@ async fn a_clock_that_ran_ahead_retires_no_key_that_is_needed() {
     turns(&started, START, 3).await;
     let february = START + 31 * DAY;
     turns(&started, february, 4).await;
-    let [first, second] = [0, 1].map(|n| record(&started).keys[n].id);
+    let present = record(&started);
+    let past = ShreddingRecord { keys: present.keys[..1].to_vec(), ..present.clone() };
     turns(&started, february + 5 * DAY, 1).await;
     // A call that had begun before the month did ends now.
-    started.shredding.keys().aim(Some(first)).unwrap();
+    started.shredding.keys().follow(&past, true);
     cmks.push(make(&started).await);
-    started.shredding.keys().aim(Some(second)).unwrap();
+    started.shredding.keys().follow(&present, true);
     let mut is_retired = false;
     for now in [1, GRACE_SECS, GRACE_SECS + 1, GRACE_SECS + 2, GRACE_SECS + 3] {
         turns(&started, february + now, 1).await;
