@@ -15,6 +15,7 @@ mod first_start;
 mod regions;
 mod replay;
 mod shredding;
+mod shredding_nodes;
 mod signals;
 
 use std::path::Path;

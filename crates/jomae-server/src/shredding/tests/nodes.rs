@@ -129,7 +129,7 @@ async fn a_node_with_another_directory_does_not_start_and_changes_nothing() {
     let copied = site.dir.path().join("copied");
     fs::create_dir(&copied).unwrap();
     for entry in fs::read_dir(&site.places().keys).unwrap().map(Result::unwrap) {
-        if entry.file_name().to_str().unwrap().ends_with(".key") {
+        if entry.path().extension().is_some_and(|extension| extension == "key") {
             fs::copy(entry.path(), copied.join(entry.file_name())).unwrap();
         }
     }
