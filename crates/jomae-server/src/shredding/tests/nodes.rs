@@ -1,6 +1,9 @@
 //! Nodes of a cluster, which share both directories.
 
-use jomae_core::shredding::expect_newest;
+use jomae_core::{
+    record::{DueRecord, Job},
+    shredding::expect_newest,
+};
 use jomae_sim::etcd::Etcd;
 
 use super::*;
@@ -192,4 +195,34 @@ async fn another_node_goes_on_where_one_was_cut_off() {
     fs::rename(&away, &keys).unwrap();
     turns(&other, end + 60, 4).await;
     assert!(!record(&other).keys[0].is_there());
+}
+
+/// What has not heard of the newest shredding key yet does not make a key version under the one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_version_is_made_under_a_shredding_key_of_before() {
+    let mut site = Site::new().shreds(true);
+    let started = site.start(START).await;
+    let cmk = make(&started).await;
+    turns(&started, START, 3).await;
+    let february = START + 31 * DAY;
+    turns(&started, february, 4).await;
+    let present = record(&started);
+    let past = ShreddingRecord { keys: present.keys[..1].to_vec(), ..present.clone() };
+
+    let vault = &started.service.kms.vault;
+    let mut tx = vault.writing();
+    let key = tx.get::<KeyRecord>(&path::key(&cmk.place)).unwrap().unwrap();
+    let due = DueRecord { key: cmk.place.clone(), job: Job::Rotate };
+    tx.put(path::key(&cmk.place), &KeyRecord { rotation_interval_secs: Some(DAY), ..(*key).clone() }).unwrap();
+    tx.put(path::due(february, Job::Rotate, &cmk.place), &due).unwrap();
+    assert_eq!(tx.commit().await.unwrap(), CommitOutcome::Done);
+    let second = || vault.reading().get::<VersionRecord>(&path::version(&cmk.place, 2)).unwrap();
+
+    started.shredding.keys().follow(&past, true);
+    let refused = started.service.do_due_work(Timestamp(february)).await.unwrap_err();
+    assert!(refused.to_string().contains("kept changing") && second().is_none(), "{refused}");
+    started.shredding.keys().follow(&present, true);
+    started.service.do_due_work(Timestamp(february + 120)).await.unwrap();
+    let made = second().unwrap().stored.blob.clone().unwrap();
+    assert_eq!(ShreddingKeyId::of_wrapped(&made.0), present.newest());
 }
