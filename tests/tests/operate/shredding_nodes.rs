@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use jomae_tests::{
     Server, Site, binary,
     calls::{ask, create_key, decrypt, encrypt},
     cli,
+    server::audit_events,
 };
 use serde_json::Value;
 
@@ -199,6 +200,26 @@ async fn turn_on(machines: &Machines, nodes: &mut [Server], versions: u64) -> St
     first
 }
 
+/// The directory for use is lost, and enough shares bring it back; the one of before is not taken any more.
+fn recovers(machines: &Machines, shares: &Path, key: &str, blob: &str) {
+    let keys = machines.shared.path("keys");
+    fs::rename(&keys, machines.shared.path("keys-before")).unwrap();
+    assert_eq!(machines.launch(0, "shred", "keys").fails().code, Some(1));
+    let share = |n: u8| shares.join(format!("share-{n}.txt"));
+    let words = ["shred", "recover", "--share", word(&share(1)), "--share", word(&share(2))].map(str::to_owned);
+    let told = machines.on(0, &words.each_ref().map(String::as_str));
+    assert!(told.code == Some(0) && told.text().contains(key), "{}", told.stderr);
+    let mut server = machines.start(0, "shred");
+    machines.opens(&server, blob);
+    let mut refused = machines.launch(1, "shred", "keys-before").fails();
+    assert!(refused.stderr.contains("jomae-place is another one"), "{}", refused.stderr);
+    assert_eq!(server.stop(), Some(0));
+    refused = machines.on(0, &words.each_ref().map(String::as_str));
+    assert_eq!(refused.code, Some(0), "nothing is missing: {}", refused.stderr);
+    let is_told = |event: &Value| event["eventName"] == "RecoverShreddingKeys";
+    assert!(audit_events(&machines.sites[0].data()).iter().any(is_told));
+}
+
 /// Of the backups the older one opens for nobody, and the newer one has what lives.
 async fn restores(machines: &Machines, (old, shredded): (&str, &str), (new, blob): (&str, &str)) {
     let (alone, root_key) = (Site::default(), machines.sites[0].data().join("root.key"));
@@ -297,6 +318,7 @@ async fn what_all_nodes_share_is_gone_for_all_of_them() {
     for server in &mut nodes {
         assert_eq!(server.stop(), Some(0));
     }
+    recovers(&machines, &shares, &second, &blobs[0]);
     machines.set(0);
 
     restores(&machines, (&old, &first), (&new, &blobs[0])).await;

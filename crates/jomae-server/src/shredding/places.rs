@@ -140,14 +140,6 @@ impl Places {
         claim(&self.escrow, &of_shares(set))
     }
 
-    /// Makes the directory for use anew, as the one that the store remembers.
-    pub fn renew_keys(&self, record: &ShreddingRecord) -> Result<(), PlaceError> {
-        let Some(place) = &record.keys_place else { return Ok(()) };
-        make_lasting_dir(&self.keys)?;
-        let path = self.keys.join(PLACE);
-        files::write_private(&path, format!("{place}\n").as_bytes()).map_err(io_error(&path))
-    }
-
     /// Keeps a key for recovery.
     pub fn keep_escrow(&self, file: &EscrowFile) -> Result<(), PlaceError> {
         self.expect_escrow()?;

@@ -93,23 +93,27 @@ pub(crate) async fn after_restore(
         }
         gone.push((id, versions));
     }
-    if marks && !gone.is_empty() {
+    let is_marked = record.keys_place.is_some() || record.escrow_place.is_some();
+    if marks && (is_marked || !gone.is_empty()) {
         let now = gateway::now();
         let names: Vec<String> = gone.iter().map(|(id, _)| id.to_string()).collect();
         let versions = gone.iter().map(|(_, versions)| versions).sum::<u64>().to_string();
         let names = names.join(", ");
         let parameters = [("Keys", names.as_str()), ("Versions", versions.as_str())];
+        let event = if gone.is_empty() {
+            ("ReleaseShreddingDirectories", &[][..])
+        } else {
+            ("RestoreWithoutShreddingKeys", &parameters[..])
+        };
         let change = |record: &mut ShreddingRecord| {
             for (id, _) in &gone {
                 set(record, *id, |key| key.destroyed = Some(now.0));
             }
-            // The directories begin anew, as nothing in them is needed.
-            if !record.keys.iter().any(KeyState::is_there) {
-                (record.keys_place, record.escrow_place) = (None, None);
-            }
+            // The directories of today may be others than when the backup was made: the first node says which they are.
+            (record.keys_place, record.escrow_place) = (None, None);
         };
         // Logged by the first start.
-        record.change(vault, region, ("RestoreWithoutShreddingKeys", &parameters), now, change).await?;
+        record.change(vault, region, event, now, change).await?;
     }
     Ok(notes)
 }
@@ -159,9 +163,11 @@ pub(crate) async fn recover(
     let names: Vec<String> = recovered.iter().map(|(id, _)| id.clone()).collect();
     let shown = names.join(", ");
     let event = ("RecoverShreddingKeys", &[("Keys", shown.as_str())][..]);
-    let told = record.change(vault, region, event, gateway::now(), |_| {}).await?;
+    // Nodes of a cluster do not go on with the directory of before, if that comes back.
+    let place = record.keys_place.as_ref().map(|_| places.claim_keys()).transpose()?;
+    let change = |record: &mut ShreddingRecord| record.keys_place = place;
+    let told = record.change(vault, region, event, gateway::now(), change).await?;
     told.ok_or_else(|| Fault::unavailable("the shredding keys have just changed; try again"))?;
-    places.renew_keys(&record)?;
     for (_, file) in &recovered {
         places.keep_key(file)?;
     }

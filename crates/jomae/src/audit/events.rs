@@ -23,7 +23,7 @@ const PAGE_SIZE: &str = "50";
 const RANGE_SECS: i64 = 7 * 86_400;
 
 /// Names of events that are no calls: sign-ins, what the service did by itself, and the operator.
-const NO_ACTIONS: [&str; 33] = [
+const NO_ACTIONS: [&str; 34] = [
     "AcceptRollback",
     "AddRootKeySlot",
     "AdoptShreddingKey",
@@ -46,6 +46,7 @@ const NO_ACTIONS: [&str; 33] = [
     "GetShreddingStatus",
     "ListAccounts",
     "RecoverShreddingKeys",
+    "ReleaseShreddingDirectories",
     "RemoveRootKeySlot",
     "RenameAccount",
     "ReplayPolicy",
