@@ -193,6 +193,11 @@ impl Launch<'_> {
         Ok(server)
     }
 
+    /// Starts, and does not wait for anything.
+    pub fn begin(self) -> Child {
+        self.spawn().0
+    }
+
     /// Starts, and kills it after a while, wherever it is then.
     pub fn start_and_kill_after(self, time: Duration) {
         let (mut child, ..) = self.spawn();

@@ -231,6 +231,10 @@ impl Hsm {
         drop(known);
         for link in self.links() {
             let mut state = link.lock();
+            // One that starts hears of it when it has started.
+            if state.phase != Phase::Up {
+                continue;
+            }
             state.phase = Phase::Starting;
             state.ended = Some("another token is meant".to_owned());
             link.publish(&state);
@@ -259,7 +263,8 @@ impl Hsm {
         }
     }
 
-    /// Ends the workers, and waits until they have ended.
+    /// Ends the workers, and waits until they have ended. One that starts is not ended before it has: it is waited for up to 10 s,
+    /// and then left alone, to end by itself.
     pub fn stop(&self) {
         for link in self.links() {
             let mut state = link.lock();

@@ -26,11 +26,15 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const STEADY: Duration = Duration::from_mins(1);
 /// How much longer than a call a start may take: modules connect to devices, and what they can do is tried.
 const STARTING_FACTOR: u32 = 6;
+/// How long a stop waits for a worker that starts.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// How a worker has ended.
 enum End {
     /// Nobody wants it any more.
     Stopped,
+    /// Nobody wants it any more, and its start goes on. It ends by itself: when it has started, or when its time is over.
+    Left,
     Refused(Refusal),
     Failed(String),
 }
@@ -50,7 +54,7 @@ pub fn run(shared: &Arc<Shared>) {
         set_phase(shared, Phase::Starting);
         let began = Instant::now();
         let (reason, is_final) = match live(shared) {
-            End::Stopped => {
+            End::Stopped | End::Left => {
                 down(shared, "it was stopped", true);
                 return;
             }
@@ -138,8 +142,16 @@ pub fn look(settings: &Settings, launch: &Launch) -> Result<TokenFacts, String> 
     }
 }
 
+fn may_start_for(settings: &Settings) -> Duration {
+    settings.timeout * STARTING_FACTOR
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn ask_about(settings: &Settings, mut stream: &UnixStream) -> io::Result<FromWorker> {
-    stream.set_read_timeout(Some(settings.timeout * STARTING_FACTOR))?;
+    stream.set_read_timeout(Some(may_start_for(settings)))?;
     let start = Start {
         module: settings.module.display().to_string(),
         label: settings.token_label.clone(),
@@ -149,6 +161,7 @@ fn ask_about(settings: &Settings, mut stream: &UnixStream) -> io::Result<FromWor
         workers: 1,
         careful: true,
         probe: false,
+        within_ms: millis(may_start_for(settings)),
     };
     stream.write_all(&wire::encode(0, &start)?)?;
     let (_, body) = Frames::new(stream).read_next()?.ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -203,15 +216,21 @@ fn live(shared: &Arc<Shared>) -> End {
             }
         });
         let end = watch(shared, starting);
-        // No grace: there is nothing that the worker would have to finish, and a module may block where it is closed.
-        let _ended_by_itself = child.kill();
+        // No grace after the start: there is nothing that the worker would have to finish, and a module may block where it is
+        // closed.
+        let is_left = matches!(end, End::Left);
+        if !is_left {
+            let _ended_by_itself = child.kill();
+        }
         let _wakes_both_threads = stream.shutdown(Shutdown::Both);
         ended(shared, String::new());
-        let _reaped = child.wait();
+        if !is_left {
+            let _reaped = child.wait();
+        }
         end
     });
     match refusal.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(refusal) if !matches!(end, End::Stopped) => End::Refused(refusal),
+        Some(refusal) if !matches!(end, End::Stopped | End::Left) => End::Refused(refusal),
         _ => end,
     }
 }
@@ -224,14 +243,22 @@ fn ended(shared: &Shared, why: String) {
     shared.to_send.notify_all();
 }
 
-/// Returns when the worker has ended, or has to.
+/// Returns when the worker has ended, or has to. One that starts has not to before its time is over: who ends a process in the
+/// middle of a login may leave a broken token behind.
 fn watch(shared: &Shared, starting: MutexGuard<'_, ()>) -> End {
-    let starts_by = Instant::now() + shared.token.settings.timeout * STARTING_FACTOR;
+    let starts_by = Instant::now() + may_start_for(&shared.token.settings);
     let mut starting = Some(starting);
+    let mut stop_by = None;
     let mut state = shared.lock();
     loop {
         if state.stop {
-            return End::Stopped;
+            let stop_by = *stop_by.get_or_insert_with(|| Instant::now() + STOP_WAIT);
+            if state.phase != Phase::Starting || state.ended.is_some() {
+                return End::Stopped;
+            }
+            if Instant::now() > stop_by.min(starts_by) {
+                return if stop_by < starts_by { End::Left } else { End::Stopped };
+            }
         }
         state.reload = false;
         if state.phase != Phase::Starting {
@@ -255,7 +282,7 @@ fn watch(shared: &Shared, starting: MutexGuard<'_, ()>) -> End {
             shared.deliver(&delivery);
         }
         state = shared.lock();
-        if state.ended.is_none() && !state.stop {
+        if state.ended.is_none() && (!state.stop || state.phase == Phase::Starting) {
             state = shared.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -333,6 +360,7 @@ fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()
             workers: shared.token.workers(),
             careful: !std::mem::take(&mut known.may_try_pin),
             probe: known.facts.is_none(),
+            within_ms: millis(may_start_for(settings)),
         }
     };
     stream.write_all(&wire::encode(0, &start)?)?;

@@ -102,6 +102,8 @@ pub struct Start {
     pub careful: bool,
     /// Whether it is to be found out what the token can do.
     pub probe: bool,
+    /// How long the start may take, in milliseconds: then the worker ends itself, also if nobody is there any more to end it.
+    pub within_ms: u64,
 }
 
 /// What the worker says of the token.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
 
+mod ending;
 mod faults;
 mod keys;
 mod kryoptic;
@@ -19,6 +20,7 @@ use jomae_sim::{
     softhsm::{MODULE, PIN, Tokens},
 };
 use jomae_tests::{Server, Site, binary, cli::Ran, server::Launch as ServerLaunch};
+use rustix::process::Pid;
 
 const LABEL: &str = "jomae";
 
@@ -99,9 +101,15 @@ impl Bench {
 
 /// The workers of a server.
 fn workers(server: &Server) -> Vec<u32> {
-    let parent = server.pid().as_raw_nonzero().to_string();
+    children(server.pid()).into_iter().map(|worker| worker.as_raw_nonzero().get().unsigned_abs()).collect()
+}
+
+/// The workers of a process.
+fn children(parent: Pid) -> Vec<Pid> {
+    let parent = parent.as_raw_nonzero().to_string();
     let found = Command::new("pgrep").args(["-P", &parent, "-f", "hsm-worker"]).output().unwrap();
-    String::from_utf8(found.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+    let found = String::from_utf8(found.stdout).unwrap();
+    found.lines().map(|line| Pid::from_raw(line.parse().unwrap()).unwrap()).collect()
 }
 
 /// Kills so many of its two workers.

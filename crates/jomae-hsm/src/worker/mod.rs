@@ -13,8 +13,8 @@ use std::{
     io,
     os::{fd::AsFd as _, unix::net::UnixStream},
     process::ExitCode,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    time::{Duration, Instant},
 };
 
 use cryptoki::{
@@ -22,7 +22,9 @@ use cryptoki::{
     object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
     session::Session,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getpid, getppid, kill_process, set_parent_process_death_signal, setrlimit,
+};
 
 use crate::{
     kind::{Kind, Shape},
@@ -39,15 +41,15 @@ const SESSIONS_MAX: u16 = 256;
 
 /// Works until the client closes its end. Standard input must be a socket.
 pub fn run() -> ExitCode {
-    // Whoever started it may be killed while every session is busy in the module, so that nobody sees the socket close.
-    let parent = rustix::process::getppid();
-    let _refinement = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    if rustix::process::getppid() != parent {
+    // Before any thread is there, so that none takes them.
+    if let Err(error) = block_signals() {
+        eprintln!("jomae hsm-worker: {error}");
         return ExitCode::FAILURE;
     }
+    let parent = getppid();
     // The service may be allowed the real-time class; the module is code that we do not know.
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    match setrlimit(Resource::Rtprio, none).map_err(io::Error::from).and_then(|()| serve()) {
+    match setrlimit(Resource::Rtprio, none).map_err(io::Error::from).and_then(|()| serve(parent)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("jomae hsm-worker: {error}");
@@ -56,12 +58,39 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve() -> io::Result<()> {
+/// A service manager sends these to all processes of a service, and a terminal to all in the foreground. The service finishes
+/// what it has accepted, and ends its workers itself; and a worker that is ended in the middle of a login may leave a broken
+/// token behind: `SoftHSM` empties its file before it writes it.
+fn block_signals() -> io::Result<()> {
+    let blocked = || {
+        let mut set = uapi::empty_sig_set()?;
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
+            uapi::sigaddset(&mut set, signal.as_raw())?;
+        }
+        uapi::pthread_sigmask(uapi::c::SIG_BLOCK, Some(&set), None)
+    };
+    blocked().map_err(|error: uapi::Errno| io::Error::from_raw_os_error(error.0))
+}
+
+/// Ends the process when the time is over, unless what is given back is dropped before. By a signal, as the module may hang with
+/// what an orderly end would wait for.
+fn watchdog(within: Duration) -> io::Result<mpsc::Sender<()>> {
+    let (begun, has_begun) = mpsc::channel();
+    std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
+        if has_begun.recv_timeout(within) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _at_once = kill_process(getpid(), Signal::KILL);
+        }
+    })?;
+    Ok(begun)
+}
+
+fn serve(parent: Option<Pid>) -> io::Result<()> {
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut frames = Frames::new(stream.try_clone()?);
     let Some((call, start)) = frames.read_message::<Start>()? else { return Ok(()) };
     let outbox = Outbox::new(stream);
     let workers = start.workers;
+    let starting = watchdog(Duration::from_millis(start.within_ms))?;
     let opened = match token::open(&start) {
         Ok(opened) => opened,
         Err(refusal) => {
@@ -69,7 +98,13 @@ fn serve() -> io::Result<()> {
             return outbox.flush();
         }
     };
-    drop(start);
+    drop((start, starting));
+    // Whoever started it may be killed while every session is busy in the module, so that nobody sees the socket close. Not
+    // before: the start is not cut off.
+    let _refinement = set_parent_process_death_signal(Some(Signal::KILL));
+    if getppid() != parent {
+        return Err(io::Error::other("whoever started it has gone"));
+    }
     outbox.put(call, &FromWorker::Started(opened.facts.clone()), Instant::now())?;
     outbox.flush()?;
     let inbox = Inbox::new(frames, opened.sessions.len(), workers);

@@ -1,10 +1,11 @@
 /* A PKCS#11 module that passes everything on to SoftHSM, and misbehaves on demand.
  *
  * The file that JOMAE_FAULT names says how, in two words, and is read before each of the functions below:
- *     crash|hang|nonsense|empty|longer|shorter|huge|forget|refuse|lock|full Initialize|Login|CloseSession|GenerateKey|Encrypt|Decrypt|Sign
+ *     crash|hang|slow|nonsense|empty|longer|shorter|huge|forget|refuse|lock|full Initialize|Login|CloseSession|GenerateKey|Encrypt|Decrypt|Sign
  * where "nonsense", "empty" and "longer" change what was computed, "shorter" and "huge" the length that is told before, and
  * "late-crash Login" crashes when SoftHSM has judged the PIN.
- * Every login is noted in the same file's neighbour, with ".logins" behind its name.
+ * "slow" takes two seconds. Every login is noted in the same file's neighbour, with ".logins" behind its name, and those that
+ * SoftHSM has judged in one with ".judged".
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ static CK_ULONG misbehave(const char *where) {
         *(volatile int *)0 = 0;
     while (wanted("hang", where))
         sleep(1);
+    if (wanted("slow", where))
+        sleep(2);
     if (wanted("forget", where))
         return CKR_SESSION_HANDLE_INVALID;
     if (wanted("refuse", where))
@@ -60,20 +63,26 @@ static CK_ULONG initialize(void *args) {
     return failed ? failed : ((CK_ULONG(*)(void *))real->functions[INITIALIZE])(args);
 }
 
-static CK_ULONG login(CK_ULONG session, CK_ULONG user, void *pin, CK_ULONG length) {
+static void note(const char *what) {
     char path[4096];
     const char *base = getenv("JOMAE_FAULT");
-    if (base) {
-        snprintf(path, sizeof path, "%s.logins", base);
-        FILE *file = fopen(path, "a");
-        if (file) {
-            fputs("login\n", file);
-            fclose(file);
-        }
+    if (!base)
+        return;
+    snprintf(path, sizeof path, "%s.%s", base, what);
+    FILE *file = fopen(path, "a");
+    if (file) {
+        fputs("login\n", file);
+        fclose(file);
     }
+}
+
+static CK_ULONG login(CK_ULONG session, CK_ULONG user, void *pin, CK_ULONG length) {
+    note("logins");
     CK_ULONG failed = misbehave("Login");
-    if (!failed)
+    if (!failed) {
         failed = ((CK_ULONG(*)(CK_ULONG, CK_ULONG, void *, CK_ULONG))real->functions[LOGIN])(session, user, pin, length);
+        note("judged");
+    }
     if (wanted("late-crash", "Login"))
         *(volatile int *)0 = 0;
     return failed;

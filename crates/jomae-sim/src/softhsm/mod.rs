@@ -98,6 +98,23 @@ impl Tokens {
 
     /// How often somebody has tried to log in.
     pub fn logins(&self) -> usize {
-        fs::read_to_string(self.dir.join("fault.logins")).map_or(0, |text| text.lines().count())
+        self.noted("logins")
+    }
+
+    /// How many of these logins the token has judged: what went before it did not cut them off.
+    pub fn judged_logins(&self) -> usize {
+        self.noted("judged")
+    }
+
+    fn noted(&self, what: &str) -> usize {
+        fs::read_to_string(self.dir.join("fault").with_extension(what)).map_or(0, |text| text.lines().count())
+    }
+
+    /// Whether every token is whole: a login that is cut off leaves an empty file.
+    pub fn are_whole(&self) -> bool {
+        let tokens: Vec<_> = fs::read_dir(self.dir.join("tokens")).expect("tokens").flatten().collect();
+        let is_whole =
+            |dir: &fs::DirEntry| fs::metadata(dir.path().join("token.object")).is_ok_and(|file| file.len() > 0);
+        !tokens.is_empty() && tokens.iter().all(is_whole)
     }
 }
