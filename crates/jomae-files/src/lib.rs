@@ -243,7 +243,8 @@ pub fn read_configured(path: &Path, bytes_max: usize) -> io::Result<Zeroizing<Ve
     read_all(open_configured(path)?, bytes_max)
 }
 
-fn read_all(file: File, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads a file that is open, as [`read_limited`].
+pub fn read_all(file: File, bytes_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(Vec::with_capacity(bytes_max.min(64 * 1024) + 1));
     file.take(bytes_max as u64 + 1).read_to_end(&mut content)?;
     if content.len() > bytes_max {

@@ -41,8 +41,47 @@ pub struct Settings {
     pub workers: u16,
     /// How long a call may take; the making of a key six times as long.
     pub timeout: Duration,
-    /// Reads the PIN; asked at each start of the worker.
-    pub pin: Box<dyn Fn() -> Result<Secret, String> + Send + Sync>,
+    /// Where the PIN comes from; a function that reads it is one.
+    pub pin: Box<dyn PinSource>,
+}
+
+/// Where the PIN comes from, and who remembers what became of it. Asked at each start of a worker, for one of them at a time.
+pub trait PinSource: Send + Sync {
+    /// The PIN, which is tried. `is_asked_for`: an operator has just said so, whatever became of it before.
+    ///
+    /// # Errors
+    /// There is none to be tried.
+    fn read(&self, is_asked_for: bool) -> Result<Pin, NoPin>;
+
+    /// The token has taken the PIN that was read last.
+    fn taken(&self) {}
+
+    /// The token has refused it, or may have.
+    fn refused(&self) {}
+}
+
+/// A PIN to be tried.
+pub struct Pin {
+    /// The PIN.
+    pub secret: Secret,
+    /// Whether it was tried before and nobody has heard what the token said: it is not tried if the last one that the token was given is
+    /// wrong.
+    pub is_doubtful: bool,
+}
+
+/// Why there is no PIN; one line.
+#[derive(Debug)]
+pub enum NoPin {
+    /// It cannot be read now.
+    Unreadable(String),
+    /// It was refused, and is to be tried when an operator says so.
+    Refused(String),
+}
+
+impl<F: Fn() -> Result<Secret, String> + Send + Sync> PinSource for F {
+    fn read(&self, _: bool) -> Result<Pin, NoPin> {
+        self().map(|secret| Pin { secret, is_doubtful: false }).map_err(NoPin::Unreadable)
+    }
 }
 
 /// How the worker is started. Its standard input is the socket.
@@ -255,6 +294,7 @@ impl Hsm {
         let mut known = self.token.known();
         known.refused = None;
         known.may_try_pin = true;
+        known.is_pin_asked_for = true;
         drop(known);
         for link in self.links() {
             let mut state = link.lock();

@@ -20,6 +20,6 @@ pub mod worker;
 
 pub use supervisor::look;
 
-pub use client::{CallError, Hsm, Launch, ObjectName, Phase, Settings, Status};
+pub use client::{CallError, Hsm, Launch, NoPin, ObjectName, Phase, Pin, PinSource, Settings, Status};
 pub use kind::{Algorithm, Kind};
 pub use wire::{KEY_ID_BYTES, KeyRef, ObjectInfo, Secret, TokenFacts};

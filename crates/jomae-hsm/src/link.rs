@@ -122,6 +122,8 @@ pub(crate) struct Known {
     /// Whether the PIN may be tried although the last one that somebody tried is wrong: an operator has just named it, or the
     /// token has taken it from a worker before.
     pub may_try_pin: bool,
+    /// Whether an operator has just said that the PIN be tried, whatever its source remembers of it.
+    pub is_pin_asked_for: bool,
     /// What the token has said of the PIN, until an operator says that it is another one.
     pub refused: Option<Refusal>,
     pub stop: bool,
@@ -130,7 +132,8 @@ pub(crate) struct Known {
 impl Token {
     pub fn new(settings: Settings, launch: Launch) -> Self {
         let serial = settings.token_serial.clone();
-        let known = Known { facts: None, serial, may_try_pin: true, refused: None, stop: false };
+        let known =
+            Known { facts: None, serial, may_try_pin: true, is_pin_asked_for: false, refused: None, stop: false };
         Self { settings, launch, known: Mutex::new(known), learned: Condvar::new(), starting: Mutex::new(()) }
     }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    client::{Launch, Phase, Settings},
+    client::{Launch, NoPin, Phase, Pin, Settings},
     link::{Delivery, Known, Shared, State},
     wire::{self, Frames, FromWorker, Refusal, Secret, Start, TokenFacts},
 };
@@ -36,6 +36,8 @@ enum End {
     /// Nobody wants it any more, and its start goes on. It ends by itself: when it has started, or when its time is over.
     Left,
     Refused(Refusal),
+    /// The PIN was refused before, by this process or another one.
+    RefusedBefore(String),
     Failed(String),
 }
 
@@ -59,6 +61,7 @@ pub fn run(shared: &Arc<Shared>) {
                 return;
             }
             End::Refused(refusal) => (refusal.to_string(), refusal.is_final()),
+            End::RefusedBefore(reason) => (reason, true),
             End::Failed(reason) => (reason, false),
         };
         if began.elapsed() >= STEADY {
@@ -188,10 +191,13 @@ fn live(shared: &Arc<Shared>) -> End {
     if let Some(refusal) = shared.token.known().refused.clone() {
         return End::Refused(refusal);
     }
-    let pin = match (shared.token.settings.pin)() {
+    let is_asked_for = shared.token.known().is_pin_asked_for;
+    let pin = match shared.token.settings.pin.read(is_asked_for) {
         Ok(pin) => pin,
-        Err(why) => return End::Failed(format!("the PIN: {why}")),
+        Err(NoPin::Unreadable(why)) => return End::Failed(format!("the PIN: {why}")),
+        Err(NoPin::Refused(why)) => return End::RefusedBefore(why),
     };
+    shared.token.known().is_pin_asked_for = false;
     let (mut child, stream) = match spawn(&shared.token.launch) {
         Ok(started) => started,
         Err(error) => return End::Failed(format!("the worker cannot be started: {error}")),
@@ -295,8 +301,14 @@ fn read(shared: &Arc<Shared>, stream: &UnixStream, refusal: &std::sync::Mutex<Op
         let mut next = Some(first);
         while let Some((call, message)) = next {
             match message {
-                FromWorker::Started(facts) => started(shared, &mut shared.lock(), facts)?,
+                FromWorker::Started(facts) => {
+                    shared.token.settings.pin.taken();
+                    started(shared, &mut shared.lock(), facts)?;
+                }
                 FromWorker::Refused(why) => {
+                    if matches!(why, Refusal::PinIncorrect | Refusal::PinDoubtful) {
+                        shared.token.settings.pin.refused();
+                    }
                     if why.is_final() {
                         shared.token.known().refused = Some(why.clone());
                     }
@@ -347,7 +359,7 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
 }
 
 /// Sends how to begin, and then what those who call could not send at once.
-fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()> {
+fn write(shared: &Shared, mut stream: &UnixStream, pin: Pin) -> io::Result<()> {
     let settings = &shared.token.settings;
     let start = {
         let mut known = shared.token.known();
@@ -355,10 +367,10 @@ fn write(shared: &Shared, mut stream: &UnixStream, pin: Secret) -> io::Result<()
             module: settings.module.display().to_string(),
             label: settings.token_label.clone(),
             serial: known.serial.clone(),
-            pin,
+            pin: pin.secret,
             sessions: shared.token.sessions_of_each(),
             workers: shared.token.workers(),
-            careful: !std::mem::take(&mut known.may_try_pin),
+            careful: !std::mem::take(&mut known.may_try_pin) || pin.is_doubtful,
             probe: known.facts.is_none(),
             within_ms: millis(may_start_for(settings)),
         }

@@ -302,7 +302,7 @@ pub(crate) async fn open_with<T>(
     let bare = opened.store();
     let store_exists = !bare.scan("", None, 1).map_err(Fault::from)?.is_empty();
     // Early, as it takes a while.
-    let hsm = config.hsm.as_ref().map(hsm::start).transpose().map_err(StartError::io(dir))?;
+    let hsm = config.hsm.as_ref().map(|token| hsm::start(token, dir)).transpose().map_err(StartError::io(dir))?;
     let root = root_key::open_or_begin(config, &*bare, hsm.as_ref()).await?;
     let keyring = Arc::new(Keyring::open(&*bare, &root.root).await?);
     let node = node_of(config);

@@ -370,7 +370,8 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     );
     note("certificate", certificates::examine(config, SystemTime::now()).map_err(|error| error.to_string()));
     if let Some(token) = config.hsm.clone() {
-        let examined = tokio::task::spawn_blocking(move || hsm::examine(&token)).await;
+        let config = config.clone();
+        let examined = tokio::task::spawn_blocking(move || hsm::examine(&config, &token)).await;
         note("token", examined.unwrap_or_else(|error| Err(error.to_string())));
     }
     note("addresses", conditions::addresses(config).await);

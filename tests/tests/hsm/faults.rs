@@ -101,13 +101,23 @@ async fn a_wrong_pin_is_tried_once_until_an_operator_says_so() {
     assert_eq!(bench.tokens.logins(), 1);
     assert!(server.stderr().contains("the token refuses the PIN"), "{}", server.stderr());
     assert!(metric(&server, "jomae_hsm_up") < 1.0);
+    // A restart does not try it, and SIGHUP does.
+    drop(server);
+    let mut server = bench.start_faulty(10);
+    let client = server.client();
+    assert!(server.stderr().contains("the token refused the PIN in "), "{}", server.stderr());
+    assert_eq!(bench.tokens.logins(), 1);
+    server.signal(Signal::HUP);
+    wait_until("a try", || bench.tokens.logins() == 2);
     std::fs::write(bench.tokens.pin_file(), right).unwrap();
+    // What the token says of the wrong one is heard first.
+    wait_until("its refusal", || server.stderr().contains("the token refuses the PIN"));
     server.signal(Signal::HUP);
     server.wait_for_log("token in use");
     let key = make(&client).await;
     assert!(is_up(&client, &key).await);
     wait_until("both workers", || metric(&server, "jomae_hsm_workers_up") > 1.0);
-    assert_eq!(bench.tokens.logins(), 3);
+    assert_eq!(bench.tokens.logins(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

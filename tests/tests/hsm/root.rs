@@ -2,23 +2,27 @@
 
 use std::path::Path;
 
-use jomae_sim::softhsm::MODULE;
+use jomae_sim::softhsm::{MODULE, PIN};
 use jomae_tests::{
     binary,
     calls::{create_key, decrypt, encrypt},
     cli,
 };
 
-use crate::Bench;
+use crate::{Bench, metric, wait_until};
 
 const BY_TOKEN: &str = "[root_key]\nprovider = \"pkcs11\"\n";
 const BY_EITHER: &str = "[root_key]\nprovider = [\"pkcs11\", \"file\"]\n";
 
 /// `jomae root …` with the configuration of the bench.
 fn root(bench: &Bench, words: &[&str]) -> cli::Ran {
+    jomae(bench, &[&["root"], words].concat())
+}
+
+fn jomae(bench: &Bench, words: &[&str]) -> cli::Ran {
     let (config, data) = (bench.site.path("jomae.toml"), bench.site.data());
     let mut command = binary::command();
-    command.arg("root").args(words);
+    command.args(words);
     command.arg("--config").arg(config).arg("--data-dir").arg(data).envs(bench.tokens.env());
     cli::run(command, b"")
 }
@@ -57,6 +61,43 @@ async fn a_token_opens_the_store_and_no_file_does() {
     std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
     let before = bench.tokens.logins();
     refused(&bench.fails(&module, BY_TOKEN), "PIN");
+    assert_eq!(bench.tokens.logins(), before + 1);
+
+    // Nor by any other process, as long as the file stays what it is.
+    refused(&bench.fails(&module, BY_TOKEN), "touch ");
+    for words in [&["root", "status"][..], &["account", "list"], &["doctor"]] {
+        let ran = jomae(&bench, words);
+        let told = String::from_utf8_lossy(&ran.stdout).into_owned() + &ran.stderr;
+        assert!(ran.code != Some(0) && told.contains("the token refused the PIN in "), "{words:?}: {told}");
+    }
+    assert_eq!(bench.tokens.logins(), before + 1);
+    let note = bench.site.data().join("hsm-pin.json");
+    assert!(!std::fs::read_to_string(&note).unwrap().contains("1111"));
+
+    // The same one, since somebody has touched it, and the right one.
+    std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
+    refused(&bench.fails(&module, BY_TOKEN), "the token refuses the PIN");
+    assert_eq!(bench.tokens.logins(), before + 2);
+    std::fs::write(bench.tokens.pin_file(), format!("{PIN}\n")).unwrap();
+    let mut server = bench.start_more(&module, 10, BY_TOKEN);
+    assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
+    wait_until("both workers", || metric(&server, "jomae_hsm_workers_up") > 1.0);
+    assert!(!note.exists());
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// The module ends before it says what the token said of the PIN; each start is a process of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_pin_is_tried_once_by_all_processes_even_if_none_hears_that_it_was_wrong() {
+    let bench = Bench::new();
+    let module = bench.tokens.fault_module();
+    assert_eq!(bench.start_more(&module, 10, BY_TOKEN).stop(), Some(0));
+    std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
+    bench.tokens.misbehave("late-crash Login");
+    let before = bench.tokens.logins();
+    for _ in 0..4 {
+        refused(&bench.fails(&module, BY_TOKEN), "");
+    }
     assert_eq!(bench.tokens.logins(), before + 1);
 }
 

@@ -1,8 +1,9 @@
 //! The token that the configuration names: started, reloaded, watched.
 
 mod backend;
+mod pin;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path as FilePath, sync::Arc, time::Duration};
 
 use jomae_core::{
     error::Fault,
@@ -10,21 +11,19 @@ use jomae_core::{
     store::Path,
     tx::{CommitOutcome, Vault},
 };
-use jomae_hsm::{Hsm, Launch, Phase, Secret, Settings, TokenFacts};
+use jomae_hsm::{Hsm, Launch, Phase, Settings, TokenFacts};
 use serde::{Deserialize, Serialize};
 
 pub use backend::TokenBackend;
 
+use self::pin::PinFile;
 use crate::{
-    config::HsmConfig,
-    files,
+    config::{Config, HsmConfig, RootKeyProvider},
     root_key::{PASSPHRASE_PIPE_VARIABLE, PASSPHRASE_VARIABLE},
 };
 
 /// The hidden command of the binary that is the worker.
 pub const WORKER_COMMAND: &str = "hsm-worker";
-/// Longest file with a PIN, in bytes.
-const PIN_FILE_BYTES_MAX: usize = 512;
 /// The program that runs, whatever stands under its name by now: client and worker are of the same build.
 const PROGRAM: &str = "/proc/self/exe";
 
@@ -86,24 +85,29 @@ async fn remember(vault: &Vault, found: &TokenRecord) -> Result<(), Fault> {
     }
 }
 
-/// Begins to start the worker of a token.
-pub fn start(config: &HsmConfig) -> io::Result<Arc<Hsm>> {
-    Ok(Arc::new(Hsm::start(settings(config), launch())?))
+/// Begins to start the workers of a token. What becomes of its PIN is remembered in the data directory.
+pub fn start(config: &HsmConfig, data_dir: &FilePath) -> io::Result<Arc<Hsm>> {
+    Ok(Arc::new(Hsm::start(settings(config, data_dir), launch())?))
 }
 
 /// Whether the token is there. The PIN is not tried: a wrong one would be one more.
-pub(crate) fn examine(config: &HsmConfig) -> Result<String, String> {
-    (settings(config).pin)().map_err(|error| format!("hsm.pin_file: {error}"))?;
-    let facts = jomae_hsm::look(&settings(config), &launch())?;
+pub(crate) fn examine(config: &Config, token: &HsmConfig) -> Result<String, String> {
+    let data_dir = &config.data_dir;
+    PinFile::new(token, data_dir).examine().map_err(|error| format!("hsm.pin_file: {error}"))?;
+    let facts = jomae_hsm::look(&settings(token, data_dir), &launch())?;
     let TokenFacts { label, serial, model, pin_count_low, .. } = facts;
     if pin_count_low {
         return Err(format!("{label:?}, serial number {serial}: the last PIN that was tried is wrong"));
     }
-    Ok(format!("{label:?}, serial number {serial}, {model}; the PIN was not tried"))
+    let tried = if config.root_key.providers.contains(&RootKeyProvider::Pkcs11) {
+        "the PIN was not tried for this; to open the records by a root key in the token takes a login"
+    } else {
+        "the PIN was not tried"
+    };
+    Ok(format!("{label:?}, serial number {serial}, {model}; {tried}"))
 }
 
-fn settings(config: &HsmConfig) -> Settings {
-    let pin_file = config.pin_file.clone();
+fn settings(config: &HsmConfig, data_dir: &FilePath) -> Settings {
     Settings {
         module: config.module.clone(),
         token_label: config.token_label.clone(),
@@ -111,12 +115,7 @@ fn settings(config: &HsmConfig) -> Settings {
         sessions: config.sessions,
         workers: config.workers,
         timeout: Duration::from_secs(config.timeout_secs),
-        pin: Box::new(move || {
-            let content = files::read_secret(&pin_file, files::Secret::Configured, PIN_FILE_BYTES_MAX)
-                .map_err(|error| error.to_string())?;
-            let end = content.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
-            Ok(Secret::new(content.get(..end).unwrap_or_default().to_vec()))
-        }),
+        pin: Box::new(PinFile::new(config, data_dir)),
     }
 }
 

@@ -29,7 +29,9 @@ fn failed(why: impl std::fmt::Display) -> RootKeyError {
 async fn token(config: &Config, begun: Option<&Arc<Hsm>>) -> Result<Arc<Hsm>, RootKeyError> {
     let token = match (begun, &config.hsm) {
         (Some(begun), _) => Arc::clone(begun),
-        (None, Some(settings)) => hsm::start(&HsmConfig { workers: 1, ..settings.clone() }).map_err(failed)?,
+        (None, Some(settings)) => {
+            hsm::start(&HsmConfig { workers: 1, ..settings.clone() }, &config.data_dir).map_err(failed)?
+        }
         (None, None) => return Err(failed("it is not named: [hsm] in the configuration")),
     };
     let waiting = Arc::clone(&token);
