@@ -302,7 +302,7 @@ pub(crate) async fn open_with<T>(
     let bare = opened.store();
     let store_exists = !bare.scan("", None, 1).map_err(Fault::from)?.is_empty();
     // Early, as it takes a while.
-    let hsm = config.hsm.as_ref().map(|token| hsm::start(token, dir)).transpose().map_err(StartError::io(dir))?;
+    let hsm = begin_token(config, &*bare)?;
     let root = root_key::open_or_begin(config, &*bare, hsm.as_ref()).await?;
     let keyring = Arc::new(Keyring::open(&*bare, &root.root).await?);
     let node = node_of(config);
@@ -393,6 +393,15 @@ pub(crate) async fn open_with<T>(
         in_effect: Arc::new(RwLock::new(config.clone())),
     };
     Ok((started, prepared))
+}
+
+/// Begins to start the token. The PIN is for the one that the root key's slots name, whatever else has its label.
+fn begin_token(config: &Config, store: &dyn Store) -> Result<Option<Arc<Hsm>>, StartError> {
+    let Some(mut token) = config.hsm.clone() else { return Ok(None) };
+    if token.token_serial.is_none() {
+        token.token_serial = root_key::token_serial(config, store)?;
+    }
+    hsm::start(&token, &config.data_dir).map(Some).map_err(StartError::io(&config.data_dir))
 }
 
 /// Who does what is to be done with key material, by protection level.

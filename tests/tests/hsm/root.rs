@@ -52,12 +52,17 @@ async fn a_token_opens_the_store_and_no_file_does() {
     bench.tokens.take_away();
     refused(&bench.fails(Path::new(MODULE), BY_TOKEN), "no token with the label");
     bench.tokens.add(crate::LABEL);
-    refused(&bench.fails(Path::new(MODULE), BY_TOKEN), "");
+    // That one gets no PIN: it is known before a login that it is another.
+    let module = bench.tokens.fault_module();
+    let before = bench.tokens.logins();
+    refused(&bench.fails(&module, BY_TOKEN), "and the keys are in");
+    let ran = root(&bench, &["status"]);
+    assert!(ran.stderr.contains("and the keys are in"), "{}", ran.stderr);
+    assert_eq!(bench.tokens.logins(), before);
     bench.tokens.put_back();
     let mut server = bench.start_more(Path::new(MODULE), 10, BY_TOKEN);
     assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
     assert_eq!(server.stop(), Some(0));
-    let module = bench.tokens.fault_module();
     std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
     let before = bench.tokens.logins();
     refused(&bench.fails(&module, BY_TOKEN), "PIN");
@@ -116,6 +121,8 @@ async fn a_token_is_added_to_a_service_and_a_file_still_opens() {
         assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
         let shown = root(&bench, &["status", "--query", "[?InUse].Slot", "--output", "json"]).ok();
         assert!(shown.text().contains(used), "{}", shown.text());
+        let shown = root(&bench, &["status"]).ok();
+        assert!(shown.text().contains("key jomae-root in the token "), "{}", shown.text());
         assert_eq!(server.stop(), Some(0));
     }
     bench.tokens.take_away();

@@ -13,7 +13,7 @@ use super::api::{OperatorApi, Refusal, json, refused};
 use crate::{
     exchange::Answer,
     gateway,
-    root_key::{RootKeyError, token_label},
+    root_key::{RootKeyError, token_detail},
     secret_text::SecretText,
 };
 
@@ -103,7 +103,7 @@ pub(crate) fn detail(slot: &Slot) -> String {
     let detail = match provider.as_str() {
         "shares" => ShareSet::from_line(params).map(|set| format!("any {} of {}", set.open(), set.count())),
         "passphrase" => PassphraseParams::from_line(params).ok().map(|_| "Argon2id".to_owned()),
-        "pkcs11" => token_label(params).map(|label| format!("key {label}")),
+        "pkcs11" => token_detail(params),
         _ => None,
     };
     detail.unwrap_or_default()

@@ -33,7 +33,7 @@ use crate::{
 
 pub use jomae_crypto::root::PASSPHRASE_BYTES_MAX;
 pub(crate) use local::params_path;
-pub(crate) use token::label as token_label;
+pub(crate) use token::detail as token_detail;
 
 /// The label of the key in a token that wraps a provider's key, unless another is named.
 pub const TOKEN_KEY_LABEL: &str = "jomae-root";
@@ -315,6 +315,16 @@ impl<'s> Sources<'s> {
 
 fn named(slot: &Slot) -> String {
     if slot.name == slot.provider { slot.name.clone() } else { format!("{} ({})", slot.name, slot.provider) }
+}
+
+/// The serial number of the token that is needed to open a store, if its slots name one: it is known before anybody logs in.
+pub(crate) fn token_serial(config: &Config, store: &dyn Store) -> Result<Option<String>, Fault> {
+    if !config.root_key.providers.contains(&RootKeyProvider::Pkcs11) {
+        return Ok(None);
+    }
+    let slots = Slots::read(store)?;
+    let slots = slots.iter().flat_map(Slots::slots).filter(|slot| slot.provider == RootKeyProvider::Pkcs11.name());
+    Ok(token::serial_of(slots.map(|slot| slot.params.as_str())).map(str::to_owned))
 }
 
 /// Takes the root key of a store that is there.

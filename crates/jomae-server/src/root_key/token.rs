@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_crypto::secret::Key256;
-use jomae_hsm::{CallError, Hsm, Phase};
+use jomae_hsm::{CallError, Hsm, Phase, TokenFacts, wire::Refusal};
 
 use super::RootKeyError;
 use crate::{
@@ -25,19 +25,54 @@ fn failed(why: impl std::fmt::Display) -> RootKeyError {
     RootKeyError::Token(why.to_string())
 }
 
-/// The token of the service, or else one that is begun for this. Its PIN is tried once.
-async fn token(config: &Config, begun: Option<&Arc<Hsm>>) -> Result<Arc<Hsm>, RootKeyError> {
+/// What the parameters of a slot say: which key of which token wraps the slot's, and the wrapped key in Base64. Slots of
+/// earlier versions do not say which token.
+#[derive(Debug, PartialEq, Eq)]
+struct Params<'p> {
+    label: &'p str,
+    serial: Option<&'p str>,
+    wrapped: &'p str,
+}
+
+impl<'p> Params<'p> {
+    /// A serial number may have any character; neither label nor Base64 has a dollar sign.
+    fn parse(params: &'p str) -> Option<Self> {
+        let (place, wrapped) = params.strip_prefix(SCHEME)?.rsplit_once('$')?;
+        let (label, serial) = place.split_once('$').map_or((place, None), |(label, serial)| (label, Some(serial)));
+        Some(Self { label, serial, wrapped })
+    }
+}
+
+/// The serial number of the one token that the slots of a store name.
+pub(super) fn serial_of<'s>(slots: impl Iterator<Item = &'s str>) -> Option<&'s str> {
+    let mut serials = slots.filter_map(|params| Params::parse(params)?.serial);
+    let first = serials.next()?;
+    serials.all(|other| other == first).then_some(first)
+}
+
+/// The token of the service, or else one that is begun for this. Its PIN is tried once, and by no other token than the one with
+/// this serial number, unless the configuration names another.
+async fn token(config: &Config, begun: Option<&Arc<Hsm>>, serial: Option<&str>) -> Result<Arc<Hsm>, RootKeyError> {
+    let named = config.hsm.as_ref().and_then(|settings| settings.token_serial.as_deref());
+    let serial = named.or(serial).map(str::to_owned);
     let token = match (begun, &config.hsm) {
         (Some(begun), _) => Arc::clone(begun),
         (None, Some(settings)) => {
-            hsm::start(&HsmConfig { workers: 1, ..settings.clone() }, &config.data_dir).map_err(failed)?
+            let settings = HsmConfig { workers: 1, token_serial: serial.clone(), ..settings.clone() };
+            hsm::start(&settings, &config.data_dir).map_err(failed)?
         }
         (None, None) => return Err(failed("it is not named: [hsm] in the configuration")),
     };
     let waiting = Arc::clone(&token);
     let status = tokio::task::spawn_blocking(move || waiting.settled(WAIT)).await.map_err(failed)?;
     match status.phase {
-        Phase::Up => Ok(token),
+        // One that was begun may have begun without knowing of this slot.
+        Phase::Up => match (token.facts().map_err(failed)?, serial) {
+            (TokenFacts { label, serial: found, .. }, Some(expected)) if found != expected => {
+                Err(failed(Refusal::OtherToken { label, found, expected }))
+            }
+            _ => Ok(token),
+        },
         Phase::Down { reason, .. } => Err(failed(reason)),
         Phase::Starting => Err(failed("it has not begun in time")),
     }
@@ -58,22 +93,44 @@ pub(super) async fn new_key(
     if label.is_empty() || label.len() > LABEL_BYTES_MAX || !label.bytes().all(plain) {
         return Err(failed("the label of its key has 1 to 128 letters, digits, -, _, . and :"));
     }
-    let token = token(config, begun).await?;
+    let token = token(config, begun, None).await?;
+    let serial = token.facts().map_err(failed)?.serial;
     token.wrapping_key(label, true).await.map_err(of_call(label))?;
     let key = Key256::random();
     let wrapped = token.wrap(label, &key, NAME).await.map_err(of_call(label))?;
-    Ok((key, format!("{SCHEME}{label}${}", STANDARD.encode(wrapped))))
+    Ok((key, format!("{SCHEME}{label}${serial}${}", STANDARD.encode(wrapped))))
 }
 
 /// The key of a slot.
 pub(super) async fn key(config: &Config, begun: Option<&Arc<Hsm>>, params: &str) -> Result<Key256, RootKeyError> {
-    let parts = params.strip_prefix(SCHEME).and_then(|rest| rest.split_once('$'));
-    let parts = parts.and_then(|(label, wrapped)| Some((label, STANDARD.decode(wrapped).ok()?)));
-    let (label, wrapped) = parts.ok_or_else(|| failed("what stands in the slot is not a wrapped key"))?;
-    token(config, begun).await?.unwrap(label, &wrapped, NAME).await.map_err(of_call(label))
+    let unreadable = || failed("what stands in the slot is not a wrapped key");
+    let Params { label, serial, wrapped } = Params::parse(params).ok_or_else(unreadable)?;
+    let wrapped = STANDARD.decode(wrapped).map_err(|_| unreadable())?;
+    token(config, begun, serial).await?.unwrap(label, &wrapped, NAME).await.map_err(of_call(label))
 }
 
-/// The label of a slot's key, to be shown.
-pub(crate) fn label(params: &str) -> Option<&str> {
-    params.strip_prefix(SCHEME)?.split('$').next()
+/// Which key of which token a slot needs, to be shown.
+pub(crate) fn detail(params: &str) -> Option<String> {
+    let Params { label, serial, .. } = Params::parse(params)?;
+    Some(match serial {
+        Some(serial) => format!("key {label} in the token {serial}"),
+        None => format!("key {label}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_says_which_token_and_older_ones_do_not() {
+        let params = |label, serial| Some(Params { label, serial, wrapped: "AA==" });
+        assert_eq!(Params::parse("pkcs11$jomae-root$c1f3$AA=="), params("jomae-root", Some("c1f3")));
+        assert_eq!(Params::parse("pkcs11$jomae-root$AA=="), params("jomae-root", None));
+        assert_eq!(Params::parse("pkcs11$a$b$c$AA=="), params("a", Some("b$c")));
+        assert_eq!(Params::parse("pkcs11$jomae-root$$AA=="), params("jomae-root", Some("")));
+        assert_eq!((Params::parse("pkcs11$a"), Params::parse("kms$a$b")), (None, None));
+        assert_eq!(serial_of(["pkcs11$a$AA==", "pkcs11$a$s$AA==", "pkcs11$b$s$AA=="].into_iter()), Some("s"));
+        assert_eq!(serial_of(["pkcs11$a$s$AA==", "pkcs11$b$t$AA=="].into_iter()), None);
+    }
 }
