@@ -76,6 +76,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// A part that we need cannot be reached, or is full: may work later.
     Unavailable,
+    /// The same, of a part that only some calls need, and of whose absence the operator has been told once: he is not told again of each call.
+    Away,
     /// A change was made, but not every node has confirmed it: some may act as before for a while.
     InDoubt,
     /// Damage or a bug: will not work until someone mends it.
@@ -91,6 +93,16 @@ impl Fault {
         Self { kind: FaultKind::Unavailable, cause: cause.into() }
     }
 
+    /// The part is watched by whoever gives this, who tells of its outage.
+    pub fn away(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: FaultKind::Away, cause: cause.into() }
+    }
+
+    /// Whether it may work later without anybody mending anything.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self.kind, FaultKind::Unavailable | FaultKind::Away)
+    }
+
     pub fn in_doubt() -> Self {
         let cause = "the change was made, but not every node has confirmed it in time";
         Self { kind: FaultKind::InDoubt, cause: cause.into() }
@@ -99,7 +111,7 @@ impl Fault {
     /// What the caller is told.
     pub const fn refusal(&self) -> Refusal {
         match self.kind {
-            FaultKind::Unavailable | FaultKind::InDoubt => Refusal::Unavailable,
+            FaultKind::Unavailable | FaultKind::Away | FaultKind::InDoubt => Refusal::Unavailable,
             FaultKind::Internal => Refusal::Internal,
         }
     }

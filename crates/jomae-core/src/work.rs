@@ -16,7 +16,7 @@ use crate::{
     backend::KeyBlob,
     call::new_request_id,
     cluster::Cluster,
-    error::{Error, Fault, FaultKind},
+    error::{Error, Fault},
     import::forget_material,
     keys::{add_version, discard, plan_rotation},
     quota::Counted,
@@ -176,7 +176,7 @@ impl Kms {
             let blob = KeyBlob(discarded.blob.0.clone());
             match backend.destroy(&blob, &discarded.binding()).wait().await {
                 Ok(()) => {}
-                Err(fault) if fault.kind == FaultKind::Unavailable => return Ok(destroyed),
+                Err(fault) if fault.is_temporary() => return Ok(destroyed),
                 // It does not stop the others.
                 Err(fault) => {
                     failed = Some(fault);
@@ -229,7 +229,7 @@ impl Kms {
                 other => other,
             };
             if let Err(fault) = counted
-                && fault.kind == FaultKind::Unavailable
+                && fault.is_temporary()
             {
                 return Err(fault);
             }

@@ -254,8 +254,8 @@ impl Hsm {
             return Ok(facts.clone());
         }
         match &self.first.lock().phase {
-            Phase::Down { reason, .. } => Err(CallError::Down(reason.clone())),
-            _ => Err(CallError::Down("it is being started".to_owned())),
+            Phase::Down { reason, .. } => Err(self.token.refuse(reason)),
+            _ => Err(self.token.refuse("it is being started")),
         }
     }
 
@@ -274,9 +274,8 @@ impl Hsm {
             if state.phase != Phase::Up {
                 continue;
             }
-            state.phase = Phase::Starting;
+            link.leave(&mut state, Phase::Starting);
             state.ended = Some("another token is meant".to_owned());
-            link.publish(&state);
             link.changed.notify_all();
             link.to_send.notify_all();
         }

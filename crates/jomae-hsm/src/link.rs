@@ -114,6 +114,8 @@ pub(crate) struct Token {
     pub learned: Condvar,
     /// Held by a worker that starts: a PIN is tried by one of them, and no other tries it before that one has heard.
     pub starting: Mutex<()>,
+    /// Calls that had no worker, since it was last looked at.
+    pub refused: AtomicU64,
 }
 
 pub(crate) struct Known {
@@ -124,6 +126,10 @@ pub(crate) struct Known {
     pub may_try_pin: bool,
     /// Whether an operator has just said that the PIN be tried, whatever its source remembers of it.
     pub is_pin_asked_for: bool,
+    /// Workers that are up.
+    pub up: u16,
+    /// Since when none is, if somebody has been told.
+    pub outage: Option<Instant>,
     /// What the token has said of the PIN, until an operator says that it is another one.
     pub refused: Option<Refusal>,
     pub stop: bool,
@@ -132,14 +138,46 @@ pub(crate) struct Known {
 impl Token {
     pub fn new(settings: Settings, launch: Launch) -> Self {
         let serial = settings.token_serial.clone();
-        let known =
-            Known { facts: None, serial, may_try_pin: true, is_pin_asked_for: false, refused: None, stop: false };
-        Self { settings, launch, known: Mutex::new(known), learned: Condvar::new(), starting: Mutex::new(()) }
+        let known = Known {
+            facts: None,
+            serial,
+            may_try_pin: true,
+            is_pin_asked_for: false,
+            up: 0,
+            outage: None,
+            refused: None,
+            stop: false,
+        };
+        Self {
+            settings,
+            launch,
+            known: Mutex::new(known),
+            learned: Condvar::new(),
+            starting: Mutex::new(()),
+            refused: AtomicU64::new(0),
+        }
     }
 
     /// Not while waiting for a worker's state: that lock is taken first.
     pub fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether none is up, and nobody has been told.
+    pub fn begins_outage(&self) -> bool {
+        let mut known = self.known();
+        let begins = known.up == 0 && known.outage.is_none();
+        if begins {
+            known.outage = Some(Instant::now());
+            self.refused.store(0, Ordering::Relaxed);
+        }
+        begins
+    }
+
+    /// Why a call has no worker.
+    pub fn refuse(&self, reason: &str) -> CallError {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        CallError::Down(reason.to_owned())
     }
 
     /// How many workers there are: each has a session at least.
@@ -208,6 +246,15 @@ impl Shared {
     /// Calls that wait, or [`DOWN`].
     pub fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
+    }
+
+    /// Takes no calls from now on.
+    pub fn leave(&self, state: &mut State, phase: Phase) {
+        if std::mem::replace(&mut state.phase, phase) == Phase::Up {
+            let mut known = self.token.known();
+            known.up = known.up.saturating_sub(1);
+        }
+        self.publish(state);
     }
 
     /// Says anew what the load is.
@@ -285,10 +332,10 @@ impl Shared {
         makes: Option<KeyRef>,
     ) -> Result<(), CallError> {
         if let Phase::Down { reason, .. } = &state.phase {
-            return Err(CallError::Down(reason.clone()));
+            return Err(self.token.refuse(reason));
         }
         if state.phase == Phase::Starting {
-            return Err(CallError::Down("it is being started".to_owned()));
+            return Err(self.token.refuse("it is being started"));
         }
         if state.waiting.len() >= CALLS_MAX / usize::from(self.token.workers()) {
             return Err(CallError::Crowded);

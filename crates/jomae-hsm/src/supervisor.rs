@@ -49,6 +49,8 @@ pub fn run(shared: &Arc<Shared>) {
     }
     let (mut pause, longest) = PAUSES;
     let mut is_first = true;
+    // Said once, and not at each start.
+    let mut told = String::new();
     loop {
         if !std::mem::replace(&mut is_first, false) {
             shared.restarts.fetch_add(1, Ordering::Relaxed);
@@ -67,16 +69,16 @@ pub fn run(shared: &Arc<Shared>) {
         if began.elapsed() >= STEADY {
             pause = PAUSES.0;
         }
+        let was_up = down(shared, &reason, is_final);
+        let begins_outage = shared.token.begins_outage();
         if is_final {
             tracing::error!(reason, "the token is out of service until SIGHUP or a restart");
-        } else {
-            tracing::warn!(
-                reason,
-                pause_ms = pause.as_millis(),
-                "the worker of the token has ended, and is started anew"
-            );
+        } else if begins_outage {
+            tracing::error!(reason, "the token is out of service; calls of its keys are refused until it is back");
+        } else if was_up || told != reason {
+            tracing::warn!(reason, "the worker of the token has ended, and is started anew");
         }
-        down(shared, &reason, is_final);
+        told.clone_from(&reason);
         if !rest(shared, (!is_final).then_some(pause)) {
             return;
         }
@@ -86,15 +88,16 @@ pub fn run(shared: &Arc<Shared>) {
 
 fn set_phase(shared: &Shared, phase: Phase) {
     let mut state = shared.lock();
-    state.phase = phase;
+    shared.leave(&mut state, phase);
     state.ended = None;
-    shared.publish(&state);
     shared.changed.notify_all();
 }
 
-fn down(shared: &Shared, reason: &str, is_final: bool) {
+/// Gives whether it was up.
+fn down(shared: &Shared, reason: &str, is_final: bool) -> bool {
     let mut state = shared.lock();
-    state.phase = Phase::Down { reason: reason.to_owned(), is_final };
+    let was_up = state.phase == Phase::Up;
+    shared.leave(&mut state, Phase::Down { reason: reason.to_owned(), is_final });
     state.worker = None;
     shared.fail_all(&mut state, reason);
     shared.publish(&state);
@@ -104,6 +107,7 @@ fn down(shared: &Shared, reason: &str, is_final: bool) {
     for delivery in handed_over {
         shared.deliver(&delivery);
     }
+    was_up
 }
 
 /// Waits for the next start: as long as the pause, or until it is wanted. False: to stop.
@@ -350,7 +354,13 @@ fn started(shared: &Shared, state: &mut State, facts: TokenFacts) -> io::Result<
         shared.token.learned.notify_all();
     }
     known.may_try_pin = true;
+    known.up += 1;
+    let outage = known.outage.take();
     drop(known);
+    if let Some(since) = outage {
+        let refused = shared.token.refused.swap(0, Ordering::Relaxed);
+        tracing::info!(refused, secs = since.elapsed().as_secs(), "the token is in service again");
+    }
     state.phase = Phase::Up;
     shared.publish(state);
     shared.changed.notify_all();

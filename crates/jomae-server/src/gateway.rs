@@ -10,6 +10,7 @@ use std::{
 
 use jomae_api::{action::Api, error::Refusal, time::Timestamp, wire::Params};
 use jomae_core::{
+    error::FaultKind,
     identity::Caller,
     service::{Arrival, Reply, Service},
     shares::Meter,
@@ -49,7 +50,9 @@ impl Gateway {
         let action = reply.outcome.action.unwrap_or("none");
         let request_id = &reply.request_id;
         if let Some(fault) = &reply.outcome.fault {
-            if reply.outcome.known {
+            if fault.kind == FaultKind::Away {
+                tracing::debug!(action, request_id, source_ip, cause = %fault, "a call failed");
+            } else if reply.outcome.known {
                 tracing::error!(action, request_id, source_ip, cause = %fault, "a call failed");
             } else if let Some(times) = self.stranger_faults.due() {
                 tracing::error!(request_id, source_ip, times, cause = %fault, "calls by unknown callers failed");

@@ -11,6 +11,7 @@ use std::{
 use jomae_api::actions::ACTIONS;
 use jomae_core::{
     cluster::Cluster,
+    error::FaultKind,
     service::{Reply, Service},
 };
 use jomae_hsm::{Hsm, Phase, Status as HsmStatus};
@@ -119,7 +120,7 @@ impl Metrics {
     /// Counts one answered call.
     pub fn count(&self, reply: &Reply, took: Duration) {
         self.seconds.observe(took.as_secs_f64());
-        if reply.outcome.fault.is_some() {
+        if reply.outcome.fault.as_ref().is_some_and(|fault| fault.kind != FaultKind::Away) {
             self.faults.inc();
         }
         if reply.outcome.denial.as_ref().is_some_and(|denial| denial.too_costly) {

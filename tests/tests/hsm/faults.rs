@@ -150,6 +150,36 @@ async fn a_token_that_goes_or_is_replaced_is_missed_by_name() {
     assert_eq!(decrypt(&client, &blob).await, "AAAA");
 }
 
+/// An outage is told when it begins and when it ends, and is no fault of each call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_told_twice_and_no_call_is_a_fault() {
+    let bench = Bench::new();
+    let mut server = bench.start_faulty(10);
+    let client = server.client();
+    let key = make(&client).await;
+    wait_until("both workers", || metric(&server, "jomae_hsm_workers_up") > 1.0);
+    bench.tokens.misbehave("refuse Login");
+    kill_workers(&server, 2);
+    for _ in 0..200 {
+        while is_up(&client, &key).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    is_unavailable(&client, &key).await;
+    assert!(metric(&server, "jomae_hsm_up") < 1.0);
+    bench.tokens.misbehave("");
+    wait_for_token(&client, &key).await;
+    server.wait_for_log("the token is in service again");
+    let log = server.stderr();
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(errors.len() == 1 && errors[0].contains("the token is out of service"), "{errors:#?}");
+    let ends: Vec<&str> = log.lines().filter(|line| line.contains("the token is in service again")).collect();
+    let refused = ends[0].split("refused=").nth(1).unwrap().split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!(ends.len() == 1 && refused >= 200, "{ends:#?}");
+    assert!(log.lines().filter(|line| line.contains("WARN")).count() < 10, "{log}");
+    assert!(metric(&server, "jomae_faults_total") < 1.0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_module_that_hangs_or_crashes_delays_no_software_key() {
     let bench = Bench::new();

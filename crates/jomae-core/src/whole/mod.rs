@@ -470,7 +470,7 @@ fn together(theirs: &[(Path, Option<Revision>)], ours: &[(Path, Option<Revision>
 
 fn of_fault(fault: &Fault) -> StoreError {
     match fault.kind {
-        FaultKind::Unavailable => StoreError::Unavailable(fault.to_string()),
+        FaultKind::Unavailable | FaultKind::Away => StoreError::Unavailable(fault.to_string()),
         _ => StoreError::Damaged(fault.to_string()),
     }
 }

@@ -50,6 +50,8 @@ struct Place {
 fn fault(error: CallError) -> Fault {
     match error {
         CallError::Failed(Failure::NoSuchKey) => Fault::internal(error),
+        // The client has told of it, and tells when it is over.
+        CallError::Down(_) | CallError::Failed(Failure::Lost(_)) => Fault::away(error),
         other => Fault::unavailable(other),
     }
 }

@@ -57,10 +57,8 @@ pub async fn settle(hsm: &Arc<Hsm>, config: &HsmConfig, vault: &Vault) -> Result
     let status = tokio::task::spawn_blocking(move || waiting.settled(WAIT)).await.map_err(Fault::internal)?;
     let facts = match (status.phase, status.facts) {
         (Phase::Up, Some(facts)) => facts,
-        (Phase::Down { reason, .. }, _) => {
-            tracing::error!(reason, "the token is not available; keys in it are not, until it is");
-            return Ok(());
-        }
+        // It has been told.
+        (Phase::Down { .. }, _) => return Ok(()),
         _ => {
             tracing::error!("the token has not begun in time; keys in it are not available until it has");
             return Ok(());

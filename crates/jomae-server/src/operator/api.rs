@@ -459,7 +459,7 @@ impl From<SimulationError> for Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         let status = match fault.kind {
-            FaultKind::Unavailable | FaultKind::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
+            FaultKind::Unavailable | FaultKind::Away | FaultKind::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             FaultKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         refused(status, &fault.to_string())
