@@ -33,7 +33,7 @@ fn end(mut service: Child, signal: Signal, with_workers: bool) {
 fn a_token_is_whole_whenever_a_service_is_ended_while_it_starts() {
     let bench = Bench::new();
     drop(bench.start());
-    for round in 0..40_u64 {
+    for round in 0..30_u64 {
         let service = bench.launch(Path::new(MODULE), 10, "").begin();
         let pid = Pid::from_child(&service);
         wait_until("a worker", || !children(pid).is_empty());

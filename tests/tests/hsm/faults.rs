@@ -91,7 +91,7 @@ async fn a_wrong_pin_is_tried_once_until_an_operator_says_so() {
     let bench = Bench::new();
     let right = std::fs::read(bench.tokens.pin_file()).unwrap();
     std::fs::write(bench.tokens.pin_file(), "1111-wrong\n").unwrap();
-    let mut server = bench.start_faulty(10);
+    let server = bench.start_faulty(10);
     let client = server.client();
     let software = create_key(&client, "software").await;
     encrypt(&client, &software, "AAAA").await;
@@ -148,6 +148,26 @@ async fn a_token_that_goes_or_is_replaced_is_missed_by_name() {
     bench.tokens.put_back();
     wait_for_token(&client, &key).await;
     assert_eq!(decrypt(&client, &blob).await, "AAAA");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_goes_while_it_is_used_is_an_outage() {
+    let bench = Bench::new();
+    let server = bench.start();
+    let client = server.client();
+    let (key, doomed) = (make(&client).await, make(&client).await);
+    let blob = encrypt(&client, &key, "AAAA").await;
+    wait_until("both workers", || metric(&server, "jomae_hsm_workers_up") > 1.0);
+    bench.tokens.take_away();
+    for _ in 0..4 {
+        is_unavailable(&client, &key).await;
+        is_unavailable(&client, &doomed).await;
+    }
+    wait_until("the outage", || metric(&server, "jomae_hsm_up") < 1.0);
+    bench.tokens.put_back();
+    wait_for_token(&client, &key).await;
+    assert_eq!(decrypt(&client, &blob).await, "AAAA");
+    assert!(metric(&server, "jomae_faults_total") < 1.0);
 }
 
 /// An outage is told when it begins and when it ends, and is no fault of each call.

@@ -108,7 +108,8 @@ fn serve(parent: Option<Pid>) -> io::Result<()> {
     outbox.put(call, &FromWorker::Started(opened.facts.clone()), Instant::now())?;
     outbox.flush()?;
     let inbox = Inbox::new(frames, opened.sessions.len(), workers);
-    let shared = Shared { inbox, outbox, pace: Pace::new(), handles: Mutex::default() };
+    let serial = opened.facts.serial;
+    let shared = Shared { inbox, outbox, pace: Pace::new(), handles: Mutex::default(), serial };
     std::thread::scope(|scope| {
         for session in opened.sessions {
             let (shared, place) = (&shared, &opened.place);
@@ -159,6 +160,8 @@ struct Shared {
     pace: Pace,
     /// Handles of keys in the token, which all sessions of a process may use.
     handles: Mutex<HashMap<KeyRef, ObjectHandle>>,
+    /// Of the token.
+    serial: String,
 }
 
 impl Shared {
@@ -166,7 +169,15 @@ impl Shared {
     fn work(&self, mut session: Session, place: &token::Place) -> io::Result<()> {
         while let Some(Task { call, request, .. }) = self.inbox.next(&self.pace, &self.outbox)? {
             let began = Instant::now();
-            let answer = self.answer(&session, &request);
+            let answer = match self.answer(&session, &request) {
+                // Some modules answer for a token that is gone as if it were empty.
+                Err(Failure::NoSuchKey) | Ok(Answer::Found(false) | Answer::Done | Answer::Named(None))
+                    if !place.is_there(&self.serial) =>
+                {
+                    Err(Failure::Lost("the token is not there any more".to_owned()))
+                }
+                answer => answer,
+            };
             let now = Instant::now();
             self.pace.note(&request, now - began);
             drop(request);

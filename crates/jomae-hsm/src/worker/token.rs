@@ -33,6 +33,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether the token is still the one in its slot.
+    pub fn is_there(&self, serial: &str) -> bool {
+        self.module
+            .get_token_info(self.slot)
+            .is_ok_and(|info| info.token_initialized() && one_line(info.serial_number()) == serial)
+    }
+
     /// A session in place of another. That one is closed after it, if there is room: with its last session a process is
     /// logged out.
     pub fn session_instead(&self, old: Session) -> Result<Session, Error> {
