@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jomae_client::api::CallError;
@@ -33,10 +33,14 @@ fn end(mut service: Child, signal: Signal, with_workers: bool) {
 fn a_token_is_whole_whenever_a_service_is_ended_while_it_starts() {
     let bench = Bench::new();
     drop(bench.start());
-    for round in 0..30_u64 {
+    for round in 0..40_u64 {
         let service = bench.launch(Path::new(MODULE), 10, "").begin();
         let pid = Pid::from_child(&service);
-        wait_until("a worker", || !children(pid).is_empty());
+        let until = Instant::now() + Duration::from_mins(1);
+        while children(pid).is_empty() {
+            assert!(Instant::now() < until, "no worker");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         std::thread::sleep(Duration::from_millis(2 + round * 37 % 90));
         let signal = if round % 4 == 3 { Signal::KILL } else { Signal::TERM };
         let workers = children(pid);

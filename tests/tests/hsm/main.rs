@@ -104,12 +104,13 @@ fn workers(server: &Server) -> Vec<u32> {
     children(server.pid()).into_iter().map(|worker| worker.as_raw_nonzero().get().unsigned_abs()).collect()
 }
 
-/// The workers of a process.
+/// The workers of a process: it has no other children. None if it is gone.
 fn children(parent: Pid) -> Vec<Pid> {
-    let parent = parent.as_raw_nonzero().to_string();
-    let found = Command::new("pgrep").args(["-P", &parent, "-f", "hsm-worker"]).output().unwrap();
-    let found = String::from_utf8(found.stdout).unwrap();
-    found.lines().map(|line| Pid::from_raw(line.parse().unwrap()).unwrap()).collect()
+    let threads = std::fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero())).into_iter().flatten().flatten();
+    // A thread may end meanwhile.
+    let of_each = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let found: String = of_each.collect();
+    found.split_whitespace().filter_map(|child| Pid::from_raw(child.parse().ok()?)).collect()
 }
 
 /// Kills so many of its two workers.
