@@ -325,7 +325,7 @@ pub struct Finding {
     pub result: Result<String, String>,
 }
 
-/// Examines a data directory, in use or not, and changes nothing in it.
+/// Examines a data directory, in use or not, and changes nothing in it but what is noted of a PIN, if a token opens the records.
 pub async fn examine(config: &Config) -> Vec<Finding> {
     let dir = &config.data_dir;
     let mut findings = Vec::new();
