@@ -106,10 +106,12 @@ impl From<Fault> for OperateError {
 pub(crate) fn refuse_if_used(dir: &Path) -> Result<(), OperateError> {
     unfinished::refuse(dir)?;
     match fs::read_dir(dir) {
-        Ok(mut entries) => match entries.next() {
-            Some(_) => Err(OperateError::NotEmpty(dir.to_owned())),
-            None => Ok(()),
-        },
+        Ok(mut entries) => {
+            // A restore that the token has refused leaves that behind, and is to be run again.
+            let is_note =
+                |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == hsm::PIN_NOTE_FILE);
+            if entries.all(is_note) { Ok(()) } else { Err(OperateError::NotEmpty(dir.to_owned())) }
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error(dir)(error)),
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backend::TokenBackend;
 
+pub(crate) use self::pin::NOTE_FILE as PIN_NOTE_FILE;
 use self::pin::PinFile;
 use crate::{
     config::{Config, HsmConfig, RootKeyProvider},

@@ -19,7 +19,7 @@ use crate::{config::HsmConfig, files, gateway};
 /// Longest file with a PIN, in bytes.
 const PIN_FILE_BYTES_MAX: usize = 512;
 /// What became of the PIN, in the data directory.
-const NOTE_FILE: &str = "hsm-pin.json";
+pub(crate) const NOTE_FILE: &str = "hsm-pin.json";
 const NOTE_BYTES_MAX: usize = 16 * 1024;
 
 /// Which PIN file it was, and of which token. Nothing in it follows from the PIN.
@@ -229,6 +229,15 @@ mod tests {
             .set_modified(std::time::SystemTime::now())
             .unwrap();
         assert!(!place.source().read(false).unwrap().is_doubtful);
+    }
+
+    #[test]
+    fn a_restore_goes_on_where_a_pin_was_refused_before() {
+        let (place, dir) = (Place::new(), tempfile::tempdir().unwrap());
+        PinFile { note: dir.path().join(NOTE_FILE), ..place.source() }.read(false).unwrap();
+        assert!(dir.path().join(NOTE_FILE).exists() && crate::operate::refuse_if_used(dir.path()).is_ok());
+        fs::write(dir.path().join("other"), "").unwrap();
+        assert!(crate::operate::refuse_if_used(dir.path()).is_err());
     }
 
     #[test]
