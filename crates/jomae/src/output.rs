@@ -45,7 +45,7 @@ impl Failure {
                 (format!("{error}{}", hint.unwrap_or_default()), code)
             }
         };
-        let _ = writeln!(io::stderr().lock(), "jomae: {text}");
+        note(&text);
         ExitCode::from(code)
     }
 }
@@ -56,9 +56,34 @@ impl From<CallError> for Failure {
     }
 }
 
-/// Says something beside the result, on standard error.
+/// Says something beside the result, on standard error. Everything that is said there goes through here.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "jomae: {text}");
+    let _ = writeln!(io::stderr().lock(), "jomae: {}", said(text));
+}
+
+/// What is quoted in it may be somebody else's, such as the manifest of a backup. Further lines, as of an error in a
+/// configuration, are indented: none looks like one that this program begins.
+fn said(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Text that somebody else wrote, such as a description: it may neither make lines of its own nor command a terminal, nor
+/// turn round what stands beside it.
+pub fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_layout(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Marks, embeddings, overrides and isolates of bidirectional text, and the separators of lines and paragraphs.
+fn is_layout(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes a line to standard output.
@@ -94,6 +119,20 @@ pub fn is_text(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_is_quoted_commands_a_terminal() {
+        for (text, shown) in [
+            ("plain: 鍵 \"é\"", "plain: 鍵 \"é\""),
+            ("a\x1b[2Jb\x07", "a\\u{1b}[2Jb\\u{7}"),
+            ("\u{9b}2J\x7f\r\t", "\\u{9b}2J\\u{7f}\\r\\t"),
+            ("\u{202e}oof\u{2066}\u{200f}\u{2028}", "\\u{202e}oof\\u{2066}\\u{200f}\\u{2028}"),
+            ("own\nlines\njomae: forged\n", "own\n  lines\n  jomae: forged"),
+        ] {
+            assert_eq!(said(text), shown, "{text:?}");
+        }
+        assert_eq!(harmless("a\nb"), "a\\nb");
+    }
 
     #[test]
     fn text_is_what_a_terminal_takes() {

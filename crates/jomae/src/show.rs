@@ -93,7 +93,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if std::io::stdout().is_terminal() => Some(harmless(text)),
+        Value::String(text) if std::io::stdout().is_terminal() => Some(output::harmless(text)),
         Value::String(text) => Some(text.clone()),
         Value::Object(_) | Value::Array(_) => None,
         other => Some(other.to_string()),
@@ -214,19 +214,6 @@ fn cell(row: &Value, column: &str) -> String {
     }
 }
 
-/// Text that somebody else wrote, such as a description: it may neither make lines of its own nor command a terminal.
-fn harmless(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 /// A table whose rows come bit by bit; its columns only grow.
 pub struct Table {
     head: Option<Vec<String>>,
@@ -255,7 +242,8 @@ impl Table {
 
 /// Columns, aligned; `widths` are those of rows before.
 fn laid_out(rows: &[Vec<String>], widths: &mut Vec<usize>) -> String {
-    let all: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()).collect();
+    let all: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| output::harmless(cell)).collect()).collect();
     let columns = all.iter().map(Vec::len).max().unwrap_or(0);
     widths.resize(columns.max(widths.len()), 0);
     for row in &all {
