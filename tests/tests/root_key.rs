@@ -143,8 +143,8 @@ async fn shares_bring_back_a_service_whose_root_key_is_lost() {
     for (given, why) in [
         (vec![&ours[0], &ours[1]], "2 shares of 5 are given, and 3 open"),
         (vec![&ours[0], &ours[1], &ours[1]], "share 2 is given twice"),
-        (vec![&ours[0], &ours[1], &forged], "share 5 is not the one that was handed out"),
-        (vec![&ours[0], &ours[1], &others[2]], "share 3 of those given is of another set"),
+        (vec![&ours[0], &ours[1], &forged], "is not share 5 as it was handed out"),
+        (vec![&ours[0], &ours[1], &others[2]], "share-3.txt is not of the set"),
     ] {
         recover(&given).failed(1, &[why]);
         assert!(!key_file.exists(), "what opens nothing is not left");

@@ -264,6 +264,11 @@ impl ShareSet {
         self.hashes.len()
     }
 
+    /// The set's name, 16 hexadecimal digits: as the second line of each of its shares has it.
+    pub fn id(&self) -> String {
+        hex::encode(self.set)
+    }
+
     /// The set as one line.
     pub fn to_line(&self) -> String {
         let Self { set, open, hashes } = self;

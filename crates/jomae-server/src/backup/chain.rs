@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    root_key::{Holder, Opened, RootKeyError, Sources},
+    root_key::{Holder, Opened, RootKeyError, Sources, named},
 };
 
 /// Backups that one may go on from, at most.
@@ -62,7 +62,7 @@ pub struct Listed {
     pub records: u64,
     pub bytes: u64,
     pub root_key_id: String,
-    /// The providers that open it.
+    /// The slots that open it: each by its name, with its provider if that is another word.
     pub opened_by: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ pub fn list(place: &mut Place) -> Result<Vec<Listed>, BackupError> {
 /// What opens a backup.
 fn providers(manifest: &Manifest) -> Vec<String> {
     match (manifest.slots(), &manifest.direct) {
-        (Ok(Some(slots)), _) => slots.slots().iter().map(|slot| slot.provider.clone()).collect(),
+        (Ok(Some(slots)), _) => slots.slots().iter().map(named).collect(),
         (_, Some((provider, _))) => vec![provider.clone()],
         _ => Vec::new(),
     }
@@ -203,7 +203,13 @@ fn open_root(manifest: &Manifest, config: &Config, handle: &Handle) -> Result<Op
         (None, Some((provider, params))) => sources.by_direct(provider, params),
         (None, None) => Err(RootKeyError::NoSlot { there: "none".to_owned(), tried: String::new() }),
     };
-    let of_root = |source| BackupError::RootKey { root_id: manifest.root_id.clone(), source };
+    let of_root = |source| {
+        let root_id = manifest.root_id.clone();
+        match source {
+            RootKeyError::Wrong(_) => BackupError::OtherRootKey { root_id },
+            source => BackupError::RootKey { root_id, source },
+        }
+    };
     let opened = opened.map_err(of_root)?;
     if slots.as_ref().is_none_or(|slots| slots.root_id() == manifest.root_id) && opened.root.id() == manifest.root_id {
         Ok(opened)
@@ -218,15 +224,20 @@ fn choose(place: &mut Place, choice: &Choice) -> Result<String, BackupError> {
         let missing = || BackupError::NotThere { place: place.address.clone(), id: id.clone() };
         return ids.into_iter().find(|there| there == id).ok_or_else(missing);
     }
+    let mut oldest = None;
     for id in ids.into_iter().rev() {
         match read_manifest(place, &id) {
-            Ok((_, manifest)) if matches!(choice, Choice::At(at) if manifest.made > at.0) => {}
+            Ok((_, manifest)) if matches!(choice, Choice::At(at) if manifest.made > at.0) => oldest = Some(id),
             Ok(_) => return Ok(id),
             Err(BackupError::NotThere { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Err(BackupError::None(place.address.clone()))
+    let place = place.address.clone();
+    Err(match (choice, oldest) {
+        (Choice::At(at), Some(oldest)) => BackupError::NoneBefore { place, at: *at, oldest },
+        _ => BackupError::None(place),
+    })
 }
 
 impl Link {

@@ -105,6 +105,16 @@ pub fn create(
     whole: bool,
     now: Timestamp,
 ) -> Result<Made, BackupError> {
+    create_in(config, of, place, whole, now).inspect_err(|_| place.unmake())
+}
+
+fn create_in(
+    config: &Config,
+    of: &Source<'_>,
+    place: &mut Place,
+    whole: bool,
+    now: Timestamp,
+) -> Result<Made, BackupError> {
     let Source { store, vault, holder } = of;
     let root = holder.root(*store).map_err(|error| BackupError::Other(error.to_string()))?;
     let slots = Slots::read(*store)?;

@@ -30,12 +30,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jomae_api::time::Timestamp;
 use jomae_core::error::Fault;
 use jomae_log::{FileError, archive::Archive};
 
 use crate::{
     audit,
-    config::{Config, ConfigError},
+    config::{BackupConfig, Config, ConfigError},
     operate::{OperateError, copy::CopyError},
     root_key::RootKeyError,
     shredding::ShreddingError,
@@ -65,6 +66,8 @@ pub enum BackupError {
     Io { path: PathBuf, source: io::Error },
     #[error("there is no backup in {0}")]
     None(String),
+    #[error("there is no backup in {place} that was made at {at} or before; the oldest there is {oldest}")]
+    NoneBefore { place: String, at: Timestamp, oldest: String },
     #[error("there is no backup {id} in {place}")]
     NotThere { place: String, id: String },
     #[error("backup {id}: {source}")]
@@ -77,7 +80,11 @@ pub enum BackupError {
     Base { id: String, base: String, why: &'static str },
     #[error("backup {id} holds {what}, which no backup has: it was not made by this program")]
     Odd { id: String, what: String },
-    #[error("the root key {root_id} opens this backup: {source}")]
+    #[error(
+        "this backup needs the root key {root_id}, and what is given is that of another store, or the backup is damaged"
+    )]
+    OtherRootKey { root_id: String },
+    #[error("this backup needs the root key {root_id}, and what is given does not lead to it: {source}")]
     RootKey { root_id: String, source: RootKeyError },
     #[error(
         "backup {0} is not signed with the key of an audit log: whoever can write where it lies may have made it; \
@@ -127,27 +134,44 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
 pub struct Place {
     archive: Box<dyn Archive>,
     address: String,
+    /// Directories that were made for it, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl Place {
-    /// The place that is named, or else that of the configuration. `makes_new`: a directory that is not there is made.
+    /// The place that is named, or else that of the configuration. A directory that is named has nothing to do with the
+    /// configuration's bucket. `makes_new`: a directory that is not there is made.
     ///
     /// # Errors
     /// There is none, or it cannot be one. Nobody is asked yet.
     pub fn open(config: &Config, named: Option<&str>, makes_new: bool) -> Result<Self, BackupError> {
         let to = named.or(config.backup.to.as_deref()).ok_or(BackupError::NoPlace)?;
-        let mut settings = config.backup.archive(to);
-        if !to.starts_with("s3://") {
-            let dir = std::path::absolute(to).map_err(io_error(Path::new(to)))?;
-            if makes_new {
-                crate::files::make_dir(&dir).map_err(io_error(&dir))?;
-            }
-            settings.to = dir.display().to_string();
+        let is_bucket = to.starts_with("s3://");
+        let mut settings = match named {
+            Some(to) if !is_bucket => BackupConfig::default().archive(to),
+            _ => config.backup.archive(to),
+        };
+        if !is_bucket {
+            settings.to = std::path::absolute(to).map_err(io_error(Path::new(to)))?.display().to_string();
         }
-        let place = settings.place().map_err(BackupError::Place)?;
-        drop(place);
-        let archive = audit::open_archive(&settings, None).map_err(|error| BackupError::Place(error.to_string()))?;
-        Ok(Self { archive, address: settings.to })
+        settings.place().map_err(BackupError::Place)?;
+        let mut made = Vec::new();
+        if makes_new && !is_bucket {
+            let dir = Path::new(&settings.to);
+            let is_missing = |dir: &&Path| crate::files::about(dir).is_err();
+            made = dir.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+            crate::files::make_dir(dir).map_err(io_error(dir))?;
+        }
+        let archive = audit::open_archive(&settings, None);
+        let archive = archive.map_err(|source| BackupError::Archive { place: settings.to.clone(), source })?;
+        Ok(Self { archive, address: settings.to, made })
+    }
+
+    /// After a refusal: what was made for it goes again, unless something is in it.
+    fn unmake(&mut self) {
+        for dir in self.made.drain(..) {
+            let _ = std::fs::remove_dir(dir);
+        }
     }
 
     fn failed(&self) -> impl Fn(io::Error) -> BackupError + use<> {

@@ -101,7 +101,9 @@ fn row(slot: &Slot) -> Row<'_> {
 pub(crate) fn detail(slot: &Slot) -> String {
     let Slot { provider, params, .. } = slot;
     let detail = match provider.as_str() {
-        "shares" => ShareSet::from_line(params).map(|set| format!("any {} of {}", set.open(), set.count())),
+        "shares" => {
+            ShareSet::from_line(params).map(|set| format!("any {} of {}, set {}", set.open(), set.count(), set.id()))
+        }
         "passphrase" => PassphraseParams::from_line(params).ok().map(|_| "Argon2id".to_owned()),
         "pkcs11" => token_detail(params),
         _ => None,

@@ -116,8 +116,13 @@ fn read_secret(path: &Path, secret: Secret, bytes_max: usize) -> Result<Option<Z
 
 /// A secret that the configuration names and that must be there.
 pub(super) fn read_configured(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
-    read_secret(path, Secret::Configured, bytes_max)?
-        .ok_or_else(|| RootKeyError::Read { path: path.display().to_string(), source: io::ErrorKind::NotFound.into() })
+    let shown = path.display().to_string();
+    match read_secret(path, Secret::Configured, bytes_max) {
+        Ok(Some(content)) => Ok(content),
+        Ok(None) => Err(RootKeyError::Needed { path: shown, source: io::ErrorKind::NotFound.into() }),
+        Err(RootKeyError::Read { path, source }) => Err(RootKeyError::Needed { path, source }),
+        Err(other) => Err(other),
+    }
 }
 
 /// A plain rule, not an estimate: it stops short words and repetitions, and nobody else's quotation.

@@ -54,6 +54,8 @@ pub enum RootKeyError {
     Missing { path: String },
     #[error("the root key file {path} cannot be read: {source}")]
     Read { path: String, source: io::Error },
+    #[error("{path}, which the root key needs, cannot be read: {source}")]
+    Needed { path: String, source: io::Error },
     #[error("the root key file {path} cannot be made: {source}")]
     Write { path: String, source: io::Error },
     #[error("the root key file {path}: {source}")]
@@ -78,6 +80,16 @@ pub enum RootKeyError {
     ShareFile(#[from] ShareFileError),
     #[error("the shares of the root key: {0}")]
     Shares(#[from] CombineError),
+    #[error("the share in {path} is not of the set {set}")]
+    OtherSet {
+        path: String,
+        /// The set that was needed.
+        set: String,
+        /// Which of those given, from 0.
+        at: usize,
+    },
+    #[error("the share in {path} is not share {number} as it was handed out: it is forged or damaged")]
+    ForgedShare { path: String, number: u8 },
     #[error("no share is named: root_key.share_files in the configuration, or --share")]
     NoShares,
     #[error("shares open a store, and do not begin one: start with another provider, then run jomae root add shares")]
@@ -230,22 +242,29 @@ impl<'s> Sources<'s> {
             }
         }
         // Shares of another slot are no news where some of this one are given.
-        let is_elsewhere =
-            |error: &RootKeyError| matches!(error, RootKeyError::Shares(CombineError::OtherSet { at: 0 }));
+        let is_elsewhere = |error: &RootKeyError| matches!(error, RootKeyError::OtherSet { at: 0, .. });
         if !failed.iter().all(|(_, error)| is_elsewhere(error)) {
             failed.retain(|(_, error)| !is_elsewhere(error));
         }
-        // One alone speaks for itself.
-        let mut failed = failed.into_iter();
-        match (failed.next(), failed.as_slice()) {
+        // What is wrong with a file is wrong for every slot that needs it.
+        let mut told: Vec<(Vec<String>, RootKeyError)> = Vec::new();
+        for (slot, error) in failed {
+            let text = error.to_string();
+            match told.iter_mut().find(|(_, known)| known.to_string() == text) {
+                Some((names, _)) => names.push(named(slot)),
+                None => told.push((vec![named(slot)], error)),
+            }
+        }
+        match (told.pop(), told.as_slice()) {
             (None, _) => Err(RootKeyError::NoSlot {
                 there: slots.slots().iter().map(named).collect::<Vec<_>>().join(", "),
                 tried: tried.iter().map(|provider| provider.name()).collect::<Vec<_>>().join(", "),
             }),
+            // One alone speaks for itself.
             (Some((_, error)), []) => Err(error),
-            (Some(first), _) => {
-                let told =
-                    std::iter::once(first).chain(failed).map(|(slot, error)| format!("{}: {error}", named(slot)));
+            (Some(last), _) => {
+                let told = told.into_iter().chain([last]);
+                let told = told.map(|(names, error)| format!("{}: {error}", names.join(", ")));
                 Err(RootKeyError::NoneOpens(told.collect()))
             }
         }
@@ -313,7 +332,8 @@ impl<'s> Sources<'s> {
     }
 }
 
-fn named(slot: &Slot) -> String {
+/// As it is told from the others: by its name, and its provider if that is another word.
+pub(crate) fn named(slot: &Slot) -> String {
     if slot.name == slot.provider { slot.name.clone() } else { format!("{} ({})", slot.name, slot.provider) }
 }
 
@@ -343,6 +363,19 @@ pub(crate) async fn settle(vault: &Vault, holder: &Holder) -> Result<(), RootKey
         // Who does it now, or changes the root key, ends it.
         Err(ChangeError::Conflict) => tracing::info!("another node is changing the root key"),
         Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Tells the operator if all that opens the store is a device or a service elsewhere, of which there is no copy.
+pub(crate) fn warn_of_the_only_way(store: &dyn Store) -> Result<(), Fault> {
+    let cannot_be_copied = [RootKeyProvider::Pkcs11.name(), RootKeyProvider::Kms.name()];
+    let slots = Slots::read(store)?;
+    if slots.is_some_and(|slots| slots.slots().iter().all(|slot| cannot_be_copied.contains(&slot.provider.as_str()))) {
+        tracing::warn!(
+            "nothing opens this store but a token or another KMS, and neither can be copied: add shares or a key file, with \
+             jomae root add"
+        );
     }
     Ok(())
 }

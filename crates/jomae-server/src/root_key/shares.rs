@@ -9,7 +9,7 @@ use jomae_crypto::{
 
 use super::{
     RootKeyError, local,
-    people::{Identities, SEALED_BYTES_MAX},
+    people::{Identities, SEALED_BYTES_MAX, ShareFileError},
 };
 
 /// The key, from enough of its shares. `identities`: files with what opens those that are encrypted.
@@ -21,7 +21,24 @@ pub(super) fn key(files: &[PathBuf], identities: &[PathBuf], params: &str) -> Re
     let identities = Identities::read(identities)?;
     let mut shares = Vec::with_capacity(files.len());
     for path in files {
-        shares.push(identities.share(path, local::read_configured(path, SEALED_BYTES_MAX)?)?);
+        let content = local::read_configured(path, SEALED_BYTES_MAX).map_err(|error| match error {
+            RootKeyError::Needed { path, source } => ShareFileError::Read { path, source }.into(),
+            other => other,
+        })?;
+        shares.push(identities.share(path, content)?);
     }
-    Ok(set.combine(&shares)?)
+    set.combine(&shares).map_err(|error| of_file(error, files, &set))
+}
+
+/// Whoever has given files knows these, and no place in a row.
+fn of_file(error: CombineError, files: &[PathBuf], set: &ShareSet) -> RootKeyError {
+    let at = match error {
+        CombineError::OtherSet { at } | CombineError::Forged { at, .. } => at,
+        _ => return error.into(),
+    };
+    let Some(path) = files.get(at).map(|path| path.display().to_string()) else { return error.into() };
+    match error {
+        CombineError::Forged { number, .. } => RootKeyError::ForgedShare { path, number },
+        _ => RootKeyError::OtherSet { path, set: set.id(), at },
+    }
 }
