@@ -153,7 +153,13 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 
 /// As [`private_dir`] for the data directory itself, which may be a link to one.
 pub fn make_dir(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| match about(path) {
+        Ok(there) if there.is_symlink() && !path.exists() => {
+            io::Error::new(io::ErrorKind::NotFound, "is a link to something that is not there")
+        }
+        _ => error,
+    })
 }
 
 /// Makes one directory, readable by the owner alone; what it stands in must be there.

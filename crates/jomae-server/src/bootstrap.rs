@@ -372,6 +372,7 @@ pub(crate) async fn open_with<T>(
     let mut service = Service::new(kms, oidc, default_region, limits);
     service.authenticator.nonces = memory;
     recover(&service).await?;
+    root_key::warn_of_the_only_way(service.kms.vault.store())?;
     shredding.begin(&service, now).await?;
     let service = Arc::new(service);
     let (root_key_created, root_holder) = (root.created, Arc::new(root.holder));
@@ -420,11 +421,14 @@ async fn levels(
     Ok(software.with_hsm(Box::new(hsm::TokenBackend::new(Arc::clone(hsm), keyring))))
 }
 
-/// Logs what a crash has left in the outbox.
+/// Logs what the command line has left in the outbox while no service ran, or a crash.
 async fn recover(service: &Service) -> Result<(), StartError> {
     let recovered = service.outbox.recover(&service.kms.vault, &*service.audit).await?;
     if recovered > 0 {
-        tracing::info!(events = recovered, "logged audit events that a crash had left in the outbox");
+        tracing::info!(
+            events = recovered,
+            "logged the audit events of what was changed while no service ran, or just before it ended"
+        );
     }
     Ok(())
 }

@@ -461,6 +461,11 @@ async fn reload(
     config
 }
 
+/// What to do with a root key that can be copied.
+const KEEP: &str = "keep a copy elsewhere: without it no key can ever be used again";
+/// And with one that cannot.
+const ADD: &str = "add shares or a key file (jomae root add): without one way to it no key can ever be used again";
+
 /// Says where things are and what to type next.
 fn announce(
     config: &Config,
@@ -477,13 +482,14 @@ fn announce(
         lines.push(format!("  account      {}", first.account));
         lines.push(format!("  credential   {} (readable by you alone)", env.display()));
         if started.root_key_created {
-            lines.push(match config.root_key.providers.first() {
-                Some(RootKeyProvider::Passphrase) => "  root key     your passphrase".to_owned(),
-                Some(RootKeyProvider::Pkcs11) => "  root key     a key in the token".to_owned(),
-                Some(RootKeyProvider::Kms) => "  root key     a key of the other KMS".to_owned(),
-                _ => format!("  root key     {}", config.root_key_file().display()),
-            });
-            lines.push("               keep a copy elsewhere: without it no key can ever be used again".to_owned());
+            let (root_key, keep) = match config.root_key.providers.first() {
+                Some(RootKeyProvider::Passphrase) => ("your passphrase".to_owned(), KEEP),
+                Some(RootKeyProvider::Pkcs11) => ("a key in the token, which cannot be copied".to_owned(), ADD),
+                Some(RootKeyProvider::Kms) => ("a key of the other KMS, which cannot be copied".to_owned(), ADD),
+                _ => (config.root_key_file().display().to_string(), KEEP),
+            };
+            lines.push(format!("  root key     {root_key}"));
+            lines.push(format!("               {keep}"));
         }
     }
     if is_new_authority {

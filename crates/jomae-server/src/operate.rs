@@ -142,6 +142,15 @@ pub struct Restored {
     pub notes: Vec<String>,
     /// The backup that was restored, and when it was made.
     pub of: Option<(String, Timestamp)>,
+    /// Set if the configuration does not open by itself what was restored.
+    pub unopened: Option<Unopened>,
+}
+
+/// What the start of a restored service would be refused for.
+pub struct Unopened {
+    pub why: String,
+    /// A name that no slot of the root key has.
+    pub free_slot: String,
 }
 
 /// Makes a data directory from a backup as versions before have made them, a copy of store and log, and the root key.
@@ -245,7 +254,7 @@ async fn restore_into(
     let had = shredding::after_restore(config, &vault, region, accepted.shredded, true).await;
     let notes = had.map_err(StartError::from)?;
     identity::open(backup, config, &vault)?;
-    Ok(Restored { records, log, rollback, missing: identity::missing(config)?, notes, of: None })
+    Ok(Restored { records, log, rollback, missing: identity::missing(config)?, notes, of: None, unopened: None })
 }
 
 /// Compares a restored store with the hash over its records, and with what its log promises. What is missing since the log

@@ -6,7 +6,7 @@ use jomae_api::time::Timestamp;
 use jomae_server::{
     backup::{self, BackupError, Choice, Place, Whose, Wish},
     config::{Config, StoreKind},
-    operate::{self, Accepting, Restored},
+    operate::{self, Accepting, Restored, Unopened},
     operator,
 };
 use serde_json::{Value, json};
@@ -94,10 +94,10 @@ pub fn restore(restore: &Restore) -> Result<(), Failure> {
             backup::restore(&config, &mut place, &wish, handle)
         })?
     };
-    tell(&restored, &config)
+    tell(&restored, restore, &config)
 }
 
-fn tell(restored: &Restored, config: &Config) -> Result<(), Failure> {
+fn tell(restored: &Restored, restore: &Restore, config: &Config) -> Result<(), Failure> {
     if let Some((id, made)) = &restored.of {
         output::line(&format!("backup {id}, made at {made}"))?;
     }
@@ -114,17 +114,69 @@ fn tell(restored: &Restored, config: &Config) -> Result<(), Failure> {
     for note in &restored.notes {
         output::line(&format!("note: {note}"))?;
     }
-    let dir = config.data_dir.display();
-    let records = restored.records;
-    if config.store.kind == StoreKind::Etcd {
-        return output::line(&format!(
-            "restored {records} records to etcd, every one opened before and read back after, and the audit log to {dir}. Start \
-             with: jomae serve, and the same configuration"
+    let (dir, records) = (config.data_dir.display(), restored.records);
+    output::line(&if config.store.kind == StoreKind::Etcd {
+        format!(
+            "restored {records} records to etcd, every one opened before and read back after, and the audit log to {dir}"
+        )
+    } else {
+        format!("restored {records} records to {dir}, every one opened")
+    })?;
+    for first in before_start(restored, restore, config) {
+        output::line(&format!("before the start: {first}"))?;
+    }
+    let new_log = if restored.log.is_err() { " --new-audit-log" } else { "" };
+    output::line(&format!("Start with: jomae serve{}{new_log}", of_service(restore, config)))
+}
+
+/// The options that name the restored service.
+fn of_service(restore: &Restore, config: &Config) -> String {
+    let named = restore.config.config.as_deref().map(|file| format!(" --config {}", quoted(file)));
+    format!("{} --data-dir {}", named.unwrap_or_default(), quoted(&config.data_dir))
+}
+
+/// A path as a word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte));
+    if is_plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// What must be done first, so that the start is not refused.
+fn before_start(restored: &Restored, restore: &Restore, config: &Config) -> Vec<String> {
+    let mut first = Vec::new();
+    if restored.log.is_err() {
+        let log = config.data_dir.join("audit");
+        first.push(format!(
+            "the service does not go on with this audit log: keep it elsewhere, and begin a new one with --new-audit-log, the first \
+             time only: mv {} {}",
+            quoted(&log),
+            quoted(&config.data_dir.with_extension("damaged-audit"))
         ));
     }
-    output::line(&format!(
-        "restored {records} records to {dir}, every one opened. Start with: jomae serve --data-dir {dir}"
-    ))
+    let Some(Unopened { why, free_slot }) = &restored.unopened else { return first };
+    let key_file = config.root_key_file();
+    let Chosen { shares, identities, root_key, .. } = &restore.chosen;
+    let names_file = "name \"file\" in root_key.provider of the configuration";
+    first.push(format!("what the configuration names does not open the store: {why}"));
+    first.push(if root_key.is_some() {
+        format!("{names_file}: {} opens it", quoted(&key_file))
+    } else if config.store.kind == StoreKind::Etcd {
+        "let root_key.provider have \"shares\", and root_key.share_files name the shares, for one start; then make a slot that \
+         stays with jomae root add, and take the shares away"
+            .to_owned()
+    } else {
+        let given = shares.iter().map(|path| format!(" --share {}", quoted(path)));
+        let given: String =
+            given.chain(identities.iter().map(|path| format!(" --identity {}", quoted(path)))).collect();
+        format!(
+            "jomae root add file --name {free_slot} --to {}{given}{}; then {names_file}. A new token or another KMS gets \
+             its slot likewise, with jomae root add pkcs11 or kms, and needs no other provider",
+            quoted(&key_file),
+            of_service(restore, config)
+        )
+    });
+    first
 }
 
 pub fn drill(drill: &Drill) -> Result<(), Failure> {

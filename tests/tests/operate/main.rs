@@ -9,6 +9,7 @@
 
 mod backups;
 mod copies;
+mod disaster;
 mod doctor;
 mod federation;
 mod first_start;

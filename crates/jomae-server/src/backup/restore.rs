@@ -37,11 +37,11 @@ use crate::{
     config::{Config, RootKeyProvider, StoreKind},
     files, gateway,
     operate::{
-        self, Accepting, OperateError, Restored,
+        self, Accepting, OperateError, Restored, Unopened,
         copy::{self, Moves},
         unfinished::Unfinished,
     },
-    root_key::RootKeyError,
+    root_key::{self, RootKeyError},
     shredding,
     store::{Options, SqliteStore},
 };
@@ -203,16 +203,17 @@ pub(super) fn restore_into(
     let region = regions.first().ok_or_else(|| BackupError::Other("no region".to_owned()))?;
     let accepts_shredded = wish.accepting.shredded;
     let had = shredding::after_restore(config, &vault, region, accepts_shredded, for_service.is_some());
-    let (mut missing, mut notes) = (Vec::new(), handle.block_on(had)?);
+    let (mut missing, mut notes, mut unopened) = (Vec::new(), handle.block_on(had)?, None);
     if let Some(unfinished) = for_service {
         notes.extend(provide(config, wish, chain, &vault, unfinished, handle)?);
+        unopened = unopened_by(config, wish, &vault, handle)?;
         if let Some(link) = chain.links.last().filter(|link| link.has(IDENTITY)) {
             identity(config, place, link)?;
         }
         missing = operate::missing(config)?;
     }
     let of = Some((newest.id.clone(), Timestamp(newest.made)));
-    Ok(Filled { restored: Restored { records, log, rollback, missing, notes, of }, vault, keyring, whole })
+    Ok(Filled { restored: Restored { records, log, rollback, missing, notes, of, unopened }, vault, keyring, whole })
 }
 
 /// Sees to it that the service opens what was restored: the key file goes to where it looks for it; whoever came with shares
@@ -245,10 +246,7 @@ fn provide(
     let material = Key256::from_slice(key.expose()).map(RootMaterial::from);
     let material = material.ok_or_else(|| BackupError::Other("a key of another length".to_owned()))?;
     files::write_private(&to, material.to_key_file().expose()).map_err(io_error(&to))?;
-    let slots = Slots::read(vault.store())?.map(|slots| slots.slots().to_vec()).unwrap_or_default();
-    let is_free = |name: &String| slots.iter().all(|slot| slot.name != *name);
-    let names = std::iter::once("file".to_owned()).chain((2..).map(|nth| format!("file-{nth}")));
-    let name = names.take(slots.len() + 1).find(is_free).unwrap_or_default();
+    let name = free_slot(vault)?;
     let slot = NewSlot { name: &name, provider: RootKeyProvider::File.name(), params: "", key: &key };
     let regions = config.checked_regions().map_err(BackupError::Config)?;
     let region: &RegionId = regions.first().ok_or_else(|| BackupError::Other("no region".to_owned()))?;
@@ -261,6 +259,25 @@ fn provide(
          (jomae root status, jomae root remove)",
         to.display()
     )))
+}
+
+/// A name for a slot of a key file.
+fn free_slot(vault: &Vault) -> Result<String, BackupError> {
+    let slots = Slots::read(vault.store())?.map(|slots| slots.slots().to_vec()).unwrap_or_default();
+    let is_free = |name: &String| slots.iter().all(|slot| slot.name != *name);
+    let names = std::iter::once("file".to_owned()).chain((2..).map(|nth| format!("file-{nth}")));
+    Ok(names.take(slots.len() + 1).find(is_free).unwrap_or_default())
+}
+
+/// Whether a start would be refused. Whoever has opened the backup by the configuration alone has seen that it opens.
+fn unopened_by(config: &Config, wish: &Wish, vault: &Vault, handle: &Handle) -> Result<Option<Unopened>, BackupError> {
+    if wish.root_key.is_none() && wish.shares.is_empty() {
+        return Ok(None);
+    }
+    match handle.block_on(root_key::open(config, vault.store())) {
+        Ok(_) => Ok(None),
+        Err(why) => Ok(Some(Unopened { why: why.to_string(), free_slot: free_slot(vault)? })),
+    }
 }
 
 fn identity(config: &Config, place: &mut Place, link: &Link) -> Result<(), BackupError> {
