@@ -385,6 +385,9 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         let examined = tokio::task::spawn_blocking(move || hsm::examine(&config, &token)).await;
         note("token", examined.unwrap_or_else(|error| Err(error.to_string())));
     }
+    if let Some(to) = &config.backup.to {
+        note("backups", conditions::backups(config, to).await);
+    }
     note("addresses", conditions::addresses(config).await);
     note("free space", conditions::space(dir));
     note("clock", conditions::clock(&path));

@@ -58,6 +58,37 @@ async fn a_disk_takes_backups_and_gives_them_back_though_a_bucket_is_configured(
     on(&["backup", "list"], &data).failed(1, &["s3://lost/b: ", "s3.toml can be read by other users"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_bucket_is_counted_before_a_backup_is_due_and_doctor_tells_of_it() {
+    let site = Site::default();
+    let (data, disk) = (site.data(), site.path("disk"));
+    drop(site.start());
+    cli::jomae(&["backup", "create", "--data-dir", word(&data), "--to", word(&disk)]).ok();
+    // A drill that somebody holds by hand counts, though the service holds none.
+    let root_key = data.join("root.key");
+    cli::jomae(&["drill", "--data-dir", word(&data), "--from", word(&disk), "--root-key", word(&root_key)]).ok();
+    let toml = lost_bucket(&site) + "every_hours = 24\n";
+    let mut server = site.launch().config(&toml).start();
+    server.wait_for_log("cannot look at the backups");
+    let value = |name: &str| -> f64 {
+        let metrics = server.page("/metrics").unwrap().1;
+        let line = metrics.lines().find(|line| line.split(' ').next() == Some(name)).unwrap();
+        line.rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    assert!(value("jomae_backup_newest_timestamp_seconds") > 1e9, "none is due");
+    assert!(value("jomae_backup_failures_total") > 0.5 && value("jomae_drill_newest_timestamp_seconds") > 1e9);
+    let config = site.path("jomae.toml");
+    let doctor = || cli::jomae(&["doctor", "--config", word(&config), "--data-dir", word(&data)]);
+    let line = |ran: &cli::Ran| ran.text().lines().find(|line| line.contains(" backups: ")).unwrap().to_owned();
+    let lost = line(&doctor());
+    assert!(lost.starts_with("WRONG  backups: s3://lost/b"), "{lost}");
+    site.write("jomae.toml", &format!("[backup]\nto = {disk:?}\nevery_hours = 24\n"));
+    let found = line(&doctor());
+    assert!(found.starts_with("ok     backups: the newest in ") && found.ends_with(", 0 h ago"), "{found}");
+    site.write("jomae.toml", &format!("[backup]\nto = {:?}\nevery_hours = 24\n", site.path("nowhere")));
+    assert!(line(&doctor()).starts_with("WRONG"));
+}
+
 /// What the command line prints as the next steps is done as it stands there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_by_shares_says_what_lets_the_service_start() {

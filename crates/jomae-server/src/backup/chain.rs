@@ -218,6 +218,15 @@ fn open_root(manifest: &Manifest, config: &Config, handle: &Handle) -> Result<Op
     }
 }
 
+/// When the newest backup was made, as its manifest tells it.
+pub(crate) fn newest(place: &mut Place) -> Result<Option<Timestamp>, BackupError> {
+    match choose(place, &Choice::Newest) {
+        Ok(id) => Ok(Some(Timestamp(read_manifest(place, &id)?.1.made))),
+        Err(BackupError::None(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn choose(place: &mut Place, choice: &Choice) -> Result<String, BackupError> {
     let ids = place.ids()?;
     if let Choice::Id(id) = choice {

@@ -42,6 +42,7 @@ use crate::{
     shredding::ShreddingError,
     store::BackupError as FileBackupError,
 };
+pub(crate) use chain::newest;
 pub use chain::{Checked, Choice, Listed, list, verify};
 pub use create::{Made, Source, create};
 pub use drill::{Drill, drill};

@@ -93,33 +93,44 @@ impl Backups {
         }
     }
 
-    /// When the newest backup and the last drill were, from what lies there.
-    async fn recall(&self) {
+    /// When the newest backup was made, from what lies there. Gives whether that could be seen: a place that does not answer is
+    /// a failure, though nothing is due yet.
+    async fn recall(&self) -> bool {
         let config = self.config.clone();
-        let found = spawn_blocking(move || {
-            let newest = Place::open(&config, None, false).and_then(|mut place| chain::list(&mut place));
-            (newest, last_report(&config.data_dir.join(REPORTS)))
-        });
-        let Ok((newest, drilled)) = found.await else { return };
-        match newest {
+        let found =
+            spawn_blocking(move || Place::open(&config, None, false).and_then(|mut place| chain::list(&mut place)));
+        match found.await.map_err(|error| BackupError::Other(error.to_string())).and_then(|found| found) {
             Ok(listed) => {
                 let newest = listed.iter().map(|backup| backup.made.0).max().unwrap_or_default();
                 self.counts.newest.set(newest);
+                true
             }
-            Err(error) => tracing::warn!(%error, "cannot look at the backups"),
+            Err(error) => {
+                self.counts.failures.inc();
+                tracing::warn!(%error, "cannot look at the backups; will retry");
+                false
+            }
         }
-        self.counts.drilled.set(drilled);
+    }
+
+    /// When the last drill was held, by whomever: the command line leaves its report in the same place.
+    async fn recall_drill(&self) {
+        let reports = self.config.data_dir.join(REPORTS);
+        if let Ok(drilled) = spawn_blocking(move || last_report(&reports)).await {
+            self.counts.drilled.set(drilled.max(self.counts.drilled.get()));
+        }
     }
 
     /// Does what is due until the service stops. After a failure it is tried again with the next look.
     pub(crate) async fn run(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         let (hours, days) = (self.config.backup.every_hours, self.config.backup.drill_every_days);
-        if hours.is_none() && days.is_none() {
-            return;
-        }
-        self.recall().await;
+        let mut has_looked = hours.is_none() && days.is_none();
         let is_due = |last: &Gauge, secs: i64| last.get() + secs <= gateway::now().0;
         loop {
+            self.recall_drill().await;
+            if !has_looked {
+                has_looked = self.recall().await;
+            }
             if hours.is_some_and(|hours| is_due(&self.counts.newest, i64::from(hours) * 3600)) {
                 match self.make(None, false).await {
                     Ok(made) => {

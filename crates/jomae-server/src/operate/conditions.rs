@@ -11,10 +11,18 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-use crate::{config::Config, descriptors as limits, files, logging, oidc};
+use tokio::sync::oneshot;
+
+use crate::{
+    backup::{self, Place},
+    config::Config,
+    descriptors as limits, files, gateway, logging, oidc,
+};
 
 /// Below this the audit log and the store may soon have no room, in bytes: one segment of the log, as it is by default.
 const SPACE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// How long the place of backups may take to answer.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How far the clock may be behind what was written last.
 const CLOCK_BEHIND_MAX: Duration = Duration::from_mins(1);
 /// 2026-01-01T00:00:00Z. This program is younger.
@@ -38,6 +46,32 @@ pub(super) fn configuration(config: &Config) -> Result<String, String> {
             .map_err(|error| format!("audit.archive: {error}"))?;
     }
     Ok(format!("{} region(s)", regions.len()))
+}
+
+/// Whether the place of backups answers, and how old the newest there is. `to`: as the configuration names it.
+pub(super) async fn backups(config: &Config, to: &str) -> Result<String, String> {
+    let (tell, told) = oneshot::channel();
+    let owned = config.clone();
+    // Nobody waits for a thread of its own, unlike for one of the runtime, should the place never answer.
+    std::thread::spawn(move || {
+        let newest = Place::open(&owned, None, false).and_then(|mut place| backup::newest(&mut place));
+        let _ = tell.send(newest.map_err(|error| error.to_string()));
+    });
+    let Ok(told) = tokio::time::timeout(PLACE_TIMEOUT, told).await else {
+        return Err(format!("{to} has not answered within {} s", PLACE_TIMEOUT.as_secs()));
+    };
+    let newest = told.map_err(|error| error.to_string())??;
+    let every = config.backup.every_hours.map(i64::from);
+    let Some(newest) = newest else {
+        let text = format!("there is none in {to} yet");
+        return if every.is_some() { Err(text) } else { Ok(text) };
+    };
+    let hours = (gateway::now().0 - newest.0).max(0) / 3600;
+    let text = format!("the newest in {to} was made at {newest}, {hours} h ago");
+    match every {
+        Some(every) if hours > 2 * every => Err(format!("{text}, and one is to be made every {every} h")),
+        _ => Ok(text),
+    }
 }
 
 /// Whether the addresses can be listened on. The service itself may be what has them.
