@@ -372,6 +372,9 @@ pub enum Key {
         /// What it may do, e.g. ENCRYPT/DECRYPT.
         #[arg(long)]
         usage: Option<String>,
+        /// Where its material lives: SOFTWARE, or HSM for the token of the service [default: SOFTWARE].
+        #[arg(long, value_name = "LEVEL")]
+        protection_level: Option<String>,
         /// Its material will be brought by `jomae key import`.
         #[arg(long)]
         external: bool,

@@ -274,7 +274,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "root add shares",
         &[
             "jomae root add shares --open 3 --of 5 --to /media/usb/shares --qr",
-            "jomae root add shares --open 1 --of 2 --to shares --recipient age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z --recipient 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti ada@example.com'",
+            "jomae root add shares --open 2 --of 3 --to shares --recipient age1g4hlljgsrtkn6xqrs9epn945fujrz7tjtqj4g9vnrdd3mgfrxsqqplf8l4 --recipient age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z --recipient 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti ada@example.com'",
         ],
     ),
     ("root add pkcs11", &["jomae root add pkcs11 --name hsm --config /etc/jomae/jomae.toml"]),

@@ -150,7 +150,7 @@ async fn last_use(client: &Client, key: &str) -> Result<String, Failure> {
 }
 
 async fn create(client: &Client, show: &Show, command: &Key) -> Result<(), Failure> {
-    let Key::Create { description, alias, rotate_every, spec, usage, external } = command else {
+    let Key::Create { description, alias, rotate_every, spec, usage, protection_level, external } = command else {
         return Err(Failure::Usage("not a creation".into()));
     };
     // Before the key is made: a name that is taken, or is none, would leave a key without one.
@@ -163,6 +163,7 @@ async fn create(client: &Client, show: &Show, command: &Key) -> Result<(), Failu
     }
     params.extend(spec.as_deref().map(|spec| ("KeySpec", spec)));
     params.extend(usage.as_deref().map(|usage| ("KeyUsage", usage)));
+    params.extend(protection_level.as_deref().map(|level| ("ProtectionLevel", level)));
     params.extend(external.then_some(("Origin", "EXTERNAL")));
     if let Some(alias) = alias {
         match client.call("DescribeKey", &[("KeyId", alias)]).await {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test; the lint does not see that its helpers are tests too")]
 
+mod disaster;
 mod ending;
 mod faults;
 mod keys;

@@ -10,7 +10,7 @@ use super::{ConfigArgs, Show};
 pub enum Backup {
     /// Make a backup of store, audit log and identity, also while the service runs: encrypted to what opens the store.
     Create {
-        /// Directory, which is made if it is not there, or s3://BUCKET/PREFIX [default: backup.to of the configuration].
+        /// Directory, which is made if it is not there, or s3://BUCKET/PREFIX [default: backup.to of the configuration, which must be there].
         #[arg(long, value_name = "PLACE")]
         to: Option<String>,
         /// Take everything, not only what has changed since the last one.
