@@ -152,6 +152,7 @@ async fn shares_bring_back_a_service_whose_root_key_is_lost() {
     recover(&[&ours[4], &ours[0], &ours[2]]).ok();
     root(&site, &["remove", "file", "--yes"]).ok();
     let mut server = site.start();
+    server.wait_for_log("what was changed while no service ran");
     assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
     assert_eq!(server.stop(), Some(0));
     let names: Vec<_> = audit_events(&site.data()).iter().map(|event| event["eventName"].clone()).collect();

@@ -463,6 +463,15 @@ async fn examine_vault(config: &Config, notes: &[String], store: Arc<dyn Store>,
     }
 }
 
+/// What is wrong with the store of a stopped service as a whole, and with its log.
+pub(crate) fn warnings(config: &Config, vault: &Vault, whole: &WholeStore) -> Vec<String> {
+    let dir = audit_dir(&config.data_dir);
+    let notes = audit::notes(&dir).unwrap_or_default();
+    let log = examine_log(&dir, vault, None).map_err(|why| format!("the audit log: {why}"));
+    let store = examine_whole(&notes, vault, whole, None).map_err(|why| format!("the store: {why}"));
+    [log, store].into_iter().filter_map(Result::err).collect()
+}
+
 /// Compares the store as a whole with what is known of it.
 fn examine_whole(
     notes: &[String],

@@ -41,7 +41,13 @@ pub fn run(command: &Backup) -> Result<(), Failure> {
     match command {
         Backup::Create { to, whole, show, config } => {
             let config = serve::config(config)?;
-            let made = block_on(async { operator::back_up(&config, to.as_deref(), *whole).await.map_err(failure) })?;
+            let mut made =
+                block_on(async { operator::back_up(&config, to.as_deref(), *whole).await.map_err(failure) })?;
+            let warnings = made.as_object_mut().and_then(|made| made.remove("Warnings"));
+            for warning in warnings.as_ref().and_then(Value::as_array).into_iter().flatten() {
+                let text = warning.as_str().unwrap_or_default();
+                output::note(&format!("WARNING: the backup is made, of what is not as it was: {text}"));
+            }
             show::answer(show, &made)
         }
         Backup::List { from, show, config } => list(show, &serve::config(config)?, from.as_deref()),

@@ -39,12 +39,14 @@ fn refused(ran: &cli::Ran, why: &str) {
 async fn a_token_opens_the_store_and_no_file_does() {
     let bench = Bench::new();
     let mut server = bench.start_more(Path::new(MODULE), 10, BY_TOKEN);
+    assert!(server.stdout().contains("cannot be copied") && !server.stdout().contains("keep a copy"));
     let key = create_key(&server.client(), "k").await;
     let blob = encrypt(&server.client(), &key, "AAAA").await;
     assert_eq!(server.stop(), Some(0));
     assert!(!bench.site.data().join("root.key").exists());
     let mut server = bench.start_more(Path::new(MODULE), 10, BY_TOKEN);
     assert_eq!(decrypt(&server.client(), &blob).await, "AAAA");
+    assert!(server.stderr().contains("nothing opens this store but a token"), "{}", server.stderr());
     root(&bench, &["rotate"]).ok();
     assert_eq!(server.stop(), Some(0));
 

@@ -161,7 +161,9 @@ async fn a_damaged_log_that_is_accepted_comes_with_what_the_start_needs() {
             fs::write(&path, content).unwrap();
         }
     }
-    cli::jomae(&["backup", "create", "--data-dir", word(&data), "--to", word(&disk)]).ok();
+    let ran = cli::jomae(&["backup", "create", "--data-dir", word(&data), "--to", word(&disk)]);
+    assert!(ran.code == Some(0) && ran.stderr.starts_with("jomae: WARNING"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("not as it was: the audit log: "), "{}", ran.stderr);
     let root_key = data.join("root.key");
     let words = ["restore", "--from", word(&disk), "--root-key", word(&root_key), "--data-dir", word(&to)];
     cli::jomae(&words).failed(1, &["--accept-damaged-audit-log"]);
@@ -174,6 +176,27 @@ async fn a_damaged_log_that_is_accepted_comes_with_what_the_start_needs() {
     fs::rename(from, aside).unwrap();
     let server = site.launch().data(&to).flag("--new-audit-log").start();
     assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_a_store_that_was_rolled_back_comes_with_a_warning() {
+    let site = Site::default();
+    let mut server = site.start();
+    create_key(&server.client(), "k").await;
+    assert_eq!(server.stop(), Some(0));
+    let (store, older) = (site.data().join("store.db"), site.path("older.db"));
+    fs::copy(&store, &older).unwrap();
+    let create = || {
+        cli::jomae(&["backup", "create", "--data-dir", word(&site.data()), "--to", word(&site.path("disk")), "--whole"])
+    };
+    create().ok();
+    let mut server = site.start();
+    create_key(&server.client(), "l").await;
+    assert_eq!(server.stop(), Some(0));
+    create().ok();
+    fs::copy(&older, &store).unwrap();
+    let ran = create();
+    assert!(ran.code == Some(0) && ran.stderr.contains("not as it was: the store: "), "{}", ran.stderr);
 }
 
 /// Whoever can write to a place of backups writes no commands to the terminal of who looks at them.

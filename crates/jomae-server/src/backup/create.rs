@@ -67,6 +67,9 @@ pub struct Made {
     pub bytes: u64,
     /// Backups that were too old, and are removed.
     pub removed: Vec<String>,
+    /// What is wrong with the store of a stopped service as a whole, or with its log.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The one that it goes on from.
     #[serde(skip)]
     pub(crate) base: Option<String>,
@@ -197,6 +200,7 @@ fn create_in(
         gone: counts.gone,
         bytes,
         removed,
+        warnings: Vec::new(),
         base: manifest.base.map(|base| base.id),
         place: if place.address.starts_with("s3://") { "s3" } else { "directory" },
     })

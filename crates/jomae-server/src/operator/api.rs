@@ -17,12 +17,15 @@ use jomae_core::{
     call::new_request_id,
     error::{Fault, FaultKind},
     identity::accounts::{self, AccountError, AccountKey},
+    keyring::Keyring,
     operator::{self, Made},
     service::Service,
     store::Store,
     tx::Vault,
+    whole::WholeStore,
 };
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::simulate::{self, ReplayRequest, SimulateRequest, SimulationError};
 use crate::{
@@ -36,7 +39,8 @@ use crate::{
         self,
         status::{Nodes, NodesError},
     },
-    root_key::Holder,
+    operate,
+    root_key::{Holder, RootKeyError},
 };
 
 /// Where the operator's requests are answered.
@@ -346,7 +350,9 @@ impl OperatorApi {
                 let made = tokio::task::spawn_blocking(move || {
                     let mut place = Place::open(&api.config, to.as_deref(), to.is_some())?;
                     let of = Source { store: &*store, vault: api.vault(), holder: &api.root };
-                    backup::create(&api.config, &of, &mut place, whole, gateway::now())
+                    let mut made = backup::create(&api.config, &of, &mut place, whole, gateway::now())?;
+                    made.warnings = api.warnings(&store).unwrap_or_else(|fault| vec![fault.to_string()]);
+                    Ok::<_, BackupError>(made)
                 });
                 let made = made.await.map_err(Fault::internal)??;
                 if let Err(fault) = backup::record::keep(self.vault(), &made, gateway::now()).await {
@@ -357,6 +363,14 @@ impl OperatorApi {
         };
         self.note("CreateBackup", None, &[("Backup", &made.id)]).await?;
         json(&made)
+    }
+
+    /// What a start would say of a stopped service's store. May block for long.
+    fn warnings(&self, store: &Arc<dyn Store>) -> Result<Vec<String>, RootKeyError> {
+        let root = self.root.root(&**store)?;
+        let keyring = Arc::new(Handle::current().block_on(Keyring::open(&**store, &root))?);
+        let whole = WholeStore::open(Arc::clone(store), keyring, None)?;
+        Ok(operate::warnings(&self.config, self.vault(), &whole))
     }
 
     /// Records what changes nothing.
