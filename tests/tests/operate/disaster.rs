@@ -24,7 +24,8 @@ fn lost_bucket(site: &Site) -> String {
     fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
     format!(
         "[backup]\nto = \"s3://lost/b\"\nendpoint = \"http://127.0.0.1:9\"\nregion = \"us-east-1\"\n\
-         credentials_file = {credentials:?}\n"
+         credentials_file = \"{}\"\n",
+        credentials.display()
     )
 }
 
@@ -82,10 +83,10 @@ async fn a_lost_bucket_is_counted_before_a_backup_is_due_and_doctor_tells_of_it(
     let line = |ran: &cli::Ran| ran.text().lines().find(|line| line.contains(" backups: ")).unwrap().to_owned();
     let lost = line(&doctor());
     assert!(lost.starts_with("WRONG  backups: s3://lost/b"), "{lost}");
-    site.write("jomae.toml", &format!("[backup]\nto = {disk:?}\nevery_hours = 24\n"));
+    site.write("jomae.toml", format!("[backup]\nto = {disk:?}\nevery_hours = 24\n"));
     let found = line(&doctor());
     assert!(found.starts_with("ok     backups: the newest in ") && found.ends_with(", 0 h ago"), "{found}");
-    site.write("jomae.toml", &format!("[backup]\nto = {:?}\nevery_hours = 24\n", site.path("nowhere")));
+    site.write("jomae.toml", format!("[backup]\nto = {:?}\nevery_hours = 24\n", site.path("nowhere")));
     assert!(line(&doctor()).starts_with("WRONG"));
 }
 

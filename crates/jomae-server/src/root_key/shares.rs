@@ -32,10 +32,7 @@ pub(super) fn key(files: &[PathBuf], identities: &[PathBuf], params: &str) -> Re
 
 /// Whoever has given files knows these, and no place in a row.
 fn of_file(error: CombineError, files: &[PathBuf], set: &ShareSet) -> RootKeyError {
-    let at = match error {
-        CombineError::OtherSet { at } | CombineError::Forged { at, .. } => at,
-        _ => return error.into(),
-    };
+    let (CombineError::OtherSet { at } | CombineError::Forged { at, .. }) = error else { return error.into() };
     let Some(path) = files.get(at).map(|path| path.display().to_string()) else { return error.into() };
     match error {
         CombineError::Forged { number, .. } => RootKeyError::ForgedShare { path, number },
