@@ -47,7 +47,9 @@ async fn a_disk_takes_backups_and_gives_them_back_though_a_bucket_is_configured(
     on(&["backup", "verify", "--from", word(&disk)], &data).ok();
     on(&["drill", "--from", word(&disk)], &data).ok();
     let to = site.path("restored");
-    on(&["restore", "--from", word(&disk), "--root-key", word(&data.join("root.key"))], &to).ok();
+    let (root_key, log_key) = (data.join("root.key"), data.join("audit/key.pub"));
+    let words = ["restore", "--from", word(&disk), "--root-key", word(&root_key), "--log-key", word(&log_key)];
+    on(&words, &to).ok();
     let server = site.launch().data(&to).config(&toml).start();
     jomae_tests::calls::ask(&server.client(), "DescribeKey", &[("KeyId", &key)]).await;
     // Before the first there is none, which is not to say that there is none at all.
@@ -118,7 +120,10 @@ async fn a_restore_by_shares_says_what_lets_the_service_start() {
     assert!(shown[1]["Detail"].as_str().unwrap().ends_with(set), "{shown} {share}");
 
     let held = [shares.join("share-1.txt"), shares.join("share-3.txt")];
-    let restore = ["restore", "--from", word(&disk), "--share", word(&held[0]), "--share"];
+    let log_key = site.path("log.pub");
+    fs::copy(data.join("audit/key.pub"), &log_key).unwrap();
+    let known = ["restore", "--from", word(&disk), "--log-key", word(&log_key)];
+    let restore = [&known[..], &["--share", word(&held[0]), "--share"]].concat();
     // What is wrong with a file is said once, however many slots need it.
     let absent = site.path("nonesuch");
     let ran = on(&["backup", "verify", "--from", word(&disk), "--share", word(&held[0]), "--share", word(&absent)]);
@@ -165,8 +170,9 @@ async fn a_damaged_log_that_is_accepted_comes_with_what_the_start_needs() {
     let ran = cli::jomae(&["backup", "create", "--data-dir", word(&data), "--to", word(&disk)]);
     assert!(ran.code == Some(0) && ran.stderr.starts_with("jomae: WARNING"), "{}", ran.stderr);
     assert!(ran.stderr.contains("not as it was: the audit log: "), "{}", ran.stderr);
-    let root_key = data.join("root.key");
-    let words = ["restore", "--from", word(&disk), "--root-key", word(&root_key), "--data-dir", word(&to)];
+    let (root_key, log_key) = (data.join("root.key"), data.join("audit/key.pub"));
+    let by = ["--root-key", word(&root_key), "--log-key", word(&log_key)];
+    let words = [&["restore", "--from", word(&disk), "--data-dir", word(&to)][..], &by].concat();
     cli::jomae(&words).failed(1, &["--accept-damaged-audit-log"]);
     let ran = cli::jomae(&[&words[..], &["--accept-damaged-audit-log"]].concat()).ok();
     let start = format!("Start with: jomae serve --data-dir {} --new-audit-log", to.display());
@@ -215,7 +221,7 @@ async fn a_forged_manifest_commands_no_terminal() {
     manifest["root_id"] = "\u{1b}[8m".into();
     signed["manifest"] = manifest.to_string().into();
     fs::write(&path, signed.to_string()).unwrap();
-    for words in [&["backup", "verify"][..], &["backup", "list"], &["drill"]] {
+    for words in [&["backup", "verify", "--accept-unknown-log"][..], &["backup", "list"], &["drill"]] {
         let ran = cli::jomae(&[words, &["--data-dir", word(&data), "--from", word(&disk)]].concat());
         let told = format!("{}{}", ran.text(), ran.stderr);
         let commands = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
