@@ -1,4 +1,4 @@
-//! Calls of a token through the worker process beside the same calls of its module in this process, 16 in flight.
+//! Calls of a token through the worker processes beside the same calls of its module in this process, 16 in flight.
 
 #![allow(
     clippy::unwrap_used,
@@ -105,8 +105,8 @@ fn main() {
     let time = Duration::from_secs(args.seconds);
     let workers = hsm.status().workers;
     println!(
-        "| call | module called directly, /s | through the worker, /s | share | each round | CPU time directly, µs | \
-         through the worker, µs | share by CPU time |\n|---|---|---|---|---|---|---|---|"
+        "| call | module called directly, /s | through the workers, /s | share | each round | CPU time directly, µs | \
+         through the workers, µs | share by CPU time |\n|---|---|---|---|---|---|---|---|"
     );
     for (work, key, name) in keys {
         let mut pairs = Vec::new();
@@ -186,7 +186,7 @@ fn direct(module: &Pkcs11, slot: cryptoki::slot::Slot, work: Work, key: KeyRef, 
     per_second(&done, began)
 }
 
-/// The same through the worker, from as many tasks.
+/// The same through the workers, from as many tasks.
 async fn through(hsm: &Arc<Hsm>, work: Work, key: KeyRef, time: Duration) -> f64 {
     let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let nonces = Arc::new(Nonces::new());
