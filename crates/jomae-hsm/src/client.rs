@@ -198,7 +198,7 @@ impl Hsm {
     }
 
     /// Waits until the workers are up or have failed, at most for `within`: for the first one. When that is up, the others have
-    /// [`OTHERS`] of it: a token may let in one process at a time. Blocks.
+    /// two seconds of it: a token may let in one process at a time. Blocks.
     pub fn settled(&self, within: Duration) -> Status {
         let mut until = Instant::now() + within;
         for link in self.links() {
