@@ -88,7 +88,11 @@ fn main() {
     let worker = Launch { program: args.program.clone(), args: Vec::new(), env: Vec::new(), without: Vec::new() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let hsm = Arc::new(Hsm::start(settings, worker).unwrap());
-    assert_eq!(hsm.settled(Duration::from_mins(1)).up, usize::from(args.workers));
+    let until = Instant::now() + Duration::from_mins(1);
+    while hsm.status().up < usize::from(args.workers) {
+        assert!(Instant::now() < until, "{:?}", hsm.status());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let keys = WORKS.map(|(work, kind, name)| {
         let (id, label) = (rng::array(), "jomae:bench".to_owned());
         runtime.block_on(hsm.generate(kind, ObjectName { id, label })).unwrap();

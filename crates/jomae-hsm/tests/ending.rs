@@ -72,7 +72,7 @@ fn a_worker_ends_by_no_signal_that_goes_to_all_processes_of_a_service() {
     for name in ["-TERM", "-INT", "-HUP", "-QUIT"] {
         signal(first, name);
     }
-    assert_eq!(hsm.settled(WITHIN).up, 2);
+    wait_until("both workers", || hsm.status().up == 2);
     for name in ["-TERM", "-INT", "-HUP", "-QUIT"] {
         signal(first, name);
     }
@@ -96,7 +96,7 @@ fn a_stop_waits_for_a_login_and_begins_no_other() {
 fn another_token_that_is_meant_cuts_off_no_login() {
     let bench = Bench::new("");
     let hsm = bench.start(Duration::from_secs(10));
-    assert_eq!(hsm.settled(WITHIN).up, 2);
+    wait_until("both workers", || hsm.status().up == 2);
     bench.tokens.misbehave("slow Login");
     signal(hsm.status().workers[1], "-KILL");
     wait_until("a login", || bench.tokens.logins() == 3);
