@@ -492,7 +492,7 @@ fn announce(
             lines.push(format!("               {keep}"));
             let log_key = jomae_log::layout::public_key(&bootstrap::audit_dir(&config.data_dir));
             lines.push(format!(
-                "  log key      {} (public; keep a copy with it: a restore asks for it)",
+                "  log key      {} (public: keep it elsewhere, a restore asks for it)",
                 log_key.display()
             ));
         }
