@@ -5,6 +5,7 @@ use std::path::Path;
 use jomae_api::time::Timestamp;
 use jomae_server::{
     backup::{self, BackupError, Choice, Place, Whose, Wish},
+    bootstrap::shell_quoted,
     config::{Config, StoreKind},
     operate::{self, Accepting, Restored, Unopened},
     operator,
@@ -137,15 +138,12 @@ fn tell(restored: &Restored, restore: &Restore, config: &Config) -> Result<(), F
 
 /// The options that name the restored service.
 fn of_service(restore: &Restore, config: &Config) -> String {
-    let named = restore.config.config.as_deref().map(|file| format!(" --config {}", quoted(file)));
-    format!("{} --data-dir {}", named.unwrap_or_default(), quoted(&config.data_dir))
+    let named = restore.config.config.as_deref().map(|file| format!(" --config {}", shell_path(file)));
+    format!("{} --data-dir {}", named.unwrap_or_default(), shell_path(&config.data_dir))
 }
 
-/// A path as a word of a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte));
-    if is_plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+fn shell_path(path: &Path) -> String {
+    shell_quoted(&path.display().to_string())
 }
 
 /// What must be done first, so that the start is not refused.
@@ -156,8 +154,8 @@ fn before_start(restored: &Restored, restore: &Restore, config: &Config) -> Vec<
         first.push(format!(
             "the service does not go on with this audit log: keep it elsewhere, and begin a new one with --new-audit-log, the first \
              time only: mv {} {}",
-            quoted(&log),
-            quoted(&config.data_dir.with_extension("damaged-audit"))
+            shell_path(&log),
+            shell_path(&config.data_dir.with_extension("damaged-audit"))
         ));
     }
     let Some(Unopened { why, free_slot }) = &restored.unopened else { return first };
@@ -166,19 +164,19 @@ fn before_start(restored: &Restored, restore: &Restore, config: &Config) -> Vec<
     let names_file = "name \"file\" in root_key.provider of the configuration";
     first.push(format!("what the configuration names does not open the store: {why}"));
     first.push(if root_key.is_some() {
-        format!("{names_file}: {} opens it", quoted(&key_file))
+        format!("{names_file}: {} opens it", shell_path(&key_file))
     } else if config.store.kind == StoreKind::Etcd {
         "let root_key.provider have \"shares\", and root_key.share_files name the shares, for one start; then make a slot that \
          stays with jomae root add, and take the shares away"
             .to_owned()
     } else {
-        let given = shares.iter().map(|path| format!(" --share {}", quoted(path)));
+        let given = shares.iter().map(|path| format!(" --share {}", shell_path(path)));
         let given: String =
-            given.chain(identities.iter().map(|path| format!(" --identity {}", quoted(path)))).collect();
+            given.chain(identities.iter().map(|path| format!(" --identity {}", shell_path(path)))).collect();
         format!(
             "jomae root add file --name {free_slot} --to {}{given}{}; then {names_file}. A new token or another KMS gets \
              its slot likewise, with jomae root add pkcs11 or kms, and needs no other provider",
-            quoted(&key_file),
+            shell_path(&key_file),
             of_service(restore, config)
         )
     });
