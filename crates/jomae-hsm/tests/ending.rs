@@ -9,10 +9,12 @@ use std::{
 };
 
 use jomae_hsm::{Hsm, Launch, Phase, Secret, Settings};
-use jomae_sim::softhsm::{PIN, Tokens};
+use jomae_sim::{
+    softhsm::{PIN, Tokens},
+    wait_until,
+};
 
 const LABEL: &str = "jomae ending";
-const WITHIN: Duration = Duration::from_mins(1);
 
 struct Bench {
     _dir: tempfile::TempDir,
@@ -52,15 +54,6 @@ fn signal(worker: u32, signal: &str) {
 /// Whether it is there, and no zombie.
 fn runs(worker: u32) -> bool {
     Path::new(&format!("/proc/{worker}/exe")).read_link().is_ok()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + WITHIN;
-    while !holds() {
-        assert!(Instant::now() < until, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jomae_crypto::rng;
@@ -17,6 +17,7 @@ use jomae_hsm::{Algorithm, CallError, Hsm, KeyRef, Kind, Launch, ObjectName, Pha
 use jomae_sim::{
     block_on, kryoptic,
     softhsm::{MODULE, PIN, Tokens},
+    wait_until,
 };
 
 const LABEL: &str = "jomae several";
@@ -64,15 +65,6 @@ fn seal(hsm: &Hsm, key: KeyRef) -> Result<Vec<u8>, CallError> {
 fn signal(worker: u32, signal: &str) {
     let sent = std::process::Command::new("kill").args([signal, &worker.to_string()]).status().unwrap();
     assert!(sent.success());
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + WITHIN;
-    while !holds() {
-        assert!(Instant::now() < until, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// What one worker makes the other one uses and destroys, while the first hangs. With nothing to do the first is the one that is

@@ -19,6 +19,7 @@ use jomae_hsm::{Algorithm, CallError, Hsm, KeyRef, Kind, Launch, ObjectName, Pha
 use jomae_sim::{
     block_on,
     softhsm::{MODULE, PIN, Tokens},
+    wait_until,
 };
 use tempfile::TempDir;
 
@@ -93,14 +94,6 @@ fn why_down(status: &Status) -> (&str, bool) {
     match &status.phase {
         Phase::Down { reason, is_final } => (reason, *is_final),
         other => panic!("{other:?}"),
-    }
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + WITHIN;
-    while !holds() {
-        assert!(Instant::now() < until, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

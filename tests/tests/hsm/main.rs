@@ -12,13 +12,14 @@ mod root;
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jomae_hsm::{Hsm, Launch, ObjectInfo, Secret, Settings};
 use jomae_sim::{
     block_on,
     softhsm::{MODULE, PIN, Tokens},
+    wait_until,
 };
 use jomae_tests::{Server, Site, binary, cli::Ran, server::Launch as ServerLaunch};
 use rustix::process::Pid;
@@ -120,15 +121,6 @@ fn kill_workers(server: &Server, count: usize) {
     for worker in workers(server).into_iter().take(count) {
         let killed = Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap();
         assert!(killed.success());
-    }
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_mins(1);
-    while !holds() {
-        assert!(Instant::now() < until, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
