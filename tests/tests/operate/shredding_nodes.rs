@@ -23,6 +23,8 @@ const DAY: i64 = 86_400;
 const GRACE: i64 = 700;
 /// For what a node looks at every second, and retries after ten; also for a lease to end.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two leaps of the clock.
+const LEAP_EVERY: Duration = Duration::from_secs(6);
 const NODES: usize = 3;
 
 /// Machines over one etcd, with one clock and one mount for both directories.
@@ -105,19 +107,41 @@ impl Machines {
         shown.as_array().unwrap().iter().map(|row| (of(row, "Key"), of(row, "State"))).collect()
     }
 
-    /// Waits until the first shredding key is in this state, as this node tells. Gives the first, and the one in use.
-    fn wait_for(&self, n: usize, state: &str) -> (String, String) {
+    /// The first shredding key and the one in use, if the first is in this state, as this node tells.
+    fn first_is(&self, n: usize, state: &str) -> Result<(String, String), Vec<(String, String)>> {
+        let states = self.states(n);
+        let in_use = states.iter().find(|(_, state)| state == "InUse");
+        match (in_use, states.first()) {
+            (Some((in_use, _)), Some((first, is))) if is == state => Ok((first.clone(), in_use.clone())),
+            _ => Err(states),
+        }
+    }
+
+    /// Waits until [`Machines::first_is`] in this state.
+    fn wait_for(&self, nodes: &[Server], n: usize, state: &str) -> (String, String) {
         let began = Instant::now();
         loop {
-            let states = self.states(n);
-            let in_use = states.iter().find(|(_, state)| state == "InUse");
-            if let (Some((in_use, _)), Some((first, is))) = (in_use, states.first())
-                && is == state
-            {
-                return (first.clone(), in_use.clone());
-            }
-            assert!(began.elapsed() < PATIENCE, "{states:?}: the first is not {state}");
+            let states = match self.first_is(n, state) {
+                Ok(keys) => return keys,
+                Err(states) => states,
+            };
+            assert!(began.elapsed() < PATIENCE, "{states:?}: the first is not {state}: {}", stderr_of(nodes));
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Lets the time pass in which nothing may come under the first shredding key any more. A leap of the clock may cost the
+    /// worker its work until the others have told of theirs, and it waits anew from then: so there are several.
+    fn wait_until_retired(&self, nodes: &[Server], n: usize, from: i64) {
+        let began = Instant::now();
+        for leap in 1.. {
+            self.set(from + leap * 2 * GRACE);
+            let leapt = Instant::now();
+            while leapt.elapsed() < LEAP_EVERY {
+                let Err(states) = self.first_is(n, "Retired") else { return };
+                assert!(began.elapsed() < PATIENCE, "{states:?}: the first is not Retired: {}", stderr_of(nodes));
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
     }
 
@@ -168,6 +192,11 @@ impl Machines {
     }
 }
 
+/// What the nodes have said.
+fn stderr_of(nodes: &[Server]) -> String {
+    nodes.iter().map(Server::stderr).collect::<Vec<_>>().join("\n---\n")
+}
+
 /// Turns shredding on, node by node; all key versions come under the first shredding key, whose name it gives.
 async fn turn_on(machines: &Machines, nodes: &mut [Server], versions: u64) -> String {
     // One that has another directory is not let in, and the others do not notice it.
@@ -184,7 +213,7 @@ async fn turn_on(machines: &Machines, nodes: &mut [Server], versions: u64) -> St
         }
         *node = machines.start(n, "shred");
     }
-    let (first, in_use) = machines.wait_for(2, "InUse");
+    let (first, in_use) = machines.wait_for(nodes, 2, "InUse");
     assert_eq!(first, in_use);
     let began = Instant::now();
     let rewrapped = |node: &Server| {
@@ -272,7 +301,7 @@ async fn what_all_nodes_share_is_gone_for_all_of_them() {
     // along loses none.
     let worker = machines.worker(0);
     machines.set(40 * DAY);
-    let (_, second) = machines.wait_for((worker + 1) % NODES, "Leaving");
+    let (_, second) = machines.wait_for(&nodes, (worker + 1) % NODES, "Leaving");
     nodes[worker].kill();
     for n in (0..NODES).filter(|n| *n != worker) {
         let made = machines.make(&nodes[n]);
@@ -292,15 +321,14 @@ async fn what_all_nodes_share_is_gone_for_all_of_them() {
         machines.opens(&nodes[elsewhere], blob);
     }
     // The new worker waits from when it has taken over.
-    machines.set(40 * DAY + 2 * GRACE);
-    machines.wait_for(elsewhere, "Retired");
+    machines.wait_until_retired(&nodes, elsewhere, 40 * DAY);
     nodes[worker] = machines.start(worker, "shred");
     for blob in &blobs {
         machines.opens(&nodes[worker], blob);
     }
     let new = machines.back_up(elsewhere);
-    machines.set(52 * DAY + 2 * GRACE);
-    machines.wait_for(worker, "Destroyed");
+    machines.set(52 * DAY);
+    machines.wait_for(&nodes, worker, "Destroyed");
     let files = [
         machines.shared.path("keys").join(format!("{first}.key")),
         machines.shared.path("escrow").join(format!("{first}.escrow")),
