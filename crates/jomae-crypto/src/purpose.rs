@@ -51,6 +51,8 @@ purposes! {
     RootInSlot = "jomae/v1/root-in-slot";
     /// The list of slots under the root key.
     RootSlots = "jomae/v1/root-slots";
+    /// The key that backups are signed with, vouched for under the key of a slot's provider.
+    SlotVoucher = "jomae/v1/slot-voucher";
     /// The key of the objects of a backup under the root key.
     BackupKey = "jomae/v1/backup-key";
     /// The manifest of a backup under the root key.

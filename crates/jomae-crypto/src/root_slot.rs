@@ -11,6 +11,7 @@
 //! | decapsulation key, wrapped   | [`crate::sealed`] under the provider's key, purpose `root-slot-key`, binding: name of the slot |
 //! | root key, sealed             | 1568 bytes of ML-KEM ciphertext, then [`crate::sealed`] under the shared secret, purpose `root-in-slot`, binding: name of the slot, AAD: the ML-KEM ciphertext |
 //! | seal of the list of slots    | [`crate::sealed`] of nothing under the root key, purpose `root-slots`, AAD: the list |
+//! | voucher of a slot            | [`crate::sealed`] of nothing under the provider's key, purpose `slot-voucher`, binding: name of the slot, AAD: what is vouched for |
 
 use std::fmt;
 
@@ -79,6 +80,38 @@ impl SlotKey {
         let shared = SealingKey::new(shared.as_ref()).map_err(|_| OpenError)?;
         let root = sealed::open(&shared, Purpose::RootInSlot, name.as_bytes(), ciphertext, message)?;
         Key256::from_slice(root.expose()).map(RootMaterial::from).ok_or(OpenError)
+    }
+}
+
+/// Vouches for what whoever has the key of a slot's provider shall know again. Anybody can seal a root key to the public half of
+/// a slot; this nobody can make who has not the provider's key.
+pub struct VouchingKey(Box<SealingKey>);
+
+assert_not_impl!(VouchingKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+
+impl VouchingKey {
+    /// That of a provider.
+    ///
+    /// # Errors
+    /// The library makes none.
+    pub fn of(provider: &Key256) -> Result<Self, SealError> {
+        SealingKey::new(provider.expose()).map(|key| Self(Box::new(key)))
+    }
+
+    /// What shows that it was vouched for this text in the slot of this name.
+    ///
+    /// # Errors
+    /// As of [`sealed::seal`].
+    pub fn vouch(&self, name: &str, text: &str) -> Result<Vec<u8>, SealError> {
+        sealed::seal(&self.0, Purpose::SlotVoucher, name.as_bytes(), text.as_bytes(), &[])
+    }
+
+    /// Whether [`VouchingKey::vouch`] made this for the same.
+    ///
+    /// # Errors
+    /// Another text, another slot, or another provider's key.
+    pub fn check(&self, name: &str, text: &str, voucher: &[u8]) -> Result<(), OpenError> {
+        sealed::open(&self.0, Purpose::SlotVoucher, name.as_bytes(), text.as_bytes(), voucher).map(drop)
     }
 }
 
@@ -165,6 +198,20 @@ mod tests {
         assert_eq!(check_list(&root, b"slots", &seal[1..]), Err(OpenError));
     }
 
+    #[test]
+    fn a_voucher_is_that_of_one_provider_slot_and_text() {
+        let key = VouchingKey::of(&provider(1)).unwrap();
+        let voucher = key.vouch("file", "text").unwrap();
+        assert_eq!(VouchingKey::of(&provider(1)).unwrap().check("file", "text", &voucher), Ok(()));
+        assert_eq!(VouchingKey::of(&provider(2)).unwrap().check("file", "text", &voucher), Err(OpenError));
+        assert_eq!(key.check("files", "text", &voucher), Err(OpenError));
+        assert_eq!(key.check("file", "texts", &voucher), Err(OpenError));
+        assert_eq!(key.check("file", "text", &voucher[1..]), Err(OpenError));
+        // What else is under the same key is none.
+        let (slot, _) = SlotKey::random().unwrap();
+        assert_eq!(key.check("file", "", &slot.wrap(&provider(1), "file").unwrap()), Err(OpenError));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..4000)) {
@@ -172,6 +219,7 @@ mod tests {
             prop_assert!(slot.open("file", &bytes).is_err());
             prop_assert!(SlotKey::unwrap(&provider(1), "file", &bytes).is_err());
             prop_assert!(check_list(&RootMaterial::random(), b"", &bytes).is_err());
+            prop_assert!(VouchingKey::of(&provider(1)).unwrap().check("file", "", &bytes).is_err());
         }
     }
 }
