@@ -105,9 +105,20 @@ impl Signer {
         if text.len() > NOTE_BYTES_MAX / 10 || !text.ends_with('\n') || has_control_characters(text) {
             return Err(TlogError::Text);
         }
+        Ok(format!("{text}\n{}", self.line(text)?))
+    }
+
+    /// A note with the signature of this signer too, below those that it has. They are not checked.
+    pub fn cosign(&self, note: &str) -> Result<String, TlogError> {
+        let end = note.rfind("\n\n").ok_or(TlogError::Note)?;
+        let text = note.get(..=end).ok_or(TlogError::Note)?;
+        Ok(format!("{note}{}", self.line(text)?))
+    }
+
+    fn line(&self, text: &str) -> Result<String, TlogError> {
         let signature = self.key.sign(SignAlg::Ed25519, text.as_bytes()).map_err(|_| TlogError::Library)?;
         let signature = STANDARD.encode([self.verifier.id.as_slice(), &signature].concat());
-        Ok(format!("{text}\n\u{2014} {} {signature}\n", self.verifier.name))
+        Ok(format!("\u{2014} {} {signature}\n", self.verifier.name))
     }
 }
 
