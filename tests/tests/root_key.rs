@@ -215,9 +215,7 @@ async fn shares_that_are_encrypted_to_people_open_with_their_identities() {
 
     // A restore by two people, one of whom has decrypted hers herself.
     let restored = site.path("restored");
-    let log_key = site.data().join("audit/key.pub");
-    let mut words =
-        vec!["restore", "--from", word(&backups), "--data-dir", word(&restored), "--log-key", word(&log_key)];
+    let mut words = vec!["restore", "--from", word(&backups), "--data-dir", word(&restored)];
     words.extend(["--share", word(&by_hand), "--share", word(&sealed[0]), "--identity", word(first)]);
     cli::jomae(&words).ok();
     let mut server = site.launch().data(&restored).start();
@@ -294,9 +292,7 @@ async fn shares_that_are_encrypted_to_ssh_keys_open_with_these() {
 
     // Two of three, in a restore and where the store stands.
     let restored = site.path("restored");
-    let log_key = site.data().join("audit/key.pub");
-    let mut words =
-        vec!["restore", "--from", word(&backups), "--data-dir", word(&restored), "--log-key", word(&log_key)];
+    let mut words = vec!["restore", "--from", word(&backups), "--data-dir", word(&restored)];
     words.extend(["--share", word(&sealed[0]), "--share", word(&sealed[2]), "--identity", word(third)]);
     words.extend(["--identity", word(first)]);
     cli::jomae(&words).ok();

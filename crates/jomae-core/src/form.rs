@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The newest form that this version reads and writes.
-pub const NEWEST: u32 = 4;
+pub const NEWEST: u32 = 5;
 /// That of a store which says nothing.
 pub const OLDEST: u32 = 1;
 /// Where the floor stands. Every version reads it, whatever its own forms.

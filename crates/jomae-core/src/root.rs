@@ -12,7 +12,7 @@ mod beside;
 use jomae_api::{action::Effect, names::RegionId, time::Timestamp};
 use jomae_crypto::{
     root::RootMaterial,
-    root_slot::{self, SlotKey},
+    root_slot::{self, SlotKey, VouchingKey},
     secret::Key256,
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::{
     audit::{OperatorAct, operator_event, outbox},
     call::new_request_id,
     error::Fault,
+    form,
     keyring::{DOMAIN_PREFIX, RootKey as _, WrongRootKey, domain_path},
     store::{COMMIT_ITEMS_MAX, Commit, Committed, Path, SCAN_LIMIT_MAX, Store, Write},
     stored::Bytes,
@@ -41,8 +42,11 @@ pub const PARAMS_BYTES_MAX: usize = 8 * 1024;
 pub const BYTES_MAX: usize = 192 * 1024;
 /// Paths in the commit that changes the root key, beside the domain keys: slots, event, mark, and that there are no more.
 const BESIDES: usize = 4;
-/// The stored form with which slots came.
+/// The stored form with which slots came, and that with which they vouch for something.
 const FORM: u32 = 2;
+const VOUCHING_FORM: u32 = 5;
+/// Changes of the slots by others that are waited out.
+const ATTEMPTS_MAX: u32 = 8;
 
 /// Whether an entry stands under the root key itself, not under a domain key.
 pub fn is_bare(path: &str) -> bool {
@@ -64,13 +68,34 @@ pub struct Slot {
     public: Bytes,
     wrapped: Bytes,
     root: Bytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    voucher: Option<Voucher>,
+}
+
+/// What a slot says of the key that backups are signed with ([`VouchingKey`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Voucher {
+    key: String,
+    seal: Bytes,
+}
+
+impl Voucher {
+    fn make(by: &VouchingKey, slot: &str, key: &str) -> Result<Self, Fault> {
+        Ok(Self { key: key.to_owned(), seal: Bytes(by.vouch(slot, key).map_err(Fault::internal)?) })
+    }
 }
 
 impl Slot {
     /// Opens it with the key of its provider; none if that is another key.
     pub fn open(&self, provider: &Key256) -> Option<Opener> {
         let key = SlotKey::unwrap(provider, &self.name, &self.wrapped.0).ok()?;
-        Some(Opener { name: self.name.clone(), key })
+        Some(Opener { name: self.name.clone(), key, vouching: VouchingKey::of(provider).ok()? })
+    }
+
+    /// Whether it says that backups are signed with this key. Whether that is so knows who opens it ([`Opener::vouched`]).
+    pub fn names_backup_key(&self, key: &str) -> bool {
+        self.voucher.as_ref().is_some_and(|voucher| voucher.key == key)
     }
 }
 
@@ -84,7 +109,13 @@ pub struct NewSlot<'k> {
 }
 
 impl NewSlot<'_> {
-    fn make(&self, root: &RootMaterial, now: Timestamp) -> Result<(Slot, SlotKey), ChangeError> {
+    /// `backup_key`: what it vouches for.
+    fn make(
+        &self,
+        root: &RootMaterial,
+        backup_key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(Slot, Opener), ChangeError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX || !self.name.bytes().all(is_plain) {
             return Err(ChangeError::Name);
@@ -93,6 +124,7 @@ impl NewSlot<'_> {
             return Err(ChangeError::Params);
         }
         let (key, public) = SlotKey::random().map_err(Fault::internal)?;
+        let vouching = VouchingKey::of(self.key).map_err(Fault::internal)?;
         let slot = Slot {
             name: self.name.to_owned(),
             provider: self.provider.to_owned(),
@@ -101,8 +133,9 @@ impl NewSlot<'_> {
             wrapped: Bytes(key.wrap(self.key, self.name).map_err(Fault::internal)?),
             root: Bytes(root_slot::seal_to(&public, self.name, root).map_err(Fault::internal)?),
             public: Bytes(public),
+            voucher: backup_key.map(|backup_key| Voucher::make(&vouching, self.name, backup_key)).transpose()?,
         };
-        Ok((slot, key))
+        Ok((slot, Opener { name: self.name.to_owned(), key, vouching }))
     }
 }
 
@@ -110,6 +143,7 @@ impl NewSlot<'_> {
 pub struct Opener {
     name: String,
     key: SlotKey,
+    vouching: VouchingKey,
 }
 
 impl Opener {
@@ -127,6 +161,15 @@ impl Opener {
         let root = self.key.open(&slot.name, &slot.root.0).map_err(|_| WrongRootKey)?;
         root_slot::check_list(&root, slots.stored.list.as_bytes(), &slots.stored.seal.0).map_err(|_| WrongRootKey)?;
         Ok(root)
+    }
+
+    /// The key of backups that its slot vouches for, if it does: whoever had the key of the provider knew it as that of this
+    /// deployment.
+    pub fn vouched<'s>(&self, slots: &'s Slots) -> Option<&'s str> {
+        let slot = slots.slots().iter().find(|slot| slot.name == self.name)?;
+        let voucher = slot.voucher.as_ref()?;
+        self.vouching.check(&self.name, &voucher.key, &voucher.seal.0).ok()?;
+        Some(&voucher.key)
     }
 }
 
@@ -253,8 +296,7 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<(RootMaterial, Opener), ChangeError> {
     let root = RootMaterial::random();
-    let (slot, key) = slot.make(&root, now)?;
-    let opener = Opener { name: slot.name.clone(), key };
+    let (slot, opener) = slot.make(&root, None, now)?;
     let value = Slots::made(&root, vec![slot])?.to_bytes()?;
     let path = Path::new(PATH);
     let commit = Commit { expect: vec![(path.clone(), None)], writes: vec![Write::Put(path, value)] };
@@ -267,7 +309,8 @@ pub async fn begin(
 
 /// Changes the slots, in one commit with its event, and wraps every domain key anew if the root key is another one: in the
 /// same commit, or around it if they are too many ([`settle`]).
-/// `direct`: the one provider of a store without slots, whose key is the root key.
+/// `direct`: the one provider of a store without slots, whose key is the root key. `backup_key`: what a slot vouches for that is
+/// made, if all nodes can read that.
 ///
 /// # Errors
 /// Nothing was changed; but see [`Tx::commit`](crate::tx::Tx::commit) where the store does not answer.
@@ -277,8 +320,10 @@ pub async fn change(
     root: &RootMaterial,
     direct: Option<&NewSlot<'_>>,
     change: &Change<'_>,
+    backup_key: Option<&str>,
     now: Timestamp,
 ) -> Result<outbox::Pending, ChangeError> {
+    let backup_key = if may_vouch(vault)? { backup_key } else { None };
     if let Some(cluster) = vault.cluster() {
         cluster.may_write(FORM)?;
     }
@@ -287,7 +332,7 @@ pub async fn change(
     let stored = tx.get_bare(&Path::new(PATH))?;
     let mut slots = match (stored, direct) {
         (Some(bytes), _) => Slots::from_bytes(&bytes).map_err(Fault::internal)?.list.slots,
-        (None, Some(direct)) => vec![direct.make(root, now)?.0],
+        (None, Some(direct)) => vec![direct.make(root, backup_key, now)?.0],
         (None, None) => return Err(ChangeError::Conflict),
     };
     match change {
@@ -299,7 +344,7 @@ pub async fn change(
             if slots.len() >= SLOTS_MAX {
                 return Err(ChangeError::TooMany);
             }
-            slots.push(slot.make(root, now)?.0);
+            slots.push(slot.make(root, backup_key, now)?.0);
         }
         Change::Remove(name) => {
             let before = slots.len();
@@ -355,4 +400,50 @@ pub async fn change(
         let _ = settle(vault, next).await;
     }
     Ok(event)
+}
+
+/// Whether slots that vouch for something may be written.
+fn may_vouch(vault: &Vault) -> Result<bool, Fault> {
+    match vault.cluster() {
+        Some(cluster) => Ok(cluster.may_write(VOUCHING_FORM).is_ok()),
+        None => Ok(form::floor(vault)? >= VOUCHING_FORM),
+    }
+}
+
+/// Has the slot by which this process came in vouch for the key that backups are signed with, and no slot for an earlier one.
+/// Nothing happens if that is so, or if an older version could not read it.
+///
+/// # Errors
+/// Nothing was changed; but see [`Tx::commit`](crate::tx::Tx::commit) where the store does not answer.
+pub async fn vouch(vault: &Vault, opener: &Opener, backup_key: &str) -> Result<(), ChangeError> {
+    if !may_vouch(vault)? {
+        return Ok(());
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let mut tx = vault.writing();
+        let Some(bytes) = tx.get_bare(&Path::new(PATH))? else { return Ok(()) };
+        let stored = Slots::from_bytes(&bytes).map_err(Fault::internal)?;
+        let root = opener.root(&stored).map_err(Fault::internal)?;
+        let is_vouched = opener.vouched(&stored) == Some(backup_key);
+        let mut slots = stored.list.slots;
+        let mut is_changed = false;
+        for slot in &mut slots {
+            if slot.name == opener.name && !is_vouched {
+                slot.voucher = Some(Voucher::make(&opener.vouching, &slot.name, backup_key)?);
+                is_changed = true;
+            } else if slot.voucher.is_some() && !slot.names_backup_key(backup_key) {
+                slot.voucher = None;
+                is_changed = true;
+            }
+        }
+        if !is_changed {
+            return Ok(());
+        }
+        tx.put_bare(Path::new(PATH), Slots::made(&root, slots)?.to_bytes()?);
+        if tx.commit().await? == CommitOutcome::Done {
+            return Ok(());
+        }
+        vault.catch_up().await?;
+    }
+    Err(ChangeError::Conflict)
 }

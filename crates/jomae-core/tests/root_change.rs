@@ -80,7 +80,7 @@ impl World {
 
 async fn rotated(vault: &Vault, root: &RootMaterial) -> Result<(), ChangeError> {
     let region = RegionId::new("cn-hangzhou").unwrap();
-    change(vault, &region, root, None, &Change::Rotate, NOW).await.map(drop)
+    change(vault, &region, root, None, &Change::Rotate, None, NOW).await.map(drop)
 }
 
 #[test]

@@ -490,11 +490,6 @@ fn announce(
             };
             lines.push(format!("  root key     {root_key}"));
             lines.push(format!("               {keep}"));
-            let log_key = jomae_log::layout::public_key(&bootstrap::audit_dir(&config.data_dir));
-            lines.push(format!(
-                "  log key      {} (public: keep it elsewhere, a restore asks for it)",
-                log_key.display()
-            ));
         }
     }
     if is_new_authority {

@@ -246,12 +246,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("audit tail", &["jomae audit tail --follow", "jomae audit tail -n 100 --log /var/lib/jomae/audit"]),
     ("backup create", &["jomae backup create --data-dir /var/lib/jomae --to /mnt/backups"]),
     ("backup list", &["jomae backup list --from /mnt/backups"]),
-    ("backup verify", &["jomae backup verify --from /mnt/backups --root-key root.key --log-key key.pub"]),
+    ("backup verify", &["jomae backup verify --from /mnt/backups --root-key root.key"]),
     (
         "restore",
         &[
-            "jomae restore --from /mnt/backups --root-key root.key --log-key key.pub --data-dir /var/lib/jomae",
-            "jomae restore --from /mnt/backups --share 1.txt --share 3.txt --share 4.txt --log-key key.pub --data-dir /var/lib/jomae",
+            "jomae restore --from /mnt/backups --root-key root.key --data-dir /var/lib/jomae",
+            "jomae restore --from /mnt/backups --share 1.txt --share 3.txt --share 4.txt --data-dir /var/lib/jomae",
         ],
     ),
     ("drill", &["jomae drill --from /mnt/backups --share 1.txt --share 3.txt --share 4.txt"]),

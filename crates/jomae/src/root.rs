@@ -78,14 +78,15 @@ fn status(show: &Show, config: &Config) -> Result<(), Failure> {
             "Provider": of("provider"),
             "Made": of("made"),
             "Detail": of("detail"),
+            "Vouches": row.get("vouches").and_then(Value::as_bool).unwrap_or_default(),
             "InUse": text(row, "name") == opened_by,
             "RootKeyId": status.get("root_id").cloned().unwrap_or_default(),
         })
     };
     show::list(
         show,
-        &["SLOT", "PROVIDER", "MADE", "IN USE", "DETAIL", "ROOT KEY"],
-        &["Slot", "Provider", "Made", "InUse", "Detail", "RootKeyId"],
+        &["SLOT", "PROVIDER", "MADE", "IN USE", "VOUCHES", "DETAIL", "ROOT KEY"],
+        &["Slot", "Provider", "Made", "InUse", "Vouches", "Detail", "RootKeyId"],
         rows.iter().map(row).collect(),
     )
 }
@@ -98,7 +99,7 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             write_new(to, file.expose())?;
             let config = config(opening)?;
             let made = added(&config, name, RootKeyProvider::File, "", &key)?;
-            made.map_err(|error| without_slot(error, to, || fs::remove_file(to)))?;
+            made.map_err(|error| without_slot(error, to, || fs::remove_file(to))).map(drop)?;
             output::line(&format!("{} opens the store now; keep a copy of it elsewhere", to.display()))
         }
         AddProvider::Passphrase { name, from, insecure, opening } => {
@@ -108,7 +109,7 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
                 None => ask_passphrase()?,
             };
             let (key, params) = root_key::of_new_passphrase(&passphrase, *insecure).map_err(local)?;
-            added(&config, name, RootKeyProvider::Passphrase, &params, &key)?.map_err(failure)
+            added(&config, name, RootKeyProvider::Passphrase, &params, &key)?.map(drop).map_err(failure)
         }
         AddProvider::Shares { name, open, of, to, recipients, qr, opening } => {
             let config = config(opening)?;
@@ -117,7 +118,7 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             let (set, people) = shares::split(&key, *open, *of).map_err(|error| Failure::Usage(error.to_string()))?;
             write_shares(to, &people, &holders, *qr)?;
             let made = added(&config, name, RootKeyProvider::Shares, &set.to_line(), &key)?;
-            made.map_err(|error| without_slot(error, to, || fs::remove_dir_all(to)))?;
+            let vouches = made.map_err(|error| without_slot(error, to, || fs::remove_dir_all(to)))?;
             output::line(&format!(
                 "{} shares are in {}, any {} of them open. Give one to each person, and destroy the directory; none of \
                  them is kept elsewhere.",
@@ -125,6 +126,9 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
                 to.display(),
                 set.open()
             ))?;
+            if vouches {
+                return output::line("Whoever restores with them knows backups of this service from forged ones.");
+            }
             match verify::files::read_key(&audit_dir(&config.data_dir)) {
                 Ok(Some(key)) => output::line(&format!(
                     "With each share goes the public key of the audit log, by which backups of this service are told from forged ones: {key}"
@@ -135,12 +139,12 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
         AddProvider::Pkcs11 { name, key_label, opening } => {
             let config = config(opening)?;
             let (key, params) = block_on(async { root_key::of_new_token(&config, key_label).await.map_err(local) })?;
-            added(&config, name, RootKeyProvider::Pkcs11, &params, &key)?.map_err(failure)
+            added(&config, name, RootKeyProvider::Pkcs11, &params, &key)?.map(drop).map_err(failure)
         }
         AddProvider::Kms { name, opening } => {
             let config = config(opening)?;
             let (key, params) = block_on(async { root_key::of_new_kms(&config).await.map_err(local) })?;
-            added(&config, name, RootKeyProvider::Kms, &params, &key)?.map_err(failure)
+            added(&config, name, RootKeyProvider::Kms, &params, &key)?.map(drop).map_err(failure)
         }
     }
 }
@@ -197,7 +201,7 @@ fn added(
     provider: RootKeyProvider,
     params: &str,
     key: &Key256,
-) -> Result<Result<(), OperatorError>, Failure> {
+) -> Result<Result<bool, OperatorError>, Failure> {
     block_on(async { Ok(operator::add_root_slot(config, name, provider, params, key).await) })
 }
 

@@ -120,10 +120,7 @@ async fn a_restore_by_shares_says_what_lets_the_service_start() {
     assert!(shown[1]["Detail"].as_str().unwrap().ends_with(set), "{shown} {share}");
 
     let held = [shares.join("share-1.txt"), shares.join("share-3.txt")];
-    let log_key = site.path("log.pub");
-    fs::copy(data.join("audit/key.pub"), &log_key).unwrap();
-    let known = ["restore", "--from", word(&disk), "--log-key", word(&log_key)];
-    let restore = [&known[..], &["--share", word(&held[0]), "--share"]].concat();
+    let restore = ["restore", "--from", word(&disk), "--share", word(&held[0]), "--share"];
     // What is wrong with a file is said once, however many slots need it.
     let absent = site.path("nonesuch");
     let ran = on(&["backup", "verify", "--from", word(&disk), "--share", word(&held[0]), "--share", word(&absent)]);

@@ -35,7 +35,7 @@ use jomae_log::{
 };
 use tokio::sync::oneshot;
 
-pub(crate) use self::signing_key::{PATH as KEY_PATH, logs, path_of as key_path, signer, verifiers_of_all};
+pub(crate) use self::signing_key::{PATH as KEY_PATH, logs, path_of as key_path, signer, signer_of, verifiers_of_all};
 pub use self::{
     archive::open as open_archive,
     signing_key::FormerLog,

@@ -24,7 +24,7 @@ use jomae_crypto::{
 use jomae_log::{Checkpoint, KnownHead, Signer, TlogError, TreeHead, VerifierKey, tail::TailKey};
 use serde::{Deserialize, Serialize};
 
-use crate::secret_text::SecretText;
+use crate::{backup, secret_text::SecretText};
 
 /// Where the keys stand: those of a node of a cluster below this, under its name.
 pub(crate) const PATH: &str = "sys/audit-key";
@@ -74,10 +74,15 @@ struct HeadRecord {
 
 plain_records!(form: 1, bears_rights: false, room: RECORD_BYTES; KeysRecord);
 
+/// What signs with a key that a record has.
+pub(crate) fn signer_of(name: &str, private: &SecretText) -> Result<Signer, Fault> {
+    let key = PrivateKey::from_pkcs8(AsymSpec::Ed25519, private.0.expose()).map_err(Fault::internal)?;
+    Signer::new(name, key).map_err(Fault::internal)
+}
+
 impl StoredKey {
     fn signer(&self) -> Result<Signer, Fault> {
-        let key = PrivateKey::from_pkcs8(AsymSpec::Ed25519, self.private.0.expose()).map_err(Fault::internal)?;
-        Signer::new(&self.name, key).map_err(Fault::internal)
+        signer_of(&self.name, &self.private)
     }
 
     fn head(&self) -> Result<Option<TreeHead>, Fault> {
@@ -211,6 +216,10 @@ pub(super) async fn load_or_create(
     let private = SecretText(pkcs8);
     record.keys.push(StoredKey { name, created: now.0, begun: false, private, head: None });
     tx.put(path(vault), &record)?;
+    if wanted.new_log {
+        // Whoever could sign the log before had the store, and the key of backups with it.
+        backup::signer::forget(&mut tx)?;
+    }
     done(tx.commit().await?)?;
     Ok(ChosenKey { signer, known: None, follows: former(&record.keys)? })
 }

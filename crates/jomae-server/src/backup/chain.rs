@@ -375,6 +375,17 @@ impl Chain {
         let key = VerifierKey::parse(&link.manifest.log.as_ref()?.key).ok()?;
         link.signed.is_signed_by(&link.manifest.id, &key).then_some(key)
     }
+
+    /// Whether the newest manifest is signed with the key of backups for which the slot vouches that has opened it; none: it
+    /// vouches for none.
+    pub(super) fn is_vouched(&self) -> Result<Option<bool>, BackupError> {
+        let (Some(link), Holder::Slot(opener)) = (self.links.last(), &self.holder) else { return Ok(None) };
+        let Manifest { id, .. } = &link.manifest;
+        let slots = link.manifest.slots().map_err(|source| BackupError::Manifest { id: id.clone(), source })?;
+        let key = slots.as_ref().and_then(|slots| opener.vouched(slots)).map(VerifierKey::parse).transpose();
+        let key = key.map_err(|error| BackupError::Other(error.to_string()))?;
+        Ok(key.map(|key| link.signed.is_signed_by(id, &key)))
+    }
 }
 
 /// Whether what was planted in a backup opens with these domain keys.

@@ -19,12 +19,14 @@ use jomae_crypto::{
 };
 use jomae_log::{Checkpoint, archive::Content, layout};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::{
     BackupError, IDENTITY, LOG, MANIFEST, Place, RECORDS,
     frames::{Frame, FrameWriter, PIECE_BYTES, Raw},
     io_error,
     manifest::{Base, FORMAT, LogHead, MANIFEST_BYTES_MAX, Manifest, Object, Signed},
+    signer,
 };
 use crate::{
     audit,
@@ -97,7 +99,7 @@ struct LogFile {
 }
 
 /// Makes a backup of an open store and its audit log. `whole`: of everything, not only of what has changed. May block for
-/// long; the store goes on meanwhile.
+/// long; the store goes on meanwhile. To be called where a runtime is, on a thread that may wait.
 ///
 /// # Errors
 /// What was begun has no manifest, and counts for nothing.
@@ -119,11 +121,19 @@ fn create_in(
     now: Timestamp,
 ) -> Result<Made, BackupError> {
     let Source { store, vault, holder } = of;
+    // Before the slots are read, which vouch for it.
+    let backup_signer = match Handle::current().block_on(signer::vouched_signer(vault, holder, now)) {
+        Ok(signer) => signer,
+        Err(error) => {
+            tracing::warn!(%error, "no slot of the root key can be made to vouch for this backup");
+            signer::signer(vault)?
+        }
+    };
     let root = holder.root(*store).map_err(|error| BackupError::Other(error.to_string()))?;
     let slots = Slots::read(*store)?;
     let direct = holder.direct(*store)?.map(|slot| (slot.provider.to_owned(), slot.params.to_owned()));
     let node = vault.cluster().map(|cluster| cluster.name().clone());
-    let signer = audit::signer(vault, node.as_ref())?;
+    let log_signer = audit::signer(vault, node.as_ref())?;
 
     let id = new_id(now, place.ids()?.last().map(String::as_str));
     let data_key = Key256::random();
@@ -174,7 +184,7 @@ fn create_in(
         objects,
         log: head,
     };
-    let content = manifest.sign(&root, signer.as_ref()).map_err(BackupError::Other)?;
+    let content = manifest.sign(&root, log_signer.as_ref(), backup_signer.as_ref()).map_err(BackupError::Other)?;
     if content.len() > MANIFEST_BYTES_MAX {
         return Err(BackupError::Other("the manifest is too long".to_owned()));
     }

@@ -82,7 +82,7 @@ pub struct Signed {
     manifest: String,
     /// The seal of the root key over the text: Base64.
     seal: String,
-    /// A note signed with the key of the audit log.
+    /// A note signed with the key of the audit log, and with that of backups.
     note: Option<String>,
 }
 
@@ -98,12 +98,20 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Signs a manifest: with the root key, and with that of the log if there is one.
-    pub(super) fn sign(&self, root: &RootMaterial, signer: Option<&Signer>) -> Result<Vec<u8>, String> {
+    /// Signs a manifest: with the root key, and with those of the log and of backups, if there are any.
+    pub(super) fn sign(
+        &self,
+        root: &RootMaterial,
+        log: Option<&Signer>,
+        backups: Option<&Signer>,
+    ) -> Result<Vec<u8>, String> {
         let text = serde_json::to_string(self).map_err(|error| error.to_string())?;
         let seal = wrap::seal_backup_manifest(root.key(), text.as_bytes()).map_err(|error| error.to_string())?;
-        let note = signer.map(|signer| signer.sign(&noted(&self.id, &text))).transpose();
-        let note = note.map_err(|error| error.to_string())?;
+        let note = log.map(|log| {
+            let note = log.sign(&noted(&self.id, &text))?;
+            backups.map_or(Ok(note.clone()), |backups| backups.cosign(&note))
+        });
+        let note = note.transpose().map_err(|error| error.to_string())?;
         serde_json::to_vec(&Signed { manifest: text, seal: STANDARD.encode(seal), note })
             .map_err(|error| error.to_string())
     }
@@ -153,7 +161,7 @@ impl Signed {
         wrap::check_backup_manifest(root.key(), self.manifest.as_bytes(), &seal).map_err(|_| ManifestError::Forged)
     }
 
-    /// Whether the key of a log has signed it.
+    /// Whether the key of a log, or that of backups, has signed it.
     pub(super) fn is_signed_by(&self, id: &str, key: &VerifierKey) -> bool {
         let opened = self.note.as_ref().and_then(|note| jomae_log::note::open(note, &[key]).ok());
         opened.is_some_and(|text| text == noted(id, &self.manifest))

@@ -9,7 +9,7 @@
 //! | `records` | the records of one moment, sealed as they stand in the store |
 //! | `log` | the files of the audit log, read after the records |
 //! | `identity` | `env` and the private certificate authority, if there are any |
-//! | `manifest` | [`manifest::Manifest`], in clear, sealed with the root key and signed with the key of the log |
+//! | `manifest` | [`manifest::Manifest`], in clear, sealed with the root key and signed with the key of the log and with that of backups |
 //!
 //! The objects have a key of their own, wrapped under the root key; the manifest has the slots of the root key too, so that a
 //! provider is all that a restore needs.
@@ -22,6 +22,7 @@ pub mod manifest;
 pub(crate) mod record;
 mod restore;
 pub(crate) mod schedule;
+pub(crate) mod signer;
 mod stream;
 mod trust;
 
@@ -102,6 +103,11 @@ pub enum BackupError {
          then say --log-key {key}"
     )]
     UnknownLog { id: String, key: String },
+    #[error(
+        "backup {id} opens with {slot}, and is not signed with the key of backups that {slot} vouches for: whoever can write where it \
+         lies has made it, or changed it; --accept-unknown-log takes it all the same"
+    )]
+    NotVouched { id: String, slot: String },
     #[error("backup {0}: what was planted in it does not open; it would not restore")]
     Canary(String),
     #[error("backup {id}: {problem}")]

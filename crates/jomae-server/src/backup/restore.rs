@@ -28,7 +28,7 @@ use super::{
     chain::{Chain, Link, check_canary, odd},
     create::{CA, CA_KEY, ENV, PART_BYTES_MAX},
     frames::Frame,
-    io_error,
+    io_error, signer,
     trust::{self, Whose},
 };
 use crate::{
@@ -252,7 +252,10 @@ fn provide(
     let region: &RegionId = regions.first().ok_or_else(|| BackupError::Other("no region".to_owned()))?;
     let direct = chain.holder.direct(vault.store())?;
     let wish = Change::Add(slot);
-    let changed = handle.block_on(change(vault, region, &chain.root, direct.as_ref(), &wish, gateway::now()));
+    let now = gateway::now();
+    let backup_key = handle.block_on(signer::signer_or_new(vault, now))?.map(|signer| signer.verifier().to_string());
+    let changed = change(vault, region, &chain.root, direct.as_ref(), &wish, backup_key.as_deref(), now);
+    let changed = handle.block_on(changed);
     changed.map_err(RootKeyError::from).map_err(StartError::from).map_err(OperateError::from)?;
     Ok(Some(format!(
         "{} is new, in the slot {name} of the root key: keep a copy of it elsewhere, and take away what is lost \

@@ -1,5 +1,7 @@
 //! A backup during which the root key is changed.
 
+mod forged;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jomae_core::{
@@ -66,7 +68,7 @@ fn rotate(service: &Service, holder: &Holder) {
     let (vault, region) = (&service.kms.vault, &service.default_region);
     let root = holder.root(vault.store()).unwrap();
     let direct = holder.direct(vault.store()).unwrap();
-    let changed = change(vault, region, &root, direct.as_ref(), &Change::Rotate, gateway::now());
+    let changed = change(vault, region, &root, direct.as_ref(), &Change::Rotate, None, gateway::now());
     tokio::task::block_in_place(|| Handle::current().block_on(changed)).map(drop).unwrap();
 }
 

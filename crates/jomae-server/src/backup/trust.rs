@@ -3,8 +3,8 @@
 //! Each slot of a root key has a public half, so that the root key can be changed without the people who hold shares. It stands in every
 //! manifest, and whoever has read one can seal a root key of his own to it, with a deployment of his own under that. The
 //! seal of a manifest proves only that it belongs to the root key that comes with it. So a backup is taken if its manifest is signed with the
-//! key of an audit log that is known from somewhere else. The manifests that it goes on from are named in it by their
-//! digests.
+//! key of an audit log that is known from somewhere else, or with the key of backups for which the slot vouches that has opened
+//! it: nobody can make that who has not its provider's key. The manifests that it goes on from are named in it by their digests.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(super) const WITNESS_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 pub enum Whose {
     /// This service's, by what is known here: the key of the log in the data directory; else what the witness of the configuration
-    /// has seen, which nobody signs with another key.
+    /// has seen, which nobody signs with another key; else the key of backups for which the slot vouches that has opened it.
     #[default]
     Ours,
     /// Those that one of these keys of audit logs has signed.
@@ -34,7 +34,8 @@ pub enum Whose {
 /// # Errors
 /// It is not signed, or by another log, or nothing is known.
 pub(super) fn expect_ours(chain: &Chain, config: &Config, wish: &Wish) -> Result<(), BackupError> {
-    expect_known(&chain.newest()?.id, || Ok(chain.signed_by()), config, wish)
+    let vouched = || Ok(chain.is_vouched()?.map(|is_signed| (is_signed, chain.holder.name())));
+    expect_known(&chain.newest()?.id, || Ok(chain.signed_by()), vouched, config, wish)
 }
 
 /// The same of a copy of store and log, as versions before have made them: its log must be ours. Whether the store goes with it is
@@ -49,12 +50,14 @@ pub fn expect_copy_is_ours(copy: &Path, config: &Config, wish: &Wish) -> Result<
         let note = jomae_log::newest_note(&log).map_err(io_error(&log))?;
         Ok(key.filter(|key| note.is_some_and(|note| Checkpoint::open(&note, key).is_ok())))
     };
-    expect_known(&copy.display().to_string(), signed_by, config, wish)
+    expect_known(&copy.display().to_string(), signed_by, || Ok(None), config, wish)
 }
 
-fn expect_known(
+/// `vouched`: whether it is signed as the slot vouches for that has opened it, and the slot; none: it vouches for nothing.
+fn expect_known<'s>(
     id: &str,
     signed_by: impl FnOnce() -> Result<Option<VerifierKey>, BackupError>,
+    vouched: impl FnOnce() -> Result<Option<(bool, &'s str)>, BackupError>,
     config: &Config,
     wish: &Wish,
 ) -> Result<(), BackupError> {
@@ -83,6 +86,11 @@ fn expect_known(
             let has_seen = notes.iter().any(|note| Checkpoint::open(note, &key).is_ok());
             return expect(has_seen, format!("that of the checkpoints in {}", witness.display()));
         }
+    }
+    match vouched()? {
+        Some((true, _)) => return Ok(()),
+        Some((false, slot)) => return Err(BackupError::NotVouched { id: id.to_owned(), slot: slot.to_owned() }),
+        None => {}
     }
     Err(BackupError::UnknownLog { id: id.to_owned(), key: key.to_string() })
 }

@@ -185,17 +185,18 @@ pub async fn rotate_root(config: &Config) -> Result<Value, OperatorError> {
     value(&ask(config, Method::POST, "/root/rotate", &()).await?)
 }
 
-/// Makes a slot for the key of a provider.
+/// Makes a slot for the key of a provider. Gives whether it vouches for the key that backups are signed with.
 pub async fn add_root_slot(
     config: &Config,
     name: &str,
     provider: RootKeyProvider,
     params: &str,
     key: &Key256,
-) -> Result<(), OperatorError> {
+) -> Result<bool, OperatorError> {
     let key = SecretText(SecretBytes::new(key.expose().to_vec()));
     let slot = AddSlot { name: name.to_owned(), provider: provider.name().to_owned(), params: params.to_owned(), key };
-    ask(config, Method::POST, "/root/slots", &slot).await.map(drop)
+    let answer = value(&ask(config, Method::POST, "/root/slots", &slot).await?)?;
+    Ok(answer["vouches"].as_bool().unwrap_or_default())
 }
 
 /// Removes a slot, and gives all others another root key.

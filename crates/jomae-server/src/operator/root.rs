@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::api::{OperatorApi, Refusal, json, refused};
 use crate::{
+    backup::signer,
     exchange::Answer,
     gateway,
     root_key::{RootKeyError, token_detail},
@@ -42,6 +43,8 @@ struct Row<'s> {
     made: Option<Timestamp>,
     /// What its parameters say.
     detail: String,
+    /// Whether it vouches for the key that backups are signed with.
+    vouches: bool,
 }
 
 impl OperatorApi {
@@ -49,9 +52,12 @@ impl OperatorApi {
         let vault = self.vault();
         let slots = Slots::read(vault.store())?;
         let opened_by = self.root.name();
+        let backup_key = signer::signer(vault)?.map(|signer| signer.verifier().to_string()).unwrap_or_default();
         let rows = match &slots {
-            Some(slots) => slots.slots().iter().map(row).collect(),
-            None => vec![Row { name: opened_by, provider: opened_by, made: None, detail: String::new() }],
+            Some(slots) => slots.slots().iter().map(|slot| row(slot, &backup_key)).collect(),
+            None => {
+                vec![Row { name: opened_by, provider: opened_by, made: None, detail: String::new(), vouches: false }]
+            }
         };
         let root_id = slots.as_ref().map(Slots::root_id);
         self.note("GetRootKeyStatus", None, &[]).await?;
@@ -85,16 +91,26 @@ impl OperatorApi {
         vault.catch_up().await?;
         let root = self.root.root(vault.store())?;
         let direct = self.root.direct(vault.store())?;
-        let event = change(vault, &self.region, &root, direct.as_ref(), &wish, gateway::now()).await?;
+        let now = gateway::now();
+        let backup_key = signer::vouched_signer(vault, &self.root, now).await?;
+        let backup_key = backup_key.map(|signer| signer.verifier().to_string());
+        let event = change(vault, &self.region, &root, direct.as_ref(), &wish, backup_key.as_deref(), now).await?;
         self.appended(event).await?;
         let slots = Slots::read(vault.store())?.ok_or_else(|| Fault::internal("the slots are gone"))?;
-        json(&serde_json::json!({ "root_id": slots.root_id() }))
+        let vouches = match (&wish, &backup_key) {
+            (Change::Add(new), Some(key)) => {
+                slots.slots().iter().any(|slot| slot.name == new.name && slot.names_backup_key(key))
+            }
+            _ => false,
+        };
+        json(&serde_json::json!({ "root_id": slots.root_id(), "vouches": vouches }))
     }
 }
 
-fn row(slot: &Slot) -> Row<'_> {
+fn row<'s>(slot: &'s Slot, backup_key: &str) -> Row<'s> {
     let Slot { name, provider, made, .. } = slot;
-    Row { name, provider, made: Some(Timestamp(*made)), detail: detail(slot) }
+    let vouches = slot.names_backup_key(backup_key);
+    Row { name, provider, made: Some(Timestamp(*made)), detail: detail(slot), vouches }
 }
 
 /// What the parameters of a slot say that is worth a look.

@@ -47,7 +47,7 @@ async fn changed(vault: &Vault, opened: &Opened, wish: Change<'_>) -> Result<(),
     let region = jomae_api::names::RegionId::new("cn-hangzhou").unwrap();
     let root = opened.holder.root(vault.store()).unwrap();
     let direct = opened.holder.direct(vault.store()).unwrap();
-    change(vault, &region, &root, direct.as_ref(), &wish, gateway::now()).await.map(drop)
+    change(vault, &region, &root, direct.as_ref(), &wish, None, gateway::now()).await.map(drop)
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ pub struct Chosen {
     #[arg(long = "identity", value_name = "FILE", requires = "shares")]
     pub identities: Vec<PathBuf>,
     /// Public key of the audit log by which the backup must be signed, or a file with it; may be given often [default: what the data
-    /// directory or the witness of the configuration knows].
+    /// directory or the witness of the configuration knows, else what vouches for the backup where it is opened].
     #[arg(long = "log-key", value_name = "KEY|FILE")]
     pub log_keys: Vec<String>,
     /// Take a backup although nothing says whose it is. Whoever can write where it lies may have made it.

@@ -1,0 +1,145 @@
+//! A backup of somebody else's, which opens with what opens ours.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jomae_crypto::{root::RootMaterial, root_slot};
+use jomae_log::Signer;
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        chain::read_manifest,
+        manifest::Manifest,
+        signer::{self, forget},
+    },
+    *,
+};
+use crate::bootstrap::Started;
+
+struct Deployment {
+    config: Config,
+    started: Started,
+}
+
+impl Deployment {
+    async fn new(dir: &std::path::Path) -> Self {
+        let config = Config { data_dir: dir.to_owned(), ..Config::default() };
+        let started = bootstrap::open(&config, gateway::now()).await.unwrap();
+        Self { config, started }
+    }
+
+    fn back_up(&self, to: &std::path::Path) -> String {
+        let store = self.started.store.store();
+        let of = Source { store: &*store, vault: &self.started.service.kms.vault, holder: &self.started.root_holder };
+        let mut place = Place::open(&self.config, to.to_str(), true).unwrap();
+        let made = tokio::task::block_in_place(|| create(&self.config, &of, &mut place, false, gateway::now()));
+        made.unwrap().id
+    }
+
+    fn root(&self) -> RootMaterial {
+        self.started.root_holder.root(self.started.service.kms.vault.store()).unwrap()
+    }
+
+    fn signers(&self) -> [Signer; 2] {
+        let vault = &self.started.service.kms.vault;
+        [audit::signer(vault, None).unwrap().unwrap(), signer::signer(vault).unwrap().unwrap()]
+    }
+}
+
+/// The slots of one deployment, with the root key of another in them: each is sealed to its public half.
+fn slots_with(slots: &str, root: &RootMaterial, voucher: impl Fn(&mut Value)) -> String {
+    let stored: Value = serde_json::from_str(slots).unwrap();
+    let mut list: Value = serde_json::from_str(stored["list"].as_str().unwrap()).unwrap();
+    list["root_id"] = root.id().into();
+    for slot in list["slots"].as_array_mut().unwrap() {
+        let public = STANDARD.decode(slot["public"].as_str().unwrap()).unwrap();
+        let sealed = root_slot::seal_to(&public, slot["name"].as_str().unwrap(), root).unwrap();
+        slot["root"] = STANDARD.encode(sealed).into();
+        voucher(slot);
+    }
+    let list = list.to_string();
+    let seal = STANDARD.encode(root_slot::seal_list(root, list.as_bytes()).unwrap());
+    json!({ "list": list, "seal": seal }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_only_read_a_manifest_makes_no_backup_that_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("backups");
+    let (ours, theirs) =
+        (Deployment::new(&dir.path().join("ours")).await, Deployment::new(&dir.path().join("theirs")).await);
+    let (good, forged) = (ours.back_up(&to), theirs.back_up(&to));
+    let mut place = Place::open(&ours.config, to.to_str(), false).unwrap();
+    let (_, Manifest { slots, .. }) = read_manifest(&mut place, &good).unwrap();
+    let slots = slots.unwrap();
+    assert!(slots.contains("voucher"));
+    let (root, [log, backups]) = (theirs.root(), theirs.signers());
+
+    // Whoever restores has the key file, and an empty machine.
+    let root_key = ours.config.root_key_file();
+    let nobody = Config { data_dir: dir.path().join("new"), ..Config::default() };
+    let take = |id: &str| {
+        let wish = Wish { choice: Choice::Id(id.to_owned()), root_key: Some(root_key.clone()), ..Wish::default() };
+        let mut place = Place::open(&nobody, to.to_str(), false).unwrap();
+        tokio::task::block_in_place(|| verify(&nobody, &mut place, &wish, dir.path(), &Handle::current()))
+    };
+    assert!(take(&good).is_ok());
+    assert!(matches!(take(&forged), Err(BackupError::OtherRootKey { .. })));
+    let forge = |voucher: &dyn Fn(&mut Value)| {
+        let (_, manifest) = read_manifest(&mut Place::open(&nobody, to.to_str(), false).unwrap(), &forged).unwrap();
+        let manifest = Manifest { slots: Some(slots_with(&slots, &root, voucher)), ..manifest };
+        let signed = manifest.sign(&root, Some(&log), Some(&backups)).unwrap();
+        std::fs::write(to.join(&forged).join(MANIFEST), signed).unwrap();
+        take(&forged).map(|checked| checked.id)
+    };
+    // It opens; but nobody vouches for who has signed it.
+    assert!(matches!(forge(&|_| {}), Err(BackupError::NotVouched { .. })));
+    let other = backups.verifier().to_string();
+    assert!(matches!(
+        forge(&|slot| slot["voucher"]["key"] = other.clone().into()),
+        Err(BackupError::UnknownLog { .. })
+    ));
+    let without = |slot: &mut Value| drop(slot.as_object_mut().unwrap().remove("voucher"));
+    assert!(matches!(forge(&without), Err(BackupError::UnknownLog { .. })));
+    for deployment in [ours, theirs] {
+        deployment.started.audit.close();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_key_of_backups_is_vouched_for_by_who_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("backups");
+    let ours = Deployment::new(&dir.path().join("ours")).await;
+    let (vault, region) = (&ours.started.service.kms.vault, &ours.started.service.default_region);
+    let first = ours.back_up(&to);
+    let [_, old] = ours.signers();
+    let key = jomae_crypto::secret::Key256::random();
+    let slot = jomae_core::root::NewSlot { name: "other", provider: "file", params: "", key: &key };
+    let former = old.verifier().to_string();
+    change(vault, region, &ours.root(), None, &Change::Add(slot), Some(&former), gateway::now()).await.unwrap();
+    let names = |key: &str| {
+        let slots = jomae_core::root::Slots::read(vault.store()).unwrap().unwrap();
+        slots.slots().iter().map(|slot| slot.names_backup_key(key)).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&former), [true, true]);
+
+    let mut tx = vault.writing();
+    forget(&mut tx).unwrap();
+    tx.commit().await.unwrap();
+    let second = ours.back_up(&to);
+    let [_, new] = ours.signers();
+    assert_ne!(new.verifier(), old.verifier());
+    assert_eq!((names(&former), names(&new.verifier().to_string())), (vec![false, false], vec![true, false]));
+    let nobody = Config { data_dir: dir.path().join("new"), ..Config::default() };
+    let other = dir.path().join("other.key");
+    crate::files::write_private(&other, RootMaterial::from(key).to_key_file().expose()).unwrap();
+    let take = |id: &str, root_key: std::path::PathBuf| {
+        let wish = Wish { choice: Choice::Id(id.to_owned()), root_key: Some(root_key), ..Wish::default() };
+        let mut place = Place::open(&nobody, to.to_str(), false).unwrap();
+        tokio::task::block_in_place(|| verify(&nobody, &mut place, &wish, dir.path(), &Handle::current()))
+    };
+    assert!(take(&first, ours.config.root_key_file()).is_ok());
+    assert!(take(&second, ours.config.root_key_file()).is_ok());
+    assert!(matches!(take(&second, other), Err(BackupError::UnknownLog { .. })));
+    ours.started.audit.close();
+}
