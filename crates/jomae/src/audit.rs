@@ -21,6 +21,7 @@ pub fn run(command: Audit) -> Result<(), Failure> {
         Audit::Receipt { receipt, proof, log } => proofs::receipt(&log, &receipt, proof.as_deref()),
         Audit::Export { to, account, range, log } => proofs::export(&log, account, &range, &to),
         Audit::CheckExport { file, key } => proofs::check_export(&file, &key),
+        Audit::CheckDrill { file, key } => proofs::check_drill(&file, &key),
         Audit::Checkpoint { log } => proofs::checkpoint(&log),
         Audit::Search(search) => events::search(&search),
         Audit::Tail { remote, follow, lines, log: None } => tail::of_account(&remote, follow, lines),

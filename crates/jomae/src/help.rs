@@ -235,6 +235,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("audit receipt", &["jomae audit receipt @receipt --key key.pub"]),
     ("audit export", &["jomae audit export --to november.events --from 2026-11-01 --until 2026-12-01"]),
     ("audit check-export", &["jomae audit check-export november.events --key key.pub"]),
+    ("audit check-drill", &["jomae audit check-drill drills/2026-11-30T062233Z.txt --key key.pub"]),
     ("audit checkpoint", &["jomae audit checkpoint"]),
     (
         "audit search",

@@ -390,6 +390,17 @@ async fn a_drill_restores_opens_and_reports() {
     assert_eq!(told["OpenedBy"], "file");
     let report = fs::read_to_string(told["Report"].as_str().unwrap()).unwrap();
     assert!(report.starts_with("jomae drill v1\n") && report.contains("\n\u{2014} "), "{report}");
+    // Whoever has the public key sees that it is true.
+    let (report_at, key) = (told["Report"].as_str().unwrap(), data.join("audit/key.pub"));
+    let check = |path: &str| cli::jomae(&["audit", "check-drill", path, "--key", word(&key)]);
+    let checked = check(report_at).ok();
+    let shown: Value = serde_json::from_str(checked.text().split_once('\n').unwrap().1).unwrap();
+    assert_eq!(shown["Backup"], told["Backup"]);
+    let younger = site.write("younger.txt", report.replace("\"AgeSeconds\": ", "\"AgeSeconds\": -"));
+    check(word(&younger)).failed(1, &["younger.txt"]);
+    let note = cli::jomae(&["audit", "checkpoint", "--log", word(&data.join("audit"))]).ok();
+    let other = site.write("checkpoint.txt", format!("{}\n", note.text()));
+    check(word(&other)).failed(1, &["not the report of a drill"]);
     let left: Vec<String> = tree::read(&data).into_keys().filter(|name| name.contains("jomae-drill")).collect();
     assert!(left.is_empty(), "{left:?}");
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use jomae_api::time::Timestamp;
-use jomae_log::{Checkpoint, VerifierKey, verify};
+use jomae_log::{Checkpoint, TlogError, VerifierKey, note, verify};
 use serde::Serialize;
 use tokio::runtime::Handle;
 
@@ -18,6 +18,15 @@ use crate::{audit, bootstrap::audit_dir, config::Config, files, gateway};
 pub(super) const REPORTS: &str = "drills";
 /// The first line of what is signed.
 const SIGNED_LABEL: &str = "jomae drill v1";
+
+/// What a signed report says, a JSON object; none if something else was signed.
+///
+/// # Errors
+/// This key has not signed it.
+pub fn check_report<'r>(report: &'r str, key: &VerifierKey) -> Result<Option<&'r str>, TlogError> {
+    let text = note::open(report, &[key])?;
+    Ok(text.strip_prefix(SIGNED_LABEL).and_then(|text| text.strip_prefix('\n')))
+}
 
 /// What a drill has shown.
 #[derive(Clone, Debug, Serialize)]

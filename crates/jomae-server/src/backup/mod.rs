@@ -46,7 +46,7 @@ use crate::{
 pub(crate) use chain::newest;
 pub use chain::{Checked, Choice, Listed, list, verify};
 pub use create::{Made, Source, create};
-pub use drill::{Drill, drill};
+pub use drill::{Drill, check_report, drill};
 pub use restore::{Wish, restore};
 pub use trust::{Whose, expect_copy_is_ours};
 

@@ -75,6 +75,13 @@ pub enum Audit {
         #[command(flatten)]
         key: Key,
     },
+    /// Check the report of a drill (`jomae drill`), and show it.
+    CheckDrill {
+        /// The report; - is standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        key: Key,
+    },
     /// Print the newest checkpoint: keep it elsewhere, and `verify` shows whether the log was changed since.
     Checkpoint {
         #[command(flatten)]

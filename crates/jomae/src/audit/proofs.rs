@@ -10,10 +10,11 @@ use jomae_api::{names::AccountId, time::Timestamp};
 use jomae_log::{
     EventProof, VerifierKey,
     event_proof::PROOF_BYTES_MAX,
+    note::NOTE_BYTES_MAX,
     receipt::RECEIPT_BYTES_MAX,
     verify::{self, ConsistencyProof, EventRef, ExportReport, Filter, ReceiptCheck, VerifyError, newest_checkpoint},
 };
-use jomae_server::bootstrap::audit_dir;
+use jomae_server::{backup::check_report, bootstrap::audit_dir};
 
 use crate::{
     args::{Log, LogKey, Range},
@@ -270,6 +271,15 @@ pub fn check_export(file: &Path, key: &LogKey) -> Result<(), Failure> {
     };
     let report = report.map_err(|error| wrong(&error))?;
     output::line(&format!("proven, all of them of the log {}: {}", report.checkpoint.origin, summary(&report)))
+}
+
+pub fn check_drill(file: &Path, key: &LogKey) -> Result<(), Failure> {
+    let key = given_key(&key.key)?;
+    let report = read(file, NOTE_BYTES_MAX as u64)?;
+    let wrong = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", file.display()));
+    let told = check_report(&report, &key).map_err(|error| wrong(&error))?;
+    let told = told.ok_or_else(|| wrong(&"this is not the report of a drill"))?;
+    output::line(&format!("proven: signed with the key of the log {}\n{}", key.name(), told.trim_end()))
 }
 
 pub fn checkpoint(log: &Log) -> Result<(), Failure> {
