@@ -80,7 +80,9 @@ pub enum StartError {
     StoreElsewhere(PathBuf),
     #[error(transparent)]
     UnfinishedRestore(#[from] UnfinishedError),
-    #[error("the store is an unfinished copy; run `jomae store copy` again, which goes on where it was")]
+    #[error(
+        "the store is an unfinished copy; run `jomae store copy`, or the restore, again, which goes on where it was"
+    )]
     UnfinishedCopy,
     #[error(
         "the store has records of form {stored}, which a newer version wrote; this one reads {} at most: use the newer version",

@@ -99,15 +99,15 @@ pub fn restore(config: &Config, place: &mut Place, wish: &Wish, handle: &Handle)
     let restored = filled.and_then(|filled| {
         let Filled { mut restored, vault, keyring, whole } = filled;
         drop(vault);
+        let end = || unfinished.end().map_err(|error| BackupError::from(OperateError::from(error)));
         if to_etcd {
-            let prefix = handle.block_on(copy::move_to_etcd(whole, &keyring, config))?;
+            let prefix = handle.block_on(copy::move_to_etcd(whole, &keyring, config, end))?;
             restored
                 .notes
                 .push(format!("the store is in etcd, under {prefix}, as that of the node {}", config.cluster.node));
-        }
-        unfinished.end().map_err(OperateError::from)?;
-        if to_etcd {
             restored.notes.extend(remove_file_of_store(dir).err());
+        } else {
+            end()?;
         }
         Ok(restored)
     });

@@ -133,20 +133,24 @@ pub async fn copy(
     Ok(Copied { records, bytes, left, log })
 }
 
-/// Brings what was restored to the file of a data directory to the etcd of its configuration, and removes the file. What was
-/// begun there is finished by another restore of a backup of the same service. Gives the prefix in etcd.
+/// Brings what was restored to the file of a data directory to the etcd of its configuration. What was begun there is
+/// finished by another restore of a backup of the same service. `last`: what is done when everything is there, and before anybody
+/// is let in; if it were done after that, a crash in between would leave a store that no other restore goes on with. Gives the prefix in etcd.
 ///
 /// # Errors
 /// The destination holds anything else, or does not answer.
-pub(crate) async fn move_to_etcd(
+pub(crate) async fn move_to_etcd<E: From<CopyError>>(
     whole: Arc<WholeStore>,
     keyring: &Arc<Keyring>,
     config: &Config,
-) -> Result<String, CopyError> {
+    last: impl FnOnce() -> Result<(), E>,
+) -> Result<String, E> {
     let file = in_file(config);
+    let prefix = etcd_options(&config.store).map_err(CopyError::Destination)?.prefix;
     let job = fill(&whole, keyring, (&file, config), &mut |_, _, _| {}).await?;
+    last()?;
     job.end().await?;
-    Ok(etcd_options(&config.store).map_err(CopyError::Destination)?.prefix)
+    Ok(prefix)
 }
 
 /// The configuration with the store in a file of the same directory.
@@ -518,5 +522,42 @@ impl Batch {
         }
         let expect = vec![(mark.0.clone(), Some(mark.1))];
         done(to.commit(Commit { expect, writes }).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jomae_sim::etcd::Etcd;
+
+    use super::*;
+    use crate::{bootstrap, gateway};
+
+    /// Cut off when the data directory is done, and nobody is let in yet.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_cut_off_at_the_very_end_is_gone_on_with() {
+        let (etcd, dir) = (Etcd::start(), tempfile::tempdir().unwrap());
+        let file = Config { data_dir: dir.path().join("data"), ..Config::default() };
+        let started = bootstrap::open(&file, gateway::now()).await.unwrap();
+        started.audit.close();
+        drop(started);
+        let mut config = file.clone();
+        config.store.kind = StoreKind::Etcd;
+        config.store.endpoints = etcd.endpoints();
+        "a".clone_into(&mut config.cluster.node);
+
+        let side = Side::open(&file, &config, false).unwrap();
+        let root = root_key::open(&file, &*side.store).await.unwrap().root;
+        let keyring = Arc::new(Keyring::open(&*side.store, &root).await.unwrap());
+        let moved = async |last: Result<(), CopyError>| {
+            let whole = WholeStore::open(Arc::clone(&side.store), Arc::clone(&keyring), None).unwrap();
+            move_to_etcd(whole, &keyring, &config, || last).await
+        };
+        let cut_off = moved(Err(CopyError::Late)).await;
+        assert!(matches!(cut_off, Err(CopyError::Late)));
+        assert!(matches!(bootstrap::open_existing_etcd(&config), Err(StartError::UnfinishedCopy)));
+        assert!(expect_room(&config).is_ok());
+        moved(Ok(())).await.unwrap();
+        assert!(bootstrap::open_existing_etcd(&config).is_ok());
+        assert!(matches!(expect_room(&config), Err(CopyError::Used)));
     }
 }
