@@ -22,4 +22,4 @@ pub use supervisor::look;
 
 pub use client::{CallError, Hsm, Launch, NoPin, ObjectName, Phase, Pin, PinSource, Settings, Status};
 pub use kind::{Algorithm, Kind};
-pub use wire::{KEY_ID_BYTES, KeyRef, ObjectInfo, Secret, TokenFacts};
+pub use wire::{KEY_ID_BYTES, KeyRef, LABEL_PREFIX, ObjectInfo, Secret, TokenFacts};

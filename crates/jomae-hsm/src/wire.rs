@@ -18,6 +18,8 @@ use crate::kind::{Algorithm, Kind};
 
 /// Length of a `CKA_ID` of ours, in bytes.
 pub const KEY_ID_BYTES: usize = 16;
+/// What the labels of key versions begin with.
+pub const LABEL_PREFIX: &str = "jomae:";
 /// The longest body, in bytes. The longest message is a page of a list.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Length and number of the call.

@@ -15,7 +15,9 @@ use jomae_crypto::{
     rng,
     secret::Key256,
 };
-use jomae_hsm::{Algorithm, CallError, Hsm, KeyRef, Kind, Launch, ObjectName, Phase, Secret, Settings, Status};
+use jomae_hsm::{
+    Algorithm, CallError, Hsm, KeyRef, Kind, Launch, ObjectName, Phase, Secret, Settings, Status, wire::Failure,
+};
 use jomae_sim::{
     block_on,
     softhsm::{MODULE, PIN, Tokens},
@@ -313,6 +315,16 @@ fn secrets_are_wrapped_under_a_key_of_a_label() {
     }
     assert!(matches!(block_on(hsm.unwrap("root", &wrapped[..60], "a")), Err(CallError::Unreadable)));
     assert_eq!(block_on(hsm.wrapping_key("other", false)).unwrap(), None);
+
+    // A key that somebody has brought along wraps nothing: he knows it, and can wrap what he likes.
+    let (label, key) = ("jomae:1:key:version", KeyRef { kind: Kind::Aes256, id: rng::array() });
+    let name = ObjectName { id: key.id, label: label.to_owned() };
+    block_on(hsm.import(key.kind, name, Secret::new(vec![7; 32]), None)).unwrap();
+    assert!(block_on(hsm.find(key)).unwrap());
+    let refused = |error| matches!(error, CallError::Failed(Failure::NoSuchKey));
+    assert!(refused(block_on(hsm.wrap(label, &secret, "a")).unwrap_err()));
+    assert!(refused(block_on(hsm.unwrap(label, &wrapped, "a")).err().unwrap()));
+    assert!(refused(block_on(hsm.wrapping_key("jomae:new", true)).unwrap_err()));
 }
 
 #[test]

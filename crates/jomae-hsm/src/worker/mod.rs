@@ -28,12 +28,13 @@ use rustix::process::{
 
 use crate::{
     kind::{Kind, Shape},
-    wire::{Answer, Failure, Frames, FromWorker, KEY_ID_BYTES, KeyRef, OBJECTS_MAX, ObjectInfo, Request, Start},
+    wire::{
+        Answer, Failure, Frames, FromWorker, KEY_ID_BYTES, KeyRef, LABEL_PREFIX, OBJECTS_MAX, ObjectInfo, Request,
+        Start,
+    },
 };
 use desk::{Inbox, Outbox, Pace, Task};
 
-/// What the labels of our objects begin with.
-const LABEL_PREFIX: &[u8] = b"jomae:";
 /// Handles of keys that are remembered.
 const HANDLES_MAX: usize = 16 * 1024;
 /// Sessions at most, whatever the configuration says.
@@ -322,8 +323,12 @@ fn find(session: &Session, key: &KeyRef) -> Result<Vec<ObjectHandle>, Failure> {
     session.find_objects(&template).map_err(failed)
 }
 
-/// An AES-256 key with a label, made if wanted.
+/// An AES-256 key with a label, made if wanted. None of those that callers have made, or brought along and so know: what is
+/// wrapped under one of these may be anybody's.
 fn named(session: &Session, label: &str, make: bool) -> Result<Answer, Failure> {
+    if label.starts_with(LABEL_PREFIX) {
+        return Err(Failure::NoSuchKey);
+    }
     let template = [
         Attribute::Token(true),
         Attribute::Class(ObjectClass::SECRET_KEY),
@@ -363,7 +368,7 @@ fn list(session: &Session, skip: u32) -> Result<Answer, Failure> {
         let mut object = ObjectInfo { label: String::new(), id: Vec::new() };
         for attribute in attributes(session, handle, &[AttributeType::Label, AttributeType::Id])? {
             match attribute {
-                Attribute::Label(label) if label.starts_with(LABEL_PREFIX) => {
+                Attribute::Label(label) if label.starts_with(LABEL_PREFIX.as_bytes()) => {
                     object.label = String::from_utf8_lossy(&label).chars().take(256).collect();
                 }
                 Attribute::Id(id) => object.id = id.into_iter().take(64).collect(),

@@ -24,7 +24,9 @@ use jomae_crypto::{
     secret::{Key256, SecretBytes},
     wrap,
 };
-use jomae_hsm::{Algorithm as TokenAlgorithm, CallError, Hsm, KeyRef, Kind, ObjectName, Secret, wire::Failure};
+use jomae_hsm::{
+    Algorithm as TokenAlgorithm, CallError, Hsm, KeyRef, Kind, LABEL_PREFIX, ObjectName, Secret, wire::Failure,
+};
 use serde::{Deserialize, Serialize};
 
 /// The backend of the protection level HSM.
@@ -84,7 +86,7 @@ impl TokenBackend {
         let usage = KeyUsage::from_wire(binding.usage).ok_or_else(unsuitable)?;
         let kind = kind(spec, usage).ok_or_else(unsuitable)?;
         let serial = self.hsm.facts().map_err(fault)?.serial;
-        let label = format!("jomae:{}:{}:{}", binding.account, binding.key_id, binding.version_id);
+        let label = format!("{LABEL_PREFIX}{}:{}:{}", binding.account, binding.key_id, binding.version_id);
         Ok(Place { serial, label, key: KeyRef { kind, id: rng::public_array() } })
     }
 

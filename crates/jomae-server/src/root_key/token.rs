@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jomae_crypto::secret::Key256;
-use jomae_hsm::{CallError, Hsm, Phase, TokenFacts, wire::Refusal};
+use jomae_hsm::{CallError, Hsm, LABEL_PREFIX, Phase, TokenFacts, wire::Refusal};
 
 use super::RootKeyError;
 use crate::{
@@ -92,6 +92,9 @@ pub(super) async fn new_key(
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     if label.is_empty() || label.len() > LABEL_BYTES_MAX || !label.bytes().all(plain) {
         return Err(failed("the label of its key has 1 to 128 letters, digits, -, _, . and :"));
+    }
+    if label.starts_with(LABEL_PREFIX) {
+        return Err(failed(format!("labels that begin with {LABEL_PREFIX} are those of key versions")));
     }
     let token = token(config, begun, None).await?;
     let serial = token.facts().map_err(failed)?.serial;
