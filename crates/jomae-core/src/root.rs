@@ -45,6 +45,9 @@ const BESIDES: usize = 4;
 /// The stored form with which slots came, and that with which they vouch for something.
 const FORM: u32 = 2;
 const VOUCHING_FORM: u32 = 5;
+/// Providers whose key is whatever the parameters of a slot make of it: whoever may encrypt elsewhere chooses it, so a voucher under
+/// it says nothing.
+const CHOSEN_BY_PARAMS: [&str; 1] = ["kms"];
 /// Changes of the slots by others that are waited out.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -90,13 +93,19 @@ impl Slot {
     /// Opens it with the key of its provider; none if that is another key.
     pub fn open(&self, provider: &Key256) -> Option<Opener> {
         let key = SlotKey::unwrap(provider, &self.name, &self.wrapped.0).ok()?;
-        Some(Opener { name: self.name.clone(), key, vouching: VouchingKey::of(provider).ok()? })
+        Some(Opener { name: self.name.clone(), key, vouching: vouching(&self.provider, provider).ok()? })
     }
 
     /// Whether it says that backups are signed with this key. Whether that is so knows who opens it ([`Opener::vouched`]).
     pub fn names_backup_key(&self, key: &str) -> bool {
         self.voucher.as_ref().is_some_and(|voucher| voucher.key == key)
     }
+}
+
+/// What vouches for something in a slot of this provider; none: nothing can.
+fn vouching(provider: &str, key: &Key256) -> Result<Option<VouchingKey>, Fault> {
+    let can_vouch = !CHOSEN_BY_PARAMS.contains(&provider);
+    can_vouch.then(|| VouchingKey::of(key)).transpose().map_err(Fault::internal)
 }
 
 /// A slot to be made.
@@ -124,7 +133,9 @@ impl NewSlot<'_> {
             return Err(ChangeError::Params);
         }
         let (key, public) = SlotKey::random().map_err(Fault::internal)?;
-        let vouching = VouchingKey::of(self.key).map_err(Fault::internal)?;
+        let vouching = vouching(self.provider, self.key)?;
+        let voucher =
+            vouching.as_ref().zip(backup_key).map(|(by, key)| Voucher::make(by, self.name, key)).transpose()?;
         let slot = Slot {
             name: self.name.to_owned(),
             provider: self.provider.to_owned(),
@@ -133,7 +144,7 @@ impl NewSlot<'_> {
             wrapped: Bytes(key.wrap(self.key, self.name).map_err(Fault::internal)?),
             root: Bytes(root_slot::seal_to(&public, self.name, root).map_err(Fault::internal)?),
             public: Bytes(public),
-            voucher: backup_key.map(|backup_key| Voucher::make(&vouching, self.name, backup_key)).transpose()?,
+            voucher,
         };
         Ok((slot, Opener { name: self.name.to_owned(), key, vouching }))
     }
@@ -143,7 +154,7 @@ impl NewSlot<'_> {
 pub struct Opener {
     name: String,
     key: SlotKey,
-    vouching: VouchingKey,
+    vouching: Option<VouchingKey>,
 }
 
 impl Opener {
@@ -168,7 +179,7 @@ impl Opener {
     pub fn vouched<'s>(&self, slots: &'s Slots) -> Option<&'s str> {
         let slot = slots.slots().iter().find(|slot| slot.name == self.name)?;
         let voucher = slot.voucher.as_ref()?;
-        self.vouching.check(&self.name, &voucher.key, &voucher.seal.0).ok()?;
+        self.vouching.as_ref()?.check(&self.name, &voucher.key, &voucher.seal.0).ok()?;
         Some(&voucher.key)
     }
 }
@@ -411,39 +422,74 @@ fn may_vouch(vault: &Vault) -> Result<bool, Fault> {
 }
 
 /// Has the slot by which this process came in vouch for the key that backups are signed with, and no slot for an earlier one.
-/// Nothing happens if that is so, or if an older version could not read it.
+/// Nothing happens if that is so, or if an older version could not read it. Gives the slots that vouch for nothing now, and did before.
 ///
 /// # Errors
 /// Nothing was changed; but see [`Tx::commit`](crate::tx::Tx::commit) where the store does not answer.
-pub async fn vouch(vault: &Vault, opener: &Opener, backup_key: &str) -> Result<(), ChangeError> {
+pub async fn vouch(vault: &Vault, opener: &Opener, backup_key: &str) -> Result<Vec<String>, ChangeError> {
     if !may_vouch(vault)? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     for _ in 0..ATTEMPTS_MAX {
         let mut tx = vault.writing();
-        let Some(bytes) = tx.get_bare(&Path::new(PATH))? else { return Ok(()) };
+        let Some(bytes) = tx.get_bare(&Path::new(PATH))? else { return Ok(Vec::new()) };
         let stored = Slots::from_bytes(&bytes).map_err(Fault::internal)?;
         let root = opener.root(&stored).map_err(Fault::internal)?;
         let is_vouched = opener.vouched(&stored) == Some(backup_key);
         let mut slots = stored.list.slots;
-        let mut is_changed = false;
+        let (mut is_changed, mut dropped) = (false, Vec::new());
         for slot in &mut slots {
-            if slot.name == opener.name && !is_vouched {
-                slot.voucher = Some(Voucher::make(&opener.vouching, &slot.name, backup_key)?);
-                is_changed = true;
-            } else if slot.voucher.is_some() && !slot.names_backup_key(backup_key) {
-                slot.voucher = None;
-                is_changed = true;
+            match &opener.vouching {
+                Some(vouching) if slot.name == opener.name && !is_vouched => {
+                    slot.voucher = Some(Voucher::make(vouching, &slot.name, backup_key)?);
+                    is_changed = true;
+                }
+                _ if slot.voucher.is_some() && !slot.names_backup_key(backup_key) => {
+                    slot.voucher = None;
+                    dropped.push(slot.name.clone());
+                }
+                _ => {}
             }
         }
-        if !is_changed {
-            return Ok(());
+        if !is_changed && dropped.is_empty() {
+            return Ok(dropped);
         }
         tx.put_bare(Path::new(PATH), Slots::made(&root, slots)?.to_bytes()?);
         if tx.commit().await? == CommitOutcome::Done {
-            return Ok(());
+            return Ok(dropped);
         }
         vault.catch_up().await?;
     }
     Err(ChangeError::Conflict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_whose_key_its_parameters_choose_vouches_for_nothing() {
+        let (root, key) = (RootMaterial::random(), Key256::random());
+        let made = |provider: &str| {
+            let slot = NewSlot { name: "slot", provider, params: "", key: &key };
+            let (slot, _) = slot.make(&root, Some("backups"), Timestamp(0)).unwrap();
+            let opener = slot.open(&key).unwrap();
+            (slot, opener)
+        };
+        let (genuine, by_file) = made("file");
+        let slots = |slot: &Slot| Slots::made(&root, vec![slot.clone()]).unwrap();
+        assert_eq!(by_file.vouched(&slots(&genuine)), Some("backups"));
+        let (slot, opener) = made("kms");
+        assert!(!slot.names_backup_key("backups"));
+        assert_eq!(opener.vouched(&slots(&slot)), None);
+        // Whoever has chosen the key has made a voucher under it, too.
+        let forged = Slot { voucher: genuine.voucher, ..slot };
+        let opener = forged.open(&key).unwrap();
+        assert!(opener.root(&slots(&forged)).is_ok());
+        assert_eq!(opener.vouched(&slots(&forged)), None);
+        // Nor by a second slot of the same name, which comes first.
+        let first = Slot { provider: "file".to_owned(), ..forged.clone() };
+        let list = Slots::made(&root, vec![first, forged]).unwrap();
+        assert_eq!(opener.vouched(&list), None);
+    }
 }

@@ -399,7 +399,7 @@ async fn a_drill_restores_opens_and_reports() {
     let younger = site.write("younger.txt", report.replace("\"AgeSeconds\": ", "\"AgeSeconds\": -"));
     check(word(&younger)).failed(1, &["younger.txt"]);
     let note = cli::jomae(&["audit", "checkpoint", "--log", word(&data.join("audit"))]).ok();
-    let other = site.write("checkpoint.txt", format!("{}\n", note.text()));
+    let other = site.write("checkpoint.txt", note.text());
     check(word(&other)).failed(1, &["not the report of a drill"]);
     let left: Vec<String> = tree::read(&data).into_keys().filter(|name| name.contains("jomae-drill")).collect();
     assert!(left.is_empty(), "{left:?}");

@@ -379,7 +379,12 @@ impl Chain {
     /// Whether the newest manifest is signed with the key of backups for which the slot vouches that has opened it; none: it
     /// vouches for none.
     pub(super) fn is_vouched(&self) -> Result<Option<bool>, BackupError> {
-        let (Some(link), Holder::Slot(opener)) = (self.links.last(), &self.holder) else { return Ok(None) };
+        let opener = match &self.holder {
+            Holder::Slot(opener) => opener,
+            // The seal over the manifest is under the provider's own key.
+            Holder::Direct(_) => return Ok(Some(true)),
+        };
+        let Some(link) = self.links.last() else { return Ok(None) };
         let Manifest { id, .. } = &link.manifest;
         let slots = link.manifest.slots().map_err(|source| BackupError::Manifest { id: id.clone(), source })?;
         let key = slots.as_ref().and_then(|slots| opener.vouched(slots)).map(VerifierKey::parse).transpose();

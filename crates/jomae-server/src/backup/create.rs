@@ -131,6 +131,11 @@ fn create_in(
     };
     let root = holder.root(*store).map_err(|error| BackupError::Other(error.to_string()))?;
     let slots = Slots::read(*store)?;
+    if let (Some(slots), Holder::Slot(opener), Some(signer)) = (&slots, holder, &backup_signer)
+        && opener.vouched(slots).is_some_and(|key| key != signer.verifier().to_string())
+    {
+        return Err(BackupError::Other("the key of backups was changed meanwhile: make the backup again".to_owned()));
+    }
     let direct = holder.direct(*store)?.map(|slot| (slot.provider.to_owned(), slot.params.to_owned()));
     let node = vault.cluster().map(|cluster| cluster.name().clone());
     let log_signer = audit::signer(vault, node.as_ref())?;

@@ -105,9 +105,9 @@ pub enum BackupError {
     UnknownLog { id: String, key: String },
     #[error(
         "backup {id} opens with {slot}, and is not signed with the key of backups that {slot} vouches for: whoever can write where it \
-         lies has made it, or changed it; --accept-unknown-log takes it all the same"
+         lies may have made it. It is signed with the key of the audit log {key}; if you keep the same as this service's, say --log-key {key}"
     )]
-    NotVouched { id: String, slot: String },
+    NotVouched { id: String, slot: String, key: String },
     #[error("backup {0}: what was planted in it does not open; it would not restore")]
     Canary(String),
     #[error("backup {id}: {problem}")]

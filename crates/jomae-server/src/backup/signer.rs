@@ -8,7 +8,7 @@ use jomae_api::time::Timestamp;
 use jomae_core::{
     error::Fault,
     form,
-    root::{self, ChangeError},
+    root::{self, ChangeError, Slots},
     store::Path,
     stored::{Record, plain_records},
     tx::{CommitOutcome, Tx, Vault},
@@ -88,8 +88,22 @@ pub(crate) async fn vouched_signer(
     now: Timestamp,
 ) -> Result<Option<Signer>, ChangeError> {
     let Some(signer) = signer_or_new(vault, now).await? else { return Ok(None) };
-    if let Holder::Slot(opener) = holder {
-        root::vouch(vault, opener, &signer.verifier().to_string()).await?;
+    let key = signer.verifier().to_string();
+    let dropped = match holder {
+        Holder::Slot(opener) => root::vouch(vault, opener, &key).await?,
+        // There may be slots since it came in.
+        Holder::Direct(direct) => match Slots::read(vault.store())?.and_then(|slots| direct.opener(&slots)) {
+            Some(opener) => root::vouch(vault, &opener, &key).await?,
+            None => Vec::new(),
+        },
+    };
+    if !dropped.is_empty() {
+        let slots = dropped.join(", ");
+        tracing::warn!(
+            slots,
+            "backups are signed with a new key, and these slots of the root key do not vouch for it: whoever restores with one of \
+             them needs the public key of the audit log. Add them anew with jomae root"
+        );
     }
     Ok(Some(signer))
 }

@@ -89,7 +89,10 @@ fn expect_known<'s>(
     }
     match vouched()? {
         Some((true, _)) => return Ok(()),
-        Some((false, slot)) => return Err(BackupError::NotVouched { id: id.to_owned(), slot: slot.to_owned() }),
+        Some((false, slot)) => {
+            let (slot, key) = (slot.to_owned(), key.to_string());
+            return Err(BackupError::NotVouched { id: id.to_owned(), slot, key });
+        }
         None => {}
     }
     Err(BackupError::UnknownLog { id: id.to_owned(), key: key.to_string() })

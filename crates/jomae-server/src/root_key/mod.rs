@@ -141,6 +141,11 @@ impl Direct {
         let name = self.provider.name();
         NewSlot { name, provider: name, params: &self.params, key: &self.key }
     }
+
+    /// What opens the slot that it has got.
+    pub fn opener(&self, slots: &Slots) -> Option<Opener> {
+        slots.slots().iter().find_map(|slot| slot.open(&self.key))
+    }
 }
 
 impl Holder {
@@ -151,10 +156,7 @@ impl Holder {
     pub fn root(&self, store: &dyn Store) -> Result<RootMaterial, RootKeyError> {
         match (self, Slots::read(store)?) {
             (Self::Direct(direct), None) => Ok(copy(&direct.key)?),
-            (Self::Direct(direct), Some(slots)) => {
-                let opener = slots.slots().iter().find_map(|slot| slot.open(&direct.key)).ok_or(WrongRootKey)?;
-                Ok(opener.root(&slots)?)
-            }
+            (Self::Direct(direct), Some(slots)) => Ok(direct.opener(&slots).ok_or(WrongRootKey)?.root(&slots)?),
             (Self::Slot(opener), Some(slots)) => Ok(opener.root(&slots)?),
             (Self::Slot(_), None) => Err(WrongRootKey.into()),
         }

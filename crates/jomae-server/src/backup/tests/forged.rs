@@ -1,6 +1,7 @@
 //! A backup of somebody else's, which opens with what opens ours.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jomae_core::form::{self, FormRecord};
 use jomae_crypto::{root::RootMaterial, root_slot};
 use jomae_log::Signer;
 use serde_json::{Value, json};
@@ -13,7 +14,10 @@ use super::{
     },
     *,
 };
-use crate::bootstrap::Started;
+use crate::{
+    bootstrap::Started,
+    store::{Options, SqliteStore},
+};
 
 struct Deployment {
     config: Config,
@@ -42,6 +46,33 @@ impl Deployment {
     fn signers(&self) -> [Signer; 2] {
         let vault = &self.started.service.kms.vault;
         [audit::signer(vault, None).unwrap().unwrap(), signer::signer(vault).unwrap().unwrap()]
+    }
+}
+
+/// Where somebody restores: an empty machine.
+struct Desk<'d> {
+    dir: &'d std::path::Path,
+    to: &'d std::path::Path,
+}
+
+impl Desk<'_> {
+    fn place(&self) -> Place {
+        Place::open(&Config::default(), self.to.to_str(), false).unwrap()
+    }
+
+    /// Whatever can be done with a backup, by whoever has a key file.
+    fn take(&self, id: &str, root_key: &std::path::Path) -> [Result<(), BackupError>; 3] {
+        let wish = Wish { choice: Choice::Id(id.to_owned()), root_key: Some(root_key.to_owned()), ..Wish::default() };
+        let machine = tempfile::tempdir_in(self.dir).unwrap();
+        let config = |name: &str| Config { data_dir: machine.path().join(name), ..Config::default() };
+        let handle = Handle::current();
+        tokio::task::block_in_place(|| {
+            [
+                verify(&config("checked"), &mut self.place(), &wish, machine.path(), &handle).map(drop),
+                drill(&config("drilled"), &mut self.place(), &wish, &handle).map(drop),
+                restore(&config("restored"), &mut self.place(), &wish, &handle).map(drop),
+            ]
+        })
     }
 }
 
@@ -130,16 +161,74 @@ async fn a_new_key_of_backups_is_vouched_for_by_who_is_there() {
     let [_, new] = ours.signers();
     assert_ne!(new.verifier(), old.verifier());
     assert_eq!((names(&former), names(&new.verifier().to_string())), (vec![false, false], vec![true, false]));
-    let nobody = Config { data_dir: dir.path().join("new"), ..Config::default() };
+    let desk = Desk { dir: dir.path(), to: &to };
     let other = dir.path().join("other.key");
     crate::files::write_private(&other, RootMaterial::from(key).to_key_file().expose()).unwrap();
-    let take = |id: &str, root_key: std::path::PathBuf| {
-        let wish = Wish { choice: Choice::Id(id.to_owned()), root_key: Some(root_key), ..Wish::default() };
-        let mut place = Place::open(&nobody, to.to_str(), false).unwrap();
-        tokio::task::block_in_place(|| verify(&nobody, &mut place, &wish, dir.path(), &Handle::current()))
+    for id in [&first, &second] {
+        for taken in desk.take(id, &ours.config.root_key_file()) {
+            taken.unwrap();
+        }
+    }
+    for taken in desk.take(&second, &other) {
+        assert!(matches!(taken, Err(BackupError::UnknownLog { .. })));
+    }
+    ours.started.audit.close();
+}
+
+/// While another node cannot read it yet, nothing says whose a backup is but the key of the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_form_vouches_for_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("backups");
+    let ours = Deployment::new(&dir.path().join("ours")).await;
+    let vault = &ours.started.service.kms.vault;
+    let mut tx = vault.writing();
+    tx.put(form::path(), &FormRecord { form: form::NEWEST - 1 }).unwrap();
+    tx.commit().await.unwrap();
+    let id = ours.back_up(&to);
+    assert!(signer::signer(vault).unwrap().is_none());
+    for taken in (Desk { dir: dir.path(), to: &to }).take(&id, &ours.config.root_key_file()) {
+        assert!(matches!(taken, Err(BackupError::UnknownLog { .. })));
+    }
+    let log_key = audit::signer(vault, None).unwrap().unwrap().verifier().clone();
+    let wish = Wish {
+        choice: Choice::Id(id),
+        root_key: Some(ours.config.root_key_file()),
+        whose: Whose::SignedBy(vec![log_key]),
+        ..Wish::default()
     };
-    assert!(take(&first, ours.config.root_key_file()).is_ok());
-    assert!(take(&second, ours.config.root_key_file()).is_ok());
-    assert!(matches!(take(&second, other), Err(BackupError::UnknownLog { .. })));
+    let nobody = Config { data_dir: dir.path().join("new"), ..Config::default() };
+    let mut place = Place::open(&nobody, to.to_str(), false).unwrap();
+    tokio::task::block_in_place(|| restore(&nobody, &mut place, &wish, &Handle::current())).unwrap();
+    ours.started.audit.close();
+}
+
+/// A store of before has no slots: what seals the manifest is the provider's own key, and there is no public half.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_seals_with_the_key_file_itself_is_known_by_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (to, data) = (dir.path().join("backups"), dir.path().join("ours"));
+    std::fs::create_dir(&data).unwrap();
+    crate::files::write_private(&data.join("root.key"), RootMaterial::random().to_key_file().expose()).unwrap();
+    let root_key = data.join("root.key");
+    let store = SqliteStore::open(&crate::bootstrap::store_path(&data), &Options::default()).unwrap();
+    let text = std::fs::read(&root_key).unwrap();
+    let key = RootMaterial::from_key_file(&text).unwrap();
+    jomae_core::keyring::Keyring::open(&store, &key).await.unwrap();
+    drop(store);
+    let ours = Deployment::new(&data).await;
+    assert!(matches!(*ours.started.root_holder, Holder::Direct(_)));
+    let before = ours.back_up(&to);
+    // It gets slots while it runs, and another key of backups.
+    rotate(&ours.started.service, &ours.started.root_holder);
+    let mut tx = ours.started.service.kms.vault.writing();
+    forget(&mut tx).unwrap();
+    tx.commit().await.unwrap();
+    let after = ours.back_up(&to);
+    for id in [before, after] {
+        for taken in (Desk { dir: dir.path(), to: &to }).take(&id, &root_key) {
+            taken.unwrap();
+        }
+    }
     ours.started.audit.close();
 }
