@@ -17,12 +17,14 @@ use std::{
 
 use jomae_api::time::Timestamp;
 use jomae_core::{
-    cluster::record::NodeName, error::Fault, form, keyring::Keyring, store::Store, tx::Vault, whole::WholeStore,
+    cluster::record::NodeName, error::Fault, form, keyring::Keyring, root::Slots, store::Store, tx::Vault,
+    whole::WholeStore,
 };
 use jomae_log::{FileError, verify};
 
 use crate::{
     audit,
+    backup::signer,
     bootstrap::{OpenedStore, StartError, audit_dir, expect_file, node_of, open_existing_etcd, store_path},
     certificates, cluster,
     config::{Config, RootKeyProvider, StoreKind},
@@ -353,7 +355,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let path = store_path(dir);
     // Before the store is looked at: a service that goes on with both promises no more than it has.
     let notes = audit::notes(&audit_dir(dir)).unwrap_or_default();
-    let OfStore { records, log, shredding } = match config.store.kind {
+    let OfStore { records, log, shredding, slots } = match config.store.kind {
         StoreKind::Sqlite => {
             note("store file", examine_file(dir));
             examine_records(config, &notes, &path).await
@@ -371,6 +373,9 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         },
     };
     note("records", records);
+    if let Some(slots) = slots {
+        note("root key", slots);
+    }
     if let Some(shredding) = shredding {
         note("shredding keys", shredding);
     }
@@ -422,11 +427,13 @@ struct OfStore {
     log: Option<Result<String, String>>,
     /// Likewise, and if there are any.
     shredding: Option<Result<String, String>>,
+    /// The slots of the root key.
+    slots: Option<Result<String, String>>,
 }
 
 impl OfStore {
     const fn unread(why: String) -> Self {
-        Self { records: Err(why), log: None, shredding: None }
+        Self { records: Err(why), log: None, shredding: None, slots: None }
     }
 }
 
@@ -457,10 +464,30 @@ async fn examine_vault(config: &Config, notes: &[String], store: Arc<dyn Store>,
             } else {
                 Err(format!("{}; restore a backup", problems.join("; ")))
             };
-            OfStore { records, log: Some(log), shredding: shredding::examine(config, &vault, gateway::now()) }
+            let slots = examine_slots(&vault).map_err(|fault| fault.to_string());
+            let shredding = shredding::examine(config, &vault, gateway::now());
+            OfStore { records, log: Some(log), shredding, slots: Some(slots) }
         }
         Err(why) => OfStore::unread(why.to_string()),
     }
+}
+
+/// Which slots of the root key there are, and whether whoever restores with one knows whose a backup is.
+fn examine_slots(vault: &Vault) -> Result<String, Fault> {
+    let Some(slots) = Slots::read(vault.store())? else {
+        return Ok("it has no slots; the first jomae root add, rotate or remove makes one".to_owned());
+    };
+    let names: Vec<String> = slots.slots().iter().map(root_key::named).collect();
+    let names = format!("opened by {}", names.join(", "));
+    let Some(signer) = signer::signer(vault)? else { return Ok(names) };
+    let key = signer.verifier().to_string();
+    let silent: Vec<String> =
+        slots.slots().iter().filter(|slot| !slot.names_backup_key(&key)).map(root_key::named).collect();
+    Ok(if silent.is_empty() {
+        format!("{names}; each vouches for backups")
+    } else {
+        format!("{names}; not vouching for backups, so that a restore asks for the log's key: {}", silent.join(", "))
+    })
 }
 
 /// What is wrong with the store of a stopped service as a whole, and with its log.

@@ -156,6 +156,13 @@ async fn a_damaged_log_that_is_accepted_comes_with_what_the_start_needs() {
     let blob = encrypt(&server.client(), &key, PLAIN).await;
     assert_eq!(server.stop(), Some(0));
     let (data, disk, to) = (site.data(), site.path("disk"), site.path("to"));
+    cli::jomae(&["root", "add", "file", "--name", "safe", "--to", word(&site.path("safe")), "--data-dir", word(&data)])
+        .ok();
+    let vouching = |data: &Path| {
+        let slots = cli::jomae(&["root", "status", "--data-dir", word(data), "--output", "json"]).ok().json();
+        [0, 1].map(|n| slots[n]["Vouches"].as_bool().unwrap())
+    };
+    assert_eq!(vouching(&data), [true, true]);
     for entry in fs::read_dir(data.join("audit")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "jsonl") {
@@ -178,8 +185,15 @@ async fn a_damaged_log_that_is_accepted_comes_with_what_the_start_needs() {
     let mv = ran.text().lines().find_map(|line| Some(line.split_once(": mv ")?.1)).unwrap();
     let (from, aside) = mv.split_once(' ').unwrap();
     fs::rename(from, aside).unwrap();
-    let server = site.launch().data(&to).flag("--new-audit-log").start();
+    let mut server = site.launch().data(&to).flag("--new-audit-log").start();
     assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+    // With the log there is another key of backups, of which the key file that is elsewhere has not heard.
+    cli::jomae(&["backup", "create", "--data-dir", word(&to), "--to", word(&disk)]).ok();
+    server.wait_for_log("these slots of the root key do not vouch for it");
+    assert_eq!(vouching(&to), [true, false]);
+    let doctor = cli::jomae(&["doctor", "--data-dir", word(&to)]);
+    let line = doctor.text().lines().find(|line| line.contains(" root key: ")).unwrap().to_owned();
+    assert!(line.starts_with("ok ") && line.ends_with("the log's key: safe (file)"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
