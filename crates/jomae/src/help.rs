@@ -73,6 +73,12 @@ pub fn exit_status(path: &str) -> String {
             "4  no answer",
         ],
         "audit verify" => &["0  the log is intact", "1  it is not, or cannot be read", "2  wrong usage"],
+        "serve" => &[
+            "0  stopped",
+            "1  a failure on this side: a file, the configuration, damage",
+            "2  wrong usage",
+            "5  the token refuses the PIN, and the next start may try it again: do not restart",
+        ],
         "health" => &["0  it can", "2  wrong usage", "4  it cannot, or does not answer"],
         "doctor" => &["0  nothing is wrong", "1  something is, and the output says what", "2  wrong usage"],
         _ => &[

@@ -18,6 +18,8 @@ pub enum Failure {
     Call(CallError),
     /// The service failed, or gave no answer.
     Service(String),
+    /// On this side, and to be mended before the same is done again.
+    Operator(String),
     /// The answer, which was given, is no.
     No,
 }
@@ -31,6 +33,7 @@ impl Failure {
             Self::Local(text) => (text, 1),
             Self::Usage(text) => (text, 2),
             Self::Service(text) => (text, 4),
+            Self::Operator(text) => (text, 5),
             Self::No => return ExitCode::from(1),
             Self::Call(error) => {
                 let code = match &error {

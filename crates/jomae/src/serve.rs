@@ -12,6 +12,7 @@ use std::{
 };
 
 use jomae_server::{
+    bootstrap::StartError,
     config::Config,
     daemon::{self, Source},
     root_key::{PASSPHRASE_BYTES_MAX, PASSPHRASE_PIPE_VARIABLE, PASSPHRASE_VARIABLE},
@@ -67,7 +68,10 @@ pub fn run(serve: Serve) -> Result<(), Failure> {
         let config = source.read().map_err(|error| Failure::Local(error.to_string()))?;
         refuse_a_second(&config.data_dir, Path::new(STANDING))?;
     }
-    daemon::serve(&source).map_err(|error| Failure::Local(error.to_string()))
+    daemon::serve(&source).map_err(|error| match &error {
+        StartError::RootKey(why) if why.needs_operator() => Failure::Operator(error.to_string()),
+        _ => Failure::Local(error.to_string()),
+    })
 }
 
 /// Takes the passphrase out of the environment, which the system shows as it was when the process began: the program is

@@ -98,18 +98,32 @@ pub enum RootKeyError {
     Kms(String),
     #[error("the token, for the root key: {0}")]
     Token(String),
+    /// It has refused the PIN, which another start would try once more.
+    #[error("the token, for the root key: {0}")]
+    TokenRefuses(String),
     #[error(
         "no provider of the root key is tried that this store has; it has {there}, and root_key.provider names {tried}"
     )]
     NoSlot { there: String, tried: String },
-    #[error("no provider of the root key opens this store: {}", .0.join("; "))]
-    NoneOpens(Vec<String>),
+    #[error("no provider of the root key opens this store: {}", .told.join("; "))]
+    NoneOpens {
+        told: Vec<String>,
+        /// Whether one of them was [`RootKeyError::TokenRefuses`].
+        needs_operator: bool,
+    },
     #[error(transparent)]
     Wrong(#[from] WrongRootKey),
     #[error(transparent)]
     Slots(#[from] ChangeError),
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl RootKeyError {
+    /// Whether it would be wrong to try again before somebody has mended it.
+    pub const fn needs_operator(&self) -> bool {
+        matches!(self, Self::TokenRefuses(_) | Self::NoneOpens { needs_operator: true, .. })
+    }
 }
 
 /// A root key, and how it was found.
@@ -265,9 +279,10 @@ impl<'s> Sources<'s> {
             // One alone speaks for itself.
             (Some((_, error)), []) => Err(error),
             (Some(last), _) => {
-                let told = told.into_iter().chain([last]);
-                let told = told.map(|(names, error)| format!("{}: {error}", names.join(", ")));
-                Err(RootKeyError::NoneOpens(told.collect()))
+                told.push(last);
+                let needs_operator = told.iter().any(|(_, error)| error.needs_operator());
+                let told = told.into_iter().map(|(names, error)| format!("{}: {error}", names.join(", ")));
+                Err(RootKeyError::NoneOpens { told: told.collect(), needs_operator })
             }
         }
     }

@@ -73,7 +73,8 @@ async fn token(config: &Config, begun: Option<&Arc<Hsm>>, serial: Option<&str>) 
             }
             _ => Ok(token),
         },
-        Phase::Down { reason, .. } => Err(failed(reason)),
+        Phase::Down { reason, is_final: true } => Err(RootKeyError::TokenRefuses(reason)),
+        Phase::Down { reason, is_final: false } => Err(failed(reason)),
         Phase::Starting => Err(failed("it has not begun in time")),
     }
 }
