@@ -81,7 +81,8 @@ pub enum StartError {
     #[error(transparent)]
     UnfinishedRestore(#[from] UnfinishedError),
     #[error(
-        "the store is an unfinished copy; run `jomae store copy` again, which goes on where it was; after a restore that was cut off, remove the data directory, and a key file elsewhere that it has made, and run the restore again"
+        "the store is an unfinished copy; run `jomae store copy` again, which goes on where it was; after a restore that was cut off, \
+         remove the data directory, and a key file elsewhere that it has made, and run the restore again"
     )]
     UnfinishedCopy,
     #[error(
