@@ -24,7 +24,12 @@ async fn a_connection_is_carried_elsewhere_while_its_calls_are_costly() {
     for _ in 0..QUICK_CALLS {
         assert_eq!(client.ask(get("/thread")).await.body, COSTLY);
     }
-    assert_eq!(client.ask(get("/thread")).await.body, at_first);
+    // It goes back when it waits, and the next call may be there before it does.
+    let mut asked = 0;
+    while client.ask(get("/thread")).await.body != at_first {
+        asked += 1;
+        assert!(asked < 100, "it stays elsewhere");
+    }
     assert_eq!(client.ask(get("/costly")).await.body, COSTLY);
     assert_eq!(server.connect().await.ask(get("/thread")).await.body, at_first, "another connection");
 }
