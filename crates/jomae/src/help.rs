@@ -77,7 +77,7 @@ pub fn exit_status(path: &str) -> String {
             "0  stopped",
             "1  a failure on this side: a file, the configuration, damage",
             "2  wrong usage",
-            "5  the token refuses the PIN, and the next start may try it again: do not restart",
+            "5  the token with the root key must not be asked for its PIN again before that is mended: do not restart",
         ],
         "health" => &["0  it can", "2  wrong usage", "4  it cannot, or does not answer"],
         "doctor" => &["0  nothing is wrong", "1  something is, and the output says what", "2  wrong usage"],

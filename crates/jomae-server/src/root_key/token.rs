@@ -84,19 +84,28 @@ fn of_call(label: &str) -> impl Fn(CallError) -> RootKeyError {
     move |error| failed(format!("its key {label}: {error}"))
 }
 
+/// Refuses what is no label of a wrapping key. The one in a slot may be anybody's choice who can write where the slot stands.
+fn expect_label(label: &str) -> Result<(), RootKeyError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    if label.is_empty() || label.len() > LABEL_BYTES_MAX || !label.bytes().all(plain) {
+        return Err(failed("the label of its key has 1 to 128 letters, digits, -, _, . and :"));
+    }
+    if label.starts_with(LABEL_PREFIX) {
+        return Err(failed(format!(
+            "the label {label} is that of a key version, which wraps no root key's slot; a slot that an earlier version has made so is \
+             to be replaced with that version"
+        )));
+    }
+    Ok(())
+}
+
 /// A new key, wrapped under the key of the token with this label, which is made if it is not there.
 pub(super) async fn new_key(
     config: &Config,
     begun: Option<&Arc<Hsm>>,
     label: &str,
 ) -> Result<(Key256, String), RootKeyError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    if label.is_empty() || label.len() > LABEL_BYTES_MAX || !label.bytes().all(plain) {
-        return Err(failed("the label of its key has 1 to 128 letters, digits, -, _, . and :"));
-    }
-    if label.starts_with(LABEL_PREFIX) {
-        return Err(failed(format!("labels that begin with {LABEL_PREFIX} are those of key versions")));
-    }
+    expect_label(label)?;
     let token = token(config, begun, None).await?;
     let serial = token.facts().map_err(failed)?.serial;
     token.wrapping_key(label, true).await.map_err(of_call(label))?;
@@ -110,6 +119,7 @@ pub(super) async fn key(config: &Config, begun: Option<&Arc<Hsm>>, params: &str)
     let unreadable = || failed("what stands in the slot is not a wrapped key");
     let Params { label, serial, wrapped } = Params::parse(params).ok_or_else(unreadable)?;
     let wrapped = STANDARD.decode(wrapped).map_err(|_| unreadable())?;
+    expect_label(label)?;
     token(config, begun, serial).await?.unwrap(label, &wrapped, NAME).await.map_err(of_call(label))
 }
 
@@ -125,6 +135,16 @@ pub(crate) fn detail(params: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_version_wraps_no_slot() {
+        for label in ["jomae-root", "a", "jomae.root", "root:jomae:"] {
+            assert!(expect_label(label).is_ok(), "{label}");
+        }
+        for label in ["", " ", "a b", "a\0", "jomae:", "jomae:1:key:version", "ä", &"a".repeat(129)] {
+            assert!(expect_label(label).is_err(), "{label}");
+        }
+    }
 
     #[test]
     fn a_slot_says_which_token_and_older_ones_do_not() {

@@ -105,7 +105,7 @@ pub enum AddProvider {
         /// Name of the slot.
         #[arg(long, default_value = "pkcs11")]
         name: String,
-        /// Label of the key in the token, an AES-256 key; made if it is not there.
+        /// Label of the key in the token, an AES-256 key; made if it is not there. It does not begin with jomae: as those of key versions do.
         #[arg(long, value_name = "LABEL", default_value = "jomae-root")]
         key_label: String,
         #[command(flatten)]
