@@ -45,9 +45,9 @@ const BESIDES: usize = 4;
 /// The stored form with which slots came, and that with which they vouch for something.
 const FORM: u32 = 2;
 const VOUCHING_FORM: u32 = 5;
-/// Providers whose key is whatever the parameters of a slot make of it: whoever may encrypt elsewhere chooses it, so a voucher under
-/// it says nothing.
-const CHOSEN_BY_PARAMS: [&str; 1] = ["kms"];
+/// Providers whose key nobody chooses who only writes the parameters of a slot. Another KMS is none of them: its key is whatever
+/// a ciphertext says that anybody has made who may encrypt there, so a voucher under it says nothing.
+const VOUCHING: [&str; 4] = ["file", "passphrase", "shares", "pkcs11"];
 /// Changes of the slots by others that are waited out.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -104,8 +104,7 @@ impl Slot {
 
 /// What vouches for something in a slot of this provider; none: nothing can.
 fn vouching(provider: &str, key: &Key256) -> Result<Option<VouchingKey>, Fault> {
-    let can_vouch = !CHOSEN_BY_PARAMS.contains(&provider);
-    can_vouch.then(|| VouchingKey::of(key)).transpose().map_err(Fault::internal)
+    VOUCHING.contains(&provider).then(|| VouchingKey::of(key)).transpose().map_err(Fault::internal)
 }
 
 /// A slot to be made.
@@ -253,6 +252,12 @@ impl Slots {
 
     pub fn slots(&self) -> &[Slot] {
         &self.list.slots
+    }
+
+    /// Whether one of them says that backups are signed with another key than this.
+    pub fn name_other_backup_key(&self, key: Option<&str>) -> bool {
+        let vouchers = self.slots().iter().filter_map(|slot| slot.voucher.as_ref());
+        vouchers.map(|voucher| voucher.key.as_str()).any(|named| key != Some(named))
     }
 }
 
@@ -422,7 +427,8 @@ fn may_vouch(vault: &Vault) -> Result<bool, Fault> {
 }
 
 /// Has the slot by which this process came in vouch for the key that backups are signed with, and no slot for an earlier one.
-/// Nothing happens if that is so, or if an older version could not read it. Gives the slots that vouch for nothing now, and did before.
+/// Nothing happens if that is so, or if an older version could not read it. Gives the slots that vouch for nothing now, and did
+/// before.
 ///
 /// # Errors
 /// Nothing was changed; but see [`Tx::commit`](crate::tx::Tx::commit) where the store does not answer.

@@ -490,6 +490,14 @@ fn announce(
             };
             lines.push(format!("  root key     {root_key}"));
             lines.push(format!("               {keep}"));
+            if config.root_key.providers.first() == Some(&RootKeyProvider::Kms) {
+                let log_key = jomae_log::layout::public_key(&bootstrap::audit_dir(&config.data_dir));
+                // Another KMS does not vouch for backups.
+                lines.push(format!(
+                    "  log key      {} (public: keep it elsewhere, a restore asks for it)",
+                    log_key.display()
+                ));
+            }
         }
     }
     if is_new_authority {

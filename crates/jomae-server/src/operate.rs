@@ -479,7 +479,9 @@ fn examine_slots(vault: &Vault) -> Result<String, Fault> {
     };
     let names: Vec<String> = slots.slots().iter().map(root_key::named).collect();
     let names = format!("opened by {}", names.join(", "));
-    let Some(signer) = signer::signer(vault)? else { return Ok(names) };
+    let Some(signer) = signer::signer(vault)? else {
+        return Ok(format!("{names}; no backup was made yet for which they could vouch"));
+    };
     let key = signer.verifier().to_string();
     let silent: Vec<String> =
         slots.slots().iter().filter(|slot| !slot.names_backup_key(&key)).map(root_key::named).collect();

@@ -47,7 +47,7 @@ pub fn run(command: &Backup) -> Result<(), Failure> {
             let warnings = made.as_object_mut().and_then(|made| made.remove("Warnings"));
             for warning in warnings.as_ref().and_then(Value::as_array).into_iter().flatten() {
                 let text = warning.as_str().unwrap_or_default();
-                output::note(&format!("WARNING: the backup is made, of what is not as it was: {text}"));
+                output::note(&format!("WARNING: the backup is made; {text}"));
             }
             show::answer(show, &made)
         }

@@ -41,13 +41,14 @@ pub fn run(command: &Root) -> Result<(), Failure> {
         Root::Rotate { opening } => {
             let config = config(opening)?;
             let rotated = block_on(async { operator::rotate_root(&config).await.map_err(failure) })?;
+            warn(&rotated);
             output::line(&format!("the root key is now {}", text(&rotated, "root_id")))
         }
         Root::Add { provider } => add(provider),
         Root::Remove { name, confirmed, opening } => {
             let config = config(opening)?;
             confirm::loss(confirmed.yes, &format!("the slot {name} will not open this store any more"))?;
-            block_on(async { operator::remove_root_slot(&config, name).await.map_err(failure) })
+            block_on(async { operator::remove_root_slot(&config, name).await.map_err(failure) }).map(|done| warn(&done))
         }
     }
 }
@@ -78,7 +79,7 @@ fn status(show: &Show, config: &Config) -> Result<(), Failure> {
             "Provider": of("provider"),
             "Made": of("made"),
             "Detail": of("detail"),
-            "Vouches": row.get("vouches").and_then(Value::as_bool).unwrap_or_default(),
+            "Vouches": of("vouches"),
             "InUse": text(row, "name") == opened_by,
             "RootKeyId": status.get("root_id").cloned().unwrap_or_default(),
         })
@@ -99,8 +100,9 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             write_new(to, file.expose())?;
             let config = config(opening)?;
             let made = added(&config, name, RootKeyProvider::File, "", &key)?;
-            made.map_err(|error| without_slot(error, to, || fs::remove_file(to))).map(drop)?;
-            output::line(&format!("{} opens the store now; keep a copy of it elsewhere", to.display()))
+            let made = made.map_err(|error| without_slot(error, to, || fs::remove_file(to)))?;
+            output::line(&format!("{} opens the store now; keep a copy of it elsewhere", to.display()))?;
+            tell_whose(&config, &made)
         }
         AddProvider::Passphrase { name, from, insecure, opening } => {
             let config = config(opening)?;
@@ -109,7 +111,7 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
                 None => ask_passphrase()?,
             };
             let (key, params) = root_key::of_new_passphrase(&passphrase, *insecure).map_err(local)?;
-            added(&config, name, RootKeyProvider::Passphrase, &params, &key)?.map(drop).map_err(failure)
+            tell_whose(&config, &added(&config, name, RootKeyProvider::Passphrase, &params, &key)?.map_err(failure)?)
         }
         AddProvider::Shares { name, open, of, to, recipients, qr, opening } => {
             let config = config(opening)?;
@@ -118,7 +120,7 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
             let (set, people) = shares::split(&key, *open, *of).map_err(|error| Failure::Usage(error.to_string()))?;
             write_shares(to, &people, &holders, *qr)?;
             let made = added(&config, name, RootKeyProvider::Shares, &set.to_line(), &key)?;
-            let vouches = made.map_err(|error| without_slot(error, to, || fs::remove_dir_all(to)))?;
+            let made = made.map_err(|error| without_slot(error, to, || fs::remove_dir_all(to)))?;
             output::line(&format!(
                 "{} shares are in {}, any {} of them open. Give one to each person, and destroy the directory; none of \
                  them is kept elsewhere.",
@@ -126,25 +128,17 @@ fn add(provider: &AddProvider) -> Result<(), Failure> {
                 to.display(),
                 set.open()
             ))?;
-            if vouches {
-                return output::line("Whoever restores with them knows backups of this service from forged ones.");
-            }
-            match verify::files::read_key(&audit_dir(&config.data_dir)) {
-                Ok(Some(key)) => output::line(&format!(
-                    "With each share goes the public key of the audit log, by which backups of this service are told from forged ones: {key}"
-                )),
-                _ => Ok(()),
-            }
+            tell_whose(&config, &made)
         }
         AddProvider::Pkcs11 { name, key_label, opening } => {
             let config = config(opening)?;
             let (key, params) = block_on(async { root_key::of_new_token(&config, key_label).await.map_err(local) })?;
-            added(&config, name, RootKeyProvider::Pkcs11, &params, &key)?.map(drop).map_err(failure)
+            tell_whose(&config, &added(&config, name, RootKeyProvider::Pkcs11, &params, &key)?.map_err(failure)?)
         }
         AddProvider::Kms { name, opening } => {
             let config = config(opening)?;
             let (key, params) = block_on(async { root_key::of_new_kms(&config).await.map_err(local) })?;
-            added(&config, name, RootKeyProvider::Kms, &params, &key)?.map(drop).map_err(failure)
+            tell_whose(&config, &added(&config, name, RootKeyProvider::Kms, &params, &key)?.map_err(failure)?)
         }
     }
 }
@@ -201,8 +195,27 @@ fn added(
     provider: RootKeyProvider,
     params: &str,
     key: &Key256,
-) -> Result<Result<bool, OperatorError>, Failure> {
+) -> Result<Result<Value, OperatorError>, Failure> {
     block_on(async { Ok(operator::add_root_slot(config, name, provider, params, key).await) })
+}
+
+/// What else has happened to the slots of the root key.
+fn warn(done: &Value) {
+    if let Some(warning) = done.get("warning").and_then(Value::as_str) {
+        output::note(&format!("WARNING: {warning}"));
+    }
+}
+
+/// What whoever restores with a new slot needs besides, if anything.
+fn tell_whose(config: &Config, added: &Value) -> Result<(), Failure> {
+    warn(added);
+    match (added.get("vouches").and_then(Value::as_bool), verify::files::read_key(&audit_dir(&config.data_dir))) {
+        (Some(true), _) => output::line("Whoever restores with it knows backups of this service from forged ones."),
+        (_, Ok(Some(key))) => output::line(&format!(
+            "Keep the public key of the audit log with it, by which a restore knows backups of this service from forged ones: {key}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What was made for a slot that is not there is removed, unless the slot may be there after all.

@@ -216,7 +216,7 @@ pub(super) async fn load_or_create(
     let private = SecretText(pkcs8);
     record.keys.push(StoredKey { name, created: now.0, begun: false, private, head: None });
     tx.put(path(vault), &record)?;
-    if wanted.new_log {
+    if wanted.new_log && !keys.is_empty() {
         // Whoever could sign the log before had the store, and the key of backups with it.
         backup::signer::forget(&mut tx)?;
     }

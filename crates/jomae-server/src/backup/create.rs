@@ -69,7 +69,7 @@ pub struct Made {
     pub bytes: u64,
     /// Backups that were too old, and are removed.
     pub removed: Vec<String>,
-    /// What is wrong with the store of a stopped service as a whole, or with its log.
+    /// What is wrong with the store of a stopped service as a whole, or with its log; and slots that do not vouch any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The one that it goes on from.
@@ -99,7 +99,7 @@ struct LogFile {
 }
 
 /// Makes a backup of an open store and its audit log. `whole`: of everything, not only of what has changed. May block for
-/// long; the store goes on meanwhile. To be called where a runtime is, on a thread that may wait.
+/// long; the store goes on meanwhile.
 ///
 /// # Errors
 /// What was begun has no manifest, and counts for nothing.
@@ -109,8 +109,9 @@ pub fn create(
     place: &mut Place,
     whole: bool,
     now: Timestamp,
+    handle: &Handle,
 ) -> Result<Made, BackupError> {
-    create_in(config, of, place, whole, now).inspect_err(|_| place.unmake())
+    create_in(config, of, place, whole, now, handle).inspect_err(|_| place.unmake())
 }
 
 fn create_in(
@@ -119,21 +120,25 @@ fn create_in(
     place: &mut Place,
     whole: bool,
     now: Timestamp,
+    handle: &Handle,
 ) -> Result<Made, BackupError> {
     let Source { store, vault, holder } = of;
     // Before the slots are read, which vouch for it.
-    let backup_signer = match Handle::current().block_on(signer::vouched_signer(vault, holder, now)) {
-        Ok(signer) => signer,
+    let mut warnings = Vec::new();
+    let backup_signer = match handle.block_on(signer::vouched_signer(vault, holder, now)) {
+        Ok((signer, dropped)) => {
+            warnings.extend(signer::told_of(&dropped));
+            signer
+        }
         Err(error) => {
-            tracing::warn!(%error, "no slot of the root key can be made to vouch for this backup");
+            warnings.push(format!("no slot of the root key can be made to vouch for backups: {error}"));
             signer::signer(vault)?
         }
     };
     let root = holder.root(*store).map_err(|error| BackupError::Other(error.to_string()))?;
     let slots = Slots::read(*store)?;
-    if let (Some(slots), Holder::Slot(opener), Some(signer)) = (&slots, holder, &backup_signer)
-        && opener.vouched(slots).is_some_and(|key| key != signer.verifier().to_string())
-    {
+    let backup_key = backup_signer.as_ref().map(|signer| signer.verifier().to_string());
+    if slots.as_ref().is_some_and(|slots| slots.name_other_backup_key(backup_key.as_deref())) {
         return Err(BackupError::Other("the key of backups was changed meanwhile: make the backup again".to_owned()));
     }
     let direct = holder.direct(*store)?.map(|slot| (slot.provider.to_owned(), slot.params.to_owned()));
@@ -215,7 +220,7 @@ fn create_in(
         gone: counts.gone,
         bytes,
         removed,
-        warnings: Vec::new(),
+        warnings,
         base: manifest.base.map(|base| base.id),
         place: if place.address.starts_with("s3://") { "s3" } else { "directory" },
     })

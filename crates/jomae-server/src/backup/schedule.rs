@@ -50,16 +50,19 @@ impl Backups {
     pub(crate) async fn make(&self, to: Option<String>, whole: bool) -> Result<Made, BackupError> {
         let _turn = self.turn.lock().await;
         let (service, holder, config) = (Arc::clone(&self.service), Arc::clone(&self.holder), self.config.clone());
-        let store = Arc::clone(&self.store);
+        let (store, handle) = (Arc::clone(&self.store), Handle::current());
         let made = spawn_blocking(move || {
             let mut place = Place::open(&config, to.as_deref(), to.is_some())?;
             let of = Source { store: &*store, vault: &service.kms.vault, holder: &holder };
-            create(&config, &of, &mut place, whole, gateway::now())
+            create(&config, &of, &mut place, whole, gateway::now(), &handle)
         });
         let made = made.await.map_err(|error| BackupError::Other(error.to_string())).and_then(|made| made);
         match &made {
             Ok(made) => {
                 let now = gateway::now();
+                for warning in &made.warnings {
+                    tracing::warn!(warning, "the backup is made");
+                }
                 self.counts.newest.set(now.0);
                 if let Err(fault) = record::keep(&self.service.kms.vault, made, now).await {
                     tracing::warn!(cause = %fault, "the backup is made, and that it is cannot be kept in the store");

@@ -81,13 +81,13 @@ pub(crate) async fn signer_or_new(vault: &Vault, now: Timestamp) -> Result<Optio
     Err(Fault::unavailable("the key of backups changes all the time"))
 }
 
-/// As [`signer_or_new`], and has the slot by which this process came in vouch for it.
+/// As [`signer_or_new`], and has the slot by which this process came in vouch for it. Gives the slots too that do so no more.
 pub(crate) async fn vouched_signer(
     vault: &Vault,
     holder: &Holder,
     now: Timestamp,
-) -> Result<Option<Signer>, ChangeError> {
-    let Some(signer) = signer_or_new(vault, now).await? else { return Ok(None) };
+) -> Result<(Option<Signer>, Vec<String>), ChangeError> {
+    let Some(signer) = signer_or_new(vault, now).await? else { return Ok((None, Vec::new())) };
     let key = signer.verifier().to_string();
     let dropped = match holder {
         Holder::Slot(opener) => root::vouch(vault, opener, &key).await?,
@@ -97,15 +97,18 @@ pub(crate) async fn vouched_signer(
             None => Vec::new(),
         },
     };
-    if !dropped.is_empty() {
-        let slots = dropped.join(", ");
-        tracing::warn!(
-            slots,
-            "backups are signed with a new key, and these slots of the root key do not vouch for it: whoever restores with one of \
-             them needs the public key of the audit log. Add them anew with jomae root"
-        );
-    }
-    Ok(Some(signer))
+    Ok((Some(signer), dropped))
+}
+
+/// What an operator is to know of slots that vouch no more.
+pub(crate) fn told_of(dropped: &[String]) -> Option<String> {
+    let slots = dropped.join(", ");
+    (!dropped.is_empty()).then(|| {
+        format!(
+            "backups are signed with a new key, for which these slots of the root key do not vouch: {slots}. Whoever restores with \
+             one of them needs the public key of the audit log; add them anew with jomae root"
+        )
+    })
 }
 
 /// Has the next backup signed with a new key.

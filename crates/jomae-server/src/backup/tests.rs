@@ -81,7 +81,8 @@ async fn a_backup_during_which_the_root_key_changes_is_none() {
     let back_up = |store: &dyn Store| {
         let of = Source { store, vault: &started.service.kms.vault, holder: &started.root_holder };
         let mut place = Place::open(&config, to.to_str(), true).unwrap();
-        let made = tokio::task::block_in_place(|| create(&config, &of, &mut place, false, gateway::now()));
+        let made =
+            tokio::task::block_in_place(|| create(&config, &of, &mut place, false, gateway::now(), &Handle::current()));
         (made, place.ids().map_or(0, |ids| ids.len()))
     };
     let (service, holder) = (&*started.service, &*started.root_holder);

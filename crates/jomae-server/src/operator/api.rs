@@ -350,8 +350,10 @@ impl OperatorApi {
                 let made = tokio::task::spawn_blocking(move || {
                     let mut place = Place::open(&api.config, to.as_deref(), to.is_some())?;
                     let of = Source { store: &*store, vault: api.vault(), holder: &api.root };
-                    let mut made = backup::create(&api.config, &of, &mut place, whole, gateway::now())?;
-                    made.warnings = api.warnings(&store).unwrap_or_else(|fault| vec![fault.to_string()]);
+                    let mut made =
+                        backup::create(&api.config, &of, &mut place, whole, gateway::now(), &Handle::current())?;
+                    let wrong = api.warnings(&store).unwrap_or_else(|fault| vec![fault.to_string()]);
+                    made.warnings.extend(wrong.iter().map(|why| format!("of what is not as it was: {why}")));
                     Ok::<_, BackupError>(made)
                 });
                 let made = made.await.map_err(Fault::internal)??;

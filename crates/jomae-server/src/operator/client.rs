@@ -185,26 +185,26 @@ pub async fn rotate_root(config: &Config) -> Result<Value, OperatorError> {
     value(&ask(config, Method::POST, "/root/rotate", &()).await?)
 }
 
-/// Makes a slot for the key of a provider. Gives whether it vouches for the key that backups are signed with.
+/// Makes a slot for the key of a provider: `{"root_id":…,"vouches":…,"warning":…}`. `vouches`: whether it does for the key that
+/// backups are signed with; `warning`: of slots that do so no more, or null.
 pub async fn add_root_slot(
     config: &Config,
     name: &str,
     provider: RootKeyProvider,
     params: &str,
     key: &Key256,
-) -> Result<bool, OperatorError> {
+) -> Result<Value, OperatorError> {
     let key = SecretText(SecretBytes::new(key.expose().to_vec()));
     let slot = AddSlot { name: name.to_owned(), provider: provider.name().to_owned(), params: params.to_owned(), key };
-    let answer = value(&ask(config, Method::POST, "/root/slots", &slot).await?)?;
-    Ok(answer["vouches"].as_bool().unwrap_or_default())
+    value(&ask(config, Method::POST, "/root/slots", &slot).await?)
 }
 
 /// Removes a slot, and gives all others another root key.
-pub async fn remove_root_slot(config: &Config, name: &str) -> Result<(), OperatorError> {
+pub async fn remove_root_slot(config: &Config, name: &str) -> Result<Value, OperatorError> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         return Err(OperatorError::Refused(ChangeError::Name.to_string()));
     }
-    ask(config, Method::DELETE, &format!("/root/slots/{name}"), &()).await.map(drop)
+    value(&ask(config, Method::DELETE, &format!("/root/slots/{name}"), &()).await?)
 }
 
 /// The shredding keys: `{"mode":…,"shares":…,"keys":[{"id":…,"state":…,"made":…,"retired":…,"destroyed":…}]}`.

@@ -43,8 +43,9 @@ struct Row<'s> {
     made: Option<Timestamp>,
     /// What its parameters say.
     detail: String,
-    /// Whether it vouches for the key that backups are signed with.
-    vouches: bool,
+    /// Whether it vouches for the key that backups are signed with. None of a store without slots, whose provider's key seals
+    /// its backups itself.
+    vouches: Option<bool>,
 }
 
 impl OperatorApi {
@@ -56,7 +57,7 @@ impl OperatorApi {
         let rows = match &slots {
             Some(slots) => slots.slots().iter().map(|slot| row(slot, &backup_key)).collect(),
             None => {
-                vec![Row { name: opened_by, provider: opened_by, made: None, detail: String::new(), vouches: false }]
+                vec![Row { name: opened_by, provider: opened_by, made: None, detail: String::new(), vouches: None }]
             }
         };
         let root_id = slots.as_ref().map(Slots::root_id);
@@ -92,8 +93,12 @@ impl OperatorApi {
         let root = self.root.root(vault.store())?;
         let direct = self.root.direct(vault.store())?;
         let now = gateway::now();
-        let backup_key = signer::vouched_signer(vault, &self.root, now).await?;
-        let backup_key = backup_key.map(|signer| signer.verifier().to_string());
+        let (signer, dropped) = signer::vouched_signer(vault, &self.root, now).await?;
+        let backup_key = signer.map(|signer| signer.verifier().to_string());
+        let warning = signer::told_of(&dropped);
+        if let Some(warning) = &warning {
+            tracing::warn!(warning, "the root key is changed");
+        }
         let event = change(vault, &self.region, &root, direct.as_ref(), &wish, backup_key.as_deref(), now).await?;
         self.appended(event).await?;
         let slots = Slots::read(vault.store())?.ok_or_else(|| Fault::internal("the slots are gone"))?;
@@ -103,13 +108,13 @@ impl OperatorApi {
             }
             _ => false,
         };
-        json(&serde_json::json!({ "root_id": slots.root_id(), "vouches": vouches }))
+        json(&serde_json::json!({ "root_id": slots.root_id(), "vouches": vouches, "warning": warning }))
     }
 }
 
 fn row<'s>(slot: &'s Slot, backup_key: &str) -> Row<'s> {
     let Slot { name, provider, made, .. } = slot;
-    let vouches = slot.names_backup_key(backup_key);
+    let vouches = Some(slot.names_backup_key(backup_key));
     Row { name, provider, made: Some(Timestamp(*made)), detail: detail(slot), vouches }
 }
 

@@ -35,7 +35,9 @@ impl Deployment {
         let store = self.started.store.store();
         let of = Source { store: &*store, vault: &self.started.service.kms.vault, holder: &self.started.root_holder };
         let mut place = Place::open(&self.config, to.to_str(), true).unwrap();
-        let made = tokio::task::block_in_place(|| create(&self.config, &of, &mut place, false, gateway::now()));
+        let made = tokio::task::block_in_place(|| {
+            create(&self.config, &of, &mut place, false, gateway::now(), &Handle::current())
+        });
         made.unwrap().id
     }
 
@@ -106,31 +108,39 @@ async fn whoever_has_only_read_a_manifest_makes_no_backup_that_is_taken() {
     let (root, [log, backups]) = (theirs.root(), theirs.signers());
 
     // Whoever restores has the key file, and an empty machine.
+    let desk = Desk { dir: dir.path(), to: &to };
     let root_key = ours.config.root_key_file();
-    let nobody = Config { data_dir: dir.path().join("new"), ..Config::default() };
-    let take = |id: &str| {
-        let wish = Wish { choice: Choice::Id(id.to_owned()), root_key: Some(root_key.clone()), ..Wish::default() };
-        let mut place = Place::open(&nobody, to.to_str(), false).unwrap();
-        tokio::task::block_in_place(|| verify(&nobody, &mut place, &wish, dir.path(), &Handle::current()))
+    for taken in desk.take(&good, &root_key) {
+        taken.unwrap();
+    }
+    let refused = |is: fn(&BackupError) -> bool| {
+        for taken in desk.take(&forged, &root_key) {
+            assert!(is(&taken.unwrap_err()));
+        }
     };
-    assert!(take(&good).is_ok());
-    assert!(matches!(take(&forged), Err(BackupError::OtherRootKey { .. })));
-    let forge = |voucher: &dyn Fn(&mut Value)| {
-        let (_, manifest) = read_manifest(&mut Place::open(&nobody, to.to_str(), false).unwrap(), &forged).unwrap();
-        let manifest = Manifest { slots: Some(slots_with(&slots, &root, voucher)), ..manifest };
-        let signed = manifest.sign(&root, Some(&log), Some(&backups)).unwrap();
+    let is_of_another = |error: &BackupError| matches!(error, BackupError::OtherRootKey { .. });
+    let is_unknown = |error: &BackupError| matches!(error, BackupError::UnknownLog { .. });
+    let forge = |change: &dyn Fn(Manifest) -> Manifest| {
+        let (_, manifest) = read_manifest(&mut desk.place(), &forged).unwrap();
+        let signed = change(manifest).sign(&root, Some(&log), Some(&backups)).unwrap();
         std::fs::write(to.join(&forged).join(MANIFEST), signed).unwrap();
-        take(&forged).map(|checked| checked.id)
     };
+    let with = |voucher: &dyn Fn(&mut Value)| {
+        forge(&|manifest| Manifest { slots: Some(slots_with(&slots, &root, voucher)), ..manifest });
+    };
+    refused(is_of_another);
     // It opens; but nobody vouches for who has signed it.
-    assert!(matches!(forge(&|_| {}), Err(BackupError::NotVouched { .. })));
+    with(&|_| {});
+    refused(|error| matches!(error, BackupError::NotVouched { .. }));
     let other = backups.verifier().to_string();
-    assert!(matches!(
-        forge(&|slot| slot["voucher"]["key"] = other.clone().into()),
-        Err(BackupError::UnknownLog { .. })
-    ));
-    let without = |slot: &mut Value| drop(slot.as_object_mut().unwrap().remove("voucher"));
-    assert!(matches!(forge(&without), Err(BackupError::UnknownLog { .. })));
+    with(&|slot| slot["voucher"]["key"] = other.clone().into());
+    refused(is_unknown);
+    with(&|slot| drop(slot.as_object_mut().unwrap().remove("voucher")));
+    refused(is_unknown);
+    // As if the store had no slots: then the key file itself would have to seal it.
+    let direct = Some(("file".to_owned(), String::new()));
+    forge(&|manifest| Manifest { slots: None, direct: direct.clone(), ..manifest });
+    refused(is_of_another);
     for deployment in [ours, theirs] {
         deployment.started.audit.close();
     }
