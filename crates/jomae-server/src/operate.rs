@@ -480,7 +480,7 @@ fn examine_slots(vault: &Vault) -> Result<String, Fault> {
     let names: Vec<String> = slots.slots().iter().map(root_key::named).collect();
     let names = format!("opened by {}", names.join(", "));
     let Some(signer) = signer::signer(vault)? else {
-        return Ok(format!("{names}; no backup was made yet for which they could vouch"));
+        return Ok(format!("{names}; no backup was made yet to vouch for"));
     };
     let key = signer.verifier().to_string();
     let silent: Vec<String> =
