@@ -440,6 +440,10 @@ pub async fn vouch(vault: &Vault, opener: &Opener, backup_key: &str) -> Result<V
         let mut tx = vault.writing();
         let Some(bytes) = tx.get_bare(&Path::new(PATH))? else { return Ok(Vec::new()) };
         let stored = Slots::from_bytes(&bytes).map_err(Fault::internal)?;
+        // Removed by this process itself.
+        if stored.slots().iter().all(|slot| slot.name != opener.name) {
+            return Ok(Vec::new());
+        }
         let root = opener.root(&stored).map_err(Fault::internal)?;
         let is_vouched = opener.vouched(&stored) == Some(backup_key);
         let mut slots = stored.list.slots;

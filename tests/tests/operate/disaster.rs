@@ -187,6 +187,11 @@ async fn a_damaged_log_that_is_accepted_comes_with_what_the_start_needs() {
     fs::rename(from, aside).unwrap();
     let server = site.launch().data(&to).flag("--new-audit-log").start();
     assert_eq!(decrypt(&server.client(), &blob).await, PLAIN);
+    // What is refused changes nothing.
+    let second = site.path("taken");
+    let add = ["root", "add", "file", "--name", "safe", "--to", word(&second), "--data-dir", word(&to)];
+    cli::jomae(&add).failed(1, &["there is a slot safe already"]);
+    assert_eq!(vouching(&to), [false, false]);
     // With the log there is another key of backups, of which the key file that is elsewhere has not heard.
     let ran = cli::jomae(&["backup", "create", "--data-dir", word(&to), "--to", word(&disk)]);
     assert!(

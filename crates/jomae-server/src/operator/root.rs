@@ -4,7 +4,7 @@ use http::StatusCode;
 use jomae_api::time::Timestamp;
 use jomae_core::{
     error::Fault,
-    root::{Change, ChangeError, NewSlot, Slot, Slots, change},
+    root::{self, Change, ChangeError, NewSlot, Slot, Slots, change},
 };
 use jomae_crypto::{root::PassphraseParams, secret::Key256, shares::ShareSet};
 use serde::{Deserialize, Serialize};
@@ -93,22 +93,37 @@ impl OperatorApi {
         let root = self.root.root(vault.store())?;
         let direct = self.root.direct(vault.store())?;
         let now = gateway::now();
-        let (signer, dropped) = signer::vouched_signer(vault, &self.root, now).await?;
-        let backup_key = signer.map(|signer| signer.verifier().to_string());
-        let warning = signer::told_of(&dropped);
+        let backup_key = signer::signer(vault)?.map(|signer| signer.verifier().to_string());
+        let event = change(vault, &self.region, &root, direct.as_ref(), &wish, backup_key.as_deref(), now).await?;
+        self.appended(event).await?;
+        // Not before: what is refused changes nothing.
+        let outcome = self.vouch(&wish, now).await;
+        let warning = match &outcome {
+            Ok((_, dropped)) => signer::told_of(dropped),
+            Err(error) => Some(format!("no slot of the root key can be made to vouch for backups: {error}")),
+        };
         if let Some(warning) = &warning {
             tracing::warn!(warning, "the root key is changed");
         }
-        let event = change(vault, &self.region, &root, direct.as_ref(), &wish, backup_key.as_deref(), now).await?;
-        self.appended(event).await?;
+        let vouches = outcome.is_ok_and(|(vouches, _)| vouches);
         let slots = Slots::read(vault.store())?.ok_or_else(|| Fault::internal("the slots are gone"))?;
-        let vouches = match (&wish, &backup_key) {
-            (Change::Add(new), Some(key)) => {
-                slots.slots().iter().any(|slot| slot.name == new.name && slot.names_backup_key(key))
-            }
-            _ => false,
-        };
         json(&serde_json::json!({ "root_id": slots.root_id(), "vouches": vouches, "warning": warning }))
+    }
+
+    /// Has this process's slot vouch for the key of backups, and one that was added. Gives whether the latter does, and which
+    /// slots do so no more.
+    async fn vouch(&self, wish: &Change<'_>, now: Timestamp) -> Result<(bool, Vec<String>), ChangeError> {
+        let vault = self.vault();
+        let (signer, mut dropped) = signer::vouched_signer(vault, &self.root, now).await?;
+        let (Change::Add(new), Some(signer)) = (wish, signer) else { return Ok((false, dropped)) };
+        let key = signer.verifier().to_string();
+        let added = |slots: &Slots| slots.slots().iter().find(|slot| slot.name == new.name).cloned();
+        let opener = Slots::read(vault.store())?.as_ref().and_then(added).and_then(|slot| slot.open(new.key));
+        if let Some(opener) = opener {
+            dropped.extend(root::vouch(vault, &opener, &key).await?);
+        }
+        let slot = Slots::read(vault.store())?.as_ref().and_then(added);
+        Ok((slot.is_some_and(|slot| slot.names_backup_key(&key)), dropped))
     }
 }
 
